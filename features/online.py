@@ -1,0 +1,378 @@
+"""Features at serving time: the numpy twin of the Spark feature views.
+
+The same words, the same numbers: trailing windows are ``[as_of - w, as_of)`` on event time, strictly
+before ``as_of``. A live service knows an event when it happens, so event time is also known time here.
+Item features are not kept up to date: the item view is pinned to a release and given as a matrix.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from longplay.errors import ConfigError, InputError, nearest
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Times = NDArray[np.datetime64]
+Counter = tuple[str, int]
+"""A measure and its trailing window in days."""
+
+DAY_US = 86_400_000_000
+_CONSUMPTION, _CLICK, _NEGATIVE = "consumption", "click", "negative"
+_COUNTERS: tuple[Counter, ...] = (
+    (_CONSUMPTION, 1),
+    (_CONSUMPTION, 7),
+    (_CONSUMPTION, 28),
+    (_CONSUMPTION, 90),
+    (_CLICK, 28),
+    (_NEGATIVE, 28),
+)
+_BITS = {_CONSUMPTION: 1, _CLICK: 2, _NEGATIVE: 4}
+# A 28-day window touches at most 29 UTC days, so 32 slots never hold two of them at once.
+_DAY_SLOTS = 32
+# Users a pass of a query: few enough for a block of the answer to stay in the processor's cache.
+_BLOCK = 256
+_NEVER = np.int64(-(2**61))
+_FAR = np.int64(2**62)
+
+
+def microseconds(times: Times) -> Ints:
+    """Microseconds since the epoch."""
+    return np.asarray(times).astype("datetime64[us]").astype(np.int64)
+
+
+def _flatten(starts: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+    """Rows ``[starts, starts + lengths)`` laid end to end: the row number and the column of each cell."""
+    rows = np.repeat(np.arange(len(starts)), lengths)
+    ends = np.cumsum(lengths)
+    return rows, np.arange(len(rows)) - np.repeat(ends - lengths, lengths) + np.repeat(starts, lengths)
+
+
+class Timelines:
+    """One time-ordered row of events a user, padded into arrays [users, capacity] which grow by doubling.
+
+    Events of one user at the same moment keep the order in which they were inserted.
+
+    Args:
+        users: how many users there are; they are numbered from 0.
+    """
+
+    def __init__(self, users: int) -> None:
+        self.size = np.zeros(users, np.int64)
+        self.ts = np.full((users, 16), _FAR)
+        self.item = np.zeros((users, 16), np.int32)
+        self.flags = np.zeros((users, 16), np.uint8)
+
+    def insert(self, users: Ints, items: Ints, ts: Ints, flags: NDArray[np.uint8]) -> None:
+        """Adds events in any order; rows stay ordered by time."""
+        order = np.lexsort((ts, users))
+        who, first, counts = np.unique(users[order], return_index=True, return_counts=True)
+        earliest = ts[order][first]
+        start, sizes = self.count_before(who, earliest), self.size[who]
+        self._grow(int((sizes + counts).max()))
+        rows, columns = _flatten(sizes, counts)
+        cells = (who[rows], columns)
+        self.ts[cells], self.item[cells], self.flags[cells] = ts[order], items[order], flags[order]
+        self.size[who] = sizes + counts
+        mixed = start < sizes
+        self._sort_tails(who[mixed], start[mixed])
+
+    def count_before(self, users: Ints, moment: Ints) -> Ints:
+        """How many events of each user lie strictly before ``moment`` [n]: a binary search a row."""
+        low, high = np.zeros(len(users), np.int64), self.size[users]
+        while (open_rows := np.flatnonzero(low < high)).size:
+            middle = (low[open_rows] + high[open_rows]) // 2
+            earlier = self.ts[users[open_rows], middle] < moment[open_rows]
+            low[open_rows] = np.where(earlier, middle + 1, low[open_rows])
+            high[open_rows] = np.where(earlier, high[open_rows], middle)
+        return low
+
+    def last_before(self, users: Ints, moment: Ints, length: int) -> tuple[Ints, Ints, Flags]:
+        """The last ``length`` events of each user strictly before ``moment``, oldest first, right-padded.
+
+        Returns:
+            items [n, length], times in microseconds [n, length], and which cells are real [n, length].
+        """
+        known = self.count_before(users, moment)
+        columns = np.maximum(known - length, 0)[:, None] + np.arange(length)
+        real = columns < known[:, None]
+        cells = (users[:, None], np.where(real, columns, 0))
+        return self.item[cells].astype(np.int64), self.ts[cells], real
+
+    def between(self, users: Ints, since: Ints, until: Ints) -> "EventSlice":
+        """The events of ``users`` with ``since <= event_ts < until`` (both [n])."""
+        low = self.count_before(users, since)
+        high = self.count_before(users, until)
+        rows, columns = _flatten(low, np.maximum(high - low, 0))
+        cells = (users[rows], columns)
+        return EventSlice(users[rows], self.item[cells].astype(np.int64), self.ts[cells], self.flags[cells])
+
+    def _sort_tails(self, users: Ints, start: Ints) -> None:
+        """Orders the rows of ``users`` again from column ``start`` [n] on."""
+        rows, columns = _flatten(start, self.size[users] - start)
+        target = (users[rows], columns)
+        order = np.lexsort((self.ts[target], rows))
+        source = (users[rows], columns[order])
+        for column in (self.ts, self.item, self.flags):
+            column[target] = column[source]
+
+    def _grow(self, needed: int) -> None:
+        users, capacity = self.ts.shape
+        if needed <= capacity:
+            return
+        wider = max(needed, 2 * capacity) - capacity
+        self.ts = np.hstack([self.ts, np.full((users, wider), _FAR)])
+        self.item = np.hstack([self.item, np.zeros((users, wider), np.int32)])
+        self.flags = np.hstack([self.flags, np.zeros((users, wider), np.uint8)])
+
+
+@dataclass(frozen=True)
+class EventSlice:
+    """Some events, one cell an event: user, item, time in microseconds, flags as bits."""
+
+    users: Ints
+    items: Ints
+    ts: Ints
+    flags: NDArray[np.uint8]
+
+    def where(self, keep: Flags) -> "EventSlice":
+        """The events for which ``keep`` is true."""
+        return EventSlice(self.users[keep], self.items[keep], self.ts[keep], self.flags[keep])
+
+
+@dataclass(frozen=True)
+class _Query:
+    """Some users [n], their moments [n], their candidates [n, C] and where those lie in [users * items]."""
+
+    users: Ints
+    as_of: Ints
+    candidates: Ints
+    cells: Ints
+
+
+_Column = Callable[[_Query], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """What is known of the items, pinned to a release.
+
+    Attributes:
+        topics: dense topic index of each item, [items], from 0.
+        names: names of the columns of ``values``, each with the prefix ``f_item_``.
+        values: the item features, [items, len(names)], NaN where unknown.
+    """
+
+    topics: Ints
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.topics), len(self.names)):
+            raise ConfigError(
+                "the item view's matrix does not fit its topics and names",
+                got=f"values {self.values.shape}, {len(self.topics)} topics, {len(self.names)} names",
+            )
+
+
+class OnlineFeatures:
+    """User, user-item and user-topic features at event resolution, for a closed set of users and items.
+
+    Keeps one counter array [users, items] for each measure and window. A query moves the counters of the
+    users it names to their ``as_of``: events which became visible are added, events which left a window
+    are subtracted; so each event costs two updates a window, however often it is asked for.
+
+    Args:
+        users: how many users there are; they are numbered from 0.
+        items: the item view.
+        names: the columns wanted, in this order.
+        dtype: type of the answer; float32 is what tree and tensor models read anyway.
+
+    Raises:
+        ConfigError: a name is no feature of the contract nor a column of the item view.
+    """
+
+    def __init__(
+        self, users: int, items: ItemView, names: Sequence[str], *, dtype: DTypeLike = np.float32
+    ) -> None:
+        self.names = tuple(names)
+        self._items, self._dtype = items, dtype
+        shape = (users, len(items.topics))
+        self._timelines = Timelines(users)
+        self._counts = {counter: np.zeros(shape, np.int32) for counter in _COUNTERS}
+        self._days = np.zeros((users, _DAY_SLOTS), np.int32)
+        self._last = np.full(shape, _NEVER)
+        self._first_event = np.full(users, _FAR)
+        self._asked = np.full(users, _NEVER)
+        self._membership = np.eye(int(items.topics.max(initial=0)) + 1, dtype=np.float32)[items.topics]
+        known = self._columns()
+        unknown = [name for name in self.names if name not in known]
+        if unknown:
+            raise ConfigError(
+                "a feature is not served online", got=unknown[0], fix=nearest(unknown[0], known)
+            )
+        self._wanted = [known[name] for name in self.names]
+
+    def add(
+        self,
+        users: Ints,
+        items: Ints,
+        event_ts: Times,
+        is_consumption: Flags,
+        is_click: Flags,
+        is_negative: Flags,
+    ) -> None:
+        """Adds events (all arrays [m]), in any order; those at or after a later ``as_of`` wait for it.
+
+        An event older than its user's last query counts from the next query on, as it would in a rebuild.
+
+        Raises:
+            InputError: a user or an item is not one of those the state was made for.
+        """
+        ts = microseconds(event_ts)
+        if not len(ts):
+            return
+        self._check_range(users, items)
+        np.minimum.at(self._first_event, users, ts)
+        flags = (
+            is_consumption * np.uint8(_BITS[_CONSUMPTION])
+            + is_click * np.uint8(_BITS[_CLICK])
+            + is_negative * np.uint8(_BITS[_NEGATIVE])
+        ).astype(np.uint8)
+        counted = flags > 0
+        if counted.any():
+            events = EventSlice(users, items, ts, flags).where(counted)
+            self._timelines.insert(events.users, events.items, events.ts, events.flags)
+            self._catch_up(events)
+
+    def features(self, users: Ints, as_of: Times, candidates: Ints) -> NDArray[Any]:
+        """The features of each user and candidate as of that user's moment.
+
+        Args:
+            users: the users asked for, [n], each once.
+            as_of: the moment of each, [n], never before the moment of the user's last query.
+            candidates: item indices, [n, C].
+
+        Returns:
+            [n, C, F] in the order of ``names``; NaN where nothing was seen to measure from.
+
+        Raises:
+            InputError: a user twice, a moment that goes back, or an unknown user or item.
+        """
+        moments = microseconds(as_of)
+        self._check_query(users, moments, candidates)
+        self._move(users, moments)
+        answer = np.empty((*candidates.shape, len(self.names)), self._dtype)
+        for start in range(0, len(users), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            cells = users[rows, None] * self._last.shape[1] + candidates[rows]
+            query = _Query(users[rows], moments[rows], candidates[rows], cells)
+            for column, compute in enumerate(self._wanted):
+                answer[rows, :, column] = compute(query)
+        return answer
+
+    def _move(self, users: Ints, moments: Ints) -> None:
+        """Brings the counters of ``users`` from their last query to ``moments``."""
+        before = self._asked[users]
+        entering = self._timelines.between(users, before, moments)
+        self._note_consumption(entering)
+        for days in sorted({days for _, days in _COUNTERS}):
+            width = days * DAY_US
+            self._count(entering, days, +1)
+            self._count(self._timelines.between(users, before - width, moments - width), days, -1)
+        self._asked[users] = moments
+
+    def _catch_up(self, events: EventSlice) -> None:
+        """Counts events that a query has already passed, in the windows they are still inside of."""
+        late = events.where(events.ts < self._asked[events.users])
+        self._note_consumption(late)
+        for days in sorted({days for _, days in _COUNTERS}):
+            inside = late.ts >= self._asked[late.users] - days * DAY_US
+            self._count(late.where(inside), days, +1)
+
+    def _note_consumption(self, events: EventSlice) -> None:
+        consumed = events.where((events.flags & _BITS[_CONSUMPTION]) > 0)
+        np.maximum.at(self._last, (consumed.users, consumed.items), consumed.ts)
+
+    def _count(self, events: EventSlice, days: int, sign: int) -> None:
+        for measure, window in _COUNTERS:
+            if window != days:
+                continue
+            some = events.where((events.flags & _BITS[measure]) > 0)
+            counts = self._counts[measure, window]
+            np.add.at(counts.reshape(-1), some.users * counts.shape[1] + some.items, sign)
+            if (measure, window) == (_CONSUMPTION, 28):
+                slot = (some.ts // DAY_US) % _DAY_SLOTS
+                np.add.at(self._days.reshape(-1), some.users * _DAY_SLOTS + slot, sign)
+
+    def _columns(self) -> dict[str, _Column]:
+        """Every feature that can be served, by name."""
+        known: dict[str, _Column] = {
+            "f_user_distinct_items_28d": lambda q: _as_column(
+                np.count_nonzero(self._counts[_CONSUMPTION, 28][q.users], axis=1)
+            ),
+            "f_user_active_days_28d": lambda q: _as_column(np.count_nonzero(self._days[q.users], axis=1)),
+            "f_user_days_since_consumption": lambda q: _as_column(
+                _days_between(self._last[q.users].max(axis=1), q.as_of)
+            ),
+            "f_user_tenure_days": lambda q: _as_column(_days_between(self._first_event[q.users], q.as_of)),
+            "f_user_item_days_since_consumption": lambda q: _days_between(
+                self._last.take(q.cells), q.as_of[:, None]
+            ),
+        }
+        for measure, days in _COUNTERS:
+            known |= self._counted(measure, days)
+        return known | {name: self._item(column) for column, name in enumerate(self._items.names)}
+
+    def _counted(self, measure: str, days: int) -> dict[str, _Column]:
+        counts, ending = self._counts[measure, days], f"{measure}s_{days}d"
+        columns: dict[str, _Column] = {
+            f"f_user_{ending}": lambda q: _as_column(counts[q.users].sum(axis=1)),
+            f"f_user_item_{ending}": lambda q: counts.take(q.cells),
+        }
+        if measure != _CLICK and days >= 28:
+            # Counts stay far below 2**24, so float32 sums of them are exact, and matrix products fast.
+            columns[f"f_user_topic_{ending}"] = lambda q: np.take_along_axis(
+                counts[q.users].astype(np.float32) @ self._membership, self._items.topics[q.candidates], 1
+            )
+        return columns
+
+    def _item(self, column: int) -> _Column:
+        values = np.ascontiguousarray(self._items.values[:, column])
+        return lambda q: values.take(q.candidates)
+
+    def _check_range(self, users: Ints, items: Ints) -> None:
+        known_users, known_items = self._last.shape
+        for what, indices, limit in (("user", users, known_users), ("item", items, known_items)):
+            if indices.size and (indices.min() < 0 or indices.max() >= limit):
+                raise InputError(
+                    f"an {what} index lies outside the state" if what == "item" else "unknown user index",
+                    got=f"{indices.min()}..{indices.max()}",
+                    fix=f"use indices from 0 to {limit - 1}",
+                )
+
+    def _check_query(self, users: Ints, moments: Ints, candidates: Ints) -> None:
+        self._check_range(users, candidates)
+        if len(np.unique(users)) != len(users):
+            raise InputError("a query names a user twice", fix="ask for each user once a query")
+        back = np.flatnonzero(moments < self._asked[users])
+        if back.size:
+            raise InputError(
+                "as_of goes back in time",
+                where=f"user {users[back[0]]}",
+                got=str(moments[back[0]].astype("datetime64[us]")),
+                fix="query each user at moments that never decrease",
+            )
+
+
+def _as_column(values: NDArray[Any]) -> NDArray[Any]:
+    return values[:, None]
+
+
+def _days_between(then: Ints, now: Ints) -> NDArray[np.float64]:
+    """Fractional days from ``then`` to ``now``; NaN where ``then`` is unset or not before ``now``."""
+    seen = (then > _NEVER) & (then < now)
+    return np.where(seen, (now - np.where(seen, then, now)) / DAY_US, np.nan)

@@ -1,0 +1,75 @@
+"""The shipped feature views. All look strictly before ``as_of``."""
+
+from features.view import Feature, View, counts
+
+WINDOWS = (1, 7, 28, 90)
+
+USER = View(
+    "user_features",
+    ("user_id",),
+    "event",
+    (
+        *counts("f_user", "consumptions", WINDOWS),
+        *counts("f_user", "clicks", (28,)),
+        *counts("f_user", "negatives", (28,)),
+        Feature("f_user_distinct_items_28d", "distinct", "item_id", 28, "items"),
+        Feature("f_user_active_days_28d", "distinct", "event_day", 28, "days"),
+        Feature("f_user_days_since_consumption", "recency", "consumptions", None, "days"),
+        Feature("f_user_tenure_days", "age", "events", None, "days"),
+    ),
+)
+USER_ITEM = View(
+    "user_item_features",
+    ("user_id", "item_id"),
+    "event",
+    (
+        *counts("f_user_item", "consumptions", WINDOWS),
+        *counts("f_user_item", "clicks", (28,)),
+        *counts("f_user_item", "negatives", (28,)),
+        Feature("f_user_item_days_since_consumption", "recency", "consumptions", None, "days"),
+    ),
+)
+USER_TOPIC = View(
+    "user_topic_features",
+    ("user_id", "topic"),
+    "event",
+    (*counts("f_user_topic", "consumptions", (28, 90)), *counts("f_user_topic", "negatives", (28,))),
+)
+ITEM = View(
+    "item_features",
+    ("item_id",),
+    "day",
+    (
+        *counts("f_item", "consumptions", WINDOWS),
+        *counts("f_item", "clicks", (28,)),
+        *counts("f_item", "negatives", (28,)),
+        Feature("f_item_distinct_users_28d", "distinct", "user_id", 28, "users"),
+        Feature("f_item_exposures_28d", "count", "exposures", 28),
+        Feature("f_item_age_days", "age", "events", None, "days"),
+        Feature(
+            "f_item_click_rate_28d", "ratio", "f_item_clicks_28d", 28, "clicks per exposure", ("f_item_exposures_28d",)
+        ),
+        Feature(
+            "f_item_consumptions_per_user_28d",
+            "ratio",
+            "f_item_consumptions_28d",
+            28,
+            "consumptions per user",
+            ("f_item_distinct_users_28d",),
+        ),
+        Feature(
+            "f_item_negative_rate_28d",
+            "ratio",
+            "f_item_negatives_28d",
+            28,
+            "share of reactions",
+            ("f_item_negatives_28d", "f_item_consumptions_28d"),
+        ),
+    ),
+)
+VIEWS = (USER, ITEM, USER_ITEM, USER_TOPIC)
+
+
+def feature_names() -> list[str]:
+    """Every feature column, view by view."""
+    return [name for view in VIEWS for name in view.names()]

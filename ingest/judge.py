@@ -1,0 +1,164 @@
+"""Judges raw rows: which reasons speak against each one, and which comes first. Pure transforms.
+
+Precedence of reasons (the first that applies is the exclusive one): malformed_row, null_user, null_item,
+bad_time, future_time, the source's filters in their order, unknown_kind, bad_amount, bad_position,
+bad_propensity, duplicate.
+"""
+
+from datetime import datetime
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from ingest.raw import MALFORMED
+from ingest.source import EventsLog, ExposuresLog, Log, Source
+from longplay.errors import ConfigError
+
+DUPLICATE = "duplicate"
+_ISO = "iso"
+
+
+def parse_time(column: Column, fmt: str, zone: str, is_timestamp: bool) -> Column:
+    """A raw time column as a UTC timestamp, null where it does not parse.
+
+    ``fmt`` is ``iso``, ``unix_s``, ``unix_ms``, or a Spark datetime pattern. Local times are read in ``zone``.
+    """
+    if is_timestamp:
+        return column
+    if fmt in ("unix_s", "unix_ms"):
+        number = column.try_cast("decimal(20,6)")
+        return F.timestamp_micros((number * (1_000_000 if fmt == "unix_s" else 1_000)).cast("bigint"))
+    parsed = column.try_cast("timestamp") if fmt == _ISO else F.try_to_timestamp(column, F.lit(fmt))
+    return parsed if zone == "UTC" else F.to_utc_timestamp(parsed, zone)
+
+
+def time_column(raw: DataFrame, name: str, fmt: str, zone: str) -> Column:
+    """The column ``name`` of ``raw`` as a UTC timestamp; zone-less Parquet times are local to ``zone``."""
+    kind = dict(raw.dtypes)[name]
+    column = F.col(f"`{name}`")
+    if kind == "timestamp_ntz":
+        return F.to_utc_timestamp(column.cast("timestamp"), zone)
+    return parse_time(column, fmt, zone, kind == "timestamp")
+
+
+def text_column(name: str | None) -> Column:
+    """A column as text, blank as null; null where the source maps none."""
+    return F.nullif(F.trim(F.col(f"`{name}`").cast("string")), F.lit("")) if name else F.lit(None).cast("string")
+
+
+def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> DataFrame:
+    """Raw rows with the columns that all logs share, their ``reasons`` and the first ``reason`` (null: clean).
+
+    Args:
+        raw: one raw log. Grain: raw row.
+        source: the source it belongs to.
+        log: its map.
+        observed_at: event times at or after this moment (UTC) are future.
+
+    Returns:
+        Grain: raw row. ``raw`` is the row as JSON, ``key`` a hash of the source's key columns.
+    """
+    mapped = _mapped(raw, source, log)
+    reasons = {**_common(observed_at), **_filters(raw, log), **_specific(log)}
+    flags = [F.when(condition, F.lit(reason)) for reason, condition in reasons.items()]
+    marked = mapped.withColumn("_bad", F.array_compact(F.array(*flags)))
+    rank = F.row_number().over(
+        Window.partitionBy("key").orderBy(F.size("_bad") > 0, "known_ts", "event_ts", "raw", *_extra_order(log))
+    )
+    place = F.row_number().over(Window.partitionBy("key").orderBy("raw", F.size("_bad") > 0))
+    judged = marked.withColumn("_rank", rank).withColumn("_place", place)
+    every = F.when(F.col("_rank") > 1, F.concat("_bad", F.array(F.lit(DUPLICATE)))).otherwise(F.col("_bad"))
+    return (
+        judged.withColumn("reasons", every)
+        .withColumn("reason", F.try_element_at("reasons", F.lit(1)))
+        .withColumn("row_id", F.sha2(F.concat_ws("|", "raw", F.col("_place").cast("string")), 256))
+        .drop("_bad", "_rank", "_place")
+    )
+
+
+def reasons_of(log: Log) -> list[str]:
+    """Every reason a row of this log can be set aside for, in order of precedence."""
+    return [*_common(datetime.max), *(f.reason for f in log.filters), *_specific(log), DUPLICATE]
+
+
+def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
+    columns = [c for c in raw.columns if c != MALFORMED]
+    key = F.to_json(F.struct(*[F.col(f"`{c}`") for c in (log.key or columns)]), {"ignoreNullFields": "false"})
+    event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
+    if log.known.column:
+        known = time_column(raw, log.known.column, log.known.format, source.time_zone)
+    else:
+        known = event_ts + F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(log.known.delay.total_seconds()))
+    return raw.select(
+        F.col("*"),
+        F.to_json(F.struct(*[F.col(f"`{c}`") for c in columns])).alias("raw"),
+        F.substring(F.sha2(key, 256), 1, 32).alias("key"),
+        text_column(log.user).alias("user_id"),
+        text_column(log.item).alias("item_id"),
+        text_column(log.topic).alias("topic_"),
+        text_column(log.request).alias("request_id"),
+        text_column(log.surface).alias("surface_"),
+        event_ts.alias("event_ts"),
+        known.alias("_known"),
+        *_specific_columns(log),
+    ).withColumn("known_ts", F.greatest("event_ts", "_known"))
+
+
+def _common(observed_at: datetime) -> dict[str, Column]:
+    late = F.col("event_ts") >= F.lit(observed_at) if observed_at != datetime.max else F.lit(False)
+    return {
+        "malformed_row": F.col(MALFORMED),
+        "null_user": F.col("user_id").isNull(),
+        "null_item": F.col("item_id").isNull(),
+        "bad_time": F.col("event_ts").isNull() | F.col("_known").isNull(),
+        "future_time": late,
+    }
+
+
+def _filters(raw: DataFrame, log: Log) -> dict[str, Column]:
+    for rule in log.filters:
+        try:
+            raw.select(F.expr(rule.where)).schema  # noqa: B018 - analysis only, reads no data
+        except AnalysisException as error:
+            raise ConfigError(
+                f"The filter '{rule.reason}' does not fit the log.",
+                where=f"key filters, where: {rule.where}",
+                got=str(error).splitlines()[0],
+                fix="write a Spark SQL condition over the log's own columns",
+            ) from error
+    return {rule.reason: F.coalesce(F.expr(rule.where), F.lit(False)) for rule in log.filters}
+
+
+def _specific_columns(log: Log) -> list[Column]:
+    if isinstance(log, ExposuresLog):
+        raw = log.log_propensity or log.propensity
+        number = F.col(f"`{raw}`").try_cast("double")
+        return [
+            F.col(f"`{log.position}`").try_cast("int").alias("position_"),
+            text_column(log.policy).alias("policy_"),
+            (F.exp(number) if log.log_propensity else number).alias("propensity_"),
+        ]
+    assert isinstance(log, EventsLog)
+    kind = text_column(log.kind.column) if log.kind.column else F.lit(log.kind.constant)
+    name = log.amount.column
+    amount = F.col(f"`{name}`").try_cast("double") if name else F.lit(log.amount.constant).cast("double")
+    given = F.col(f"`{name}`").isNotNull() if name else F.lit(False)
+    return [kind.alias("kind_"), amount.alias("amount_"), given.alias("_amount_given")]
+
+
+def _specific(log: Log) -> dict[str, Column]:
+    if isinstance(log, ExposuresLog):
+        share = F.col("propensity_")
+        return {
+            "bad_position": F.coalesce(F.col("position_") < 1, F.lit(True)),
+            "bad_propensity": F.coalesce((share <= 0) | (share > 1 + 1e-9), F.lit(True)),
+        }
+    assert isinstance(log, EventsLog)
+    unread = F.col("_amount_given") & F.col("amount_").isNull()
+    low = F.coalesce((F.col("amount_") < log.amount.at_least) | F.isnan("amount_"), F.lit(False))
+    return {"unknown_kind": ~F.coalesce(F.col("kind_").isin(*log.kinds), F.lit(False)), "bad_amount": unread | low}
+
+
+def _extra_order(log: Log) -> list[Column]:
+    return [F.col("position_")] if isinstance(log, ExposuresLog) else []

@@ -1,0 +1,92 @@
+"""Reads raw files as they are: CSV, TSV, Parquet or Delta, every malformed row kept."""
+
+from pathlib import Path
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from ingest.source import ExposuresLog, Format, Log, Source
+from longplay.errors import InputError, nearest
+
+MALFORMED = "_malformed"
+
+
+def locate(data: Path, log: Log) -> Path:
+    """The file or folder of one raw log: ``data`` itself, or ``log.path`` inside it.
+
+    Raises:
+        InputError: when it is not there or holds nothing.
+    """
+    path = data / log.path if log.path and data.is_dir() else data
+    if not path.exists():
+        raise InputError("The raw log is missing.", where=str(path), got="no such file", fix="check --data")
+    if isinstance(log, ExposuresLog) and not data.is_dir():
+        raise InputError(
+            "This source has an exposures log, so --data must be the folder that holds both logs.",
+            where=str(data),
+            got="a file",
+        )
+    if path.is_file() and path.stat().st_size == 0:
+        raise InputError("The raw log is empty.", where=str(path), got="0 bytes", fix="deliver it again")
+    return path
+
+
+def read_raw(spark: SparkSession, path: Path, source: Source, log: Log) -> DataFrame:
+    """One raw log as it was delivered, with a boolean column for rows that do not parse.
+
+    Raises:
+        InputError: when the files cannot be read, or a column that the source names is missing.
+    """
+    frame = _read(spark, path, source.format)
+    for column in _needed(log):
+        if column not in frame.columns:
+            raise InputError(
+                f"Column '{column}' is missing.",
+                where=f"{path}, as mapped by source '{source.name}'",
+                got=f"columns {', '.join(c for c in frame.columns if c != MALFORMED)}",
+                fix=f"{nearest(column, frame.columns)} Correct the source file or the log.",
+            )
+    return frame
+
+
+def _read(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
+    try:
+        if fmt.type in ("parquet", "delta"):
+            return spark.read.format(fmt.type).load(str(path)).withColumn(MALFORMED, F.lit(False))
+        return _read_text(spark, path, fmt)
+    except AnalysisException as error:
+        raise InputError(
+            f"The raw log cannot be read as {fmt.type}.",
+            where=str(path),
+            got=str(error).splitlines()[0],
+            fix="check format.type in the source file, or deliver the file again",
+        ) from error
+
+
+def _read_text(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
+    delimiter = fmt.delimiter or ("\t" if fmt.type == "tsv" else ",")
+    reader = spark.read.option("sep", delimiter).option("quote", fmt.quote).option("encoding", fmt.encoding)
+    header = not fmt.columns
+    names = list(fmt.columns) or reader.option("header", True).csv(str(path)).columns
+    corrupt = "_corrupt_record"
+    fields = [StructField(name, StringType()) for name in [*names, corrupt]]
+    frame = (
+        reader.option("header", header)
+        .option("columnNameOfCorruptRecord", corrupt)
+        .option("mode", "PERMISSIVE")
+        .option("enforceSchema", False)
+        .schema(StructType(fields))
+        .csv(str(path))
+    )
+    return frame.withColumn(MALFORMED, F.col(corrupt).isNotNull()).drop(corrupt)
+
+
+def _needed(log: Log) -> list[str]:
+    names = [log.user, log.item, log.topic, log.time.column, log.known.column, log.request, log.surface, *log.key]
+    if isinstance(log, ExposuresLog):
+        names += [log.position, log.policy, log.log_propensity, log.propensity]
+    else:
+        names += [getattr(getattr(log, part), "column", None) for part in ("kind", "amount")]
+    return [name for name in names if name is not None]

@@ -1,0 +1,191 @@
+"""The typed form of a source file: how one raw log maps to events and exposures. Closed: no unknown key."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from longplay.closed import Closed, build, read_yaml
+from longplay.duration import Duration, parse_duration
+from longplay.errors import ConfigError, nearest
+
+
+class Format(Closed):
+    """How the raw files are written. ``columns`` names the columns of a file that has no header."""
+
+    type: Literal["csv", "tsv", "parquet", "delta"]
+    columns: tuple[str, ...] = ()
+    delimiter: str | None = None
+    quote: str = '"'
+    encoding: str = "UTF-8"
+
+
+class Time(Closed):
+    """The column of event time: a timestamp, ISO text, Unix seconds/milliseconds, or a Spark pattern."""
+
+    column: str
+    format: str = "iso"
+
+
+class Known(Closed):
+    """When the log knew of a row: a column, or a fixed delay after the event."""
+
+    column: str | None = None
+    format: str = "iso"
+    delay: Duration = parse_duration("0 s")
+
+
+class Kind(Closed):
+    """The kind of event: a column, or one word for all rows."""
+
+    column: str | None = None
+    constant: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Kind":
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("give either kind.column or kind.constant")
+        return self
+
+
+class Amount(Closed):
+    """How much was consumed, with its unit; rows below ``at_least`` are quarantined as bad_amount."""
+
+    column: str | None = None
+    constant: float | None = None
+    unit: str
+    at_least: float = 0.0
+
+
+class Filter(Closed):
+    """Rows to be set aside under a reason: those for which the Spark SQL condition ``where`` is true."""
+
+    reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    where: str
+
+
+class Counts(Closed):
+    """Which kinds count (as consumption, click, rejection), and from what amount on."""
+
+    kinds: tuple[str, ...] = ()
+    min_amount: float | None = None
+
+
+class Log(Closed):
+    """What the maps of events and of exposures share."""
+
+    path: str = ""
+    user: str
+    item: str
+    topic: str | None = None
+    time: Time
+    known: Known = Known()
+    key: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    request: str | None = None
+    surface: str | None = None
+
+
+class EventsLog(Log):
+    """The map of a raw log to events."""
+
+    kind: Kind
+    kinds: tuple[str, ...]
+    amount: Amount
+    consumption: Counts
+    click: Counts
+    negative: Counts = Counts()
+
+    @model_validator(mode="after")
+    def _known_kinds(self) -> "EventsLog":
+        for counts in (self.consumption, self.click, self.negative):
+            for kind in counts.kinds:
+                if kind not in self.kinds:
+                    raise ValueError(f"kind '{kind}' is not among kinds: {nearest(kind, self.kinds)}")
+        return self
+
+
+class ExposuresLog(Log):
+    """The map of a raw log to exposures, with logged propensities."""
+
+    request: str
+    position: str
+    surface: str
+    policy: str
+    log_propensity: str | None = None
+    propensity: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ExposuresLog":
+        if (self.log_propensity is None) == (self.propensity is None):
+            raise ValueError("give either log_propensity or propensity")
+        return self
+
+
+class Candidates(Closed):
+    """The sampler of a log without exposures: ``per_request`` negatives, a mix of uniform and popularity."""
+
+    per_request: int = Field(ge=1, le=1000)
+    uniform_share: float = Field(ge=0, le=1)
+    seed: int = 0
+
+
+class Completeness(Closed):
+    """How delivered days are recognised: at least ``min_users`` users; or a heartbeat file beside the data."""
+
+    min_users: int = Field(default=1, ge=1)
+    heartbeat: str | None = None
+
+
+class Outage(Closed):
+    """A flagged outage, ``[start, end)`` in ISO UTC: labels whose window overlaps it become void."""
+
+    start: str = Field(alias="from")
+    end: str = Field(alias="to")
+
+
+class Source(Closed):
+    """One raw log."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    about: str
+    format: Format
+    time_zone: str = "UTC"
+    events: EventsLog
+    exposures: ExposuresLog | None = None
+    candidates: Candidates | None = None
+    completeness: Completeness = Completeness()
+    quarantine_limit: float = Field(default=0.05, ge=0, le=1)
+    outages: tuple[Outage, ...] = ()
+
+    @model_validator(mode="after")
+    def _exposures_or_candidates(self) -> "Source":
+        if (self.exposures is None) == (self.candidates is None):
+            raise ValueError("a source has either exposures (logged) or candidates (a sampler), not both")
+        return self
+
+
+def shipped() -> dict[str, Path]:
+    """The source files that come with Longplay, by name."""
+    folder = Path(str(files("conf"))) / "sources"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_source(name_or_file: str) -> Source:
+    """A shipped source by name, or any source file by path.
+
+    Raises:
+        ConfigError: for an unknown name (with the nearest one), a missing file or a wrong key.
+    """
+    known = shipped()
+    if name_or_file in known:
+        path = known[name_or_file]
+    elif name_or_file.endswith((".yaml", ".yml")):
+        path = Path(name_or_file)
+    else:
+        raise ConfigError(
+            f"There is no source '{name_or_file}'.",
+            fix=f"{nearest(name_or_file, known)}; or give the path of a source file ending in .yaml",
+        )
+    return build(Source, read_yaml(path), str(path))

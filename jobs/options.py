@@ -1,0 +1,98 @@
+"""The options that all jobs share, and how an error ends a command."""
+
+import functools
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from pyspark.errors import PySparkException
+
+from ingest.source import load_source
+from jobs.context import Job
+from jobs.settings import load_settings
+from longplay.errors import LongplayError
+from longplay.registry import default_registry
+from tables.store import explain_spark
+
+DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+_OPTIONS = [
+    click.option("--source", required=True, help="A shipped source (world, online_retail, ...) or a source file (.yaml)."),
+    click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        default=Path("warehouse"),
+        show_default=True,
+        help="Root folder of all tables.",
+    ),
+    click.option("--conf", multiple=True, help="Settings over conf/base.yaml: a shipped name or a YAML file. Repeatable."),
+    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, such as deploy.users=500."),
+    click.option(
+        "--definitions",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A further folder of signal definitions. Repeatable.",
+    ),
+    click.option("--force", is_flag=True, help="Do the step again even if nothing that it depends on has changed."),
+]
+
+
+def job_command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """A click command with the shared options, whose function gets a :class:`Job` first."""
+
+    def wrap(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def body(
+            source: str,
+            store: Path,
+            conf: tuple[str, ...],
+            overrides: tuple[str, ...],
+            definitions: tuple[Path, ...],
+            force: bool,
+            **own: Any,
+        ) -> None:
+            def call() -> None:
+                loaded = load_settings(conf, overrides)
+                function(Job(loaded, load_source(source), default_registry(definitions), store, force), **own)
+
+            guarded(call)
+
+        command = click.command(name, **settings)(body)
+        for option in reversed(_OPTIONS):
+            command = option(command)
+        return command
+
+    return wrap
+
+
+def guarded(call: Callable[[], None]) -> None:
+    """Run ``call``; an error of ours is shown and ends the process with its exit code."""
+    try:
+        call()
+    except LongplayError as error:
+        fail(error)
+    except PySparkException as error:
+        fail(explain_spark(error, "the step named last above"))
+
+
+def fail(error: LongplayError) -> None:
+    """Show an error and end the process."""
+    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(error.render(), err=True)
+    sys.exit(error.exit_code)
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A date from the command line as UTC midnight."""
+    return moment.replace(tzinfo=UTC) if moment else None
+
+
+date_option = click.option(
+    "--date",
+    type=DATE,
+    callback=lambda _ctx, _param, value: utc(value),
+    help="Logical date (UTC): build what was known at its midnight. Default: the newest watermark.",
+)

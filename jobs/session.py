@@ -1,0 +1,99 @@
+"""Starts Spark with Delta, or says plainly what the machine lacks."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from jobs.settings import SparkSettings
+from longplay.errors import EnvironmentProblem
+
+JAVA_AT_LEAST = 17
+YEARS = "interval 3650 days"
+
+
+def check_java() -> str:
+    """The Java that Spark will use.
+
+    Raises:
+        EnvironmentProblem: when there is none, or it is too old, with the command that installs one.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    install = "install one: 'apt-get install openjdk-17-jre-headless' (Debian, Ubuntu) or 'brew install openjdk@17'"
+    if not java or not Path(java).exists():
+        raise EnvironmentProblem(
+            f"Java is missing: Spark needs Java {JAVA_AT_LEAST} or newer.",
+            where=f"JAVA_HOME={home}" if home else "PATH",
+            got="no java",
+            fix=install,
+        )
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    match = re.search(r'version "(\d+)', said)
+    if not match or int(match[1]) < JAVA_AT_LEAST:
+        raise EnvironmentProblem(
+            f"Java is too old: Spark needs {JAVA_AT_LEAST} or newer.", where=java, got=said.splitlines()[0], fix=install
+        )
+    return java
+
+
+def jar_folder() -> Path:
+    """Where setup puts Delta's jars: beside Spark's own, so that every session finds them."""
+    spec = find_spec("pyspark")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "jars"
+
+
+def check_jars() -> None:
+    """See that Delta's jars were resolved.
+
+    Raises:
+        EnvironmentProblem: when setup has not run.
+    """
+    if not list(jar_folder().glob("*delta-spark_*.jar")):
+        raise EnvironmentProblem(
+            "Delta's jars are missing.", where=str(jar_folder()), fix="run 'longplay setup' once (it needs the network)"
+        )
+
+
+def start(settings: SparkSettings, app: str) -> SparkSession:
+    """A Spark session with Delta, UTC, and pins that outlive a week.
+
+    Raises:
+        EnvironmentProblem: when Java or Delta's jars are missing.
+    """
+    os.environ["TZ"] = "UTC"  # so that collected timestamps mean UTC whatever the machine's zone
+    time.tzset()
+    if settings.master.startswith("sc://"):
+        return SparkSession.builder.remote(settings.master).appName(app).getOrCreate()
+    check_java()
+    check_jars()
+    builder = SparkSession.builder.appName(app).config(map=_options(settings))
+    if "SPARK_ENV_LOADED" not in os.environ or "spark.master" not in os.environ.get("PYSPARK_SUBMIT_ARGS", ""):
+        builder = builder.master(settings.master)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel(settings.log_level)
+    return spark
+
+
+def _options(settings: SparkSettings) -> dict[str, str]:
+    defaults = "spark.databricks.delta.properties.defaults"
+    return {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+        "spark.databricks.delta.snapshotPartitions": "2",
+        f"{defaults}.deletedFileRetentionDuration": YEARS,
+        f"{defaults}.logRetentionDuration": YEARS,
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+    }

@@ -1,0 +1,99 @@
+"""Typed, closed settings: conf/base.yaml, then a further file, then ``--set key=value``."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from longplay.closed import Closed, build, read_yaml
+from longplay.errors import ConfigError, nearest
+from rankers.config import TransformerConfig, XGBoostConfig
+
+
+class SparkSettings(Closed):
+    """Which Spark runs, and how large. ``master`` is a master URL, or an ``sc://`` address for Spark Connect."""
+
+    master: str
+    shuffle_partitions: int = Field(ge=1)
+    driver_memory: str
+    log_level: str
+
+
+class TrainingSettings(Closed):
+    """The global time split, counted back from the newest day on which every label is mature."""
+
+    labels: tuple[str, ...]
+    train_days: int = Field(ge=1)
+    valid_days: int = Field(ge=1)
+    test_days: int = Field(ge=1)
+
+
+class RankerSettings(Closed):
+    """Which families are trained, on which seed, and how each is set."""
+
+    families: tuple[str, ...]
+    seed: int
+    xgboost: XGBoostConfig
+    transformer: TransformerConfig
+
+
+class DeploySettings(Closed):
+    """The simulated test: fresh users an arm, days, and how every policy explores."""
+
+    users: int = Field(ge=10)
+    days: int = Field(ge=1)
+    seed: int
+    entropy_share: float = Field(gt=0, le=1)
+    exploration: float = Field(ge=0, le=1)
+    processes: int = Field(ge=1)
+
+
+class Settings(Closed):
+    """Everything that can be set."""
+
+    spark: SparkSettings
+    training: TrainingSettings
+    rankers: RankerSettings
+    deploy: DeploySettings
+
+
+def load_settings(conf: Sequence[str] = (), overrides: Sequence[str] = ()) -> Settings:
+    """Read the settings: the shipped base, named or given files over it, single keys over those.
+
+    Args:
+        conf: names of shipped files (``local``, ``cluster``) or paths of YAML files.
+        overrides: ``key.path=value`` each, the value read as YAML.
+
+    Raises:
+        ConfigError: for an unknown key (with the nearest known one) or a wrong value.
+    """
+    folder = Path(str(files("conf")))
+    data = read_yaml(folder / "base.yaml")
+    where = "conf/base.yaml"
+    for name in conf:
+        path = folder / f"{name}.yaml" if (folder / f"{name}.yaml").exists() else Path(name)
+        data, where = _merge(data, read_yaml(path)), f"{where} + {name}"
+    for text in overrides:
+        data, where = _merge(data, _override(text)), f"{where} + --set {text}"
+    return build(Settings, data, where)
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError("--set wants key=value.", got=text, fix=nearest(key, Settings.model_fields))
+    nested: Any = yaml.safe_load(value)
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    return dict(nested)

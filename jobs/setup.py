@@ -1,0 +1,59 @@
+"""Setup: checks Java and resolves Delta's jars once, so that no later run needs the network."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from jobs.options import guarded
+from jobs.session import check_java, jar_folder
+from longplay.errors import EnvironmentProblem
+
+# Spark brings the rest; a second copy of a jar on the class path breaks it.
+_WANTED = ("delta-spark_", "delta-storage-", "delta-kernel-", "unitycatalog-")
+_RESOLVE = """
+from pyspark.sql import SparkSession
+SparkSession.builder.master("local[1]").config("spark.jars.packages", "{artifact}").config(
+    "spark.jars.ivy", "{folder}").config("spark.ui.enabled", "false").getOrCreate().stop()
+"""
+
+
+def artifact() -> str:
+    """The Maven name of the Delta jar that fits the installed Spark and delta-spark."""
+    spark = ".".join(version("pyspark").split(".")[:2])
+    return f"io.delta:delta-spark_{spark}_2.13:{version('delta-spark')}"
+
+
+def setup() -> str:
+    """Check Java, and put Delta's jars beside Spark's own; says what it did."""
+    java = check_java()
+    folder = jar_folder()
+    if list(folder.glob(f"*delta-spark_*{version('delta-spark')}.jar")):
+        return f"Java: {java}. Delta's jars are in place."
+    with tempfile.TemporaryDirectory() as ivy:
+        code = _RESOLVE.format(artifact=artifact(), folder=ivy)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        jars = [jar for jar in sorted(Path(ivy, "jars").glob("*.jar")) if any(w in jar.name for w in _WANTED)]
+        if not any("delta-spark_" in jar.name for jar in jars):
+            raise EnvironmentProblem(
+                f"Delta's jars could not be resolved ({artifact()}).",
+                got="\n".join((done.stderr or done.stdout).strip().splitlines()[-3:]),
+                fix="connect to a Maven repository once, or copy the jars into " + str(folder),
+            )
+        for jar in jars:
+            shutil.copy2(jar, folder / jar.name)
+    return f"Java: {java}. {len(jars)} jars of Delta put into {folder}."
+
+
+@click.command("setup", short_help="Check Java and resolve Delta's jars once.")
+def command() -> None:
+    """Check Java and resolve Delta's jars. Needs the network the first time; no other command ever does."""
+    guarded(lambda: click.echo(setup()))
+
+
+if __name__ == "__main__":
+    command()

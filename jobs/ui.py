@@ -1,0 +1,56 @@
+"""UI: MLflow on the tracked runs."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from jobs.options import guarded
+from longplay.errors import EnvironmentProblem, NotFoundError
+
+
+def check_port(host: str, port: int) -> None:
+    """See that a port is free.
+
+    Raises:
+        EnvironmentProblem: when something listens there already, or the address cannot be had.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"Port {port} is in use.", where=f"{host}:{port}", got=str(error), fix="name another: --port 5001"
+            ) from error
+
+
+@click.command("ui", short_help="Open MLflow on the tracked runs.")
+@click.option("--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True)
+def command(store: Path, host: str, port: int) -> None:
+    """Serve MLflow's pages on the runs that 'longplay train' tracked, until Ctrl-C.
+
+    Example: longplay ui --port 5000
+    """
+
+    def call() -> None:
+        database = store.absolute() / "mlflow.db"
+        if not database.exists():
+            raise NotFoundError("No run was tracked yet.", where=str(database), fix="run 'longplay train' first")
+        check_port(host, port)
+        click.echo(f"MLflow on http://{host}:{port} - open an experiment, select the runs, press Compare. Ctrl-C ends it.")
+        uri = f"sqlite:///{database}"
+        arguments = ["--backend-store-uri", uri, "--host", host, "--port", str(port), "--workers", "1"]
+        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        sys.exit(subprocess.run([sys.executable, "-m", "mlflow", "server", *arguments], env=environment).returncode)
+
+    guarded(call)
+
+
+if __name__ == "__main__":
+    command()

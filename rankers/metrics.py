@@ -1,0 +1,130 @@
+"""Ranking metrics by request, with deterministic ties and intervals clustered by user.
+
+The candidates of a request are those in the training frame: the slate that was logged, or the candidates
+that were sampled beside a consumption. Neither is the full catalogue, so these numbers compare rankers on
+the same data and must not be held against unsampled metrics from elsewhere: with sampled candidates even
+the order of two models can differ from the order on the full catalogue (Krichene and Rendle, KDD 2020).
+On a slate of at most k items every list of length k holds all of it, so hit@k is 1 and coverage@k is equal
+for all rankers: read NDCG, MRR and the metrics at 1 there.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from longplay.errors import InputError
+
+Z95 = 1.959963984540054
+
+
+class RequestMetrics(NamedTuple):
+    """Metrics of each request that has a positive, by request code.
+
+    Attributes:
+        requests: [r] request codes, ascending.
+        ndcg: [r] NDCG@k with binary gains.
+        reciprocal_rank: [r] 1 / rank of the first positive, not truncated.
+        hit: [r] 1 when a positive is among the first k.
+        hit_first: [r] 1 when the first item is a positive.
+        excluded: requests without a positive, which say nothing about order.
+    """
+
+    requests: NDArray[np.int64]
+    ndcg: NDArray[np.float64]
+    reciprocal_rank: NDArray[np.float64]
+    hit: NDArray[np.float64]
+    hit_first: NDArray[np.float64]
+    excluded: int
+
+
+class Estimate(NamedTuple):
+    """A mean with its 95% interval and the number of values and clusters behind it."""
+
+    mean: float
+    low: float
+    high: float
+    values: int
+    clusters: int
+
+
+def ranks(scores: ArrayLike, requests: NDArray[np.int64], item_ids: ArrayLike) -> NDArray[np.int64]:
+    """[m] rank from 0 of each row in its request: score descending, then item id ascending.
+
+    Raises:
+        InputError: a score is not a number.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise InputError("a ranker gave scores that are not numbers", where="scores", got="NaN or infinity")
+    ties = pd.factorize(np.asarray(item_ids, dtype=object), sort=True)[0]
+    order = np.lexsort((ties, -values, requests))
+    ordered = requests[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    first = np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+    ranked = np.empty(len(order), np.int64)
+    ranked[order] = np.arange(len(order)) - first
+    return ranked
+
+
+def by_request(
+    ranked: NDArray[np.int64], labels: NDArray[np.float32], requests: NDArray[np.int64], k: int = 10
+) -> RequestMetrics:
+    """Metrics at k of every request with a positive (Järvelin and Kekäläinen, TOIS 2002, for DCG).
+
+    Args:
+        ranked: [m] rank from 0 within the request.
+        labels: [m] 0 or 1; all final.
+        requests: [m] request codes.
+        k: length of the list that counts.
+
+    Raises:
+        InputError: a label is neither 0 nor 1, so it is not final.
+    """
+    positive = labels == 1
+    if not (positive | (labels == 0)).all():
+        raise InputError("labels of a metric must be 0 or 1", where="labels", fix="keep mature rows only")
+    known, dense = np.unique(requests, return_inverse=True)
+    size = len(known)
+    positives = np.bincount(dense[positive], minlength=size)
+    top = positive & (ranked < k)
+    dcg = np.bincount(dense[top], weights=1 / np.log2(ranked[top] + 2.0), minlength=size)
+    ideal = np.r_[0.0, np.cumsum(1 / np.log2(np.arange(k) + 2.0))]
+    best = np.full(size, np.iinfo(np.int64).max)
+    np.minimum.at(best, dense[positive], ranked[positive])
+    kept = positives > 0
+    return RequestMetrics(
+        requests=known[kept],
+        ndcg=dcg[kept] / ideal[np.minimum(positives[kept], k)],
+        reciprocal_rank=1 / (best[kept] + 1.0),
+        hit=(best[kept] < k).astype(np.float64),
+        hit_first=(best[kept] == 0).astype(np.float64),
+        excluded=int(size - kept.sum()),
+    )
+
+
+def coverage(ranked: NDArray[np.int64], item_ids: ArrayLike, k: int = 10) -> float:
+    """Share of the items that were candidates at all which are in the first k of at least one request."""
+    ids = np.asarray(item_ids, dtype=object)
+    if not len(ids):
+        return 0.0
+    return len(pd.unique(ids[ranked < k])) / len(pd.unique(ids))
+
+
+def clustered_mean(values: NDArray[np.float64], clusters: ArrayLike) -> Estimate:
+    """Mean and normal 95% interval when values of one cluster (a user) are dependent.
+
+    The variance is the linearised one of a ratio of cluster totals with the G / (G - 1) correction
+    (Cameron and Miller, JHR 2015). With fewer than two clusters the interval is NaN.
+    """
+    codes, names = pd.factorize(np.asarray(clusters, dtype=object))
+    groups, n = len(names), len(values)
+    if n == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
+    mean = float(values.mean())
+    if groups < 2:
+        return Estimate(mean, float("nan"), float("nan"), n, groups)
+    residuals = np.bincount(codes, weights=values - mean, minlength=groups)
+    half = Z95 * float(np.sqrt(groups / (groups - 1) * np.square(residuals).sum())) / n
+    return Estimate(mean, mean - half, mean + half, n, groups)

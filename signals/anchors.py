@@ -1,0 +1,74 @@
+"""Where signals begin: exposures, discoveries, active days. Pure transforms."""
+
+from datetime import timedelta
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from longplay.definition import Definition
+from signals.horizons import seconds
+
+ANCHOR = ["anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "request_id"]
+
+
+def anchors_of(definition: Definition, events: DataFrame, exposures: DataFrame) -> DataFrame:
+    """The anchors of a definition. Grain: anchor_id."""
+    if definition.anchor == "exposure":
+        return from_exposures(exposures)
+    if definition.anchor == "active_day":
+        return active_days(events)
+    assert definition.void.look_back is not None
+    return discoveries(events, definition.void.look_back)
+
+
+def from_exposures(exposures: DataFrame) -> DataFrame:
+    """Every exposure, at the moment it was shown."""
+    return exposures.select(
+        F.col("exposure_id").alias("anchor_id"),
+        "user_id",
+        "item_id",
+        F.col("as_of").alias("t0"),
+        F.col("known_ts").alias("anchor_known_ts"),
+        F.when(F.col("sampled"), F.lit(None)).otherwise(F.col("request_id")).cast("string").alias("request_id"),
+    )
+
+
+def active_days(events: DataFrame) -> DataFrame:
+    """Every day on which a user consumed something, at its first consumption."""
+    days = events.where("is_consumption").groupBy("user_id", "event_day")
+    first = days.agg(F.min("event_ts").alias("t0"), F.min("known_ts").alias("anchor_known_ts"))
+    return _without_item(first)
+
+
+def discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
+    """Consumptions of an item by a user with none in ``[t0 - look_back, t0)``."""
+    consumed = events.where("is_consumption").groupBy("user_id", "item_id", "event_ts").agg(F.min("known_ts").alias("k"))
+    order = Window.partitionBy("user_id", "item_id").orderBy("event_ts")
+    before = F.lag("event_ts").over(order)
+    found = consumed.withColumn("_before", before).where(
+        F.col("_before").isNull() | (F.col("_before") < F.col("event_ts") - seconds(look_back.total_seconds()))
+    )
+    return found.select(
+        anchor_hash("user_id", "item_id", F.unix_micros("event_ts").cast("string")).alias("anchor_id"),
+        "user_id",
+        "item_id",
+        F.col("event_ts").alias("t0"),
+        F.col("k").alias("anchor_known_ts"),
+        F.lit(None).cast("string").alias("request_id"),
+    )
+
+
+def anchor_hash(*parts: str | Column) -> Column:
+    """A stable id of an anchor. JSON keeps the parts apart."""
+    return F.substring(F.sha2(F.to_json(F.array(*parts)), 256), 1, 32)
+
+
+def _without_item(days: DataFrame) -> DataFrame:
+    return days.select(
+        anchor_hash("user_id", F.col("event_day").cast("string")).alias("anchor_id"),
+        "user_id",
+        F.lit(None).cast("string").alias("item_id"),
+        "t0",
+        "anchor_known_ts",
+        F.lit(None).cast("string").alias("request_id"),
+    )

@@ -1,0 +1,74 @@
+"""Windows, maturity and states as columns: the one door to the future opens here.
+
+Follows the time contract: a value is mature when ``W(T) >= window_end + lateness``, open before that, and void if it
+never will be. An open value is never a 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from longplay.definition import CalendarWindow, Definition
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known, and how far.
+
+    Attributes:
+        known_at: T, the moment from which we look back (UTC).
+        watermark: W(T).
+        log_start: first delivered day of the log (UTC midnight).
+        outages: flagged outages, ``[start, end)`` UTC.
+    """
+
+    known_at: datetime
+    watermark: datetime
+    log_start: datetime
+    outages: Sequence[tuple[datetime, datetime]] = ()
+
+
+def window_bounds(definition: Definition, t0: Column) -> tuple[Column, Column]:
+    """``[start, end)`` of the window as timestamps, for an anchor at ``t0``."""
+    window = definition.window
+    if isinstance(window, CalendarWindow):
+        day = F.to_date(t0)
+        return F.date_add(day, window.first).cast("timestamp"), F.date_add(day, window.last + 1).cast("timestamp")
+    return t0 + seconds(window.start.total_seconds()), t0 + seconds(window.end.total_seconds())
+
+
+def seconds(number: float) -> Column:
+    """A literal interval."""
+    return F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(number).cast("decimal(18,6)"))
+
+
+def with_horizon(anchors: DataFrame, definition: Definition, knowledge: Knowledge) -> DataFrame:
+    """Adds window_start, window_end, matures_at, elapsed_share and void_reason. Grain of the anchors."""
+    start, end = window_bounds(definition, F.col("t0"))
+    watermark = F.lit(knowledge.watermark)
+    framed = anchors.withColumns({"window_start": start, "window_end": end})
+    length = F.unix_micros("window_end") - F.unix_micros("window_start")
+    passed = (F.unix_micros(watermark) - F.unix_micros("window_start")) / length
+    return framed.withColumns(
+        {
+            "matures_at": F.col("window_end") + seconds(definition.lateness.total_seconds()),
+            "elapsed_share": F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
+            "void_reason": void_reason(definition, knowledge),
+        }
+    )
+
+
+def void_reason(definition: Definition, knowledge: Knowledge) -> Column:
+    """Why a value will never be known, or null. Outages that a value may still settle are named ``outage``."""
+    reason = F.lit(None).cast("string")
+    if definition.void.outage:
+        for start, end in knowledge.outages:
+            hit = (F.col("window_start") < F.lit(end)) & (F.lit(start) < F.col("window_end"))
+            reason = F.coalesce(reason, F.when(hit, F.lit("outage")))
+    if definition.void.look_back is not None:
+        cut = F.col("t0") - seconds(definition.void.look_back.total_seconds()) < F.lit(knowledge.log_start)
+        reason = F.coalesce(F.when(cut, F.lit("left_truncated")), reason)
+    return reason

@@ -1,0 +1,38 @@
+"""The map: every table of the store by name."""
+
+from longplay.errors import NotFoundError, nearest
+from tables import facts, histories, learning
+from tables.spec import TableSpec
+
+ALL: dict[str, TableSpec] = {
+    spec.name: spec
+    for module in (facts, histories, learning)
+    for spec in vars(module).values()
+    if isinstance(spec, TableSpec)
+}
+
+RELEASED = (
+    "events",
+    "exposures",
+    "user_days",
+    "item_days",
+    "user_item_days",
+    "item_exposure_days",
+    "sequences",
+    "user_features",
+    "item_features",
+    "user_item_features",
+    "user_topic_features",
+    "signal_values",
+)
+
+
+def get(name: str) -> TableSpec:
+    """The spec of one table.
+
+    Raises:
+        NotFoundError: with the nearest known name.
+    """
+    if name not in ALL:
+        raise NotFoundError(f"There is no table '{name}'.", fix=nearest(name, ALL))
+    return ALL[name]

@@ -1,0 +1,94 @@
+"""Facts as they came in: events, exposures, and the rows that could not be either."""
+
+from tables.spec import Rule, TableSpec, columns
+
+EVENTS = TableSpec(
+    name="events",
+    about="What listeners did. Append-only; one row an event, de-duplicated by the source's key.",
+    grain=("event_id",),
+    mode="append",
+    cluster_by=("user_id", "event_ts"),
+    columns=columns("""
+        event_id       | string    | first 32 hex digits of SHA-256 over the source's key columns
+        user_id        | string    | who
+        item_id        | string    | what
+        topic          | string?   | the item's topic, where the source has one
+        kind           | string    | kind of event, in the source's words
+        event_ts       | timestamp | when it happened (UTC)
+        known_ts       | timestamp | when it could first have been known (UTC), never before event_ts
+        event_day      | date      | UTC date of event_ts
+        known_day      | date      | UTC date of known_ts
+        amount         | double?   | how much, in the source's unit (seconds, pieces, ...)
+        is_consumption | boolean   | counts as consumption, by the source's rule
+        is_click       | boolean   | counts as a click, by the source's rule
+        is_negative    | boolean   | counts as a rejection (skip, hide), by the source's rule
+        request_id     | string?   | the request it answers; null for organic events
+        surface        | string?   | where it happened
+        clock_skew     | boolean   | the log knew of it before it happened; known_ts was raised to event_ts
+        batch_id       | string    | the delivery it came with
+    """),
+    rules=(
+        Rule("known_not_before_event", "known_ts < event_ts", "known_ts must be at or after event_ts"),
+        Rule("amount_not_negative", "amount < 0", "amount must be 0 or more"),
+        Rule("event_day_is_utc_date", "event_day <> to_date(event_ts)", "event_day must be the UTC date of event_ts"),
+    ),
+)
+
+EXPOSURES = TableSpec(
+    name="exposures",
+    about="What was shown to whom, where, and with what probability. Append-only; one row per item shown.",
+    grain=("exposure_id",),
+    mode="append",
+    cluster_by=("user_id", "as_of"),
+    columns=columns("""
+        exposure_id | string    | first 32 hex digits of SHA-256 over request and item
+        request_id  | string    | the slate it belongs to
+        user_id     | string    | who saw it
+        item_id     | string    | what was shown
+        topic       | string?   | the item's topic, where the source has one
+        as_of       | timestamp | when it was shown (UTC): features look from here
+        known_ts    | timestamp | when it could first have been known (UTC)
+        surface     | string    | where it was shown
+        position    | int?      | place in the slate, 1 first; null if sampled
+        policy      | string    | which policy chose it; 'sampled' where the log has none
+        propensity  | double?   | probability with which it was shown there (logged) or drawn (sampled); null: positive
+        sampled     | boolean   | drawn by the sampler, not logged
+        batch_id    | string    | the delivery it came with
+    """),
+    rules=(
+        Rule("propensity_is_probability", "propensity <= 0 OR propensity > 1", "propensity must lie in (0, 1]"),
+        Rule("position_from_one", "position < 1", "position must be 1 or more"),
+        Rule("logged_has_propensity", "NOT sampled AND propensity IS NULL", "logged exposures need a propensity"),
+    ),
+)
+
+QUARANTINE = TableSpec(
+    name="quarantine",
+    about="Raw rows that could not be used, with the reason. Append-only; nothing is silently dropped.",
+    grain=("row_id",),
+    mode="append",
+    allow_empty=True,
+    columns=columns("""
+        row_id   | string        | SHA-256 of the raw row and its place among identical rows
+        log      | string        | which raw log: events or exposures
+        reason   | string        | the first reason that applies, by the source's precedence
+        reasons  | array<string> | every reason that applies
+        raw      | string        | the raw row as JSON
+        batch_id | string        | the delivery it came with
+    """),
+)
+
+DELIVERIES = TableSpec(
+    name="deliveries",
+    about="One row per ingested delivery: what was read, what became of it, and the watermark it showed.",
+    grain=("batch_id",),
+    mode="append",
+    columns=columns("""
+        batch_id    | string                  | fingerprint of the delivered files and the source file
+        data        | string                  | name of the delivered file or folder
+        observed_at | timestamp               | the moment of observation: later event times are future
+        log_start   | timestamp               | first delivered day (UTC midnight)
+        watermark   | timestamp               | every event before it has arrived in the normal course
+        counts      | map<string,bigint>      | read, published, duplicates and one entry a reason (raw and exclusive)
+    """),
+)

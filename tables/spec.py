@@ -1,0 +1,68 @@
+"""What one Delta table is: its columns with units, its grain, its rules. The map of the store is made of these."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: Spark SQL type, meaning with unit, and whether nulls are allowed."""
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row-level check: rows for which the SQL condition ``violation`` is true fail it."""
+
+    name: str
+    violation: str
+    message: str
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One Delta table.
+
+    Attributes:
+        name: folder and table name.
+        grain: columns that identify a row; the gate checks that they are unique.
+        columns: the whole schema, in order (tables whose schema depends on settings end in a prefix family).
+        rules: row-level checks of the gate.
+        families: prefixes of further columns that builders may add (all double or string).
+        allow_empty: whether a version without rows may be published.
+        mode: ``append`` (facts: rows are only ever added) or ``replace`` (derived: rebuilt per logical date).
+    """
+
+    name: str
+    about: str
+    grain: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...] = ()
+    families: tuple[str, ...] = ()
+    allow_empty: bool = False
+    mode: str = "replace"
+    owner: str = "longplay"
+    retention: str = "10 years"
+    cluster_by: tuple[str, ...] = field(default=())
+
+    def column_names(self) -> list[str]:
+        """Names of the fixed columns, in order."""
+        return [column.name for column in self.columns]
+
+    def all_rules(self) -> tuple[Rule, ...]:
+        """The declared rules and one not-null rule for every column that may not be null."""
+        nulls = tuple(
+            Rule(f"{c.name}_not_null", f"`{c.name}` IS NULL", f"{c.name} must not be null")
+            for c in self.columns
+            if not c.nullable
+        )
+        return nulls + self.rules
+
+
+def columns(text: str) -> tuple[Column, ...]:
+    """Read a text table: ``name | type | meaning`` a line, ``?`` after the type where nulls are allowed."""
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    return tuple(Column(name, kind.rstrip("?"), meaning, kind.endswith("?")) for name, kind, meaning in rows)

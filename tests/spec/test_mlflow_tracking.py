@@ -1,0 +1,180 @@
+"""What a reader of the MLflow store finds: pinned data, equal metric keys, models that load and score."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from longplay.errors import NotFoundError
+from rankers.config import parse_config
+from rankers.data import RankingData
+from rankers.scoring_frame import scoring_frame
+from rankers.study import ModelSpec, Study, TrainingSetRef
+from rankers.tracking import LoggedRanker, Tracker
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "unit" / "rankers"))
+from ranking_world import WorldSize, ranking_frames
+
+TINY = {
+    "popularity": {},
+    "xgboost": {"rounds": 5},
+    "transformer": {"length": 5, "width": 8, "tower_width": 4, "epochs": 1},
+}
+DIGEST = "a" * 64
+
+
+def study(folder: Path, digest: str = DIGEST) -> Study:
+    return Study(
+        source="world",
+        split="global time",
+        release_id="release-7",
+        training_set=TrainingSetRef("training_set", folder / "training_set", 3, digest),
+        table_versions={"exposures": 4, "histories": 2},
+        signal_hashes={"return_to_item_14d": "beef"},
+        stage="test",
+    )
+
+
+def spec(family: str) -> ModelSpec:
+    return ModelSpec(family, "click", parse_config(family, TINY[family]), seed=5)
+
+
+@pytest.fixture(scope="module")
+def data() -> RankingData:
+    return RankingData.from_frames(*ranking_frames(WorldSize(users=20, requests=12), seed=3))
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+    folder = tmp_path_factory.mktemp("mlflow")
+    return Tracker(folder / "mlflow.db", folder / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def logged(tracker: Tracker, data: RankingData) -> dict[str, LoggedRanker]:
+    return {family: tracker.train(study(tracker.artifacts), spec(family), data) for family in TINY}
+
+
+@pytest.fixture
+def client(tracker: Tracker) -> mlflow.MlflowClient:
+    return mlflow.MlflowClient(tracking_uri=tracker.uri)
+
+
+def test_runs_are_children_of_one_study_and_carry_the_pins(
+    client: mlflow.MlflowClient, logged: dict[str, LoggedRanker]
+) -> None:
+    runs = {family: client.get_run(one.run_id) for family, one in logged.items()}
+    parents = {run.data.tags["mlflow.parentRunId"] for run in runs.values()}
+    assert len(parents) == 1
+    assert client.get_run(parents.pop()).info.run_name == "release-7"
+    trees = runs["xgboost"]
+    assert trees.info.run_name == "xgboost - click"
+    assert trees.info.status == "FINISHED"
+    expected = {
+        "family": "xgboost",
+        "label": "click",
+        "stage": "test",
+        "release_id": "release-7",
+        "training_set_digest": DIGEST,
+        "training_set_version": "3",
+        "table_version.exposures": "4",
+        "signal_hash.return_to_item_14d": "beef",
+    }
+    assert expected.items() <= trees.data.tags.items()
+    assert (trees.data.params["rounds"], trees.data.params["seed"]) == ("5", "5")
+
+
+def test_the_training_set_is_the_input(
+    tracker: Tracker, client: mlflow.MlflowClient, logged: dict[str, LoggedRanker]
+) -> None:
+    (used,) = client.get_run(logged["xgboost"].run_id).inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("training_set", DIGEST[:36])
+    source = json.loads(used.dataset.source)
+    assert source["path"] == str(tracker.artifacts / "training_set")
+    assert source["delta_table_version"] == 3
+
+
+def test_every_model_has_the_same_test_metrics_on_run_and_model(
+    client: mlflow.MlflowClient, logged: dict[str, LoggedRanker]
+) -> None:
+    keys = {"ndcg_at_10_click", "ndcg_at_10_click_lo", "ndcg_at_10_return_to_item_14d_hi", "coverage_at_10"}
+    for one in logged.values():
+        run = client.get_run(one.run_id)
+        assert keys <= one.metrics.keys() <= run.data.metrics.keys()
+        (model,) = client.search_logged_models(
+            [run.info.experiment_id], filter_string=f"source_run_id = '{one.run_id}'"
+        )
+        values = {metric.key: metric.value for metric in model.metrics}
+        assert values["ndcg_at_10_click"] == one.metrics["ndcg_at_10_click"]
+        assert {metric.dataset_name for metric in model.metrics} == {"training_set"}
+
+
+def test_training_curves_are_kept_by_step(
+    client: mlflow.MlflowClient, logged: dict[str, LoggedRanker]
+) -> None:
+    curve = client.get_metric_history(logged["xgboost"].run_id, "valid_ndcg_at_10")
+    assert [point.step for point in curve] == [0, 1, 2, 3, 4]
+
+
+def test_a_model_that_was_logged_is_reused(
+    tracker: Tracker, data: RankingData, logged: dict[str, LoggedRanker]
+) -> None:
+    again = tracker.train(study(tracker.artifacts), spec("xgboost"), data)
+    assert again.reused
+    assert again.run_id == logged["xgboost"].run_id
+    assert logged["xgboost"].metrics.items() <= again.metrics.items()
+    assert again.ranker.score(data).tolist() == logged["xgboost"].ranker.score(data).tolist()
+    assert tracker.find(study(tracker.artifacts, digest="other"), spec("xgboost")) is None
+
+
+def test_a_ranker_comes_back_for_deployment(
+    tracker: Tracker, data: RankingData, logged: dict[str, LoggedRanker]
+) -> None:
+    for one in logged.values():
+        assert tracker.load_ranker(one.run_id).score(data).tolist() == one.ranker.score(data).tolist()
+    with pytest.raises(NotFoundError, match="no such run"):
+        tracker.load_ranker("0" * 32)
+
+
+RELOAD = """
+import sys, mlflow, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+frame = pd.read_parquet(sys.argv[2])
+for uri, columns in zip(sys.argv[4::2], sys.argv[5::2]):
+    frame[uri] = mlflow.pyfunc.load_model(uri).predict(frame[columns.split(",")])
+frame.to_parquet(sys.argv[3])
+"""
+
+
+def test_logged_models_load_and_score_in_a_fresh_process(
+    tracker: Tracker,
+    client: mlflow.MlflowClient,
+    data: RankingData,
+    logged: dict[str, LoggedRanker],
+    tmp_path: Path,
+) -> None:
+    some = data.subset(np.arange(len(data.frame)) < 12)
+    frame = scoring_frame(logged["transformer"].ranker, some)
+    frame.to_parquet(tmp_path / "in.parquet")
+    found: dict[str, LoggedRanker] = {}
+    arguments: list[str] = []
+    for one in (logged["xgboost"], logged["transformer"]):
+        experiment = client.get_run(one.run_id).info.experiment_id
+        (model,) = client.search_logged_models([experiment], filter_string=f"source_run_id = '{one.run_id}'")
+        found[f"models:/{model.model_id}"] = one
+        arguments += [f"models:/{model.model_id}", ",".join(scoring_frame(one.ranker, some).columns)]
+    out = tmp_path / "out.parquet"
+    subprocess.run(
+        [sys.executable, "-c", RELOAD, tracker.uri, str(tmp_path / "in.parquet"), str(out), *arguments],
+        cwd=ROOT,
+        check=True,
+    )
+    scores = pd.read_parquet(out)
+    for uri, one in found.items():
+        assert scores[uri].to_numpy() == pytest.approx(one.ranker.score(some), abs=1e-5)

@@ -1,0 +1,206 @@
+"""Rankers on a small synthetic log: they learn, they read nothing of the future, and they repeat."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from longplay.errors import ConfigError, InputError, StoreError
+from rankers.artifacts import load_saved_ranker, save_ranker
+from rankers.config import parse_config
+from rankers.data import RankingData
+from rankers.evaluate import evaluate
+from rankers.histories import HistoryWindow
+from rankers.ranker import TrainedRanker
+from rankers.train import train
+
+sys.path.insert(0, str(Path(__file__).parent))
+from ranking_world import WorldSize, ranking_frames
+
+SETTINGS = {
+    "popularity": {},
+    "popularity_7d": {},
+    "xgboost": {"rounds": 30, "max_depth": 3, "early_stopping": 10},
+    "transformer": {"length": 12, "width": 16, "tower_width": 16, "batch": 32, "learning_rate": 0.01},
+}
+LEARNED = ["xgboost", "transformer"]
+RETURN = "return_to_item_14d"
+
+
+def fitted(family: str, label: str, data: RankingData, seed: int = 1) -> TrainedRanker:
+    return train(family, label, data, parse_config(family, SETTINGS[family]), seed)
+
+
+@pytest.fixture(scope="module")
+def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
+    return ranking_frames(WorldSize(), seed=7)
+
+
+@pytest.fixture(scope="module")
+def data(frames: tuple[pd.DataFrame, pd.DataFrame]) -> RankingData:
+    return RankingData.from_frames(*frames)
+
+
+@pytest.fixture(scope="module")
+def trained(data: RankingData) -> Callable[[str], TrainedRanker]:
+    found = {family: fitted(family, "click", data) for family in SETTINGS}
+    return found.__getitem__
+
+
+@pytest.mark.parametrize("family", LEARNED)
+def test_learned_rankers_beat_popularity(
+    data: RankingData, trained: Callable[[str], TrainedRanker], family: str
+) -> None:
+    learned, popular = evaluate(trained(family), data), evaluate(trained("popularity"), data)
+    assert learned["ndcg_at_10_click"] > popular["ndcg_at_10_click"] + 0.1
+    assert learned["ndcg_at_10_click_lo"] > popular["ndcg_at_10_click_hi"]
+    assert learned.keys() == popular.keys()
+
+
+def test_only_the_transformer_reads_the_taste_in_the_history(
+    data: RankingData, trained: Callable[[str], TrainedRanker]
+) -> None:
+    trees, sequence = evaluate(trained("xgboost"), data), evaluate(trained("transformer"), data)
+    assert sequence["ndcg_at_10_click"] > trees["ndcg_at_10_click"] + 0.01
+
+
+@pytest.mark.parametrize(("family", "column"), [("popularity", 28), ("popularity_7d", 7)])
+def test_popularity_is_a_count(
+    data: RankingData, trained: Callable[[str], TrainedRanker], family: str, column: int
+) -> None:
+    assert trained(family).score(data).tolist() == data.frame[f"f_item_consumptions_{column}d"].tolist()
+
+
+@pytest.mark.parametrize("family", LEARNED)
+def test_consumption_at_or_after_as_of_changes_no_score(
+    frames: tuple[pd.DataFrame, pd.DataFrame], trained: Callable[[str], TrainedRanker], family: str
+) -> None:
+    frame, sequences = frames
+    one = frame[frame["request_id"] == frame["request_id"].iloc[-1]]
+    as_of, user = one["as_of"].iloc[0], one["user_id"].iloc[0]
+    future = pd.DataFrame(
+        {
+            "user_id": user,
+            "item_id": ["i0001", "i0002", "i0003"],
+            "event_ts": [as_of, as_of + pd.Timedelta("1h"), as_of - pd.Timedelta("1h")],
+            "visible_ts": [as_of, as_of + pd.Timedelta("1h"), as_of],  # the last one was known too late
+        }
+    )
+    past = future.iloc[:1].assign(
+        event_ts=as_of - pd.Timedelta("1us"), visible_ts=as_of - pd.Timedelta("1us")
+    )
+    before = trained(family).score(RankingData.from_frames(one, sequences))
+    after = trained(family).score(RankingData.from_frames(one, pd.concat([sequences, future])))
+    moved = trained(family).score(RankingData.from_frames(one, pd.concat([sequences, past])))
+    assert after.tolist() == before.tolist()
+    assert (moved.tolist() != before.tolist()) == (family == "transformer")
+
+
+@pytest.mark.parametrize("family", LEARNED)
+def test_labels_that_are_not_mature_reach_no_model(
+    frames: tuple[pd.DataFrame, pd.DataFrame], data: RankingData, family: str
+) -> None:
+    frame = frames[0].copy()
+    unfinished = frame[f"state_{RETURN}"] != "mature"
+    frame.loc[unfinished, f"label_{RETURN}"] = 1.0
+    garbage = RankingData.from_frames(frame, frames[1])
+    clean = fitted(family, RETURN, data)
+    assert unfinished.sum() > 500
+    assert fitted(family, RETURN, garbage).score(data).tolist() == clean.score(data).tolist()
+    assert evaluate(clean, garbage) == evaluate(clean, data)
+
+
+@pytest.mark.parametrize("family", LEARNED)
+def test_the_seed_decides(data: RankingData, trained: Callable[[str], TrainedRanker], family: str) -> None:
+    again, other = fitted(family, "click", data), fitted(family, "click", data, seed=2)
+    assert again.score(data).tolist() == trained(family).score(data).tolist()
+    assert other.score(data).tolist() != again.score(data).tolist()
+
+
+@pytest.mark.parametrize("family", list(SETTINGS))
+def test_a_saved_ranker_scores_as_before(
+    data: RankingData, trained: Callable[[str], TrainedRanker], family: str, tmp_path: Path
+) -> None:
+    save_ranker(trained(family), tmp_path)
+    loaded = load_saved_ranker(tmp_path)
+    assert loaded.score(data).tolist() == trained(family).score(data).tolist()
+    assert (loaded.config, loaded.notes) == (trained(family).config, trained(family).notes)
+
+
+@pytest.mark.parametrize("family", list(SETTINGS))
+def test_candidates_score_as_their_rows_do(
+    data: RankingData, trained: Callable[[str], TrainedRanker], family: str
+) -> None:
+    ranker = trained(family)
+    slates, size = len(data.frame) // 6, 6
+    window = data.histories(20)  # longer than the ranker reads: its last entries count
+    first = data.contexts[1].reshape(slates, size)[:, 0]
+    table = data.sequences.vocabulary.translation(ranker.vocabulary)
+    scores = ranker.score_candidates(
+        ranker.vocabulary.encode(data.frame["item_id"]).reshape(slates, size),
+        data.features.reshape(slates, size, -1),
+        HistoryWindow(table[window.items[first]], window.age_days[first]),
+    )
+    assert scores == pytest.approx(ranker.score(data).reshape(slates, size), abs=1e-4)
+
+
+@pytest.mark.parametrize("family", LEARNED)
+def test_the_position_shown_changes_no_score(
+    frames: tuple[pd.DataFrame, pd.DataFrame],
+    data: RankingData,
+    trained: Callable[[str], TrainedRanker],
+    family: str,
+) -> None:
+    turned = RankingData.from_frames(frames[0].assign(position=7 - frames[0]["position"]), frames[1])
+    assert trained(family).score(turned).tolist() == trained(family).score(data).tolist()
+
+
+def test_an_item_never_seen_in_training_is_scored_as_unknown(
+    frames: tuple[pd.DataFrame, pd.DataFrame], trained: Callable[[str], TrainedRanker]
+) -> None:
+    some = frames[0].tail(2)
+    new = RankingData.from_frames(some.assign(item_id=["new one", "another"], f_appeal=0.0), frames[1])
+    new.frame[list(new.feature_names)] = 1.0
+    scores = trained("transformer").score(new)
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "key", "steps"),
+    [
+        ("xgboost", {"rounds": 3}, "valid_ndcg_at_10", [0, 1, 2]),
+        ("transformer", {"width": 4, "length": 2, "epochs": 2}, "train_loss", [1, 2]),
+    ],
+)
+def test_progress_is_reported_step_by_step(
+    data: RankingData, family: str, settings: dict[str, int], key: str, steps: list[int]
+) -> None:
+    seen: dict[int, float] = {}
+    train(
+        family,
+        "click",
+        data,
+        parse_config(family, settings),
+        0,
+        lambda step, found: seen.update({step: found[key]}),
+    )
+    assert list(seen) == steps
+    assert all(0 < value < 2 for value in seen.values())
+
+
+@pytest.mark.parametrize("family", LEARNED)
+def test_a_label_without_positives_is_refused(frames: tuple[pd.DataFrame, pd.DataFrame], family: str) -> None:
+    nothing = RankingData.from_frames(frames[0].assign(label_click=0.0), frames[1])
+    with pytest.raises(InputError, match="label 'click'"):
+        fitted(family, "click", nothing)
+
+
+def test_wrong_names_are_refused(data: RankingData, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such label"):
+        fitted("xgboost", "purchase", data)
+    with pytest.raises(ConfigError, match="another family"):
+        train("xgboost", "click", data, parse_config("popularity"), 0)
+    with pytest.raises(StoreError, match="no ranker in this folder"):
+        load_saved_ranker(tmp_path)

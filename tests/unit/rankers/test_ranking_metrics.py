@@ -1,0 +1,68 @@
+"""Ranking metrics against values worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from longplay.errors import InputError
+from rankers.metrics import by_request, clustered_mean, coverage, ranks
+
+LOG3 = np.log2(3)
+
+
+def test_ties_go_to_the_smaller_item_id_whatever_the_row_order() -> None:
+    items = np.array(["c", "a", "b", "z"], dtype=object)
+    assert ranks([1.0, 1.0, 2.0, 9.0], np.array([0, 0, 0, 1]), items).tolist() == [2, 1, 0, 0]
+
+
+def test_scores_that_are_not_numbers_are_refused() -> None:
+    with pytest.raises(InputError, match="not numbers"):
+        ranks([1.0, np.nan], np.array([0, 0]), ["a", "b"])
+
+
+def test_metrics_of_three_requests_one_without_a_positive() -> None:
+    requests = np.array([4, 4, 4, 7, 7, 9, 9])
+    ranked = np.array([0, 1, 2, 0, 1, 0, 1])
+    labels = np.array([0, 1, 1, 1, 0, 0, 0], dtype=np.float32)
+    found = by_request(ranked, labels, requests, k=10)
+    assert found.requests.tolist() == [4, 7]
+    assert found.excluded == 1
+    assert found.ndcg == pytest.approx([(1 / LOG3 + 0.5) / (1 + 1 / LOG3), 1.0])
+    assert found.reciprocal_rank.tolist() == [0.5, 1.0]
+    assert found.hit_first.tolist() == [0.0, 1.0]
+
+
+def test_a_positive_below_k_counts_for_the_reciprocal_rank_only() -> None:
+    found = by_request(np.arange(3), np.array([0, 0, 1], np.float32), np.zeros(3, np.int64), k=2)
+    assert (found.ndcg[0], found.hit[0]) == (0.0, 0.0)
+    assert found.reciprocal_rank[0] == pytest.approx(1 / 3)
+
+
+def test_the_ideal_list_is_k_long_when_there_are_more_positives() -> None:
+    found = by_request(np.arange(3), np.ones(3, np.float32), np.zeros(3, np.int64), k=2)
+    assert found.ndcg.tolist() == [1.0]
+
+
+def test_labels_that_are_not_final_are_refused() -> None:
+    with pytest.raises(InputError, match="0 or 1"):
+        by_request(np.arange(2), np.array([0, np.nan], np.float32), np.zeros(2, np.int64))
+
+
+def test_coverage_counts_items_shown_among_items_offered() -> None:
+    ranked = np.array([0, 1, 0, 1])
+    assert coverage(ranked, ["a", "b", "a", "c"], k=1) == pytest.approx(1 / 3)
+    assert coverage(ranked, ["a", "b", "a", "c"], k=2) == 1.0
+
+
+def test_interval_clustered_by_user() -> None:
+    # Totals of residuals: ann 2 x -0.5, bob 2 x 0.5; variance 2/1 x (1 + 1) / 4^2 = 0.25.
+    estimate = clustered_mean(np.array([0.0, 0.0, 1.0, 1.0]), ["ann", "ann", "bob", "bob"])
+    assert estimate.mean == 0.5
+    assert estimate.high - estimate.mean == pytest.approx(1.959964 * 0.5, rel=1e-6)
+    assert (estimate.values, estimate.clusters) == (4, 2)
+
+
+def test_one_user_is_no_interval() -> None:
+    estimate = clustered_mean(np.array([0.0, 1.0]), pd.Series(["ann", "ann"]))
+    assert estimate.mean == 0.5
+    assert np.isnan(estimate.low)
