@@ -140,14 +140,10 @@ class RankerPolicy:
         ConfigError: the ranker reads a feature which is not served online.
     """
 
-    def __init__(
-        self, name: str, ranker: TrainedRanker, item_ids: Sequence[str], items: ItemView, users: int
-    ) -> None:
+    def __init__(self, name: str, ranker: TrainedRanker, item_ids: Sequence[str], items: ItemView, users: int) -> None:
         self._name, self._ranker = name, ranker
         self._codes = ranker.vocabulary.encode(list(item_ids))
-        self._features = (
-            OnlineFeatures(users, items, ranker.feature_names) if _reads_features(ranker) else None
-        )
+        self._features = OnlineFeatures(users, items, ranker.feature_names) if _reads_features(ranker) else None
         length = ranker.history_length
         self._history = RecentHistory(users, self._codes, length) if length else None
 
@@ -159,9 +155,7 @@ class RankerPolicy:
     def scores(self, context: SlateContext) -> Floats:
         """Scores of the candidates, [n, C]."""
         history = self._history.before(context.users, context.as_of) if self._history else None
-        return self._ranker.score_candidates(
-            self._codes[context.candidates], self._features_of(context), history
-        )
+        return self._ranker.score_candidates(self._codes[context.candidates], self._features_of(context), history)
 
     def observe(self, events: EventBatch) -> None:
         """Takes in what happened."""

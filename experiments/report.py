@@ -13,7 +13,7 @@ from experiments.statistics import Estimate
 from experiments.verdict import NO_DIFFERENCE, ArmOutcome
 
 STANDING_CAVEATS = (
-    "An interval speaks of chance within this data alone; it knows nothing of a wrong model or a wrong log.",
+    "One 95% interval in twenty misses by chance, and this page shows many; none knows of a wrong log.",
     "Offline metrics rank the candidates that were logged or sampled, not the whole catalogue; compare them "
     "within this page only.",
 )
@@ -22,8 +22,7 @@ DEPLOYMENT_CAVEATS = (
     "part in a real service is not shown here.",
     "Item features are frozen at the release: a deployed ranker sees its users' past grow, not the items'.",
     "Every arm randomises its slates to the same entropy, and home and browse follow the same policy.",
-    "Arms share their users' traits but are compared as independent samples, so intervals are, if anything, "
-    "too wide.",
+    "Arms share their users' traits but are compared as independent samples, so intervals are, if anything, too wide.",
 )
 
 
@@ -114,9 +113,7 @@ def offline_columns(report: ReportInput) -> tuple[tuple[str, str], ...]:
 
 def target(report: ReportInput, row: RankerRow) -> str:
     """What a ranker was trained on, in words."""
-    return {report.click_label: "clicks", report.return_label: "returns", "": "nothing"}.get(
-        row.label, row.label
-    )
+    return {report.click_label: "clicks", report.return_label: "returns", "": "nothing"}.get(row.label, row.label)
 
 
 def metric(row: RankerRow, name: str) -> Estimate | None:

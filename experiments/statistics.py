@@ -162,13 +162,9 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any], confidence: float 
     return _around(value, se, len(residual) - 1, confidence)
 
 
-def independent_difference(
-    treatment: Estimate, control: Estimate, confidence: float = CONFIDENCE
-) -> Estimate:
+def independent_difference(treatment: Estimate, control: Estimate, confidence: float = CONFIDENCE) -> Estimate:
     """Difference of two independent estimates, normal interval."""
-    return _around(
-        treatment.value - control.value, math.hypot(treatment.se, control.se), math.inf, confidence
-    )
+    return _around(treatment.value - control.value, math.hypot(treatment.se, control.se), math.inf, confidence)
 
 
 @dataclass(frozen=True)
@@ -202,9 +198,7 @@ def pool(estimates: Sequence[Estimate], confidence: float = CONFIDENCE) -> Poole
         raise InputError("an estimate to be pooled has no standard error")
     values = np.array([estimate.value for estimate in estimates])
     weights = np.array([estimate.se**-2.0 for estimate in estimates])
-    fixed = _around(
-        float(values @ weights / weights.sum()), float(weights.sum() ** -0.5), math.inf, confidence
-    )
+    fixed = _around(float(values @ weights / weights.sum()), float(weights.sum() ** -0.5), math.inf, confidence)
     between = mean_interval(Moments.of(values), confidence) if len(values) > 1 else None
     wins, losses = sum(one.low > 0 for one in estimates), sum(one.high < 0 for one in estimates)
     return Pooled(len(values), fixed, between, wins, losses)

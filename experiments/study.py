@@ -23,9 +23,7 @@ def quiet(arm: str, number: int, of: int) -> None:
     """A progress that says nothing."""
 
 
-def deploy_arm(
-    world: World, arm: str, ranker: TrainedRanker | None, items: ItemView, plan: DeploymentPlan
-) -> Outcomes:
+def deploy_arm(world: World, arm: str, ranker: TrainedRanker | None, items: ItemView, plan: DeploymentPlan) -> Outcomes:
     """Runs one arm; a plain function of picklable arguments, so that a process pool can run several.
 
     The arm's name decides its stream of behaviour noise, so an arm's outcome does not depend on which

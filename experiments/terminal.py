@@ -70,10 +70,7 @@ def _rankers(report: ReportInput) -> Table:
         (
             row.name,
             target(report, row),
-            *(
-                _ranged(metric(row, key), share if key.startswith("coverage") else number)
-                for _, key in columns
-            ),
+            *(_ranged(metric(row, key), share if key.startswith("coverage") else number) for _, key in columns),
         )
         for row in report.rankers
     ]

@@ -154,9 +154,7 @@ def judge(outcomes: Mapping[str, Outcomes], days: int) -> Verdict:
         days=days,
         arms=tuple(arms.values()),
         curves=tuple(survival_curve(arm, found, days) for arm, found in outcomes.items()),
-        families=tuple(
-            _family(family, arms, outcomes, days) for family in families if f"{family}-{CONTROL}" in arms
-        ),
+        families=tuple(_family(family, arms, outcomes, days) for family in families if f"{family}-{CONTROL}" in arms),
     )
 
 
@@ -203,9 +201,7 @@ def _arm(arm: str, found: Outcomes) -> ArmOutcome:
     )
 
 
-def _family(
-    family: str, arms: Mapping[str, ArmOutcome], outcomes: Mapping[str, Outcomes], days: int
-) -> FamilyVerdict:
+def _family(family: str, arms: Mapping[str, ArmOutcome], outcomes: Mapping[str, Outcomes], days: int) -> FamilyVerdict:
     treated, control = arms[f"{family}-{TREATMENT}"], arms[f"{family}-{CONTROL}"]
     kept = [int(outcomes[arm.arm].survived.sum()) for arm in (treated, control)]
     survival = newcombe(kept[0], treated.users, kept[1], control.users)

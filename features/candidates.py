@@ -35,21 +35,25 @@ def sample(events: DataFrame, settings: Candidates, batch_id: str) -> DataFrame:
     keys = ["request_id", "user_id", "event_ts", "request_known_ts", "item_id"]
     rows = positives.unionByName(drawn).groupBy(*keys).agg(F.max("q").alias("q"))
     topics = clicks.groupBy("item_id").agg(F.max("topic").alias("topic"))
-    return rows.join(topics, "item_id", "left").select(
-        _hash("request_id", "item_id").alias("exposure_id"),
-        "request_id",
-        "user_id",
-        "item_id",
-        "topic",
-        F.col("event_ts").alias("as_of"),
-        F.col("request_known_ts").alias("known_ts"),
-        F.lit("sampled").alias("surface"),
-        F.lit(None).cast("int").alias("position"),
-        F.lit("sampled").alias("policy"),
-        F.col("q").alias("propensity"),
-        F.lit(True).alias("sampled"),
-        F.lit(batch_id).alias("batch_id"),
-    ).select(*EXPOSURES.column_names())
+    return (
+        rows.join(topics, "item_id", "left")
+        .select(
+            _hash("request_id", "item_id").alias("exposure_id"),
+            "request_id",
+            "user_id",
+            "item_id",
+            "topic",
+            F.col("event_ts").alias("as_of"),
+            F.col("request_known_ts").alias("known_ts"),
+            F.lit("sampled").alias("surface"),
+            F.lit(None).cast("int").alias("position"),
+            F.lit("sampled").alias("policy"),
+            F.col("q").alias("propensity"),
+            F.lit(True).alias("sampled"),
+            F.lit(batch_id).alias("batch_id"),
+        )
+        .select(*EXPOSURES.column_names())
+    )
 
 
 def _requests(clicks: DataFrame) -> DataFrame:
@@ -74,7 +78,9 @@ def _draws(requests: DataFrame, clicks: DataFrame, settings: Candidates) -> Data
     chosen = slots.select(
         "*",
         _is_uniform(settings).alias("is_uniform"),
-        F.floor(_uniform("at", settings.seed) * F.when(_is_uniform(settings), F.col("items")).otherwise(F.col("clicks")))
+        F.floor(
+            _uniform("at", settings.seed) * F.when(_is_uniform(settings), F.col("items")).otherwise(F.col("clicks"))
+        )
         .cast("bigint")
         .alias("at"),
     )

@@ -46,6 +46,6 @@ def item_day_facts(item_days: DataFrame, user_item_days: DataFrame, exposure_day
         [*sums, "exposures"],
     )
     end_of_known_day = F.date_add("known_day", 1).cast("timestamp") - F.expr("INTERVAL 1 MICROSECOND")
-    return tiles.withColumns(
-        {"event_ts": F.col("event_day").cast("timestamp"), "visible_ts": end_of_known_day}
-    ).fillna({"consumed": False})
+    return tiles.withColumns({"event_ts": F.col("event_day").cast("timestamp"), "visible_ts": end_of_known_day}).fillna(
+        {"consumed": False}
+    )

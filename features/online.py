@@ -195,9 +195,7 @@ class OnlineFeatures:
         ConfigError: a name is no feature of the contract nor a column of the item view.
     """
 
-    def __init__(
-        self, users: int, items: ItemView, names: Sequence[str], *, dtype: DTypeLike = np.float32
-    ) -> None:
+    def __init__(self, users: int, items: ItemView, names: Sequence[str], *, dtype: DTypeLike = np.float32) -> None:
         self.names = tuple(names)
         self._items, self._dtype = items, dtype
         shape = (users, len(items.topics))
@@ -211,9 +209,7 @@ class OnlineFeatures:
         known = self._columns()
         unknown = [name for name in self.names if name not in known]
         if unknown:
-            raise ConfigError(
-                "a feature is not served online", got=unknown[0], fix=nearest(unknown[0], known)
-            )
+            raise ConfigError("a feature is not served online", got=unknown[0], fix=nearest(unknown[0], known))
         self._wanted = [known[name] for name in self.names]
 
     def add(
@@ -319,9 +315,7 @@ class OnlineFeatures:
                 _days_between(self._last[q.users].max(axis=1), q.as_of)
             ),
             "f_user_tenure_days": lambda q: _as_column(_days_between(self._first_event[q.users], q.as_of)),
-            "f_user_item_days_since_consumption": lambda q: _days_between(
-                self._last.take(q.cells), q.as_of[:, None]
-            ),
+            "f_user_item_days_since_consumption": lambda q: _days_between(self._last.take(q.cells), q.as_of[:, None]),
         }
         for measure, days in _COUNTERS:
             known |= self._counted(measure, days)

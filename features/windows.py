@@ -88,9 +88,7 @@ def _distinct_steps(view: View, facts: DataFrame, feature: Feature) -> DataFrame
     out = _later(F.col("_newest"), feature.window)
     leaves = F.col("_next").isNull() | (out <= F.col("_next"))
     up = F.when(enters, F.struct(F.col("visible_ts").alias(_AT), F.lit(1).cast("bigint").alias("_n")))
-    down = F.when(
-        leaves, F.struct(F.greatest(out, "visible_ts").alias(_AT), F.lit(-1).cast("bigint").alias("_n"))
-    )
+    down = F.when(leaves, F.struct(F.greatest(out, "visible_ts").alias(_AT), F.lit(-1).cast("bigint").alias("_n")))
     steps = pairs.select(*view.keys, F.explode(F.array_compact(F.array(up, down))).alias("_step"))
     return steps.select(
         *view.keys,

@@ -60,20 +60,24 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
         Grain: raw row. ``raw`` is the row as JSON, ``key`` a hash of the source's key columns.
     """
     mapped = _mapped(raw, source, log)
-    reasons = {**_common(observed_at), **_filters(raw, log), **_specific(log)}
+    filters = {rule.reason: F.col(f"_filter_{rule.reason}") for rule in log.filters}
+    reasons = {**_common(observed_at), **filters, **_specific(log)}
     flags = [F.when(condition, F.lit(reason)) for reason, condition in reasons.items()]
     marked = mapped.withColumn("_bad", F.array_compact(F.array(*flags)))
-    rank = F.row_number().over(
-        Window.partitionBy("key").orderBy(F.size("_bad") > 0, "known_ts", "event_ts", "raw", *_extra_order(log))
-    )
-    place = F.row_number().over(Window.partitionBy("key").orderBy("raw", F.size("_bad") > 0))
-    judged = marked.withColumn("_rank", rank).withColumn("_place", place)
+    # Clean rows first, so that the first row of a key is kept and the rest are its duplicates.
+    order = [F.size("_bad") > 0, F.col("known_ts"), F.col("event_ts"), F.xxhash64("_raw")]
+    ranked = marked.withColumn("_rank", F.row_number().over(Window.partitionBy("key").orderBy(*order)))
     every = F.when(F.col("_rank") > 1, F.concat("_bad", F.array(F.lit(DUPLICATE)))).otherwise(F.col("_bad"))
-    return (
-        judged.withColumn("reasons", every)
-        .withColumn("reason", F.try_element_at("reasons", F.lit(1)))
-        .withColumn("row_id", F.sha2(F.concat_ws("|", "raw", F.col("_place").cast("string")), 256))
-        .drop("_bad", "_rank", "_place")
+    judged = ranked.withColumn("reasons", every)
+    # Only rows that are set aside carry themselves along as JSON.
+    as_json = F.when(F.size("reasons") > 0, F.to_json("_raw"))
+    named = judged.withColumns({"reason": F.try_element_at("reasons", F.lit(1)), "_json": as_json})
+    return named.select(
+        *[c for c in mapped.columns if c != "_raw" and not c.startswith("_filter_")],
+        "reasons",
+        "reason",
+        F.col("_json").alias("raw"),
+        F.sha2(F.to_json(F.struct("_json", "_rank")), 256).alias("row_id"),
     )
 
 
@@ -83,16 +87,18 @@ def reasons_of(log: Log) -> list[str]:
 
 
 def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
-    columns = [c for c in raw.columns if c != MALFORMED]
-    key = F.to_json(F.struct(*[F.col(f"`{c}`") for c in (log.key or columns)]), {"ignoreNullFields": "false"})
+    columns = [F.col(f"`{c}`") for c in log.key] or _raw_columns(raw)
+    key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
     if log.known.column:
         known = time_column(raw, log.known.column, log.known.format, source.time_zone)
     else:
         known = event_ts + F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(log.known.delay.total_seconds()))
+    # The raw row goes into a struct: its columns may be called like ours.
     return raw.select(
-        F.col("*"),
-        F.to_json(F.struct(*[F.col(f"`{c}`") for c in columns])).alias("raw"),
+        F.struct(*_raw_columns(raw)).alias("_raw"),
+        F.col(MALFORMED),
+        *[condition.alias(f"_filter_{reason}") for reason, condition in _filters(raw, log).items()],
         F.substring(F.sha2(key, 256), 1, 32).alias("key"),
         text_column(log.user).alias("user_id"),
         text_column(log.item).alias("item_id"),
@@ -103,6 +109,10 @@ def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
         known.alias("_known"),
         *_specific_columns(log),
     ).withColumn("known_ts", F.greatest("event_ts", "_known"))
+
+
+def _raw_columns(raw: DataFrame) -> list[Column]:
+    return [F.col(f"`{c}`") for c in raw.columns if c != MALFORMED]
 
 
 def _common(observed_at: datetime) -> dict[str, Column]:
@@ -158,7 +168,3 @@ def _specific(log: Log) -> dict[str, Column]:
     unread = F.col("_amount_given") & F.col("amount_").isNull()
     low = F.coalesce((F.col("amount_") < log.amount.at_least) | F.isnan("amount_"), F.lit(False))
     return {"unknown_kind": ~F.coalesce(F.col("kind_").isin(*log.kinds), F.lit(False)), "bad_amount": unread | low}
-
-
-def _extra_order(log: Log) -> list[Column]:
-    return [F.col("position_")] if isinstance(log, ExposuresLog) else []

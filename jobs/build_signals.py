@@ -1,7 +1,6 @@
 """Signals: what followed each anchor, with its state."""
 
 from datetime import UTC, datetime
-from functools import reduce
 
 from pyspark.sql import DataFrame
 
@@ -28,8 +27,7 @@ def build_signals(job: Job, date: datetime | None = None) -> None:
 
     def build() -> DataFrame:
         events, exposures = job.read(inputs, "events"), job.read(inputs, "exposures")
-        values = [signal_values(d, events, exposures, knowledge) for d in definitions]
-        return reduce(DataFrame.unionByName, values)
+        return signal_values(definitions, events, exposures, knowledge)
 
     job.publish("signal_values", inputs, about, build)
 

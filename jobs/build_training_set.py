@@ -1,5 +1,7 @@
 """Training sets: exposures x features as of x mature signals, from one release."""
 
+from datetime import datetime
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -9,8 +11,7 @@ from jobs.options import job_command
 from jobs.plan import label_definitions, split_plan
 from jobs.release import open_release, release_option
 from longplay.errors import QualityError
-from rankers.training_set import spine_of, training_set
-from tables.checksum import checksum
+from rankers.training_set import SplitPlan, spine_of, training_set
 
 
 def build_training_set(job: Job, release_id: str | None = None) -> None:
@@ -40,9 +41,9 @@ def build_training_set(job: Job, release_id: str | None = None) -> None:
         say_labels(job)
 
 
-def _check_rows(job: Job, inputs: dict[str, int], plan: object, known_at: object, rows: int) -> None:
+def _check_rows(job: Job, inputs: dict[str, int], plan: SplitPlan, known_at: datetime, rows: int) -> None:
     exposures = job.read(inputs, "exposures").where(F.col("known_ts") <= F.lit(known_at))
-    spine = spine_of(exposures, plan).count()  # type: ignore[arg-type]
+    spine = spine_of(exposures, plan).count()
     if spine != rows:
         raise QualityError(
             "The training set does not preserve its spine.", where="training_set", got=f"{spine:,} in, {rows:,} out"
@@ -60,7 +61,7 @@ def say_labels(job: Job) -> None:
     for row in sorted(frame.groupBy("split").agg(*columns).collect(), key=lambda r: str(r["split"])):
         labels = ", ".join(f"{n}: {row[f'n_{n}']:,} mature, mean {row[f'mean_{n}'] or 0:.4f}" for n in names)
         job.progress.say(f"{row['split']}: {row['rows']:,} rows; {labels}")
-    job.progress.say(f"checksum {checksum(frame)}")
+    job.progress.say(f"checksum {job.store.commit('training_set')['audit']['checksum']}")
 
 
 @job_command("build-training-set", short_help="Exposures x features as of x mature signals.")

@@ -20,7 +20,9 @@ from tables.store import explain_spark
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 _OPTIONS = [
-    click.option("--source", required=True, help="A shipped source (world, online_retail, ...) or a source file (.yaml)."),
+    click.option(
+        "--source", required=True, help="A shipped source (world, online_retail, ...) or a source file (.yaml)."
+    ),
     click.option(
         "--store",
         type=click.Path(path_type=Path),
@@ -28,8 +30,12 @@ _OPTIONS = [
         show_default=True,
         help="Root folder of all tables.",
     ),
-    click.option("--conf", multiple=True, help="Settings over conf/base.yaml: a shipped name or a YAML file. Repeatable."),
-    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, such as deploy.users=500."),
+    click.option(
+        "--conf", multiple=True, help="Settings over conf/base.yaml: a shipped name or a YAML file. Repeatable."
+    ),
+    click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, such as deploy.users=500."
+    ),
     click.option(
         "--definitions",
         multiple=True,

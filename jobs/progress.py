@@ -23,6 +23,7 @@ class Progress:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     _current: str = ""
+    _last: float = field(default_factory=time.monotonic)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -30,7 +31,8 @@ class Progress:
         if self._current:
             yield
             return
-        self._current, began = name, time.monotonic()
+        self._current = name
+        began = self._last = time.monotonic()
         self.console.print(f"[bold]{name}[/bold] ...")
         try:
             yield
@@ -40,9 +42,11 @@ class Progress:
         self.console.print(f"[bold]{name}[/bold] done in {self.seconds[name]:.1f} s")
 
     def say(self, text: str) -> None:
-        """One line of a step."""
+        """One line of a step, with the seconds since the line before."""
+        now = time.monotonic()
         self.notes.setdefault(self._current, []).append(text)
-        self.console.print(f"  {text}")
+        self.console.print(f"  {text} [dim]({now - self._last:.1f} s)[/dim]")
+        self._last = now
 
     def table(self, done: Published) -> None:
         """Say what became of a table."""

@@ -8,11 +8,13 @@ from jobs.options import guarded
 from jobs.progress import Progress
 from worlds.log import write_log
 from worlds.spec import WorldSpec
+from worlds.truth_tables import read_spec
 
 
 def simulate(spec: WorldSpec, out: Path, progress: Progress, force: bool = False) -> None:
     """Write the world's log to ``out/log`` and its hidden truth to ``out/truth``, unless they are there."""
-    if not force and (out / "truth" / "world.json").exists() and written(out) == spec:
+    truth = out / "truth" / "world.json"
+    if not force and truth.exists() and read_spec(truth) == spec:
         progress.say(f"{out} holds this world already (size {spec.size}, seed {spec.seed})")
         return
     done = write_log(spec, out)
@@ -22,20 +24,17 @@ def simulate(spec: WorldSpec, out: Path, progress: Progress, force: bool = False
     )
 
 
-def written(out: Path) -> WorldSpec | None:
-    """The spec of the world whose log lies in ``out``, from its truth."""
-    from worlds.truth_tables import read_spec
-
-    return read_spec(out / "truth")
-
-
 @click.command("simulate", short_help="Write the raw log of a simulated streaming service.")
 @click.option("--size", default="small", show_default=True, help="tiny, small, medium or large.")
 @click.option("--seed", default=1, show_default=True, help="Root of every random stream.")
 @click.option("--null", is_flag=True, help="A true null: clicks follow utility alone, so no label can beat the click.")
-@click.option("--kappa", default=0.6, show_default=True, help="How much of an item's clickbait is paid back in utility.")
+@click.option(
+    "--kappa", default=0.6, show_default=True, help="How much of an item's clickbait is paid back in utility."
+)
 @click.option("--days", default=270, show_default=True, help="Length of the log.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("world"), show_default=True, help="Folder to write.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("world"), show_default=True, help="Folder to write."
+)
 @click.option("--force", is_flag=True, help="Write it again.")
 def command(size: str, seed: int, null: bool, kappa: float, days: int, out: Path, force: bool) -> None:
     """Write a world: OUT/log is what a pipeline may read, OUT/truth what only the deployment knows.

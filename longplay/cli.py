@@ -88,4 +88,3 @@ def main() -> None:
     except LongplayError as error:
         click.echo(f"error: {error.render()}", err=True)
         sys.exit(error.exit_code)
-

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from longplay.errors import QualityError
+from tables.checksum import hash_sum, render
 from tables.spec import Rule, TableSpec
 
 SHOWN_ROWS = 5
@@ -39,19 +40,19 @@ class Gate:
         """Judge ``frame`` by the rules of ``spec``.
 
         Returns:
-            ``rows``, ``checks`` and the file that holds the verdict.
+            ``rows``, ``checks``, ``checksum`` of the content and the file that holds the verdict.
 
         Raises:
             QualityError: naming the checks that failed and some of the rows that failed them.
         """
         check_schema(frame, spec)
-        profile = measure(frame, spec)
+        profile, content = measure(frame, spec)
         verdict = judge(profile, spec)
         file = self._keep(spec, verdict)
         failed = [name for name, passed in verdict["checks"].items() if not passed]
         if failed:
             raise _failure(frame, spec, profile, failed)
-        return {"rows": int(profile["rows"]), "checks": len(verdict["checks"]), "verdict": file.name}
+        return {"rows": profile["rows"], "checks": len(verdict["checks"]), "checksum": content, "verdict": file.name}
 
     def _keep(self, spec: TableSpec, verdict: Mapping[str, Any]) -> Path:
         self.results.mkdir(parents=True, exist_ok=True)
@@ -75,21 +76,29 @@ def check_schema(frame: DataFrame, spec: TableSpec) -> None:
                 got=found.get(column.name, "no such column"),
                 fix=f"the spec says {column.type}",
             )
-    extra = [name for name in found if name not in spec.column_names() and not name.startswith(spec.families or ("\0",))]
+    extra = [
+        name for name in found if name not in spec.column_names() and not name.startswith(spec.families or ("\0",))
+    ]
     if extra:
         raise QualityError(
             f"'{spec.name}' has columns that its spec does not know.", where=f"table {spec.name}", got=", ".join(extra)
         )
 
 
-def measure(frame: DataFrame, spec: TableSpec) -> dict[str, int]:
-    """Rows, violations of each rule, and rows that repeat a grain: two Spark jobs, whatever the number of rules."""
+def measure(frame: DataFrame, spec: TableSpec) -> tuple[dict[str, int], str]:
+    """Rows, violations of each rule and rows that repeat a grain, and the content's checksum.
+
+    Two Spark jobs, whatever the number of rules.
+    """
     counts = [F.count_if(F.coalesce(F.expr(r.violation), F.lit(False))).alias(r.name) for r in spec.all_rules()]
-    totals = frame.agg(F.count("*").alias("rows"), *counts).first()
+    totals = frame.agg(F.count("*").alias("rows"), hash_sum(frame).alias("_total"), *counts).first()
     repeats = frame.groupBy(*spec.grain).count().agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("n"))
     again = repeats.first()
-    assert totals is not None and again is not None
-    return {**{name: int(value) for name, value in totals.asDict().items()}, GRAIN: int(again["n"])}
+    assert totals is not None
+    assert again is not None
+    found = totals.asDict()
+    content = render(int(found["rows"]), int(found.pop("_total")))
+    return {**{name: int(value) for name, value in found.items()}, GRAIN: int(again["n"])}, content
 
 
 def judge(profile: Mapping[str, int], spec: TableSpec) -> dict[str, Any]:
@@ -103,7 +112,11 @@ def judge(profile: Mapping[str, int], spec: TableSpec) -> dict[str, Any]:
     batch = batches.add_batch_definition_whole_dataframe("profile")
     suite = context.suites.add(gx.ExpectationSuite(name=spec.name))
     between = gx.expectations.ExpectColumnValuesToBeBetween
-    suite.add_expectation(between(column="rows", min_value=0 if spec.allow_empty else 1, meta={"rule": "has_rows"}))
+    suite.add_expectation(
+        between(
+            column="rows", min_value=0 if spec.allow_empty or spec.mode == "append" else 1, meta={"rule": "has_rows"}
+        )
+    )
     for name in profile:
         if name != "rows":
             suite.add_expectation(between(column=name, min_value=0, max_value=0, meta={"rule": name}))

@@ -51,7 +51,7 @@ class AdamW:
 
 
 def schedule(step: int, steps: int) -> float:
-    """Share of the learning rate at a step from 0: linear warm-up over 5% of the steps, then half a cosine."""
+    """Share of the rate at a step from 0: linear warm-up over 5% of the steps, then half a cosine."""
     warm = max(1, int(WARM_UP * steps))
     if step < warm:
         return (step + 1) / warm

@@ -64,7 +64,7 @@ class TransformerConfig(Settings):
         epochs: most passes over the training requests.
         patience: epochs without a better valid NDCG@10 before it stops.
         max_seconds: training is cut after this long, at the end of a batch (then not reproducible).
-        batch: contexts a step.
+        batch: contexts a step; on a CPU small batches buy more steps for the same time.
         learning_rate: Adam's peak step, after warm-up and before cosine decay.
         weight_decay: decoupled L2 penalty.
         threads: CPU threads.
@@ -80,7 +80,7 @@ class TransformerConfig(Settings):
     epochs: int = Field(4, ge=1)
     patience: int = Field(2, ge=1)
     max_seconds: float = Field(45.0, gt=0)
-    batch: int = Field(128, ge=1)
+    batch: int = Field(64, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     threads: int = Field(1, ge=1)

@@ -34,6 +34,7 @@ FINGERPRINT = "fingerprint"
 PARENT = "mlflow.parentRunId"
 DIGEST_LENGTH = 36
 EXAMPLE_ROWS = 5
+SAVED = "ranker"
 METRICS_AT_ONCE = 500
 # Given, because inferring them starts a process and imports everything again.
 REQUIREMENTS = ("mlflow==3.17.2", "numpy>=2.2", "pandas>=2.3,<3", "pydantic>=2.10")
@@ -71,7 +72,7 @@ class Tracker:
         self.artifacts = artifacts.resolve()
         database.resolve().parent.mkdir(parents=True, exist_ok=True)
         self.artifacts.mkdir(parents=True, exist_ok=True)
-        self._mlflow = _quiet_mlflow()
+        self._mlflow = quiet_mlflow()
         self._client = self._mlflow.MlflowClient(tracking_uri=self.uri)
 
     def train(
@@ -84,8 +85,7 @@ class Tracker:
         """
         found = self.find(study, spec)
         if found is not None:
-            metrics = self._client.get_run(found).data.metrics
-            return LoggedRanker(self.load_ranker(found), found, dict(metrics), reused=True)
+            return LoggedRanker(self.load_ranker(found), found, self.test_metrics(found), reused=True)
         steps: list[tuple[int, dict[str, float]]] = []
 
         def keep(step: int, values: Mapping[str, float]) -> None:
@@ -96,8 +96,9 @@ class Tracker:
         metrics = evaluate(ranker, data)
         example = scoring_frame(ranker, data.subset(np.arange(len(data.frame)) < EXAMPLE_ROWS))
         with self._run(study, spec) as run_id:
-            self._log_steps(run_id, steps)
+            # The curves come last: MLflow copies metrics a run already has onto its model, without a data set.
             self._log_model(study, ranker, metrics, example)
+            self._log_steps(run_id, [*steps, (0, training_notes(ranker))])
         return LoggedRanker(ranker, run_id, metrics, reused=False)
 
     def find(self, study: Study, spec: ModelSpec) -> str | None:
@@ -109,12 +110,27 @@ class Tracker:
         runs = self._client.search_runs([experiment.experiment_id], query, max_results=1)
         return str(runs[0].info.run_id) if runs else None
 
+    def test_metrics(self, run_id: str) -> dict[str, float]:
+        """The test metrics that a run logged on its model.
+
+        Raises:
+            NotFoundError: the store has no such run, or the run logged no ranker.
+        """
+        return {metric.key: metric.value for metric in self._model(run_id).metrics}
+
     def load_ranker(self, run_id: str) -> TrainedRanker:
         """The ranker that a run logged, ready for deployment.
 
         Raises:
             NotFoundError: the store has no such run, or the run logged no ranker.
         """
+        model = self._model(run_id)
+        with self._active_store():
+            folder = self._mlflow.artifacts.download_artifacts(model.artifact_location)
+        return load_saved_ranker(Path(folder) / "artifacts" / SAVED)
+
+    def _model(self, run_id: str) -> Any:  # noqa: ANN401  # mlflow's types are not followed
+        """The logged model of a run."""
         try:
             run = self._client.get_run(run_id)
         except self._mlflow.exceptions.MlflowException as error:
@@ -123,9 +139,7 @@ class Tracker:
         models = self._client.search_logged_models([run.info.experiment_id], filter_string=query)
         if not models:
             raise NotFoundError("the run logged no ranker", where=self.uri, got=run_id)
-        with self._active_store():
-            folder = self._mlflow.artifacts.download_artifacts(models[0].artifact_location)
-        return load_saved_ranker(Path(folder) / "artifacts" / "ranker")
+        return models[0]
 
     @contextmanager
     def _active_store(self) -> Iterator[None]:
@@ -189,11 +203,12 @@ class Tracker:
         """The ranker as a logged model that loads and scores, with the test metrics on it and on the run."""
         signature = self._mlflow.models.infer_signature(example, score_frame(ranker, example))
         with tempfile.TemporaryDirectory() as folder:
-            save_ranker(ranker, Path(folder))
+            saved = Path(folder) / SAVED
+            save_ranker(ranker, saved)
             info = self._mlflow.pyfunc.log_model(
                 name=f"{ranker.family}-{ranker.label}",
                 python_model=str(Path(__file__).with_name("model_code.py")),
-                artifacts={"ranker": folder},
+                artifacts={"ranker": str(saved)},
                 signature=signature,
                 input_example=example,
                 pip_requirements=[*REQUIREMENTS, *FAMILY_REQUIREMENTS.get(ranker.family, ())],
@@ -201,8 +216,12 @@ class Tracker:
                 tags={"family": ranker.family, "label": ranker.label, "stage": study.stage},
                 model_type="ranker",
             )
-        notes = {f"training_{name}": value for name, value in ranker.notes.items()}
-        self._mlflow.log_metrics({**notes, **metrics}, model_id=info.model_id, dataset=_dataset(study))
+        self._mlflow.log_metrics(dict(metrics), model_id=info.model_id, dataset=_dataset(study))
+
+
+def training_notes(ranker: TrainedRanker) -> dict[str, float]:
+    """Numbers about the training, as metrics of the run."""
+    return {f"training_{name}": value for name, value in ranker.notes.items()}
 
 
 def _dataset(study: Study) -> Any:  # noqa: ANN401  # mlflow's types are not followed
@@ -215,11 +234,13 @@ def _dataset(study: Study) -> Any:  # noqa: ANN401  # mlflow's types are not fol
     return MetaDataset(source, name=pinned.name, digest=pinned.digest[:DIGEST_LENGTH])
 
 
-def _quiet_mlflow() -> Any:  # noqa: ANN401  # mlflow's types are not followed
-    """MLflow, imported with telemetry and chatter off."""
+def quiet_mlflow() -> Any:  # noqa: ANN401  # mlflow's types are not followed
+    """MLflow with telemetry and chatter off; nobody should import it before this did."""
     os.environ.update(_QUIET)
     import mlflow
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # Warnings of these two are about pip not being installed and about database migrations.
+    for name in ("mlflow.utils.environment", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     return mlflow

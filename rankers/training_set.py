@@ -87,9 +87,7 @@ class SplitPlan:
 
 def spine_of(exposures: DataFrame, plan: SplitPlan) -> DataFrame:
     """Exposures of the plan's span. Grain: exposure_id."""
-    return exposures.where(
-        (F.col("as_of") >= F.lit(plan.train_start)) & (F.col("as_of") < F.lit(plan.test_end))
-    )
+    return exposures.where((F.col("as_of") >= F.lit(plan.train_start)) & (F.col("as_of") < F.lit(plan.test_end)))
 
 
 def training_set(
@@ -121,9 +119,7 @@ def training_set(
         rows = rows.withColumn(state, F.coalesce(state, F.lit("open")))
     named = [f"{part}_{d.name}" for d, _ in labels for part in ("label", "state")]
     exposures_28d = F.when(~F.col("sampled"), F.col("f_item_exposures_28d"))
-    return rows.withColumn("f_item_exposures_28d", exposures_28d).select(
-        *SPINE, "split", *feature_names(), *named
-    )
+    return rows.withColumn("f_item_exposures_28d", exposures_28d).select(*SPINE, "split", *feature_names(), *named)
 
 
 def _label(definition: Definition, values: DataFrame, known_at: datetime) -> DataFrame:

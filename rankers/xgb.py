@@ -52,7 +52,7 @@ class _Reporter(xgb.callback.TrainingCallback):  # type: ignore[misc]  # xgboost
 
     def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: dict[str, Any]) -> bool:
         """Report and never stop."""
-        self.report(epoch, {f"{part}_ndcg_at_10": log[METRIC][-1] for part, log in evals_log.items()})
+        self.report(epoch + 1, {f"{part}_ndcg_at_10": log[METRIC][-1] for part, log in evals_log.items()})
         return False
 
 

@@ -42,7 +42,9 @@ def active_days(events: DataFrame) -> DataFrame:
 
 def discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
     """Consumptions of an item by a user with none in ``[t0 - look_back, t0)``."""
-    consumed = events.where("is_consumption").groupBy("user_id", "item_id", "event_ts").agg(F.min("known_ts").alias("k"))
+    consumed = (
+        events.where("is_consumption").groupBy("user_id", "item_id", "event_ts").agg(F.min("known_ts").alias("k"))
+    )
     order = Window.partitionBy("user_id", "item_id").orderBy("event_ts")
     before = F.lag("event_ts").over(order)
     found = consumed.withColumn("_before", before).where(

@@ -5,7 +5,9 @@ later append a revision under their own ``known_ts``. So a value goes open to ma
 at T never changes (time contract, Maturity).
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,20 +21,20 @@ from longplay.definition import (
     WeeksMeasure,
 )
 from signals.anchors import anchors_of
-from signals.horizons import Knowledge, seconds, with_horizon
+from signals.horizons import Knowledge, horizon, seconds, with_horizon
 from tables.learning import SIGNAL_VALUES
 
 _FLAGS = {"consumption": "is_consumption", "click": "is_click", "negative": "is_negative"}
-_MATURE, _NOW = "mature", "now"
+_MATURE, _NOW, _LAST = "mature", "now", "last_known_ts"
 
 
 def signal_values(
-    definition: Definition, events: DataFrame, exposures: DataFrame, knowledge: Knowledge
+    definitions: Sequence[Definition], events: DataFrame, exposures: DataFrame, knowledge: Knowledge
 ) -> DataFrame:
-    """Values of one signal as known at ``knowledge.known_at``.
+    """Values of signals as known at ``knowledge.known_at``; those that share anchors in one pass over them.
 
     Args:
-        definition: what to compute.
+        definitions: what to compute, at least one.
         events: grain: event_id. Everything the log ever said; facts not yet known at T are left out here.
         exposures: grain: exposure_id.
         knowledge: T, W(T), the log's start and its outages.
@@ -40,30 +42,41 @@ def signal_values(
     Returns:
         Grain: signal, anchor_id, revision; the columns of the table ``signal_values``.
     """
-    known = events.where(F.col("known_ts") <= F.lit(knowledge.known_at))
-    shown = exposures.where((F.col("known_ts") <= F.lit(knowledge.known_at)))
-    anchors = anchors_of(definition, known, shown).where(F.col("anchor_known_ts") <= F.lit(knowledge.known_at))
-    framed = with_horizon(anchors, definition, knowledge)
-    if definition.credit is not None:
-        framed = framed.join(_clicked(framed, known, definition.credit.within), "anchor_id", "left")
-    observed = _observe(framed, _outcomes(known, definition), definition)
-    return _states(observed, definition, knowledge)
+    at = F.lit(knowledge.known_at)
+    known, shown = events.where(F.col("known_ts") <= at), exposures.where(F.col("known_ts") <= at)
+    groups: dict[tuple[str, timedelta | None], list[Definition]] = {}
+    for definition in definitions:
+        look_back = definition.void.look_back if definition.anchor == "discovery" else None
+        groups.setdefault((definition.anchor, look_back), []).append(definition)
+    return reduce(DataFrame.unionByName, [_group(g, known, shown, knowledge) for g in groups.values()])
+
+
+def _group(group: list[Definition], events: DataFrame, exposures: DataFrame, knowledge: Knowledge) -> DataFrame:
+    """Values of signals with the same anchors. The anchors are shuffled once, whatever the number of signals."""
+    anchors = anchors_of(group[0], events, exposures)
+    credits = {d.credit.within: _clicked(anchors, events, d.credit.within) for d in group if d.credit}
+    observed = [_observe(anchors, credits, events, d, knowledge).withColumn("_signal", F.lit(d.ref)) for d in group]
+    found = reduce(DataFrame.unionByName, observed)
+    wide = found.groupBy("anchor_id").agg(
+        *[F.max(F.when(F.col("_signal") == d.ref, F.struct(_MATURE, _NOW, _LAST))).alias(d.ref) for d in group]
+    )
+    joined = anchors.join(wide, "anchor_id", "left")
+    rows = F.concat(*[_rows(definition, knowledge) for definition in group])
+    return (
+        joined.select("anchor_id", "user_id", "item_id", "t0", F.explode(rows).alias("_row"))
+        .select("anchor_id", "user_id", "item_id", "t0", "_row.*")
+        .select(*SIGNAL_VALUES.column_names())
+    )
 
 
 def _clicked(anchors: DataFrame, events: DataFrame, within: timedelta) -> DataFrame:
-    """Exposures that were clicked in ``[t0, t0 + within)``, with the time that was known. Grain: anchor_id."""
+    """Anchors that were clicked in ``[t0, t0 + within)``, with the time that was known. Grain: anchor_id."""
     clicks = events.where("is_click").select(
-        F.col("user_id").alias("_u"), F.col("item_id").alias("_i"), "event_ts", "known_ts", F.col("request_id").alias("_r")
+        "user_id", "item_id", "event_ts", F.col("known_ts").alias("_click_known_ts"), F.col("request_id").alias("_r")
     )
-    hit = (
-        (F.col("user_id") == F.col("_u"))
-        & (F.col("item_id") == F.col("_i"))
-        & (F.col("event_ts") >= F.col("t0"))
-        & (F.col("event_ts") < F.col("t0") + seconds(within.total_seconds()))
-        & _same_request()
-    )
-    pairs = anchors.select("anchor_id", "user_id", "item_id", "t0", "request_id").join(clicks, hit)
-    return pairs.groupBy("anchor_id").agg(F.min("known_ts").alias("credit_known_ts"))
+    inside = (F.col("event_ts") >= F.col("t0")) & (F.col("event_ts") < F.col("t0") + seconds(within.total_seconds()))
+    pairs = anchors.join(clicks, ["user_id", "item_id"]).where(inside & _same_request())
+    return pairs.groupBy(*anchors.columns).agg(F.min("_click_known_ts").alias("credit_known_ts"))
 
 
 def _same_request() -> Column:
@@ -93,29 +106,29 @@ def _outcomes(events: DataFrame, definition: Definition) -> DataFrame:
     )
 
 
-def _observe(framed: DataFrame, outcomes: DataFrame, definition: Definition) -> DataFrame:
-    """The measure over each anchor's window, twice: by maturity and by now. Grain: anchor_id."""
+def _observe(
+    anchors: DataFrame,
+    credits: Mapping[timedelta, DataFrame],
+    events: DataFrame,
+    definition: Definition,
+    knowledge: Knowledge,
+) -> DataFrame:
+    """The measure where anything happened, twice: by maturity and by now. Grain: anchor_id, those with facts."""
     keys = ["user_id", "item_id"] if definition.keys == "user_item" else ["user_id"]
-    eligible = framed.where(F.col("credit_known_ts").isNotNull()) if definition.credit else framed
-    left = eligible.select("anchor_id", "request_id", "window_start", "window_end", "matures_at", *keys)
+    eligible = credits[definition.credit.within] if definition.credit else anchors
+    framed = with_horizon(eligible, definition, knowledge)
+    credit = "credit_known_ts" if definition.credit else "anchor_known_ts"
+    left = framed.select("anchor_id", "request_id", "window_start", "window_end", "matures_at", credit, *keys)
     match = (F.col("fact_ts") >= F.col("window_start")) & (F.col("fact_ts") < F.col("window_end"))
-    if "_r" in outcomes.columns:
-        match = match & _same_request()
-    facts = left.join(outcomes, keys).where(match)
-    in_time = F.col("fact_known_ts") <= F.col("matures_at")
-    observed = facts.groupBy("anchor_id").agg(
-        measure_of(definition, in_time).alias(_MATURE),
+    outcomes = _outcomes(events, definition)
+    facts = left.join(outcomes, keys).where(match & _same_request())
+    # What is credited by a click counts from when the click was known, too.
+    from_when = F.greatest("fact_known_ts", F.col(credit)) if definition.credit else F.col("fact_known_ts")
+    return facts.groupBy("anchor_id").agg(
+        measure_of(definition, from_when <= F.col("matures_at")).alias(_MATURE),
         measure_of(definition, F.lit(True)).alias(_NOW),
-        F.max("fact_known_ts").alias("last_known_ts"),
+        F.max(from_when).alias(_LAST),
     )
-    joined = framed.join(observed, "anchor_id", "left").fillna(0.0, subset=[_MATURE, _NOW])
-    if definition.credit is not None:
-        # A click that became known only after maturity credits nothing by then.
-        credited = F.col("credit_known_ts") <= F.col("matures_at")
-        joined = joined.withColumn(_MATURE, F.when(credited, F.col(_MATURE)).otherwise(0.0)).withColumn(
-            "last_known_ts", F.greatest("last_known_ts", "credit_known_ts")
-        )
-    return joined
 
 
 def measure_of(definition: Definition, counted: Column) -> Column:
@@ -146,42 +159,39 @@ def _weeks(definition: Definition, measure: WeeksMeasure, counted: Column) -> Co
     return F.when(total >= measure.weeks, 1.0).otherwise(0.0)
 
 
-def _states(observed: DataFrame, definition: Definition, knowledge: Knowledge) -> DataFrame:
-    """States and revisions. Grain: anchor_id, revision."""
-    settled = F.lit(definition.void.settles == "early") & F.col("void_reason").eqNullSafe("outage") & (F.col(_MATURE) > 0)
-    reason = F.when(settled, F.lit(None)).otherwise(F.col("void_reason")).cast("string")
-    mature = F.lit(knowledge.watermark) >= F.col("matures_at")
-    state = F.when(reason.isNotNull(), "void").when(mature, "mature").otherwise("open")
-    stated = observed.withColumns({"void_reason": reason, "state": state})
-    revised = (F.col("state") == "mature") & (F.col(_MATURE) != F.col(_NOW))
-    first = F.struct(F.lit(0).alias("revision"), F.col(_MATURE).alias("v"), _first_known(knowledge).alias("k"))
-    later = F.struct(F.lit(1).alias("revision"), F.col(_NOW).alias("v"), F.col("last_known_ts").alias("k"))
-    rows = stated.withColumn("_row", F.explode(F.array_compact(F.array(first, F.when(revised, later)))))
-    return rows.select(
-        F.lit(definition.ref).alias("signal"),
-        F.lit(definition.hash).alias("definition_hash"),
-        "anchor_id",
-        "user_id",
-        "item_id",
-        "t0",
-        "window_end",
-        "matures_at",
-        "state",
-        "void_reason",
-        F.when(F.col("state") == "mature", F.col("_row.v")).alias("value"),
-        F.when(F.col("state") == "open", F.col(_NOW)).alias("prefix"),
-        "elapsed_share",
-        F.col("_row.k").alias("known_ts"),
-        F.col("_row.revision").alias("revision"),
-    ).select(*SIGNAL_VALUES.column_names())
+def _rows(definition: Definition, knowledge: Knowledge) -> Column:
+    """One anchor's rows of one signal as an array: its state and value, and a revision if facts came late."""
+    frame = horizon(definition, knowledge)
+    seen = F.col(f"`{definition.ref}`")
+    at_maturity, now = F.coalesce(seen[_MATURE], F.lit(0.0)), F.coalesce(seen[_NOW], F.lit(0.0))
+    early = F.lit(definition.void.settles == "early") & (frame.void_reason == "outage") & (at_maturity > 0)
+    reason = F.when(~F.coalesce(early, F.lit(False)), frame.void_reason)
+    is_mature = F.lit(knowledge.watermark) >= frame.matures_at
+    state = F.when(reason.isNotNull(), "void").when(is_mature, "mature").otherwise("open")
+    matured_ts = F.greatest(frame.matures_at, "anchor_known_ts")
+    first_ts = (
+        F.when(state == "mature", matured_ts)
+        .when(state == "open", F.lit(knowledge.known_at))
+        .otherwise(F.col("anchor_known_ts"))
+    )
 
+    def row(revision: int, value: Column, known_ts: Column) -> Column:
+        return F.struct(
+            F.lit(definition.ref).alias("signal"),
+            F.lit(definition.hash).alias("definition_hash"),
+            frame.window_end.alias("window_end"),
+            frame.matures_at.alias("matures_at"),
+            state.alias("state"),
+            reason.alias("void_reason"),
+            F.when(state == "mature", value).alias("value"),
+            F.when(state == "open", now).alias("prefix"),
+            frame.elapsed_share.alias("elapsed_share"),
+            known_ts.alias("known_ts"),
+            F.lit(revision).alias("revision"),
+        )
 
-def _first_known(knowledge: Knowledge) -> Column:
-    """From when on the row is what was known: its maturity, T while open, the anchor's own time if void."""
-    mature = F.greatest("matures_at", "anchor_known_ts")
-    return F.when(F.col("state") == "mature", mature).when(
-        F.col("state") == "open", F.lit(knowledge.known_at)
-    ).otherwise(F.col("anchor_known_ts"))
+    revised = (state == "mature") & (at_maturity != now)
+    return F.array_compact(F.array(row(0, at_maturity, first_ts), F.when(revised, row(1, now, seen[_LAST]))))
 
 
 def as_known_at(values: DataFrame, known_at: Column) -> DataFrame:

@@ -45,28 +45,46 @@ def seconds(number: float) -> Column:
     return F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(number).cast("decimal(18,6)"))
 
 
-def with_horizon(anchors: DataFrame, definition: Definition, knowledge: Knowledge) -> DataFrame:
-    """Adds window_start, window_end, matures_at, elapsed_share and void_reason. Grain of the anchors."""
+@dataclass(frozen=True)
+class Horizon:
+    """The window of a definition around ``t0`` as columns."""
+
+    window_start: Column
+    window_end: Column
+    matures_at: Column
+    elapsed_share: Column
+    void_reason: Column
+
+
+def horizon(definition: Definition, knowledge: Knowledge) -> Horizon:
+    """Window, maturity, elapsed share and void reason of an anchor at the column ``t0``."""
     start, end = window_bounds(definition, F.col("t0"))
-    watermark = F.lit(knowledge.watermark)
-    framed = anchors.withColumns({"window_start": start, "window_end": end})
-    length = F.unix_micros("window_end") - F.unix_micros("window_start")
-    passed = (F.unix_micros(watermark) - F.unix_micros("window_start")) / length
-    return framed.withColumns(
-        {
-            "matures_at": F.col("window_end") + seconds(definition.lateness.total_seconds()),
-            "elapsed_share": F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
-            "void_reason": void_reason(definition, knowledge),
-        }
+    passed = (F.unix_micros(F.lit(knowledge.watermark)) - F.unix_micros(start)) / (
+        F.unix_micros(end) - F.unix_micros(start)
+    )
+    return Horizon(
+        start,
+        end,
+        end + seconds(definition.lateness.total_seconds()),
+        F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
+        void_reason(definition, knowledge, start, end),
     )
 
 
-def void_reason(definition: Definition, knowledge: Knowledge) -> Column:
-    """Why a value will never be known, or null. Outages that a value may still settle are named ``outage``."""
+def with_horizon(anchors: DataFrame, definition: Definition, knowledge: Knowledge) -> DataFrame:
+    """Adds window_start, window_end and matures_at. Grain of the anchors."""
+    frame = horizon(definition, knowledge)
+    return anchors.withColumns(
+        {"window_start": frame.window_start, "window_end": frame.window_end, "matures_at": frame.matures_at}
+    )
+
+
+def void_reason(definition: Definition, knowledge: Knowledge, window_start: Column, window_end: Column) -> Column:
+    """Why a value will never be known, or null. An ``outage`` may still be settled by an event, if it settles early."""
     reason = F.lit(None).cast("string")
     if definition.void.outage:
         for start, end in knowledge.outages:
-            hit = (F.col("window_start") < F.lit(end)) & (F.lit(start) < F.col("window_end"))
+            hit = (window_start < F.lit(end)) & (F.lit(start) < window_end)
             reason = F.coalesce(reason, F.when(hit, F.lit("outage")))
     if definition.void.look_back is not None:
         cut = F.col("t0") - seconds(definition.void.look_back.total_seconds()) < F.lit(knowledge.log_start)

@@ -28,9 +28,7 @@ def _tiles(name: str, about: str, keys: dict[str, str]) -> TableSpec:
 
 USER_DAYS = _tiles("user_days", "Daily tiles per user.", {"user_id": "who"})
 ITEM_DAYS = _tiles("item_days", "Daily tiles per item.", {"item_id": "what"})
-USER_ITEM_DAYS = _tiles(
-    "user_item_days", "Daily tiles per user and item.", {"user_id": "who", "item_id": "what"}
-)
+USER_ITEM_DAYS = _tiles("user_item_days", "Daily tiles per user and item.", {"user_id": "who", "item_id": "what"})
 
 ITEM_EXPOSURE_DAYS = TableSpec(
     name="item_exposure_days",

@@ -69,8 +69,14 @@ SIGNAL_VALUES = TableSpec(
     """),
     rules=(
         Rule("state_known", "state NOT IN ('open', 'mature', 'void')", "state must be open, mature or void"),
-        Rule("value_only_if_mature", "(state = 'mature') <> (value IS NOT NULL)", "a value is there if and only if mature"),
-        Rule("void_has_reason", "(state = 'void') <> (void_reason IS NOT NULL)", "void rows need a reason, others none"),
+        Rule(
+            "value_only_if_mature",
+            "(state = 'mature') <> (value IS NOT NULL)",
+            "a value is there if and only if mature",
+        ),
+        Rule(
+            "void_has_reason", "(state = 'void') <> (void_reason IS NOT NULL)", "void rows need a reason, others none"
+        ),
         Rule("not_mature_early", "state = 'mature' AND known_ts < matures_at", "mature before its time"),
         Rule("window_after_anchor", "window_end <= t0", "a window must end after its anchor"),
         Rule("elapsed_is_share", "elapsed_share < 0 OR elapsed_share > 1", "elapsed_share must lie in [0, 1]"),
@@ -94,9 +100,7 @@ TRAINING_SET = TableSpec(
         split       | string    | train, valid, test or purged (its label horizon reaches into the next split)
     """),
     families=("f_", "label_", "state_"),
-    rules=(
-        Rule("split_known", "split NOT IN ('train', 'valid', 'test', 'purged')", "unknown split"),
-    ),
+    rules=(Rule("split_known", "split NOT IN ('train', 'valid', 'test', 'purged')", "unknown split"),),
 )
 
 RELEASES = TableSpec(

@@ -41,6 +41,7 @@ class Published:
     rows: int
     written: bool
     why: str
+    checksum: str = ""
 
 
 Gate = Callable[[DataFrame, TableSpec], Mapping[str, Any]]
@@ -133,7 +134,7 @@ class Store:
             writer.mode("append").save(str(self.path(spec.name)))
         else:
             writer.mode("overwrite").option("overwriteSchema", True).save(str(self.path(spec.name)))
-        return Published(spec.name, self.version(spec.name), rows, True, "published")
+        return Published(spec.name, self.version(spec.name), rows, True, "published", str(audit.get("checksum", "")))
 
     @contextmanager
     def _lock(self, table: str) -> Iterator[None]:

@@ -1,12 +1,17 @@
 """Hidden truth as tables: for judging a pipeline, never for it to read."""
 
+import json
 from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from longplay.errors import InputError
 from worlds import model
+from worlds.spec import WorldSpec
 from worlds.state import NEVER, UserState
 from worlds.users import UserTraits
 from worlds.world import World
@@ -42,3 +47,21 @@ def world_truth(world: World) -> dict[str, Any]:
     spec = asdict(world.spec) | {"start": world.spec.start.isoformat()}
     fixed = {name.lower(): value for name, value in vars(model).items() if name.isupper()}
     return {"spec": spec, "is_null": world.spec.is_null, "model": fixed}
+
+
+def read_spec(path: Path) -> WorldSpec:
+    """The spec of a world from its ``world.json``.
+
+    Raises:
+        InputError: when the file is missing or is no world's truth.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))["spec"]
+        return WorldSpec(**{**fields, "start": datetime.fromisoformat(fields["start"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "This is not the truth of a simulated world.",
+            where=str(path),
+            got=f"{type(error).__name__}: {error}",
+            fix="write the world again: longplay simulate --force",
+        ) from error

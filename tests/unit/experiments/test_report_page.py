@@ -105,11 +105,7 @@ def test_page_loads_nothing(html):
 def test_ids_are_unique_and_every_reference_has_its_target(html):
     page = Page(html)
     assert len(page.ids) == len(set(page.ids))
-    wanted = {
-        value.removeprefix("#")
-        for name, value in page.attributes
-        if name in ("xlink:href", "aria-labelledby")
-    }
+    wanted = {value.removeprefix("#") for name, value in page.attributes if name in ("xlink:href", "aria-labelledby")}
     assert wanted <= set(page.ids)
 
 
@@ -149,9 +145,7 @@ def test_dict_and_back():
 
 def test_an_unknown_key_is_refused():
     with pytest.raises(InputError, match=r"tables\.0\.rowz"):
-        ReportInput.from_dict(
-            BARE.to_dict() | {"tables": [{"table": "t", "version": 1, "rows": 1, "rowz": 2}]}
-        )
+        ReportInput.from_dict(BARE.to_dict() | {"tables": [{"table": "t", "version": 1, "rows": 1, "rowz": 2}]})
 
 
 def test_a_bare_report_says_what_it_leaves_out():

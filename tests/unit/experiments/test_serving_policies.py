@@ -45,9 +45,7 @@ def ranker(scorer: Recorder, config=None) -> TrainedRanker:
 
 
 def item_view():
-    rows = pd.DataFrame(
-        {"item_id": ["i2", "i0"], "f_item_consumptions_28d": [20.0, 5.0], "f_item_age_days": [9, 3]}
-    )
+    rows = pd.DataFrame({"item_id": ["i2", "i0"], "f_item_consumptions_28d": [20.0, 5.0], "f_item_age_days": [9, 3]})
     return frozen_item_view(ITEMS, ["jazz", "news", "jazz"], rows)
 
 
@@ -104,9 +102,7 @@ def test_popularity_needs_its_count():
 def test_ranker_gets_codes_and_features_of_events_strictly_before_the_request():
     scorer = Recorder()
     policy = RankerPolicy("arm", ranker(scorer), ITEMS, item_view(), users=2)
-    policy.observe(
-        batch((1, 2, NOW - 5, "click", np.nan), (1, 2, NOW - 4, "play", 40.0), (1, 0, NOW, "play", 40.0))
-    )
+    policy.observe(batch((1, 2, NOW - 5, "click", np.nan), (1, 2, NOW - 4, "play", 40.0), (1, 0, NOW, "play", 40.0)))
     scores = policy.scores(SlateContext(np.array([1]), at(NOW), "home", np.array([[2, 1, 0]])))
     np.testing.assert_array_equal(scores, [[3.0, UNKNOWN, 2.0]])
     np.testing.assert_array_equal(scorer.asked[0].features, [[1, 1, 20], [1, 0, 0], [1, 0, 5]])

@@ -127,9 +127,7 @@ def study():
 def test_arms_do_not_depend_on_their_order_and_differ_by_policy(study):
     world, items, plan = study
     told = []
-    found = deploy_arms(
-        world, {"random": None, "popularity": None}, items, plan, lambda *step: told.append(step)
-    )
+    found = deploy_arms(world, {"random": None, "popularity": None}, items, plan, lambda *step: told.append(step))
     assert told == [("random", 1, 2), ("popularity", 2, 2)]
     alone = deploy_arm(world, "popularity", None, items, plan)
     np.testing.assert_array_equal(found["popularity"].clicks, alone.clicks)
@@ -140,9 +138,7 @@ def test_arms_do_not_depend_on_their_order_and_differ_by_policy(study):
 def test_an_arm_can_be_sent_to_another_process(study):
     world, items, plan = study
     call = pickle.loads(pickle.dumps((deploy_arm, (world, "random", None, items, plan))))
-    np.testing.assert_array_equal(
-        call[0](*call[1]).exposures, deploy_arm(world, "random", None, items, plan).exposures
-    )
+    np.testing.assert_array_equal(call[0](*call[1]).exposures, deploy_arm(world, "random", None, items, plan).exposures)
 
 
 def test_an_unknown_arm_without_a_ranker_is_refused(study):

@@ -124,9 +124,7 @@ events_strategy = st.lists(
     ),
     max_size=40,
 )
-steps_strategy = st.lists(
-    st.tuples(events_strategy, st.lists(instants, min_size=USERS, max_size=USERS)), max_size=4
-)
+steps_strategy = st.lists(st.tuples(events_strategy, st.lists(instants, min_size=USERS, max_size=USERS)), max_size=4)
 
 
 @settings(max_examples=60, deadline=None)
@@ -164,10 +162,7 @@ def test_a_pending_event_counts_once_its_time_has_come():
     state, now = make(), 20_000 * DAY
     add(state, [play(0, 1, now)])
     column = NAMES.index("f_user_consumptions_90d")
-    counts = [
-        ask(state, [0], [moment])[0, 0, column]
-        for moment in (now, now + 1, now + 90 * DAY, now + 90 * DAY + 1)
-    ]
+    counts = [ask(state, [0], [moment])[0, 0, column] for moment in (now, now + 1, now + 90 * DAY, now + 90 * DAY + 1)]
     assert counts == [0, 1, 1, 0]
 
 
@@ -195,9 +190,7 @@ def test_rows_grow_beyond_their_first_capacity():
 def test_only_the_columns_asked_for_come_in_their_order():
     view = ItemView(np.array(TOPICS), ITEM_NAMES, ITEM_VALUES)
     state = OnlineFeatures(USERS, view, ["f_item_age_days", "f_user_clicks_28d"])
-    answer = state.features(
-        np.array([0]), np.array([20_000 * DAY]).astype("datetime64[us]"), np.array([[3, 0]])
-    )
+    answer = state.features(np.array([0]), np.array([20_000 * DAY]).astype("datetime64[us]"), np.array([[3, 0]]))
     np.testing.assert_array_equal(answer, [[[8.0, 0.0], [5.0, 0.0]]])
     assert answer.dtype == np.float32
 

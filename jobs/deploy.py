@@ -1,0 +1,120 @@
+"""Deploy: every ranker before the same fresh listeners of the simulated world, for 90 days."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+import pandas as pd
+from pyspark.sql import functions as F
+
+from experiments.policies import frozen_item_view
+from experiments.study import BASELINES, POPULARITY, RANDOM, deploy_arm
+from experiments.verdict import Verdict, judge
+from features import facts, views, windows
+from features.online import ItemView
+from jobs.context import TABLE_CODE, Job, code_hash
+from jobs.options import job_command
+from jobs.train import arms, study, tracker_of
+from longplay.errors import InputError
+from rankers.ranker import TrainedRanker
+from worlds.deploy import DeploymentPlan, Outcomes
+from worlds.truth_tables import read_spec
+from worlds.world import World, build_world
+
+DEPLOY_CODE = (*TABLE_CODE, "worlds", "experiments")
+
+
+def deploy(job: Job, data: Path) -> Verdict:
+    """Deploy every arm, unless this very deployment was done before, and keep the verdict."""
+    world = build_world(read_spec(truth_of(data)))
+    known_at = job.known_at(None)
+    if world.spec.end != known_at:
+        raise InputError(
+            "This world is not the one that was ingested.",
+            where=str(data),
+            got=f"its log ends {world.spec.end:%Y-%m-%d}, the watermark is {known_at:%Y-%m-%d}",
+            fix="give the --data that was ingested, or another --store",
+        )
+    file = job.folder / "_deployments" / f"{deployment_id(job, world)}.json"
+    if file.exists() and not job.force:
+        job.progress.say(f"deployed before, nothing to do ({file.name}; --force does it again)")
+        return Verdict.from_json(file.read_text(encoding="utf-8"))
+    outcomes = _deploy_all(job, world, item_view(job, world, known_at))
+    verdict = judge(outcomes, job.settings.deploy.days)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(verdict.to_json(), encoding="utf-8")
+    return verdict
+
+
+def truth_of(data: Path) -> Path:
+    """Where the truth of a simulated log lies: beside the log, never in it."""
+    return data.absolute().parent / "truth" / "world.json"
+
+
+def item_view(job: Job, world: World, known_at: datetime) -> ItemView:
+    """The item features at the start of the deployment, frozen: what a ranker would be served with."""
+    tables = ("item_days", "user_item_days", "item_exposure_days")
+    tiles = facts.item_day_facts(*[job.store.read(name) for name in tables])
+    ids = pd.DataFrame({"item_id": list(world.item_ids)})
+    spine = job.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
+    found = windows.as_of_join(views.ITEM, tiles, spine).drop("as_of").toPandas()
+    return frozen_item_view(world.item_ids, world.topics, found)
+
+
+def rankers_of(job: Job) -> dict[str, TrainedRanker | None]:
+    """The ranker of each arm, from MLflow; None for the two baselines."""
+    tracker, pinned = tracker_of(job), study(job)
+    found: dict[str, TrainedRanker | None] = {RANDOM: None, POPULARITY: None}
+    for arm in arms(job):
+        run_id = tracker.find(pinned, arm.spec)
+        if run_id is not None and not arm.name.startswith(POPULARITY):
+            found[arm.name] = tracker.load_ranker(run_id)
+    if len(found) == len(BASELINES):
+        raise InputError("No ranker was trained for this training set.", fix="run 'longplay train' first")
+    return found
+
+
+def deployment_id(job: Job, world: World) -> str:
+    """A hash over everything that decides the outcome."""
+    pinned = study(job)
+    whole = [str(world.spec), job.settings.deploy.model_dump(exclude={"processes"}), code_hash(DEPLOY_CODE)]
+    whole += [arm.spec.fingerprint(pinned) for arm in arms(job)]
+    return hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
+
+
+def _deploy_all(job: Job, world: World, items: ItemView) -> dict[str, Outcomes]:
+    settings, rankers = job.settings.deploy, rankers_of(job)
+    plan = DeploymentPlan(settings.users, settings.days, settings.seed, settings.entropy_share, settings.exploration)
+    outcomes = {}
+    # New processes, not forks: this one holds a JVM connection and threads that do not survive a fork.
+    with ProcessPoolExecutor(settings.processes, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(deploy_arm, world, arm, r, items, plan): arm for arm, r in rankers.items()}
+        for arm, done in _finished(waiting):
+            outcomes[arm] = done
+            job.progress.say(f"{arm}: {done.survived.mean():.1%} of {settings.users:,} still there")
+    return {arm: outcomes[arm] for arm in rankers}
+
+
+def _finished(waiting: Mapping[Future[Outcomes], str]) -> Iterator[tuple[str, Outcomes]]:
+    for future in as_completed(waiting):
+        yield waiting[future], future.result()
+
+
+@job_command("deploy", short_help="Put the rankers before simulated listeners for 90 days.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="The world's log folder, as ingested.")
+def command(job: Job, data: Path) -> None:
+    """Deploy every ranker to fresh listeners of the simulated world, at matched entropy, beside random and popularity.
+
+    Example: longplay deploy --source world --data world/log --set deploy.users=5000
+    """
+    with job.progress.step("deploy"):
+        deploy(job, data)
+
+
+if __name__ == "__main__":
+    command()

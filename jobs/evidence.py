@@ -1,0 +1,76 @@
+"""Evidence: the verdict over several worlds, and over true nulls in which no label can beat the click."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from experiments.verdict import PooledFamily, Verdict, pool_families
+from jobs.context import Job
+from jobs.deploy import deploy
+from jobs.options import job_command
+from jobs.run import run
+from jobs.simulate import simulate
+from longplay.errors import ConfigError
+from worlds.spec import WorldSpec
+
+
+def evidence(job: Job, size: str, seeds: Sequence[int], nulls: bool) -> dict[str, tuple[PooledFamily, ...]]:
+    """The whole line for every seed, in the real world and (with ``nulls``) in the null; verdicts pooled."""
+    pooled = {}
+    for kind in ("real", "null") if nulls else ("real",):
+        verdicts = [_one(job, WorldSpec.from_size(size, seed=seed, null=kind == "null"), kind) for seed in seeds]
+        pooled[kind] = pool_families(verdicts)
+        job.progress.console.print(_table(kind, seeds, verdicts, pooled[kind]))
+    file = job.root / "evidence.json"
+    words = {kind: {one.family: one.words for one in families} for kind, families in pooled.items()}
+    file.write_text(json.dumps(words, indent=1), encoding="utf-8")
+    job.progress.console.print(f"written: {file}; every world has its own report and tables below {job.root}")
+    return pooled
+
+
+def _one(job: Job, spec: WorldSpec, kind: str) -> Verdict:
+    root = job.root / f"{kind}-{spec.seed}"
+    job.progress.console.rule(f"{kind} world, seed {spec.seed}")
+    simulate(spec, root / "world", job.progress)
+    own = replace(job, root=root)
+    own.__dict__["spark"] = job.spark  # one session serves all worlds
+    run(own, root / "world" / "log")
+    return deploy(own, root / "world" / "log")
+
+
+def _table(kind: str, seeds: Sequence[int], verdicts: Sequence[Verdict], pooled: Sequence[PooledFamily]) -> Table:
+    title = f"{kind} world: survival, return-trained minus click-trained (95% interval)"
+    table = Table("family", *[f"seed {seed}" for seed in seeds], "pooled", title=title)
+    for number, family in enumerate(pooled):
+        cells = [_cell(v.families[number].survival) for v in verdicts]
+        table.add_row(family.family, *cells, family.words)
+    return table
+
+
+def _cell(estimate: object) -> str:
+    value, low, high = (getattr(estimate, name) for name in ("value", "low", "high"))
+    return f"{value:+.3f} ({low:+.3f}, {high:+.3f})"
+
+
+@job_command("evidence", short_help="The verdict over several worlds, and over true nulls.")
+@click.option("--size", default="small", show_default=True, help="Size of each world.")
+@click.option("--seeds", default="1,2,3", show_default=True, help="Seeds of the worlds, with commas.")
+@click.option("--nulls/--no-nulls", default=True, show_default=True, help="Also in the true null of each seed.")
+def command(job: Job, size: str, seeds: str, nulls: bool) -> None:
+    """Repeat the whole line over several worlds and pool what it says; needs minutes a world.
+
+    Example: longplay evidence --source world --store evidence --set deploy.users=5000
+    """
+    try:
+        numbers = [int(part) for part in seeds.split(",")]
+    except ValueError as error:
+        raise ConfigError("--seeds wants whole numbers with commas.", got=seeds, fix="--seeds 1,2,3") from error
+    evidence(job, size, numbers, nulls)
+
+
+if __name__ == "__main__":
+    command()

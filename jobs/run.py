@@ -1,0 +1,55 @@
+"""Run: the whole line for one log, in one Spark session."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from jobs.build_features import build_features
+from jobs.build_histories import build_histories
+from jobs.build_signals import build_signals
+from jobs.build_training_set import build_training_set
+from jobs.context import Job
+from jobs.ingest import ingest
+from jobs.options import DATE, date_option, job_command, utc
+from jobs.release import release
+from jobs.train import train
+from jobs.verdict import verdict
+
+
+def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetime | None = None) -> None:
+    """Raw log in, compared rankers out."""
+    steps = {
+        "ingest": lambda: ingest(job, data, observed_at),
+        "build-histories": lambda: build_histories(job, date),
+        "build-features": lambda: build_features(job, date),
+        "build-signals": lambda: build_signals(job, date),
+        "release": lambda: release(job, date),
+        "build-training-set": lambda: build_training_set(job),
+        "train": lambda: train(job),
+        "verdict": lambda: verdict(job, data),
+    }
+    _ = job.spark
+    for name, step in steps.items():
+        with job.progress.step(name):
+            step()
+    total = sum(job.progress.seconds.values())
+    job.progress.say(f"the whole line took {total:.0f} s; 'longplay ui --store {job.root}' opens MLflow")
+
+
+@job_command("run", short_help="The whole line: raw log in, compared rankers out.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="File or folder of the raw log.")
+@date_option
+@click.option("--observed-at", type=DATE, help="When the log was observed (UTC date); later events are future. [now]")
+def command(job: Job, data: Path, date: datetime | None, observed_at: datetime | None) -> None:
+    """Do every step for one log: ingest, histories, features, signals, release, training set, rankers, verdict.
+
+    A step whose inputs, settings and code have not changed is left as it is and says so.
+
+    Example: longplay run --source online_retail --data online_retail.parquet
+    """
+    run(job, data, date, utc(observed_at))
+
+
+if __name__ == "__main__":
+    command()

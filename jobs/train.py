@@ -1,0 +1,120 @@
+"""Train: every family on every label, tracked in MLflow."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from deltalake import DeltaTable
+
+from jobs.context import Job
+from jobs.options import job_command
+from longplay.errors import ConfigError, nearest
+from rankers.config import FAMILIES, Family, RankerConfig, parse_config
+from rankers.data import RankingData
+from rankers.study import ModelSpec, Study, TrainingSetRef
+from rankers.tracking import Tracker
+from tables.store import open_table
+
+BASELINES = ("popularity", "popularity_7d")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One ranker of the study: ``xgboost-return`` is XGBoost trained on the mid-term label."""
+
+    name: str
+    spec: ModelSpec
+
+
+def train(job: Job) -> None:
+    """Train each ranker of the settings on the newest training set, unless its finished run is there."""
+    tracker, found = tracker_of(job), study(job)
+    data: RankingData | None = None
+    for arm in arms(job):
+        began = time.monotonic()
+        if tracker.find(found, arm.spec) is not None:
+            job.progress.say(f"{arm.name}: its run is there already (same training set, settings and seed)")
+            continue
+        data = data or ranking_data(job)
+        logged = tracker.train(found, arm.spec, data)
+        labels = job.settings.training.labels
+        shown = ", ".join(f"NDCG@10 {n} {logged.metrics[f'ndcg_at_10_{n}']:.4f}" for n in labels)
+        job.progress.say(f"{arm.name}: {shown}; run {logged.run_id[:8]}, {time.monotonic() - began:.1f} s")
+
+
+def arms(job: Job) -> list[Arm]:
+    """The rankers of a study: each learned family on each label, each baseline once.
+
+    Raises:
+        ConfigError: for an unknown family.
+    """
+    labels, settings = job.settings.training.labels, job.settings.rankers
+    listed = []
+    for name in settings.families:
+        if name not in FAMILIES:
+            raise ConfigError(f"There is no family '{name}'.", where="rankers.families", fix=nearest(name, FAMILIES))
+        for label in labels[:1] if name in BASELINES else labels:
+            arm = name if name in BASELINES else f"{name}-{short(label)}"
+            listed.append(Arm(arm, ModelSpec(name, label, config_of(job, name), settings.seed)))
+    return listed
+
+
+def short(label: str) -> str:
+    """The label's part of an arm's name: ``click``, ``return``, else the label."""
+    return "return" if label.startswith("return_to_item") else label
+
+
+def config_of(job: Job, family: Family) -> RankerConfig:
+    """The settings of a family."""
+    settings = job.settings.rankers
+    given: dict[str, RankerConfig] = {"xgboost": settings.xgboost, "transformer": settings.transformer}
+    return given.get(family) or parse_config(family)
+
+
+def tracker_of(job: Job) -> Tracker:
+    """MLflow's store beside the tables: one for all sources of a warehouse."""
+    return Tracker(job.root.absolute() / "mlflow.db", job.root.absolute() / "mlartifacts")
+
+
+def study(job: Job) -> Study:
+    """The study that the newest training set defines."""
+    commit = job.store.commit("training_set")
+    manifest: dict[str, Any] = commit["facts"]
+    version = job.store.version("training_set")
+    path, digest = job.store.path("training_set"), commit["audit"]["checksum"]
+    split = f"{manifest['split']['train_start']} to {manifest['split']['test_end']}"
+    return Study(
+        source=job.source.name,
+        split=split,
+        release_id=manifest["release_id"],
+        training_set=TrainingSetRef(f"{job.source.name} training set", path, version, digest),
+        table_versions=commit["inputs"],
+        signal_hashes=manifest["labels"],
+    )
+
+
+def ranking_data(job: Job) -> RankingData:
+    """The training set and its sequences at their pinned versions, read without Spark."""
+    commit = job.store.commit("training_set")
+    table = open_table(job.store.path("training_set"), job.store.version("training_set"))
+    frame = table.to_pandas(filters=[("split", "!=", "purged")])
+    history: DeltaTable = open_table(job.store.path("sequences"), commit["inputs"]["sequences"])
+    columns = ["user_id", "item_id", "event_ts", "visible_ts", "seq"]
+    sequences = history.to_pandas(columns=columns).sort_values(["user_id", "seq"], ignore_index=True)
+    return RankingData.from_frames(frame, sequences.drop(columns="seq"))
+
+
+@job_command("train", short_help="Train the rankers on every label, tracked in MLflow.")
+def command(job: Job) -> None:
+    """Train popularity, XGBoost and the transformer on the newest training set, each learned one on every label.
+
+    Runs go to MLflow (a SQLite file in the warehouse): 'longplay ui' opens it. A run that is there is not repeated.
+
+    Example: longplay train --source world --set rankers.xgboost.max_depth=4
+    """
+    with job.progress.step("train"):
+        train(job)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,129 @@
+"""Verdict: did the mid-term reward keep listeners? A table in the terminal and one HTML page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from pyspark.sql import functions as F
+
+from experiments.report import render_report
+from experiments.report_input import (
+    DefinitionHash,
+    IngestCount,
+    RankerRow,
+    ReportInput,
+    SignalMaturity,
+    StepTime,
+    TableVersion,
+)
+from experiments.terminal import terminal_tables
+from experiments.verdict import PooledFamily, Verdict
+from jobs.context import Job
+from jobs.deploy import deploy, truth_of
+from jobs.options import job_command
+from jobs.release import open_release
+from jobs.train import arms, study, tracker_of
+from tables.store import open_table
+
+
+def verdict(job: Job, data: Path | None, pooled: Sequence[PooledFamily] = ()) -> Path:
+    """Write the report of the newest study and print its tables; deploys first where the log is a world's."""
+    simulated = data is not None and truth_of(data).exists()
+    outcome = deploy(job, data) if simulated and data is not None else None
+    report = report_input(job, outcome, pooled)
+    file = job.folder / "report.html"
+    file.write_text(render_report(report), encoding="utf-8")
+    for table in terminal_tables(report):
+        job.progress.console.print(table)
+    job.progress.say(f"report: {file}")
+    return file
+
+
+def report_input(job: Job, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
+    """Everything the report tells, from MLflow, the release and the deliveries."""
+    labels = job.settings.training.labels
+    release = open_release(job)
+    return ReportInput(
+        title=f"Longplay: {job.source.name}",
+        source=job.source.about.strip(),
+        release_id=release["release_id"],
+        run_id=job.run_id,
+        created_at=f"{release['known_at']:%Y-%m-%d}",
+        click_label=labels[0],
+        return_label=labels[-1],
+        facts={
+            "known at": f"{release['known_at']:%Y-%m-%d %H:%M} UTC",
+            "watermark": f"{release['watermark']:%Y-%m-%d %H:%M} UTC",
+            "split": study(job).split,
+        },
+        rankers=ranker_rows(job),
+        verdict=outcome,
+        pooled=tuple(pooled),
+        ingest=ingest_counts(job),
+        maturity=maturity(job, release["versions"]["signal_values"]),
+        steps=tuple(StepTime(step, seconds) for step, seconds in job.progress.seconds.items()),
+        tables=table_versions(job, release["versions"]),
+        definitions=tuple(DefinitionHash(ref, h) for ref, h in sorted(release["definition_hashes"].items())),
+    )
+
+
+def ranker_rows(job: Job) -> tuple[RankerRow, ...]:
+    """Offline metrics of every finished run of the newest study."""
+    tracker, pinned = tracker_of(job), study(job)
+    rows = []
+    for arm in arms(job):
+        run_id = tracker.find(pinned, arm.spec)
+        if run_id is not None:
+            trained_on = "" if arm.spec.family.startswith("popularity") else arm.spec.label
+            rows.append(RankerRow(arm.name, arm.spec.family, trained_on, tracker.test_metrics(run_id)))
+    return tuple(rows)
+
+
+def ingest_counts(job: Job) -> tuple[IngestCount, ...]:
+    """Rows of the newest delivery by log and reason; the exclusive ones add up to the rows read."""
+    counts: dict[str, int] = job.delivery()["counts"]
+    rows: list[IngestCount] = []
+    for log in sorted({name.split("/")[0] for name in counts}):
+        rows.append(IngestCount(log, "accepted", counts[f"{log}/clean"], counts[f"{log}/clean"]))
+        for name in counts:
+            if name.startswith(f"{log}/raw:") and counts[name]:
+                reason = name.split(":")[1]
+                rows.append(IngestCount(log, reason, counts[name], counts[f"{log}/exclusive:{reason}"]))
+    return tuple(rows)
+
+
+def maturity(job: Job, version: int) -> tuple[SignalMaturity, ...]:
+    """Values by state of every signal, first revisions only."""
+    values = job.store.read("signal_values", version).where("revision = 0")
+    states = [F.count_if(F.col("state") == state).alias(state) for state in ("open", "mature", "void")]
+    rows: list[Any] = values.groupBy("signal").agg(*states).collect()
+    return tuple(
+        SignalMaturity(r["signal"], r["open"], r["mature"], r["void"]) for r in sorted(rows, key=lambda r: r[0])
+    )
+
+
+def table_versions(job: Job, versions: dict[str, int]) -> tuple[TableVersion, ...]:
+    """Every table of the release with its rows, counted from file statistics."""
+    rows = []
+    for name, version in sorted(versions.items()):
+        actions = open_table(job.store.path(name), version).get_add_actions(flatten=True)
+        rows.append(TableVersion(name, version, sum(actions["num_records"].to_pylist())))
+    return tuple(rows)
+
+
+@job_command("verdict", short_help="Did the mid-term reward keep listeners? Table and report.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="A world's log folder: deploys first. [offline metrics only]"
+)
+def command(job: Job, data: Path | None) -> None:
+    """Print the comparison and write STORE/SOURCE/report.html: one page, no outside resource.
+
+    Example: longplay verdict --source world --data world/log
+    """
+    with job.progress.step("verdict"):
+        verdict(job, data)
+
+
+if __name__ == "__main__":
+    command()
