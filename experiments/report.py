@@ -105,8 +105,8 @@ def offline_columns(report: ReportInput) -> tuple[tuple[str, str], ...]:
     columns = (
         ("NDCG@10, clicks", f"ndcg_at_10_{report.click_label}"),
         ("NDCG@10, returns", f"ndcg_at_10_{report.return_label}"),
-        ("Coverage, top 1", "coverage_at_1"),
-        ("Coverage, top 10", "coverage_at_10"),
+        ("Coverage, top 1", "top_coverage_at_1"),
+        ("Coverage, top 10", "top_coverage_at_10"),
     )
     return tuple(column for column in columns if any(column[1] in row.metrics for row in report.rankers))
 

@@ -89,7 +89,7 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], word
     """A table whose first ``words`` columns are text and the others numbers."""
     table = Table(title=title, title_justify="left")
     for place, head in enumerate(heads):
-        table.add_column(head, justify="left" if place < words else "right")
+        table.add_column(head, justify="left" if place < words else "right", no_wrap=place == 0)
     for row in rows:
         table.add_row(*row)
     return table

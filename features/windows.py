@@ -57,7 +57,7 @@ def _count_steps(view: View, facts: DataFrame, features: Sequence[Feature]) -> D
     exploded = facts.select("*", F.explode(F.array(up, *downs)).alias("_step"))
     is_up = F.col("_step.w").isNull()
     steps = [
-        F.when(is_up, F.col(f.of)).when(F.col("_step.w") == f.window, -F.col(f.of)).otherwise(0).cast("bigint")
+        F.when(is_up, F.col(f.of)).when(F.col("_step.w") == F.lit(f.window), -F.col(f.of)).otherwise(0).cast("bigint")
         for f in features
     ]
     seen = [F.when(is_up & _marks(f), F.col("event_ts")).alias(f"_time_{f.name}") for f in times]

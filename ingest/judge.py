@@ -7,30 +7,46 @@ bad_propensity, duplicate.
 
 from datetime import datetime
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ingest.raw import MALFORMED
+from ingest.raw import CORRUPT, MALFORMED
 from ingest.source import EventsLog, ExposuresLog, Log, Source
-from longplay.errors import ConfigError
+from longplay.errors import ConfigError, first_line
 
 DUPLICATE = "duplicate"
 _ISO = "iso"
+_LEAST_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}"  # Spark also reads years and times of today as timestamps; those are no ISO
+_OFFSET = r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)\s*$"
+_AFTER_TIME = r"\d:\d.*"
 
 
 def parse_time(column: Column, fmt: str, zone: str, is_timestamp: bool) -> Column:
     """A raw time column as a UTC timestamp, null where it does not parse.
 
-    ``fmt`` is ``iso``, ``unix_s``, ``unix_ms``, or a Spark datetime pattern. Local times are read in ``zone``.
+    ``fmt`` is ``iso``, ``unix_s``, ``unix_ms``, or a Spark datetime pattern. Local times are read in ``zone``; times
+    that carry an offset of their own are not.
     """
     if is_timestamp:
         return column
     if fmt in ("unix_s", "unix_ms"):
         number = column.try_cast("decimal(20,6)")
-        return F.timestamp_micros((number * (1_000_000 if fmt == "unix_s" else 1_000)).cast("bigint"))
-    parsed = column.try_cast("timestamp") if fmt == _ISO else F.try_to_timestamp(column, F.lit(fmt))
-    return parsed if zone == "UTC" else F.to_utc_timestamp(parsed, zone)
+        return F.timestamp_micros((number * (1_000_000 if fmt == "unix_s" else 1_000)).try_cast("bigint"))
+    text = column.cast("string")
+    if fmt != _ISO:
+        return _in_zone(F.try_to_timestamp(text, F.lit(fmt)), zone, F.lit(_names_offset(fmt)))
+    parsed = F.when(text.rlike(_LEAST_DATE), text.try_cast("timestamp"))
+    return _in_zone(parsed, zone, text.rlike(_AFTER_TIME + _OFFSET))
+
+
+def _in_zone(parsed: Column, zone: str, has_offset: Column) -> Column:
+    return parsed if zone == "UTC" else F.when(has_offset, parsed).otherwise(F.to_utc_timestamp(parsed, zone))
+
+
+def _names_offset(pattern: str) -> bool:
+    """Whether a datetime pattern reads an offset or a zone; quoted text is no pattern."""
+    return bool(set("XxZzVO") & set("".join(pattern.split("'")[::2])))
 
 
 def time_column(raw: DataFrame, name: str, fmt: str, zone: str) -> Column:
@@ -65,7 +81,7 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
     flags = [F.when(condition, F.lit(reason)) for reason, condition in reasons.items()]
     marked = mapped.withColumn("_bad", F.array_compact(F.array(*flags)))
     # Clean rows first, so that the first row of a key is kept and the rest are its duplicates.
-    order = [F.size("_bad") > 0, F.col("known_ts"), F.col("event_ts"), F.xxhash64("_raw")]
+    order = [F.size("_bad") > 0, F.col("known_ts"), F.col("event_ts"), _any_order(mapped)]
     ranked = marked.withColumn("_rank", F.row_number().over(Window.partitionBy("key").orderBy(*order)))
     every = F.when(F.col("_rank") > 1, F.concat("_bad", F.array(F.lit(DUPLICATE)))).otherwise(F.col("_bad"))
     judged = ranked.withColumn("reasons", every)
@@ -87,7 +103,7 @@ def reasons_of(log: Log) -> list[str]:
 
 
 def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
-    columns = [F.col(f"`{c}`") for c in log.key] or _raw_columns(raw)
+    columns = [F.col(f"`{c}`") for c in log.key] or _raw_columns(raw, MALFORMED, CORRUPT)
     key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
     if log.known.column:
@@ -96,7 +112,7 @@ def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
         known = event_ts + F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(log.known.delay.total_seconds()))
     # The raw row goes into a struct: its columns may be called like ours.
     return raw.select(
-        F.struct(*_raw_columns(raw)).alias("_raw"),
+        F.struct(*_raw_columns(raw, MALFORMED)).alias("_raw"),
         F.col(MALFORMED),
         *[condition.alias(f"_filter_{reason}") for reason, condition in _filters(raw, log).items()],
         F.substring(F.sha2(key, 256), 1, 32).alias("key"),
@@ -111,8 +127,14 @@ def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
     ).withColumn("known_ts", F.greatest("event_ts", "_known"))
 
 
-def _raw_columns(raw: DataFrame) -> list[Column]:
-    return [F.col(f"`{c}`") for c in raw.columns if c != MALFORMED]
+def _raw_columns(raw: DataFrame, *without: str) -> list[Column]:
+    return [F.col(f"`{c}`") for c in raw.columns if c not in without]
+
+
+def _any_order(mapped: DataFrame) -> Column:
+    """Some fixed order of rows that tie otherwise. Spark hashes no maps; as JSON they hash like any text."""
+    has_map = "map<" in dict(mapped.dtypes)["_raw"]
+    return F.xxhash64(F.to_json("_raw") if has_map else F.col("_raw"))
 
 
 def _common(observed_at: datetime) -> dict[str, Column]:
@@ -129,12 +151,12 @@ def _common(observed_at: datetime) -> dict[str, Column]:
 def _filters(raw: DataFrame, log: Log) -> dict[str, Column]:
     for rule in log.filters:
         try:
-            raw.select(F.expr(rule.where)).schema  # noqa: B018 - analysis only, reads no data
-        except AnalysisException as error:
+            raw.where(F.expr(rule.where)).schema  # noqa: B018 - analysis only, reads no data
+        except PySparkException as error:
             raise ConfigError(
                 f"The filter '{rule.reason}' does not fit the log.",
                 where=f"key filters, where: {rule.where}",
-                got=str(error).splitlines()[0],
+                got=first_line(error),
                 fix="write a Spark SQL condition over the log's own columns",
             ) from error
     return {rule.reason: F.coalesce(F.expr(rule.where), F.lit(False)) for rule in log.filters}
@@ -166,5 +188,8 @@ def _specific(log: Log) -> dict[str, Column]:
         }
     assert isinstance(log, EventsLog)
     unread = F.col("_amount_given") & F.col("amount_").isNull()
-    low = F.coalesce((F.col("amount_") < log.amount.at_least) | F.isnan("amount_"), F.lit(False))
-    return {"unknown_kind": ~F.coalesce(F.col("kind_").isin(*log.kinds), F.lit(False)), "bad_amount": unread | low}
+    amount = F.col("amount_")
+    no_number = F.isnan(amount) | (F.abs(amount) == float("inf"))
+    senseless = F.coalesce((amount < log.amount.at_least) | no_number, F.lit(False))
+    unknown = ~F.coalesce(F.col("kind_").isin(*log.kinds), F.lit(False))
+    return {"unknown_kind": unknown, "bad_amount": unread | senseless}

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.source import ExposuresLog, Format, Log, Source
 from longplay.errors import InputError, nearest
+from tables.store import SPARK_ERRORS, spark_says
 
 MALFORMED = "_malformed"
+CORRUPT = "_corrupt_record"  # the text of a row that does not parse
 
 
 def locate(data: Path, log: Log) -> Path:
@@ -40,13 +41,14 @@ def read_raw(spark: SparkSession, path: Path, source: Source, log: Log) -> DataF
         InputError: when the files cannot be read, or a column that the source names is missing.
     """
     frame = _read(spark, path, source.format)
+    own = [name for name in frame.columns if name not in (MALFORMED, CORRUPT)]
     for column in _needed(log):
-        if column not in frame.columns:
+        if column not in own:
             raise InputError(
                 f"Column '{column}' is missing.",
                 where=f"{path}, as mapped by source '{source.name}'",
-                got=f"columns {', '.join(c for c in frame.columns if c != MALFORMED)}",
-                fix=f"{nearest(column, frame.columns)} Correct the source file or the log.",
+                got=f"columns {', '.join(own)}",
+                fix=f"{nearest(column, own)} Correct the source file or the log.",
             )
     return frame
 
@@ -56,11 +58,11 @@ def _read(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
         if fmt.type in ("parquet", "delta"):
             return spark.read.format(fmt.type).load(str(path)).withColumn(MALFORMED, F.lit(False))
         return _read_text(spark, path, fmt)
-    except AnalysisException as error:
+    except SPARK_ERRORS as error:
         raise InputError(
             f"The raw log cannot be read as {fmt.type}.",
             where=str(path),
-            got=str(error).splitlines()[0],
+            got=spark_says(error),
             fix="check format.type in the source file, or deliver the file again",
         ) from error
 
@@ -70,17 +72,16 @@ def _read_text(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
     reader = spark.read.option("sep", delimiter).option("quote", fmt.quote).option("encoding", fmt.encoding)
     header = not fmt.columns
     names = list(fmt.columns) or reader.option("header", True).csv(str(path)).columns
-    corrupt = "_corrupt_record"
-    fields = [StructField(name, StringType()) for name in [*names, corrupt]]
+    fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
     frame = (
         reader.option("header", header)
-        .option("columnNameOfCorruptRecord", corrupt)
+        .option("columnNameOfCorruptRecord", CORRUPT)
         .option("mode", "PERMISSIVE")
         .option("enforceSchema", False)
         .schema(StructType(fields))
         .csv(str(path))
     )
-    return frame.withColumn(MALFORMED, F.col(corrupt).isNotNull()).drop(corrupt)
+    return frame.withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
 
 
 def _needed(log: Log) -> list[str]:

@@ -1,14 +1,43 @@
 """The typed form of a source file: how one raw log maps to events and exposures. Closed: no unknown key."""
 
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from longplay.closed import Closed, build, read_yaml
 from longplay.duration import Duration, parse_duration
 from longplay.errors import ConfigError, nearest
+
+BUILT_IN_REASONS = (
+    "malformed_row",
+    "null_user",
+    "null_item",
+    "bad_time",
+    "future_time",
+    "unknown_kind",
+    "bad_amount",
+    "bad_position",
+    "bad_propensity",
+    "duplicate",
+)
+"""Reasons for quarantine that every source has; a filter needs a name of its own."""
+
+_TIME_FORMATS = ("iso", "unix_s", "unix_ms")
+
+
+def _time_format(text: str) -> str:
+    # A pattern holds a year and a day at least, so a misspelt word is none.
+    if text not in _TIME_FORMATS and not (set("yu") & set(text) and set("dD") & set(text)):
+        hint = nearest(text, _TIME_FORMATS)
+        raise ValueError(f"'{text}' is neither a Spark datetime pattern nor a known format: {hint}")
+    return text
+
+
+TimeFormat = Annotated[str, AfterValidator(_time_format)]
 
 
 class Format(Closed):
@@ -20,20 +49,39 @@ class Format(Closed):
     quote: str = '"'
     encoding: str = "UTF-8"
 
+    @model_validator(mode="after")
+    def _text_keys(self) -> "Format":
+        if self.type in ("parquet", "delta"):
+            for key in sorted(self.model_fields_set - {"type"}):
+                raise ValueError(f"'{key}' says nothing about {self.type} files; it is for csv and tsv")
+        if self.delimiter == "":
+            raise ValueError("the delimiter is empty")
+        return self
+
 
 class Time(Closed):
     """The column of event time: a timestamp, ISO text, Unix seconds/milliseconds, or a Spark pattern."""
 
     column: str
-    format: str = "iso"
+    format: TimeFormat = "iso"
 
 
 class Known(Closed):
     """When the log knew of a row: a column, or a fixed delay after the event."""
 
     column: str | None = None
-    format: str = "iso"
+    format: TimeFormat = "iso"
     delay: Duration = parse_duration("0 s")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Known":
+        if self.column is not None and "delay" in self.model_fields_set:
+            raise ValueError("give either known.column or known.delay")
+        if self.column is None and "format" in self.model_fields_set:
+            raise ValueError("known.format needs known.column")
+        if self.delay.total_seconds() < 0:
+            raise ValueError("known.delay must not be negative")
+        return self
 
 
 class Kind(Closed):
@@ -57,12 +105,24 @@ class Amount(Closed):
     unit: str
     at_least: float = 0.0
 
+    @model_validator(mode="after")
+    def _one(self) -> "Amount":
+        if self.column is not None and self.constant is not None:
+            raise ValueError("give either amount.column or amount.constant")
+        return self
+
 
 class Filter(Closed):
     """Rows to be set aside under a reason: those for which the Spark SQL condition ``where`` is true."""
 
     reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     where: str
+
+    @model_validator(mode="after")
+    def _own_name(self) -> "Filter":
+        if self.reason in BUILT_IN_REASONS:
+            raise ValueError(f"'{self.reason}' is a reason that every source has; name the filter otherwise")
+        return self
 
 
 class Counts(Closed):
@@ -85,6 +145,14 @@ class Log(Closed):
     filters: tuple[Filter, ...] = ()
     request: str | None = None
     surface: str | None = None
+
+    @model_validator(mode="after")
+    def _filters_differ(self) -> "Log":
+        reasons = [rule.reason for rule in self.filters]
+        for reason in reasons:
+            if reasons.count(reason) > 1:
+                raise ValueError(f"two filters are called '{reason}', so their rows could not be told apart")
+        return self
 
 
 class EventsLog(Log):
@@ -144,6 +212,13 @@ class Outage(Closed):
     start: str = Field(alias="from")
     end: str = Field(alias="to")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> "Outage":
+        start, end = (_utc(datetime.fromisoformat(text)) for text in (self.start, self.end))
+        if end <= start:
+            raise ValueError(f"the outage ends ({self.end}) before it begins ({self.start})")
+        return self
+
 
 class Source(Closed):
     """One raw log."""
@@ -164,6 +239,17 @@ class Source(Closed):
         if (self.exposures is None) == (self.candidates is None):
             raise ValueError("a source has either exposures (logged) or candidates (a sampler), not both")
         return self
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> "Source":
+        zones = available_timezones() | {"UTC"}
+        if self.time_zone not in zones:
+            raise ValueError(f"there is no time zone '{self.time_zone}': {nearest(self.time_zone, zones)}")
+        return self
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def shipped() -> dict[str, Path]:

@@ -27,6 +27,7 @@ def observe(
     observed_at: datetime,
     min_users: int = 1,
     heartbeat: datetime | None = None,
+    where: str = "",
 ) -> Completeness:
     """What a delivery shows of the log's completeness.
 
@@ -38,6 +39,7 @@ def observe(
         observed_at: the moment of observation; nothing after it can have been delivered.
         min_users: users that make a day a delivered one.
         heartbeat: the deliverer's own word that everything before this moment has been delivered.
+        where: the delivery, as errors name it.
 
     Raises:
         InputError: when no day qualifies, or the heartbeat lies after the observation.
@@ -46,12 +48,16 @@ def observe(
     if not days:
         raise InputError(
             "No day of this log counts as delivered, so nothing could ever mature.",
+            where=where,
             got=f"{len(users_by_day)} days, none with {min_users} users",
             fix="lower completeness.min_users in the source file, or check the log",
         )
     if heartbeat is not None and heartbeat > observed_at:
         raise InputError(
-            "The heartbeat vouches for the future.", got=f"complete_until {heartbeat}, observed {observed_at}"
+            "The heartbeat vouches for the future.",
+            where=where,
+            got=f"complete_until {heartbeat}, observed {observed_at}",
+            fix="correct the heartbeat file, or --observed-at",
         )
     return Completeness(midnight(days[0]), heartbeat or midnight(days[-1]))
 
@@ -64,19 +70,38 @@ def watermark_at(known_at: datetime, observed: datetime) -> datetime:
     return min(known_at, observed)
 
 
-def read_heartbeat(path: Path) -> datetime:
-    """The ``complete_until`` of a heartbeat file (JSON, ISO time, UTC).
+@dataclass(frozen=True)
+class Heartbeat:
+    """The deliverer's own word.
+
+    Attributes:
+        complete_until: everything that happened before this moment has been delivered (UTC).
+        observed_at: when the delivery was made (UTC): later event times are future. None where it does not say.
+    """
+
+    complete_until: datetime
+    observed_at: datetime | None = None
+
+
+def read_heartbeat(path: Path) -> Heartbeat:
+    """Read a heartbeat file: JSON with ``complete_until`` and, if it likes, ``observed_at`` (ISO times, UTC).
 
     Raises:
-        InputError: when the file is missing or holds no such time.
+        InputError: when the file is missing or holds no such times.
     """
     try:
-        value = datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["complete_until"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        until, observed = said["complete_until"], said.get("observed_at")
+        return Heartbeat(_utc(until), _utc(observed) if observed is not None else None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "The heartbeat file cannot be read.",
             where=str(path),
             got=f"{type(error).__name__}: {error}",
             fix='it must be JSON such as {"complete_until": "2026-05-12T00:00:00+00:00"}',
         ) from error
+
+
+def _utc(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,7 +1,9 @@
 """Ingest: a raw log to events, exposures and quarantine; nothing is silently dropped."""
 
 import hashlib
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -10,11 +12,12 @@ from pyspark.sql import functions as F
 
 from features.candidates import sample
 from ingest import facts, judge, raw, watermark
-from ingest.source import Log
+from ingest.source import Log, Source
 from jobs.context import Job
 from jobs.options import DATE, job_command, utc
 from longplay.errors import InputError, QualityError
-from tables.store import Lineage
+from tables import catalog
+from tables.store import SPARK_ERRORS, Lineage, spark_says
 
 
 def ingest(job: Job, data: Path, observed_at: datetime | None = None) -> None:
@@ -22,48 +25,85 @@ def ingest(job: Job, data: Path, observed_at: datetime | None = None) -> None:
     source = job.source
     for log in filter(None, (source.events, source.exposures)):
         raw.locate(data, log)
-    batch = delivery_id(data, source.model_dump_json())
-    if not job.force and job.store.exists("deliveries"):
-        if job.store.read("deliveries").where(F.col("batch_id") == batch).count():
-            job.progress.say(f"delivery {batch} was ingested before; nothing to do (--force reads it again)")
-            return
-    _ingest(job, data, batch, observed_at or datetime.now(UTC))
+    beat = _heartbeat_file(data, source)
+    batch = delivery_id(data, source.model_dump_json(), [beat] if beat and beat.is_file() else [])
+    if not job.force and _is_known(job, batch):
+        job.progress.say(f"delivery {batch} was ingested before; nothing to do (--force reads it again)")
+        return
+    heartbeat = watermark.read_heartbeat(beat) if beat else None
+    observed = observed_at or (heartbeat and heartbeat.observed_at) or datetime.now(UTC)
+    _ingest(job, data, batch, observed, heartbeat.complete_until if heartbeat else None)
 
 
-def _ingest(job: Job, data: Path, batch: str, observed_at: datetime) -> None:
+def _has_delivery(job: Job) -> bool:
+    return job.store.exists("deliveries")
+
+
+def _is_known(job: Job, batch: str) -> bool:
+    return _has_delivery(job) and job.store.read("deliveries").where(F.col("batch_id") == batch).count() > 0
+
+
+def _ingest(job: Job, data: Path, batch: str, observed_at: datetime, heartbeat: datetime | None) -> None:
+    # Every log is read and judged before anything is published, so that a fault in one leaves nothing half-written.
+    logs = {"events": job.source.events, "exposures": job.source.exposures}
+    read = {name: _read(job, data, log, observed_at) for name, log in logs.items() if log is not None}
+    judged = {name: frame for name, (frame, _) in read.items()}
+    counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
+    days = _users_by_day(judged["events"])
+    complete = watermark.observe(days, observed_at, job.source.completeness.min_users, heartbeat, str(data))
+    # The log starts where its first delivery did.
+    log_start = min(complete.log_start, job.delivery()["log_start"] if _has_delivery(job) else complete.log_start)
     lineage = Lineage(job.run_id, batch, {}, {"data": data.name})
-    events, counts = _read(job, data, job.source.events, observed_at)
-    days = events.where("reason IS NULL").groupBy(F.to_date("event_ts").alias("day")).agg(F.count_distinct("user_id"))
-    beat = job.source.completeness.heartbeat
-    heartbeat = watermark.read_heartbeat((data if data.is_dir() else data.parent) / beat) if beat else None
-    seen = [(row[0], int(row[1])) for row in days.collect()]
-    complete = watermark.observe(seen, observed_at, job.source.completeness.min_users, heartbeat)
-    _publish(job, "events", facts.events(events, job.source.events, batch), lineage)
-    _publish(job, "quarantine", facts.quarantine(events, "events", batch), lineage)
-    counts = {f"events/{name}": n for name, n in counts.items()}
-    if job.source.exposures is not None:
-        shown, more = _read(job, data, job.source.exposures, observed_at)
-        _publish(job, "exposures", facts.exposures(shown, batch), lineage)
-        _publish(job, "quarantine", facts.quarantine(shown, "exposures", batch), lineage)
-        counts |= {f"exposures/{name}": n for name, n in more.items()}
-        shown.unpersist()
-    else:
-        assert job.source.candidates is not None
-        sampled = sample(job.store.read("events"), job.source.candidates, batch)
-        _publish(job, "exposures", sampled, lineage)
-    events.unpersist()
-    row = (batch, data.name, observed_at, complete.log_start, complete.watermark, counts)
+    _publish(job, "events", facts.events(judged["events"], job.source.events, batch), lineage)
+    aside = [facts.quarantine(frame, name, batch) for name, frame in judged.items()]
+    _publish(job, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
+    shown = facts.exposures(judged["exposures"], batch) if "exposures" in judged else _sampled(job, batch)
+    _publish(job, "exposures", shown, lineage)
+    for frame in judged.values():
+        frame.unpersist()
+    row = (batch, data.name, observed_at, log_start, complete.watermark, counts)
     columns = "batch_id string, data string, observed_at timestamp, log_start timestamp, watermark timestamp, "
     delivery = job.spark.createDataFrame([row], columns + "counts map<string,bigint>")
     _publish(job, "deliveries", delivery, lineage)
-    job.progress.say(f"watermark {complete.watermark:%Y-%m-%d %H:%M} UTC, log starts {complete.log_start:%Y-%m-%d}")
+    job.progress.say(f"watermark {complete.watermark:%Y-%m-%d %H:%M} UTC, log starts {log_start:%Y-%m-%d}")
+
+
+def _users_by_day(events: DataFrame) -> list[tuple[date, int]]:
+    clean = events.where("reason IS NULL")
+    days = clean.groupBy(F.to_date("event_ts").alias("day")).agg(F.count_distinct("user_id"))
+    return [(row[0], int(row[1])) for row in days.collect()]
+
+
+def _heartbeat_file(data: Path, source: Source) -> Path | None:
+    beat = source.completeness.heartbeat
+    return (data if data.is_dir() else data.parent) / beat if beat else None
+
+
+def _sampled(job: Job, batch: str) -> DataFrame:
+    """Sampled candidates; a request that has its draws keeps them, whatever was delivered since."""
+    assert job.source.candidates is not None
+    rows = sample(job.store.read("events"), job.source.candidates, batch)
+    if not job.store.exists("exposures"):
+        return rows
+    drawn = job.store.read("exposures").select("request_id").distinct().withColumn("_drawn", F.lit(True))
+    is_new = F.col("_drawn").isNull() | F.col("propensity").isNull()
+    return rows.join(drawn, "request_id", "left").where(is_new).select(*rows.columns)
 
 
 def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:
     """Judged rows of one log (cached: counted, watermarked and published from), and the counts by reason."""
     path = raw.locate(data, log)
     judged = judge.judge(raw.read_raw(job.spark, path, job.source, log), job.source, log, observed_at).persist()
-    counts = facts.count_reasons(judged, log)
+    try:
+        counts = facts.count_reasons(judged, log)
+    except SPARK_ERRORS as error:
+        raise InputError(
+            "The raw log could not be read to its end.",
+            where=str(path),
+            got=spark_says(error),
+            fix="deliver it again; if a filter of the source file failed on a value: CSV columns are text, so write "
+            "try_cast(column AS double)",
+        ) from error
     if counts["read"] == 0:
         raise InputError("The raw log is empty.", where=str(path), got="0 rows", fix="deliver it again")
     reasons = [name.removeprefix("exclusive:") for name in counts if name.startswith("exclusive:")]
@@ -86,15 +126,20 @@ def _set_aside(counts: dict[str, int]) -> int:
 
 
 def _publish(job: Job, table: str, frame: DataFrame, lineage: Lineage) -> None:
-    from tables import catalog
-
     job.progress.table(job.store.publish(frame, catalog.get(table), lineage, job.gate))
 
 
-def delivery_id(data: Path, source: str) -> str:
-    """A hash over the delivered bytes and the source file: the same delivery is never counted twice."""
+def delivery_id(data: Path, source: str, beside: Sequence[Path] = ()) -> str:
+    """A hash over the delivered bytes and the source file: the same delivery is never counted twice.
+
+    Args:
+        data: the delivered file or folder.
+        source: the source file's content.
+        beside: files beside ``data`` that belong to the delivery (a heartbeat).
+    """
     digest = hashlib.sha256(source.encode())
-    for path in sorted(p for p in (data.rglob("*") if data.is_dir() else [data]) if p.is_file()):
+    found = {p for p in (data.rglob("*") if data.is_dir() else [data]) if p.is_file()}
+    for path in sorted(found | set(beside)):
         with path.open("rb") as file:
             digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]

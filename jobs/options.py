@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pyspark.errors import PySparkException
 
 from ingest.source import load_source
 from jobs.context import Job
 from jobs.settings import load_settings
-from longplay.errors import LongplayError
+from longplay.errors import EnvironmentProblem, LongplayError, first_line
 from longplay.registry import default_registry
-from tables.store import explain_spark
+from tables.store import SPARK_ERRORS, explain_spark
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
-_OPTIONS = [
+_OPTIONS: list[Callable[[click.Command], click.Command]] = [
     click.option(
         "--source", required=True, help="A shipped source (world, online_retail, ...) or a source file (.yaml)."
     ),
@@ -66,7 +65,8 @@ def job_command(name: str, **settings: Any) -> Callable[[Callable[..., None]], c
 
             guarded(call)
 
-        command = click.command(name, **settings)(body)
+        make: Callable[[Callable[..., None]], click.Command] = click.command(name, **settings)
+        command = make(body)
         for option in reversed(_OPTIONS):
             command = option(command)
         return command
@@ -80,8 +80,17 @@ def guarded(call: Callable[[], None]) -> None:
         call()
     except LongplayError as error:
         fail(error)
-    except PySparkException as error:
+    except SPARK_ERRORS as error:
         fail(explain_spark(error, "the step named last above"))
+    except OSError as error:
+        fail(
+            EnvironmentProblem(
+                "The file system refused.",
+                where=str(error.filename or "the step named last above"),
+                got=error.strerror or first_line(error),
+                fix="check that the folder can be written and that the disk has room",
+            )
+        )
 
 
 def fail(error: LongplayError) -> None:

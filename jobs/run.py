@@ -1,5 +1,6 @@
 """Run: the whole line for one log, in one Spark session."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from jobs.verdict import verdict
 
 def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetime | None = None) -> None:
     """Raw log in, compared rankers out."""
-    steps = {
+    steps: dict[str, Callable[[], object]] = {
         "ingest": lambda: ingest(job, data, observed_at),
         "build-histories": lambda: build_histories(job, date),
         "build-features": lambda: build_features(job, date),

@@ -45,7 +45,8 @@ def check_java() -> str:
 def jar_folder() -> Path:
     """Where setup puts Delta's jars: beside Spark's own, so that every session finds them."""
     spec = find_spec("pyspark")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent / "jars"
 
 
@@ -81,7 +82,7 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     return spark
 
 
-def _options(settings: SparkSettings) -> dict[str, str]:
+def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | None]:
     defaults = "spark.databricks.delta.properties.defaults"
     return {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

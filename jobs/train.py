@@ -1,6 +1,5 @@
 """Train: every family on every label, tracked in MLflow."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +30,6 @@ def train(job: Job) -> None:
     tracker, found = tracker_of(job), study(job)
     data: RankingData | None = None
     for arm in arms(job):
-        began = time.monotonic()
         if tracker.find(found, arm.spec) is not None:
             job.progress.say(f"{arm.name}: its run is there already (same training set, settings and seed)")
             continue
@@ -39,7 +37,7 @@ def train(job: Job) -> None:
         logged = tracker.train(found, arm.spec, data)
         labels = job.settings.training.labels
         shown = ", ".join(f"NDCG@10 {n} {logged.metrics[f'ndcg_at_10_{n}']:.4f}" for n in labels)
-        job.progress.say(f"{arm.name}: {shown}; run {logged.run_id[:8]}, {time.monotonic() - began:.1f} s")
+        job.progress.say(f"{arm.name}: {shown}; run {logged.run_id[:8]}")
 
 
 def arms(job: Job) -> list[Arm]:

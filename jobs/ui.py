@@ -4,12 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from jobs.options import guarded
 from longplay.errors import EnvironmentProblem, NotFoundError
+from rankers.tracking import Tracker
 
 
 def check_port(host: str, port: int) -> None:
@@ -26,6 +28,12 @@ def check_port(host: str, port: int) -> None:
             raise EnvironmentProblem(
                 f"Port {port} is in use.", where=f"{host}:{port}", got=str(error), fix="name another: --port 5001"
             ) from error
+
+
+def comparisons(tracker: Tracker) -> Iterator[tuple[str, str]]:
+    """Name of each experiment with runs, and the address of their comparison."""
+    for name, run_ids in tracker.finished():
+        yield name, tracker.comparison(run_ids)
 
 
 @click.command("ui", short_help="Open MLflow on the tracked runs.")

@@ -65,6 +65,12 @@ class NotFoundError(LongplayError):
     exit_code = 7
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of a foreign error's text, or its class where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint naming the known name closest to ``name``, or the whole list when none is close."""
     names = sorted(known)

@@ -1,7 +1,7 @@
 """``longplay signals``: look definitions up, and how their values stand. Starts no Spark and no Java."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def _count(table: Path, definition: Definition) -> dict[str, Any]:
     return states | {"mean": means[0] if means else None}
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
 

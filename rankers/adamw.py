@@ -26,9 +26,7 @@ class AdamW:
         steps: planned number of steps, which sets warm-up and decay.
     """
 
-    def __init__(
-        self, parameters: Iterable[Tensor], learning_rate: float, weight_decay: float, steps: int
-    ) -> None:
+    def __init__(self, parameters: Iterable[Tensor], learning_rate: float, weight_decay: float, steps: int) -> None:
         self.parameters = list(parameters)
         self.learning_rate, self.weight_decay, self.steps = learning_rate, weight_decay, steps
         self.moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]

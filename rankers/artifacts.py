@@ -59,9 +59,7 @@ def load_saved_ranker(folder: Path) -> TrainedRanker:
         from rankers.popularity import popularity_scorer
 
         scorer = popularity_scorer(card["family"], names)
-    return TrainedRanker(
-        card["family"], card["label"], config, card["seed"], names, vocabulary, scorer, card["notes"]
-    )
+    return TrainedRanker(card["family"], card["label"], config, card["seed"], names, vocabulary, scorer, card["notes"])
 
 
 def _transformer(folder: Path, config: TransformerConfig, items: int, features: int) -> Scorer:

@@ -110,18 +110,14 @@ def parse_config(family: str, settings: Mapping[str, Any] | None = None) -> Rank
         ConfigError: the family is unknown, a key is unknown, or a value is out of range.
     """
     if family not in _CONFIGS:
-        raise ConfigError(
-            "unknown family of rankers", where="family", got=family, fix=nearest(family, _CONFIGS)
-        )
+        raise ConfigError("unknown family of rankers", where="family", got=family, fix=nearest(family, _CONFIGS))
     try:
         return _CONFIGS[family](**(settings or {}))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         known = _CONFIGS[family].model_fields
-        fix = (
-            nearest(key, known) if key not in known else f"see rankers/config.py, {_CONFIGS[family].__name__}"
-        )
+        fix = nearest(key, known) if key not in known else f"see rankers/config.py, {_CONFIGS[family].__name__}"
         raise ConfigError(
             first["msg"], where=f"settings of {family}: {key}", got=str(first["input"]), fix=fix
         ) from error

@@ -143,6 +143,4 @@ def _check_columns(frame: pd.DataFrame, features: tuple[str, ...]) -> None:
         )
     strange = sorted(set(frame["split"].astype(str)) - set(SPLITS))
     if strange:
-        raise InputError(
-            "unknown split", where="column 'split'", got=", ".join(strange), fix=f"one of {SPLITS}"
-        )
+        raise InputError("unknown split", where="column 'split'", got=", ".join(strange), fix=f"one of {SPLITS}")

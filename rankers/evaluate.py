@@ -14,9 +14,9 @@ TOP = 10
 def evaluate(ranker: TrainedRanker, data: RankingData, split: str = "test") -> dict[str, float]:
     """Metrics for all labels of the data, whatever label the ranker was trained on.
 
-    Keys: ``ndcg_at_10_<label>``, ``mrr_<label>``, ``hit_at_10_<label>``, ``hit_at_1_<label>``, each with
-    ``_lo`` and ``_hi`` (95%, clustered by user); ``requests_<label>`` that counted and
-    ``requests_without_positive_<label>`` that could not; ``coverage_at_10`` and ``coverage_at_1``.
+    Keys: ``ndcg_at_10_<label>``, ``reciprocal_rank_<label>``, ``success_at_10_<label>``, ``success_at_1_<label>``,
+    each with ``_lo`` and ``_hi`` (95%, clustered by user); ``requests_<label>`` that counted and
+    ``requests_without_positive_<label>`` that could not; ``top_coverage_at_10`` and ``top_coverage_at_1``.
     A label without a single usable request gives counts and no means. Candidates: see rankers.metrics.
 
     Raises:
@@ -48,9 +48,9 @@ def label_metrics(data: RankingData, scores: NDArray[np.float64], label: str) ->
     users = counted.frame["user_id"].to_numpy(dtype=object)[first][found.requests]
     named = {
         f"ndcg_at_{TOP}": found.ndcg,
-        "mrr": found.reciprocal_rank,
-        f"hit_at_{TOP}": found.hit,
-        "hit_at_1": found.hit_first,
+        "reciprocal_rank": found.reciprocal_rank,
+        f"success_at_{TOP}": found.hit,
+        "success_at_1": found.hit_first,
     }
     for name, values in named.items():
         estimate = clustered_mean(values, users)
@@ -63,4 +63,4 @@ def label_metrics(data: RankingData, scores: NDArray[np.float64], label: str) ->
 def _coverages(data: RankingData, scores: NDArray[np.float64]) -> dict[str, float]:
     items = data.frame["item_id"]
     ranked = ranks(scores, data.requests, items)
-    return {f"coverage_at_{k}": coverage(ranked, items, k) for k in (1, TOP)}
+    return {f"top_coverage_at_{k}": coverage(ranked, items, k) for k in (1, TOP)}

@@ -144,9 +144,7 @@ class Histories:
         ends = np.where(known < 0, 0, self.offsets[1:][known_rows] if len(self.users) else 0)
         happened = count_before(self.event_micros, starts, ends, as_of)
         visible = count_before(self.visible_sorted, starts, ends, as_of)
-        window = HistoryWindow(
-            np.zeros((len(as_of), length), np.int64), np.zeros((len(as_of), length), np.float32)
-        )
+        window = HistoryWindow(np.zeros((len(as_of), length), np.int64), np.zeros((len(as_of), length), np.float32))
         # Late rows are rare: contexts are taken together with others that have as many of them.
         late = happened - visible
         for width in np.unique(late):
@@ -167,9 +165,7 @@ class Histories:
             return HistoryWindow(np.zeros(rows.shape, np.int64), np.zeros(rows.shape, np.float32))
         real &= self.visible_micros[rows] < as_of[:, None]
         ages = (as_of[:, None] - self.event_micros[rows]) / DAY_MICROS
-        return HistoryWindow(
-            np.where(real, self.items[rows], PAD), np.where(real, ages, 0).astype(np.float32)
-        )
+        return HistoryWindow(np.where(real, self.items[rows], PAD), np.where(real, ages, 0).astype(np.float32))
 
 
 def count_before(

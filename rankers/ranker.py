@@ -100,9 +100,7 @@ class TrainedRanker:
         return self.scorer.score(rows).reshape(n, size)
 
 
-def rows_of(
-    data: RankingData, vocabulary: Vocabulary, feature_names: tuple[str, ...], history_length: int
-) -> RowBatch:
+def rows_of(data: RankingData, vocabulary: Vocabulary, feature_names: tuple[str, ...], history_length: int) -> RowBatch:
     """The rows of the data in a ranker's codes and feature order; each distinct context's history once."""
     features = data.features
     if feature_names != data.feature_names:

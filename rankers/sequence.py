@@ -65,9 +65,7 @@ class Block(nn.Module):
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         query, key, value = self._split(query), self._split(key), self._split(value)
-        mixed = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, is_causal=mask is None
-        )
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
         return mixed.transpose(1, 2).flatten(2)
 
     def _split(self, x: Tensor) -> Tensor:
@@ -119,9 +117,7 @@ class SequenceModel(nn.Module):
         state: Tensor = self.norm(self.blocks[-1](x, count)[:, 0])
         return state
 
-    def logits(
-        self, states: Tensor, items: Tensor, features: Tensor, position: Tensor | None = None
-    ) -> Tensor:
+    def logits(self, states: Tensor, items: Tensor, features: Tensor, position: Tensor | None = None) -> Tensor:
         """[m] logits for states [m, d], item codes [m] and features [m, F]; at position 1 unless given."""
         if position is None:
             position = torch.full_like(items, SERVED_POSITION)

@@ -1,7 +1,8 @@
 """Runs in MLflow that compare: one experiment for one data set and split, equal metric keys on every model.
 
-A study (a parent run, named after a release) holds one child run a model. A model that was already logged
-for the same release, training set, family, label, seed and settings is found by its fingerprint and reused.
+Runs lie side by side, one a model, tagged with their release: MLflow folds the children of a parent run away. A model
+that was already logged for the same release, training set, family, label, seed and settings is found by its
+fingerprint and reused.
 Nothing phones home, and MLflow (seconds to import) is imported only when a tracker is opened.
 """
 
@@ -10,7 +11,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,12 @@ from rankers.train import train
 __all__ = ["LoggedRanker", "ModelSpec", "Study", "Tracker"]
 
 FINGERPRINT = "fingerprint"
-PARENT = "mlflow.parentRunId"
+KIND, NOTE = "mlflow.experimentKind", "mlflow.note.content"
+HOW_TO_READ = (
+    "One experiment is one data set, one time split: its runs may be compared. Every run has the same metrics on the "
+    "same test exposures: ndcg_at_10_click says how well it orders what is clicked now, "
+    "ndcg_at_10_return_to_item_14d what is come back to; _lo and _hi are 95% intervals. Tags pin the release."
+)
 DIGEST_LENGTH = 36
 EXAMPLE_ROWS = 5
 SAVED = "ranker"
@@ -75,9 +81,7 @@ class Tracker:
         self._mlflow = quiet_mlflow()
         self._client = self._mlflow.MlflowClient(tracking_uri=self.uri)
 
-    def train(
-        self, study: Study, spec: ModelSpec, data: RankingData, report: Report = silent
-    ) -> LoggedRanker:
+    def train(self, study: Study, spec: ModelSpec, data: RankingData, report: Report = silent) -> LoggedRanker:
         """Train, evaluate on the test split and log; or give back the finished run of the same fingerprint.
 
         Raises:
@@ -156,38 +160,41 @@ class Tracker:
     @contextmanager
     def _run(self, study: Study, spec: ModelSpec) -> Iterator[str]:
         """A new child run, finished when the block ends and failed when it raises."""
-        experiment, parent = self._study_run(study)
-        tags = {
-            **study.tags(),
-            PARENT: parent,
-            "family": spec.family,
-            "label": spec.label,
-            FINGERPRINT: spec.fingerprint(study),
-        }
+        experiment = self._experiment(study)
+        own = {"family": spec.family, "label": spec.label, FINGERPRINT: spec.fingerprint(study)}
+        tags = {**study.tags(), **own}
         run_id = self._client.create_run(experiment, tags=tags, run_name=spec.name).info.run_id
         with self._active_store(), self._mlflow.start_run(run_id=run_id):
-            self._mlflow.log_params({"seed": spec.seed, **spec.config.model_dump()})
+            self._mlflow.log_params(parameters(spec))
             self._mlflow.log_input(_dataset(study), context="training")
             yield str(run_id)
 
-    def _study_run(self, study: Study) -> tuple[str, str]:
-        """Experiment id and parent run id of a study; each made once."""
+    def _experiment(self, study: Study) -> str:
+        """Experiment id of a study; made once, with a note that says how to read it."""
         experiment = self._client.get_experiment_by_name(study.experiment)
-        if experiment is None:
-            place = self.artifacts / hashlib.sha256(study.experiment.encode()).hexdigest()[:12]
-            identifier = str(self._client.create_experiment(study.experiment, place.as_uri()))
-        else:
-            identifier = str(experiment.experiment_id)
-        digest = study.training_set.digest
-        query = f"tags.kind = 'study' and tags.release_id = '{study.release_id}'"
-        query += f" and tags.training_set_digest = '{digest}'"
-        runs = self._client.search_runs([identifier], query, max_results=1)
-        if runs:
-            return identifier, str(runs[0].info.run_id)
-        tags = {**study.tags(), "kind": "study"}
-        parent = self._client.create_run(identifier, tags=tags, run_name=study.release_id).info.run_id
-        self._client.set_terminated(parent)
-        return identifier, str(parent)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        place = self.artifacts / hashlib.sha256(study.experiment.encode()).hexdigest()[:12]
+        tags = {KIND: "custom_model_development", NOTE: HOW_TO_READ}
+        return str(self._client.create_experiment(study.experiment, place.as_uri(), tags=tags))
+
+    def finished(self) -> list[tuple[str, list[str]]]:
+        """Every experiment with the finished runs of its newest release, oldest run first."""
+        found = []
+        for experiment in self._client.search_experiments():
+            query, order = "attributes.status = 'FINISHED'", ["attributes.start_time ASC"]
+            runs = self._client.search_runs([experiment.experiment_id], query, order_by=order)
+            newest = runs[-1].data.tags.get("release_id") if runs else None
+            same = [run.info.run_id for run in runs if run.data.tags.get("release_id") == newest]
+            if same:
+                found.append((str(experiment.name), same))
+        return found
+
+    def comparison(self, run_ids: Sequence[str]) -> str:
+        """The fragment of MLflow's address that compares some runs of one experiment."""
+        experiment = self._client.get_run(run_ids[0]).info.experiment_id
+        runs = ",".join(f"%22{run_id}%22" for run_id in run_ids)
+        return f"#/compare-runs?runs=[{runs}]&experiments=[%22{experiment}%22]"
 
     def _log_steps(self, run_id: str, steps: list[tuple[int, dict[str, float]]]) -> None:
         """All steps in few calls: one call a step costs milliseconds each."""
@@ -217,6 +224,15 @@ class Tracker:
                 model_type="ranker",
             )
         self._mlflow.log_metrics(dict(metrics), model_id=info.model_id, dataset=_dataset(study))
+
+
+def parameters(spec: ModelSpec) -> dict[str, Any]:
+    """What MLflow shows as parameters: what was trained first, settings under their family's name.
+
+    MLflow's comparison opens on the first parameters by name: family, label and seed say most.
+    """
+    own = {f"{spec.family}.{name}": value for name, value in spec.config.model_dump().items()}
+    return {"family": spec.family, "label": spec.label, "seed": spec.seed, **own}
 
 
 def training_notes(ranker: TrainedRanker) -> dict[str, float]:

@@ -56,9 +56,7 @@ class _Reporter(xgb.callback.TrainingCallback):  # type: ignore[misc]  # xgboost
         return False
 
 
-def fit_xgboost(
-    label: str, data: RankingData, config: XGBoostConfig, seed: int, report: Report
-) -> TrainedRanker:
+def fit_xgboost(label: str, data: RankingData, config: XGBoostConfig, seed: int, report: Report) -> TrainedRanker:
     """Train on the train split's mature rows; stop early by NDCG@10 on the valid split's.
 
     Raises:

@@ -12,14 +12,17 @@ from typing import Any
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from longplay.errors import StoreError
+from longplay.errors import StoreError, first_line
 from tables.spec import TableSpec
 
 log = logging.getLogger("longplay.store")
 LOCK_SECONDS = 600
+SPARK_ERRORS = (PySparkException, Py4JError)
+"""What a failing Spark job raises: PySpark leaves many of the JVM's errors as they are."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Store:
 
     def exists(self, table: str) -> bool:
         """Whether a version of the table was ever published."""
-        return DeltaTable.is_deltatable(str(self.path(table)))
+        return bool(DeltaTable.is_deltatable(str(self.path(table))))
 
     def version(self, table: str) -> int:
         """The newest version.
@@ -80,7 +83,7 @@ class Store:
         """What the newest commit of a table says of itself: run id, fingerprint, inputs, audit."""
         if not self.exists(table):
             return {}
-        newest = next(iter(open_table(self.path(table)).history(1)), {})
+        newest: dict[str, Any] = next(iter(open_table(self.path(table)).history(1)), {})
         return dict(json.loads(newest.get("userMetadata") or "{}"))
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
@@ -153,6 +156,8 @@ class Store:
 
     @contextmanager
     def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:
+        for left in (self.folder / "_staging").glob(f"{spec.name}-*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a run that was killed: this one holds the table's lock
         staging = self.folder / "_staging" / f"{spec.name}-{lineage.run_id}"
         try:
             yield staging
@@ -173,22 +178,51 @@ def open_table(path: Path, version: int | None = None) -> DeltaTable:
     Raises:
         StoreError: when there is no table, no such version, or the log is corrupted.
     """
+    newest = _open(path, None)
+    if version is None or version == newest.version():
+        return newest
+    if version > newest.version():
+        raise StoreError(
+            f"The table '{path.name}' has no version {version}.",
+            where=str(path),
+            got=f"versions up to {newest.version()}",
+            fix="name an earlier version, or run the step that builds it",
+        )
+    return _open(path, version)
+
+
+def _open(path: Path, version: int | None) -> DeltaTable:
     try:
+        # A commit that was cut off to nothing reads as one that changed nothing.
+        if any(file.stat().st_size == 0 for file in (path / "_delta_log").glob("*.json")):
+            raise ValueError("an empty commit")
         return DeltaTable(str(path), version=version)
     except TableNotFoundError as error:
         raise StoreError(
             f"There is no table '{path.name}'.",
             where=str(path),
-            got="no such version" if version is not None else "no Delta log",
+            got="no Delta log",
             fix="run the step that builds it first (longplay --help lists the steps in order)",
         ) from error
     except (DeltaError, OSError, ValueError) as error:
         raise StoreError(
             f"The table '{path.name}' is corrupted.",
-            where=str(path / "_delta_log"),
-            got=str(error).splitlines()[0],
+            where=str(_faulty_commit(path / "_delta_log")),
+            got=first_line(error),
             fix="restore it from a copy, or delete the folder and run the step that builds it",
         ) from error
+
+
+def _faulty_commit(log_folder: Path) -> Path:
+    """The first commit file that holds no JSON lines; the folder if it is none of them."""
+    for file in sorted(log_folder.glob("*.json")):
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+            if not all(isinstance(json.loads(line), dict) for line in lines) or not lines:
+                return file
+        except ValueError:
+            return file
+    return log_folder
 
 
 def check_files(path: Path, version: int | None = None) -> None:
@@ -211,7 +245,16 @@ def check_files(path: Path, version: int | None = None) -> None:
             )
 
 
-def explain_spark(error: PySparkException, where: str) -> StoreError:
-    """A Spark failure as an error of ours, its first line kept."""
-    text = str(error).strip().splitlines()
-    return StoreError("Spark could not do this step.", where=where, got=text[0] if text else type(error).__name__)
+def explain_spark(error: Exception, where: str) -> StoreError:
+    """A Spark failure as an error of ours, its cause kept."""
+    return StoreError("Spark could not do this step.", where=where, got=spark_says(error))
+
+
+def spark_says(error: Exception) -> str:
+    """One line of what Spark says went wrong: the innermost cause where it names one."""
+    lines = str(error).splitlines()
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    thrown = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
+    if not isinstance(error, Py4JError) or not causes + thrown:
+        return first_line(error)
+    return (causes or thrown)[-1].split("Exception: ", 1)[-1]

@@ -115,9 +115,7 @@ class Service:
     def _opens(self, present: Ints, day: int) -> NDArray[np.bool_]:
         weekend = (self.world.spec.start.weekday() + day) % 7 >= 5
         habit = self.state.habit[present].sum(axis=1, dtype=np.float64)
-        chance = model.open_probability(
-            self.traits.openness[present], self.state.satisfaction[present], habit, weekend
-        )
+        chance = model.open_probability(self.traits.openness[present], self.state.satisfaction[present], habit, weekend)
         return self.rng.random(len(present)) < chance
 
     def _visit_times(self, opened: Ints, day: int) -> tuple[Ints, Ints]:
@@ -165,9 +163,7 @@ class Service:
         rows, columns = np.nonzero(self.rng.random(items.shape) < chance)
         self._play(surface.name, users[rows], items[rows, columns], as_of[rows], day, slates)
 
-    def _play(
-        self, surface: str, users: Ints, items: Ints, begin: Ints, day: int, slates: Slates | None
-    ) -> None:
+    def _play(self, surface: str, users: Ints, items: Ints, begin: Ints, day: int, slates: Slates | None) -> None:
         if not len(users) and slates is None:
             return
         plays = draw_plays(self.world, self.traits, users, items, self.rng)

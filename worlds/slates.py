@@ -87,14 +87,10 @@ def position_probabilities(logits: Floats, taken: NDArray[np.bool_], exploration
     left = np.where(taken, -np.inf, logits)
     weights = np.exp(left - left.max(axis=1, keepdims=True))
     uniform = ~taken / (~taken).sum(axis=1, keepdims=True)
-    return cast(
-        Floats, (1.0 - exploration) * weights / weights.sum(axis=1, keepdims=True) + exploration * uniform
-    )
+    return cast(Floats, (1.0 - exploration) * weights / weights.sum(axis=1, keepdims=True) + exploration * uniform)
 
 
-def draw_slates(
-    logits: Floats, length: int, exploration: float, rng: np.random.Generator
-) -> tuple[Ints, Floats]:
+def draw_slates(logits: Floats, length: int, exploration: float, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """Draws slates position by position without replacement.
 
     Returns:

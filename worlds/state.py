@@ -77,9 +77,7 @@ class UserState:
             rng: draws who leaves.
         """
         idle = model.IDLE_VISIT_COST * (opened & ~self.consumed)
-        self.satisfaction = (
-            model.SATISFACTION_DECAY * self.satisfaction + model.SATISFACTION_GAIN * self.joy - idle
-        )
+        self.satisfaction = model.SATISFACTION_DECAY * self.satisfaction + model.SATISFACTION_GAIN * self.joy - idle
         self.habit *= np.float32(model.HABIT_DECAY)
         self.joy[:] = 0.0
         self.consumed[:] = False

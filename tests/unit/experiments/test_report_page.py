@@ -37,7 +37,7 @@ def verdict(kept: int = 290):
 
 
 def row(name: str, label: str, click: float, returns: float) -> RankerRow:
-    metrics = {"ndcg_at_10_click": click, "ndcg_at_10_return_to_item_14d": returns, "coverage_at_1": 0.5}
+    metrics = {"ndcg_at_10_click": click, "ndcg_at_10_return_to_item_14d": returns, "top_coverage_at_1": 0.5}
     bounds = {"ndcg_at_10_click_lo": click - 0.01, "ndcg_at_10_click_hi": click + 0.01}
     return RankerRow(name, name.split("-")[0], label, metrics | bounds)
 
@@ -176,9 +176,9 @@ def test_metrics_that_nobody_has_get_no_column():
     assert [key for _, key in offline_columns(full())] == [
         "ndcg_at_10_click",
         "ndcg_at_10_return_to_item_14d",
-        "coverage_at_1",
+        "top_coverage_at_1",
     ]
-    assert metric(full().rankers[0], "mrr_click") is None
+    assert metric(full().rankers[0], "reciprocal_rank_click") is None
 
 
 def test_terminal_shows_the_same_numbers():

@@ -1,0 +1,127 @@
+"""A team's own log without exposures, onboarded by one source file outside the repository, on the command line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+LONGPLAY = Path(sys.executable).with_name("longplay")
+SOURCE = """
+name: corner_shop
+about: Order lines of a corner shop.
+format: {type: csv, delimiter: ";"}
+time_zone: Europe/Berlin
+events:
+  user: Customer No
+  item: Article
+  topic: Shelf
+  time: {column: Sold at, format: "dd.MM.yyyy HH:mm"}
+  kind: {constant: purchase}
+  kinds: [purchase]
+  amount: {column: Pieces, unit: pieces, at_least: 1}
+  consumption: {kinds: [purchase]}
+  click: {kinds: [purchase]}
+  filters:
+    - {reason: voucher, where: "Article = 'voucher'"}
+candidates: {per_request: 4, uniform_share: 0.5, seed: 3}
+quarantine_limit: 0.1
+"""
+SMALL = (
+    "spark.master=local[2]",
+    "spark.shuffle_partitions=2",
+    "spark.driver_memory=2g",
+    "rankers.families=[popularity, xgboost]",
+    "rankers.xgboost.rounds=5",
+    "training.train_days=14",
+    "training.valid_days=5",
+    "training.test_days=7",
+)
+
+
+def order_lines(users: int = 40, items: int = 20, days: int = 90) -> pd.DataFrame:
+    """Regulars who buy what they bought before; grain: order line."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for user in range(users):
+        likes = rng.choice(items, 4, replace=False)
+        for day in np.flatnonzero(rng.random(days) < 0.3):
+            item = rng.choice(likes) if rng.random() < 0.7 else rng.integers(items)
+            moment = pd.Timestamp("2026-01-01") + pd.Timedelta(days=int(day), minutes=int(rng.integers(480, 1200)))
+            rows.append((1000 + user, f"A{item:03d}", f"shelf {item % 3}", f"{moment:%d.%m.%Y %H:%M}", 1))
+    frame = pd.DataFrame(rows, columns=["Customer No", "Article", "Shelf", "Sold at", "Pieces"])
+    frame.loc[[3, 5], "Pieces"] = [0, -2]
+    frame.loc[7, "Article"] = "voucher"
+    return frame
+
+
+def longplay(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    settings = [part for text in SMALL for part in ("--set", text)]
+    command = [str(LONGPLAY), *arguments, "--source", "shop.yaml", "--store", "warehouse", *settings]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    (tmp_path / "shop.yaml").write_text(SOURCE, encoding="utf-8")
+    order_lines().to_csv(tmp_path / "orders.csv", sep=";", index=False)
+    return tmp_path
+
+
+def test_one_source_file_is_enough(shop: Path) -> None:
+    done = longplay(shop, "run", "--data", "orders.csv")
+    assert done.returncode == 0, done.stderr
+    read = len(pd.read_csv(shop / "orders.csv", sep=";"))
+    assert f"read {read:,} = clean {read - 3:,} + 3; set aside: voucher 1 (1 raw), bad_amount 2 (2 raw)" in done.stderr
+    assert "regret@1: not eligible here: it measures s, this source pieces" in done.stderr
+    for arm in ("popularity:", "xgboost-click:", "xgboost-return:"):
+        assert f"{arm} NDCG@10 click" in done.stderr
+    report = (shop / "warehouse" / "corner_shop" / "report.html").read_text(encoding="utf-8")
+    assert "Order lines of a corner shop." in report
+    assert "xgboost-return" in report
+
+
+def test_a_missing_column_ends_with_its_own_exit_code(shop: Path) -> None:
+    text = (shop / "orders.csv").read_text(encoding="utf-8")
+    (shop / "orders.csv").write_text(text.replace("Customer No", "Customer", 1), encoding="utf-8")
+    done = longplay(shop, "run", "--data", "orders.csv")
+    assert done.returncode == 3
+    assert "error: Column 'Customer No' is missing." in done.stderr
+    assert "orders.csv" in done.stderr
+    assert "did you mean 'Customer'?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(shop.rglob("_delta_log"))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code", "message"),
+    [
+        ("shop.yaml", "quarantine_limit", "quarantine_limt", 2, "did you mean 'quarantine_limit'?"),
+        ("shop.yaml", "Europe/Berlin", "Europe/Berln", 2, "did you mean 'Europe/Berlin'?"),
+        ("shop.yaml", "{type: csv", "{type: xlsx", 2, "format.type"),
+    ],
+)
+def test_a_faulty_source_file_is_refused_at_once(
+    shop: Path, file: str, old: str, new: str, code: int, message: str
+) -> None:
+    path = shop / file
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    done = longplay(shop, "ingest", "--data", "orders.csv")
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "shop.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_and_an_empty_log(shop: Path) -> None:
+    missing = longplay(shop, "ingest", "--data", "order.csv")
+    assert missing.returncode == 3
+    assert "error: The raw log is missing." in missing.stderr
+    (shop / "orders.csv").write_text("", encoding="utf-8")
+    empty = longplay(shop, "ingest", "--data", "orders.csv")
+    assert empty.returncode == 3
+    assert "found: 0 bytes" in empty.stderr

@@ -1,0 +1,200 @@
+"""The whole line on a tiny world: every table filled, every ranker tracked, and nothing changes when run again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from features.views import VIEWS
+from ingest.source import load_source
+from jobs.build_features import build_features
+from jobs.build_histories import build_histories
+from jobs.context import Job
+from jobs.ingest import ingest
+from jobs.plan import label_definitions, split_plan
+from jobs.release import open_release
+from jobs.run import run
+from jobs.train import arms, ranking_data, study, tracker_of
+from rankers.scoring_frame import scoring_frame
+from rankers.tracking import quiet_mlflow
+from rankers.training_set import spine_of, training_set
+from tables import catalog
+from tables.checksum import checksum
+from tests.unit.ingest.small_logs import job, said
+from worlds.log import write_log
+from worlds.spec import WorldSpec
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+mlflow = quiet_mlflow()
+
+SETTINGS = (
+    "training.train_days=28",
+    "rankers.xgboost.rounds=10",
+    "rankers.transformer={epochs: 1, length: 10, width: 8, tower_width: 8, blocks: 1}",
+    "deploy.users=100",
+    "deploy.days=20",
+    "deploy.processes=1",
+)
+LEARNED = ("xgboost-click", "xgboost-return", "transformer-click", "transformer-return")
+AUDIT = ("batch_id", "run_id", "computed_at")
+DERIVED = sorted(set(catalog.ALL) - {"releases"})
+
+
+@dataclass(frozen=True)
+class Line:
+    """A finished run, its log, and the version and content of every table right after it."""
+
+    job: Job
+    log: Path
+    date: datetime
+    versions: dict[str, int]
+    contents: dict[str, str]
+
+
+def contents(one: Job) -> dict[str, str]:
+    return {table: checksum(one.store.read(table), AUDIT) for table in DERIVED}
+
+
+@pytest.fixture(scope="module")
+def line(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    folder = tmp_path_factory.mktemp("line")
+    write_log(WorldSpec.from_size("tiny", seed=1, days=270), folder / "world")
+    one, log = job(spark, folder / "warehouse", load_source("world"), *SETTINGS), folder / "world" / "log"
+    run(one, log)
+    yield Line(one, log, one.known_at(None), one.versions(*catalog.ALL), contents(one))
+    spark.catalog.clearCache()
+
+
+def test_every_table_has_rows(line: Line) -> None:
+    rows = {table: int(line.job.store.commit(table)["audit"]["rows"]) for table in catalog.ALL}
+    assert {table for table, n in rows.items() if n == 0} == set()
+    assert rows["training_set"] == int(line.contents["training_set"].split(":")[0])
+    assert rows["exposures"] > rows["training_set"] > rows["user_features"]  # a request shows several items
+
+
+def test_counts_by_reason_add_up_to_the_rows_read(line: Line) -> None:
+    counts = line.job.delivery()["counts"]
+    for log, file in (("events", "events.parquet"), ("exposures", "exposures.parquet")):
+        aside = sum(n for name, n in counts.items() if name.startswith(f"{log}/exclusive:"))
+        assert counts[f"{log}/read"] == pq.read_metadata(line.log / file).num_rows
+        assert counts[f"{log}/read"] == counts[f"{log}/clean"] + aside
+        assert int(line.contents[log].split(":")[0]) == counts[f"{log}/clean"]
+        assert aside > 0
+        assert line.job.store.read("quarantine").where(F.col("log") == log).count() == aside
+
+
+def test_every_ranker_has_a_finished_run_with_metrics_and_a_model_that_scores(line: Line) -> None:
+    tracker, pinned = tracker_of(line.job), study(line.job)
+    found = {arm.name: tracker.find(pinned, arm.spec) for arm in arms(line.job)}
+    assert set(found) == {*LEARNED, "popularity", "popularity_7d"}
+    whole = ranking_data(line.job)
+    data = whole.subset(np.flatnonzero(whole.frame["split"] == "test")[:40])
+    mlflow.set_tracking_uri(tracker.uri)
+    client = mlflow.MlflowClient(tracking_uri=tracker.uri)
+    for name, run_id in found.items():
+        assert run_id is not None, name
+        tracked = client.get_run(run_id)
+        assert tracked.info.status == "FINISHED"
+        assert 0 < tracked.data.metrics["ndcg_at_10_click"] < 1, name
+        assert 0 < tracked.data.metrics["ndcg_at_10_return_to_item_14d"] < 1, name
+        (model,) = client.search_logged_models(
+            [tracked.info.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+        )
+        asked = scoring_frame(tracker.load_ranker(run_id), data)
+        scores = np.asarray(mlflow.pyfunc.load_model(f"models:/{model.model_id}").predict(asked))
+        assert scores.shape == (40,), name
+        assert np.isfinite(scores).all(), name
+        assert scores.std() > 0, name
+
+
+def test_the_report_names_release_and_rankers(line: Line) -> None:
+    html = (line.job.folder / "report.html").read_text(encoding="utf-8")
+    for name in (open_release(line.job)["release_id"], *LEARNED, "popularity_7d"):
+        assert name in html
+
+
+def test_the_release_pins_audited_versions(line: Line) -> None:
+    opened = open_release(line.job)
+    assert line.job.store.read("releases").count() == 1
+    assert opened["known_at"] == opened["watermark"] == line.date
+    assert opened["versions"] == {table: line.versions[table] for table in catalog.RELEASED}
+    manifest = line.job.store.commit("training_set")["facts"]
+    assert manifest["release_id"] == opened["release_id"]
+    assert set(manifest["labels"].values()) <= set(opened["definition_hashes"].values())
+
+
+def test_a_label_that_is_not_mature_is_never_a_number(line: Line) -> None:
+    one = line.job
+    plan, definitions = split_plan(one, line.date), label_definitions(one)
+    # The line itself keeps clear of open labels; here the split reaches up to the end of the log.
+    reckless = replace(plan, test_end=line.date + timedelta(days=1))
+    views = {view.name: one.store.read(view.name) for view in VIEWS}
+    values = one.store.read("signal_values")
+    spine = spine_of(one.store.read("exposures"), reckless)
+    frame = training_set(spine, views, [(d, values) for d in definitions], reckless, line.date)
+    for built, may_be_open in ((one.store.read("training_set"), False), (frame, True)):
+        for definition in definitions:
+            label, state = F.col(f"label_{definition.name}"), F.col(f"state_{definition.name}")
+            row = built.agg(
+                F.count_if(state != "mature").alias("not_mature"),
+                F.count_if((state != "mature") & label.isNotNull()).alias("leaked"),
+                F.count_if((state == "mature") & label.isNull()).alias("lost"),
+                F.count_if(label == 0).alias("zeros"),
+                F.count_if(label == 1).alias("ones"),
+            ).first()
+            assert (row["leaked"], row["lost"]) == (0, 0)
+            assert min(row["zeros"], row["ones"]) > 0
+            assert (row["not_mature"] > 0) == may_be_open
+
+
+def test_features_do_not_change_when_the_future_is_removed(line: Line, spark: SparkSession, tmp_path: Path) -> None:
+    start = split_plan(line.job, line.date).test_start
+    log = tmp_path / "log"
+    log.mkdir()
+    for file in line.log.iterdir():
+        (log / file.name).symlink_to(file)
+    events = pq.read_table(line.log / "events.parquet")
+    (log / "events.parquet").unlink()
+    past = events.filter(pc.less(events["ts"], start))
+    assert 0 < past.num_rows < events.num_rows
+    pq.write_table(past, log / "events.parquet")
+
+    cut = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
+    ingest(cut, log)
+    build_histories(cut)
+    build_features(cut)
+    for table, moment in (("user_features", "as_of"), ("user_item_features", "as_of"), ("item_features", "as_of_day")):
+        border = start if moment == "as_of" else start.date()
+        whole, without = (one.store.read(table).where(F.col(moment) < F.lit(border)) for one in (line.job, cut))
+        assert checksum(whole) == checksum(without), table
+        assert whole.count() > 0
+        later = [one.store.read(table).where(F.col(moment) >= F.lit(border)) for one in (line.job, cut)]
+        assert checksum(later[0]) != checksum(later[1]), f"{table}: the removed events should have mattered"
+
+
+def test_a_second_run_publishes_nothing(line: Line) -> None:
+    again = job(line.job.spark, line.job.root, line.job.source, *SETTINGS)
+    run(again, line.log, line.date)
+    assert again.versions(*catalog.ALL) == line.versions
+    assert "was ingested before; nothing to do" in said(again)
+    assert "its run is there already" in said(again)
+    assert "deployed before, nothing to do" in said(again)
+
+
+def test_a_forced_run_for_the_same_date_leaves_every_content_as_it_was(line: Line) -> None:
+    # After the others: it publishes new versions of every derived table.
+    forced = replace(job(line.job.spark, line.job.root, line.job.source, *SETTINGS), force=True)
+    forced.__dict__["spark"] = line.job.spark
+    run(forced, line.log, line.date)
+    assert contents(forced) == line.contents
+    versions = forced.versions(*catalog.ALL)
+    replaced = {name for name, spec in catalog.ALL.items() if spec.mode == "replace"}
+    assert {name for name in versions if versions[name] > line.versions[name]} == {*replaced, "releases"}

@@ -1,0 +1,129 @@
+"""On random logs Spark's signal values are those of the plain-Python reference: every row, every column, exactly."""
+
+from collections import Counter
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from longplay.definition import Definition
+from longplay.registry import default_registry
+from signals.compile import signal_values
+from signals.horizons import Knowledge
+from tests.generative.random_logs import LOG_START, Log, random_logs
+from tests.reference.records import DAY, at, events_frame, exposures_frame, utc
+from tests.reference.signals_by_hand import Value, values_by_hand
+
+pytestmark = pytest.mark.spark
+
+OUTAGE = (at("11 Mar 06:00"), at("13 Mar"))
+# T, W: in the middle of things with a log that is behind, and when nearly everything is known.
+KNOWLEDGE = {
+    "half-way": Knowledge(at("20 Apr 06:00"), at("18 Apr"), LOG_START, [OUTAGE]),
+    "at the end": Knowledge(at("1 Dec"), at("1 Dec"), LOG_START, [OUTAGE]),
+}
+
+
+def other(name: str, **fields: Any) -> Definition:
+    """A definition that does not ship, for the parts of the language that no shipped one uses."""
+    base = {
+        "name": name, "version": 1, "title": "t", "description": "d", "owner": "o", "status": "published",
+        "direction": "higher_is_better", "unit": "u", "anchor": "exposure", "keys": "user_item", "lateness": "1 d",
+    }  # fmt: skip
+    return Definition.model_validate(base | fields)
+
+
+DEFINITIONS = [
+    *default_registry().newest(),
+    other(
+        "elapsed_return",
+        window={"kind": "elapsed", "from": "1 d", "to": "7 d"},
+        measure={"kind": "any", "of": "consumption"},
+        lateness="6 h",
+    ),
+    other(
+        "elapsed_days_of_user",
+        keys="user",
+        window={"kind": "elapsed", "from": "0 s", "to": "7 d"},
+        measure={"kind": "days", "of": "consumption"},
+        credit={"rule": "clicked", "within": "1 h"},
+        void={"outage": False},
+    ),
+    other(
+        "rejected_later",
+        window={"kind": "calendar", "from": 2, "to": 8},
+        measure={"kind": "any", "of": "negative"},
+        lateness="0 s",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def log() -> Log:
+    return random_logs(range(5))
+
+
+def spark_values(spark: SparkSession, log: Log, knowledge: Knowledge) -> list[Row]:
+    events, exposures = events_frame(spark, log.events), exposures_frame(spark, log.exposures)
+    return signal_values(DEFINITIONS, events, exposures, knowledge).collect()
+
+
+def as_value(row: Row) -> Value:
+    fields = {k: utc(v) if isinstance(v, datetime) else v for k, v in row.asDict().items()}
+    fields["exposure_id"] = fields["anchor_id"] if anchor_of(row["signal"]) == "exposure" else None
+    return Value(**{name: fields[name] for name in Value.__dataclass_fields__})
+
+
+def anchor_of(ref: str) -> str:
+    return next(d.anchor for d in DEFINITIONS if d.ref == ref)
+
+
+@pytest.mark.parametrize("name", KNOWLEDGE)
+def test_every_definition_equals_the_reference(spark: SparkSession, log: Log, name: str) -> None:
+    found = spark_values(spark, log, KNOWLEDGE[name])
+    expected = [v for d in DEFINITIONS for v in values_by_hand(d, log.events, log.exposures, KNOWLEDGE[name])]
+    only_spark, only_reference = compare(Counter(map(as_value, found)), Counter(expected))
+    assert (only_spark, only_reference) == ([], []), f"{len(only_spark)} and {len(only_reference)} rows differ"
+    # An anchor's id names one anchor, and an anchor has one id.
+    anchors = {(r["signal"], r["user_id"], r["item_id"], r["t0"], r["anchor_id"]) for r in found}
+    whole = Counter((r["signal"], r["anchor_id"], r["revision"]) for r in found)
+    assert max(whole.values()) == 1
+    assert len(anchors) == len({(signal, anchor) for signal, *_, anchor in anchors})
+    hashes = {(r["signal"], r["definition_hash"]) for r in found}
+    assert hashes == {(d.ref, d.hash) for d in DEFINITIONS}
+
+
+def compare(found: Counter[Value], expected: Counter[Value]) -> tuple[list[dict], list[dict]]:
+    """A few of the rows on either side alone."""
+    return [asdict(v) for v in (found - expected)][:5], [asdict(v) for v in (expected - found)][:5]
+
+
+def test_the_logs_reach_every_corner(log: Log) -> None:
+    """Without this the comparison could be one of empty tables."""
+    rows = [v for k in KNOWLEDGE.values() for d in DEFINITIONS for v in values_by_hand(d, log.events, log.exposures, k)]
+    for definition in DEFINITIONS:
+        mature = [v for v in rows if v.signal == definition.ref and v.state == "mature"]
+        assert len({v.value for v in mature}) > 1, definition.ref
+        assert {v.state for v in rows if v.signal == definition.ref} >= {"open", "mature"}, definition.ref
+    assert {v.void_reason for v in rows} == {None, "outage", "left_truncated"}
+    assert max(v.revision for v in rows) >= 2
+    assert any(v.prefix for v in rows)
+    assert any(0 < v.elapsed_share < 1 for v in rows)
+
+
+def test_a_mature_value_as_known_then_is_never_changed(log: Log) -> None:
+    """Computed later, the rows known at T are the rows computed at T (exposures and active days are fixed)."""
+    early = KNOWLEDGE["half-way"]
+    late = Knowledge(early.known_at + 200 * DAY, early.known_at + 200 * DAY, LOG_START, [OUTAGE])
+    for definition in (d for d in DEFINITIONS if d.anchor != "discovery"):
+        then, now = (_mature(definition, log, knowledge, early.known_at) for knowledge in (early, late))
+        assert then
+        assert then.items() <= now.items()
+
+
+def _mature(definition: Definition, log: Log, knowledge: Knowledge, known_at: datetime) -> dict[tuple, float | None]:
+    rows = values_by_hand(definition, log.events, log.exposures, knowledge)
+    seen = sorted((v for v in rows if v.known_ts <= known_at), key=lambda v: (v.known_ts, v.revision))
+    return {(v.user_id, v.item_id, v.exposure_id, v.t0.date()): v.value for v in seen if v.state == "mature"}

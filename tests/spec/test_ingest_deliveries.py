@@ -1,0 +1,291 @@
+"""Deliveries: read once whatever happens, counted to the last row, and never half-published."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from ingest.source import Source
+from jobs.context import Job
+from jobs.ingest import ingest
+from longplay.errors import InputError, QualityError
+from tables.checksum import checksum
+from tables.store import Store
+from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
+
+pytestmark = pytest.mark.spark
+
+MONDAY = [
+    "ann,song,2026-05-04T10:00:00,tap,",
+    "ann,song,2026-05-04T10:00:05,play,40",
+    "bob,tune,2026-05-04T12:00:00,tap,",
+    "bob,tune,2026-05-04T12:00:00,tap,",  # duplicate
+    ",tune,2026-05-04T13:00:00,play,40",  # null_user
+    "bob,hymn,2026-05-05T09:00:00,tap,",
+]
+TUESDAY = [
+    "bob,hymn,2026-05-05T09:00:00,tap,",  # delivered before
+    "ann,hymn,2026-05-04T23:00:00,tap,",  # late: a click of Monday
+    "cat,song,2026-05-06T10:00:00,tap,",
+    "cat,song,2026-05-06T10:00:09,play,10",
+]
+TABLES = ("events", "quarantine", "exposures", "deliveries")
+
+
+def state(store: Store) -> dict[str, tuple[int, str]]:
+    """Version and content of every table of ingest."""
+    return {table: (store.version(table), checksum(store.read(table))) for table in TABLES}
+
+
+def published(root: Path) -> list[str]:
+    """Names of the tables that have any version."""
+    return sorted(log.parent.name for log in root.rglob("_delta_log"))
+
+
+@pytest.fixture(scope="module")
+def first(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Path]:
+    """A warehouse with one delivery in it."""
+    folder = tmp_path_factory.mktemp("deliveries")
+    one = job(spark, folder / "warehouse", source())
+    ingest(one, write_csv(folder / "monday.csv", MONDAY), OBSERVED_AT)
+    return one, folder
+
+
+def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[Job, Path]) -> None:
+    one, _ = first
+    rows = {table: one.store.read(table).count() for table in TABLES}
+    assert rows["events"] == 4
+    assert rows["quarantine"] == 2
+    assert rows["deliveries"] == 1
+    delivery = one.delivery()
+    found = {name: n for name, n in delivery["counts"].items() if n}
+    assert found == {
+        "events/read": 6,
+        "events/clean": 4,
+        "events/raw:null_user": 1,
+        "events/exclusive:null_user": 1,
+        "events/raw:duplicate": 1,
+        "events/exclusive:duplicate": 1,
+    }
+    assert "read 6 = clean 4 + 2" in said(one)
+    assert "null_user 1 (1 raw), duplicate 1 (1 raw)" in said(one)
+    assert delivery["log_start"] == datetime(2026, 5, 4, tzinfo=UTC)
+    assert delivery["watermark"] == datetime(2026, 5, 5, tzinfo=UTC)  # the last day may be cut off
+    assert delivery["observed_at"] == OBSERVED_AT
+
+
+def test_sampled_exposures_hold_every_click_and_earlier_items_only(first: tuple[Job, Path]) -> None:
+    exposures = first[0].store.read("exposures").toPandas()
+    positives = exposures[exposures["propensity"].isna()]
+    assert sorted(zip(positives["user_id"], positives["item_id"], strict=True)) == [
+        ("ann", "song"),
+        ("bob", "hymn"),
+        ("bob", "tune"),
+    ]
+    drawn = exposures[exposures["propensity"].notna()]
+    assert set(drawn["item_id"]) <= {"song", "tune"}  # what was clicked before the fifth
+    assert set(drawn["user_id"]) <= {"bob"}
+    assert (drawn["propensity"] == 0.5).all()  # one click each: uniform and popularity agree
+    assert exposures["sampled"].all()
+
+
+def test_the_same_delivery_again_changes_nothing(first: tuple[Job, Path], spark: SparkSession) -> None:
+    one, folder = first
+    before = state(one.store)
+    again = job(spark, one.root, one.source)
+    ingest(again, folder / "monday.csv", OBSERVED_AT)
+    assert "was ingested before; nothing to do" in said(again)
+    assert state(one.store) == before
+    forced = job(spark, one.root, one.source, force=True)
+    ingest(forced, folder / "monday.csv", OBSERVED_AT)
+    assert "no new rows" in said(forced)
+    assert state(one.store) == before
+
+
+def test_an_overlapping_delivery_adds_only_its_new_rows(
+    spark: SparkSession, tmp_path: Path, first: tuple[Job, Path]
+) -> None:
+    shutil.copytree(first[0].root, tmp_path / "warehouse")
+    one = job(spark, tmp_path / "warehouse", source())
+    old_events = {r["event_id"]: r["batch_id"] for r in one.store.read("events").collect()}
+    old_shown = checksum(one.store.read("exposures"))
+    old_requests = [r["request_id"] for r in one.store.read("exposures").select("request_id").distinct().collect()]
+
+    ingest(one, write_csv(tmp_path / "tuesday.csv", TUESDAY), OBSERVED_AT)
+    events = {r["event_id"]: r["batch_id"] for r in one.store.read("events").collect()}
+    assert {e: events[e] for e in old_events} == old_events
+    assert len(events) - len(old_events) == 3
+    exposures = one.store.read("exposures")
+    # A late click changes what could have been drawn, but not what was drawn.
+    assert checksum(exposures.where(exposures["request_id"].isin(old_requests))) == old_shown
+    delivery = one.delivery()
+    assert delivery["log_start"] == datetime(2026, 5, 4, tzinfo=UTC)
+    assert delivery["watermark"] == datetime(2026, 5, 6, tzinfo=UTC)
+    assert one.store.read("deliveries").count() == 2
+
+
+def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
+    spark: SparkSession, tmp_path: Path, first: tuple[Job, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = write_csv(tmp_path / "monday.csv", MONDAY)
+    cut = job(spark, tmp_path / "warehouse", source())
+    publish = Store.publish
+
+    def stop_at_exposures(self, frame, spec, *rest):
+        if spec.name == "exposures":
+            raise KeyboardInterrupt
+        return publish(self, frame, spec, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "publish", stop_at_exposures)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(cut, log, OBSERVED_AT)
+    assert published(tmp_path) == ["events", "quarantine"]
+    again = job(spark, tmp_path / "warehouse", source())
+    ingest(again, log, OBSERVED_AT)
+    whole = first[0].store
+    for table in TABLES[:3]:
+        assert checksum(again.store.read(table), ["batch_id"]) == checksum(whole.read(table), ["batch_id"])
+        assert again.store.version(table) == 0
+
+    # A delivery of newer days alone moves the watermark, not the start of the log.
+    ingest(again, write_csv(tmp_path / "wednesday.csv", TUESDAY[2:]), OBSERVED_AT)
+    assert again.delivery()["watermark"] == datetime(2026, 5, 6, tzinfo=UTC)
+    assert again.delivery()["log_start"] == datetime(2026, 5, 4, tzinfo=UTC)
+
+
+# What follows fails before anything is published.
+
+
+def refused(spark: SparkSession, folder: Path, made: Source, data: Path, error: type[Exception]) -> Exception:
+    with pytest.raises(error) as caught:
+        ingest(job(spark, folder / "warehouse", made), data, OBSERVED_AT)
+    assert published(folder / "warehouse") == []
+    return caught.value
+
+
+def test_too_many_bad_rows_publish_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    log = write_csv(tmp_path / "log.csv", MONDAY)
+    error = refused(spark, tmp_path, source(quarantine_limit=0.33), log, QualityError)
+    assert "33.3% of the rows would go to quarantine; nothing was published." in error.what
+    assert error.where == str(log)
+    assert error.got == "null_user 1 (1 raw), duplicate 1 (1 raw)"
+    assert "now 33%" in error.fix
+
+
+def test_a_header_without_rows(spark: SparkSession, tmp_path: Path) -> None:
+    error = refused(spark, tmp_path, source(), write_csv(tmp_path / "log.csv", []), InputError)
+    assert (error.what, error.got) == ("The raw log is empty.", "0 rows")
+
+
+def test_no_day_that_counts_as_delivered(spark: SparkSession, tmp_path: Path) -> None:
+    made = source(completeness={"min_users": 3})
+    error = refused(spark, tmp_path, made, write_csv(tmp_path / "log.csv", MONDAY), InputError)
+    assert "No day of this log counts as delivered" in error.what
+    assert error.got == "2 days, none with 3 users"
+    assert error.where == str(tmp_path / "log.csv")
+
+
+def test_a_filter_that_fails_on_a_value_names_the_file_and_the_way_out(spark: SparkSession, tmp_path: Path) -> None:
+    made = source(events__filters=[{"reason": "long", "where": "much > 100"}])
+    log = write_csv(tmp_path / "log.csv", [*MONDAY, "bob,hymn,2026-05-05T10:00:00,play,lots"])
+    error = refused(spark, tmp_path, made, log, InputError)
+    assert error.what == "The raw log could not be read to its end."
+    assert error.where == str(log)
+    assert "'lots'" in error.got
+    assert "try_cast" in error.fix
+
+
+def test_parquet_files_of_different_types_name_the_file(spark: SparkSession, tmp_path: Path) -> None:
+    rows = spark.createDataFrame([("ann", "song", "2026-05-04", "play", "40")], ["who", "what", "when", "how", "much"])
+    rows.coalesce(1).write.parquet(str(tmp_path / "log"))
+    rows.selectExpr("who", "what", "when", "how", "array(1) as much").coalesce(1).write.mode("append").parquet(
+        str(tmp_path / "log")
+    )
+    error = refused(spark, tmp_path, source(format={"type": "parquet"}), tmp_path / "log", InputError)
+    assert error.where == str(tmp_path / "log")
+    assert error.got
+
+
+SHOWN_ROWS = [
+    "ann,song,2026-05-04T10:00:00,s1,home,1,greedy,0.5",
+    "ann,tune,2026-05-04T10:00:00,s1,home,2,greedy,0.25",
+    "ann,tune,2026-05-04T10:00:00,s1,home,2,greedy,0.25",  # duplicate
+    "ann,hymn,2027-05-04T10:00:00,s1,home,3,greedy,7",  # future_time, bad_propensity
+]
+
+
+def radio(folder: Path, shown: list[str], header: tuple[str, ...] = SHOWN) -> Path:
+    folder.mkdir()
+    write_csv(folder / "events.csv", MONDAY)
+    write_csv(folder / "shown.csv", shown, header)
+    return folder
+
+
+def test_a_fault_in_the_second_log_leaves_nothing_half_written(spark: SparkSession, tmp_path: Path) -> None:
+    data = radio(tmp_path / "1", SHOWN_ROWS, (*SHOWN[:-1], "chances"))
+    error = refused(spark, tmp_path, source(RADIO), data, InputError)
+    assert "Column 'chance' is missing." in error.what
+    assert str(data / "shown.csv") in error.where
+    error = refused(spark, tmp_path, source(RADIO), radio(tmp_path / "2", []), InputError)
+    assert error.where == str(tmp_path / "2" / "shown.csv")
+    limited = source(RADIO, quarantine_limit=0.4)
+    error = refused(spark, tmp_path, limited, radio(tmp_path / "3", SHOWN_ROWS), QualityError)
+    assert error.where == str(tmp_path / "3" / "shown.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (None, "The heartbeat file cannot be read."),
+        ("not json", "The heartbeat file cannot be read."),
+        ('{"complete": "2026-05-05"}', "The heartbeat file cannot be read."),
+        ('{"complete_until": "soon"}', "The heartbeat file cannot be read."),
+        ("[1, 2]", "The heartbeat file cannot be read."),
+        ('{"complete_until": "2026-06-01T00:00:00Z"}', "The heartbeat vouches for the future."),
+    ],
+)
+def test_a_heartbeat_that_says_nothing_is_refused(
+    spark: SparkSession, tmp_path: Path, text: str | None, what: str
+) -> None:
+    data = radio(tmp_path / "data", SHOWN_ROWS)
+    if text is not None:
+        (data / "beat.json").write_text(text, encoding="utf-8")
+    made = source(RADIO, completeness={"heartbeat": "beat.json"})
+    error = refused(spark, tmp_path, made, data, InputError)
+    assert error.what == what
+    assert str(data) in error.where
+    assert error.fix
+
+
+def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -> None:
+    data = radio(tmp_path / "data", SHOWN_ROWS)
+    beat = {"complete_until": "2026-05-05T12:00:00+02:00", "observed_at": "2026-05-05T10:00:00Z"}
+    (data / "beat.json").write_text(json.dumps(beat), encoding="utf-8")
+    one = job(spark, tmp_path / "warehouse", source(RADIO, completeness={"heartbeat": "beat.json"}))
+    ingest(one, data)
+    delivery = one.delivery()
+    assert delivery["watermark"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
+    assert delivery["observed_at"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
+    assert {name: n for name, n in delivery["counts"].items() if n and name.startswith("exposures/")} == {
+        "exposures/read": 4,
+        "exposures/clean": 2,
+        "exposures/raw:future_time": 1,
+        "exposures/exclusive:future_time": 1,
+        "exposures/raw:bad_propensity": 1,
+        "exposures/raw:duplicate": 1,
+        "exposures/exclusive:duplicate": 1,
+    }
+    aside = one.store.read("quarantine").groupBy("log").count().collect()
+    assert {row["log"]: row["count"] for row in aside} == {"events": 2, "exposures": 2}
+    assert one.store.version("quarantine") == 0
+
+    # The same files under a newer heartbeat are a new delivery: the watermark moves, the rows do not.
+    (data / "beat.json").write_text('{"complete_until": "2026-05-11T00:00:00Z"}', encoding="utf-8")
+    before = checksum(one.store.read("events"))
+    ingest(one, data, OBSERVED_AT)
+    assert one.delivery()["watermark"] == datetime(2026, 5, 11, tzinfo=UTC)
+    assert checksum(one.store.read("events")) == before

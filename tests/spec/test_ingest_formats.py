@@ -1,0 +1,156 @@
+"""Raw logs as teams have them: CSV, TSV without a header, Parquet, Delta, folders; and files that are not right."""
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from ingest import facts
+from ingest.raw import locate, read_raw
+from longplay.errors import ConfigError, InputError
+from tests.unit.ingest.small_logs import HEADER, RADIO, SHOP, counts, judged, source, write_csv
+
+pytestmark = pytest.mark.spark
+
+ROWS = ["ann,song,2026-05-03T10:00:00,play,40", "bob,tune,2026-05-04T11:00:00,skip,2"]
+
+
+def expected_events(spark: SparkSession, path: Path, made) -> list[tuple]:
+    events = facts.events(judged(spark, path, made), made.events, "b1").orderBy("user_id").collect()
+    return [(e["user_id"], e["item_id"], str(e["event_ts"]), e["kind"], e["amount"]) for e in events]
+
+
+EXPECTED = [
+    ("ann", "song", "2026-05-03 10:00:00", "play", 40.0),
+    ("bob", "tune", "2026-05-04 11:00:00", "skip", 2.0),
+]
+
+
+def test_csv_with_a_header(spark: SparkSession, tmp_path: Path) -> None:
+    assert expected_events(spark, write_csv(tmp_path / "log.csv", ROWS), source()) == EXPECTED
+
+
+def test_csv_with_a_byte_order_mark(spark: SparkSession, tmp_path: Path) -> None:
+    log = write_csv(tmp_path / "log.csv", ROWS)
+    log.write_bytes(b"\xef\xbb\xbf" + log.read_bytes())
+    assert expected_events(spark, log, source()) == EXPECTED
+
+
+def test_tsv_without_a_header_and_without_quotes(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [row.replace(",", "\t") for row in ROWS]
+    odd = 'cat\t"Heroes" (live\t2026-05-05T11:00:00\tplay\t31'  # a quote that is never closed
+    log = write_csv(tmp_path / "log.tsv", [*rows, odd], None)
+    made = source(format={"type": "tsv", "quote": "", "columns": list(HEADER)})
+    found = expected_events(spark, log, made)
+    assert found == [*EXPECTED, ("cat", '"Heroes" (live', "2026-05-05 11:00:00", "play", 31.0)]
+
+
+def test_csv_with_another_delimiter_encoding_and_quoted_cells(spark: SparkSession, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_bytes("who;what;when;how;much\nann;'a;é';2026-05-03;play;40\n".encode("latin-1"))
+    made = source(format={"type": "csv", "delimiter": ";", "quote": "'", "encoding": "ISO-8859-1"})
+    assert expected_events(spark, log, made) == [("ann", "a;é", "2026-05-03 00:00:00", "play", 40.0)]
+
+
+def test_a_folder_of_csv_files_is_one_log(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    for number, row in enumerate(ROWS):
+        write_csv(tmp_path / "log" / f"{number}.csv", [row])
+    assert expected_events(spark, tmp_path / "log", source()) == EXPECTED
+
+
+@pytest.mark.parametrize("kind", ["parquet", "delta"])
+def test_parquet_and_delta(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+    frame = spark.createDataFrame([tuple(row.split(",")) for row in ROWS], list(HEADER))
+    typed = frame.selectExpr("who", "what", "cast(when as timestamp) as when", "how", "cast(much as double) as much")
+    typed.write.format(kind).save(str(tmp_path / "log"))
+    made = source(SHOP | {"format": {"type": kind}})
+    assert expected_events(spark, tmp_path / "log", made) == EXPECTED
+
+
+def test_parquet_with_nested_columns_and_maps(spark: SparkSession, tmp_path: Path) -> None:
+    frame = spark.createDataFrame([tuple(row.split(",")) for row in [*ROWS, ROWS[0]]], list(HEADER))
+    nested = frame.selectExpr("*", "map('device', who) as context", "named_struct('a', array(1, 2)) as more")
+    nested.write.parquet(str(tmp_path / "log"))
+    made = source(SHOP | {"format": {"type": "parquet"}})
+    assert counts(spark, tmp_path / "log", made) == {
+        "read": 3,
+        "clean": 2,
+        "raw:duplicate": 1,
+        "exclusive:duplicate": 1,
+    }
+
+
+def test_column_names_with_dots_and_spaces(spark: SparkSession, tmp_path: Path) -> None:
+    header = ("user.id", "the item", "when", "how", "much")
+    made = source(events__user="user.id", events__item="the item", events__key=["user.id", "when"])
+    assert expected_events(spark, write_csv(tmp_path / "log.csv", ROWS, header), made) == EXPECTED
+
+
+def test_a_missing_column_is_named_with_the_nearest_one(spark: SparkSession, tmp_path: Path) -> None:
+    log = write_csv(tmp_path / "log.csv", ROWS, ("whom", "what", "when", "how", "much"))
+    with pytest.raises(InputError, match="Column 'who' is missing") as caught:
+        judged(spark, log, source())
+    assert str(log) in caught.value.where
+    assert "'shop'" in caught.value.where
+    assert caught.value.got == "columns whom, what, when, how, much"
+    assert "did you mean 'whom'?" in caught.value.fix
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="The raw log is missing") as caught:
+        locate(tmp_path / "nowhere.csv", source().events)
+    assert caught.value.where == str(tmp_path / "nowhere.csv")
+    assert caught.value.fix
+
+
+def test_a_missing_file_of_a_folder_with_two_logs(tmp_path: Path) -> None:
+    made = source(RADIO)
+    write_csv(tmp_path / "events.csv", ROWS)
+    assert locate(tmp_path, made.events) == tmp_path / "events.csv"
+    with pytest.raises(InputError, match="missing") as caught:
+        locate(tmp_path, made.exposures)
+    assert caught.value.where == str(tmp_path / "shown.csv")
+
+
+def test_a_source_with_exposures_wants_the_folder(tmp_path: Path) -> None:
+    log = write_csv(tmp_path / "events.csv", ROWS)
+    with pytest.raises(InputError, match="must be the folder that holds both logs") as caught:
+        locate(log, source(RADIO).exposures)
+    assert caught.value.got == "a file"
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").touch()
+    with pytest.raises(InputError, match="The raw log is empty") as caught:
+        locate(tmp_path / "log.csv", source().events)
+    assert caught.value.got == "0 bytes"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "delta"])
+def test_text_that_claims_to_be_something_else(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+    log = write_csv(tmp_path / "log.csv", ROWS)
+    made = source(SHOP | {"format": {"type": kind}})
+    with pytest.raises(InputError, match=f"cannot be read as {kind}") as caught:
+        read_raw(spark, log, made, made.events)
+    assert caught.value.where == str(log)
+    assert caught.value.got
+    assert "format.type" in caught.value.fix
+
+
+def test_an_empty_folder(spark: SparkSession, tmp_path: Path) -> None:
+    made = source(SHOP | {"format": {"type": "parquet"}})
+    with pytest.raises(InputError, match="cannot be read as parquet"):
+        read_raw(spark, tmp_path, made, made.events)
+
+
+def test_an_unknown_encoding(spark: SparkSession, tmp_path: Path) -> None:
+    made = source(format={"type": "csv", "encoding": "utf-99"})
+    with pytest.raises(InputError, match="cannot be read as csv") as caught:
+        judged(spark, write_csv(tmp_path / "log.csv", ROWS), made).collect()
+    assert "utf-99" in caught.value.got
+
+
+def test_keys_that_a_format_does_not_read_are_refused() -> None:
+    with pytest.raises(ConfigError, match="'delimiter' says nothing about parquet files"):
+        source(format={"type": "parquet", "delimiter": ";"})

@@ -1,0 +1,113 @@
+"""Tiny raw logs and the source that maps them, for tests of ingest."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from rich.console import Console
+
+from ingest.facts import count_reasons
+from ingest.judge import judge
+from ingest.raw import locate, read_raw
+from ingest.source import Source
+from jobs.context import Job
+from jobs.progress import Progress
+from jobs.settings import load_settings
+from longplay.closed import build
+from longplay.registry import default_registry
+
+OBSERVED_AT = datetime(2026, 5, 12, tzinfo=UTC)
+HEADER = ("who", "what", "when", "how", "much")
+
+SHOP: dict[str, Any] = {
+    "name": "shop",
+    "about": "Plays of songs.",
+    "format": {"type": "csv"},
+    "events": {
+        "user": "who",
+        "item": "what",
+        "time": {"column": "when"},
+        "kind": {"column": "how"},
+        "kinds": ["play", "tap", "skip"],
+        "amount": {"column": "much", "unit": "s"},
+        "consumption": {"kinds": ["play"], "min_amount": 30},
+        "click": {"kinds": ["tap"]},
+        "negative": {"kinds": ["skip"]},
+    },
+    "candidates": {"per_request": 2, "uniform_share": 0.5, "seed": 7},
+    "quarantine_limit": 1.0,
+}
+
+RADIO: dict[str, Any] = {
+    "name": "radio",
+    "about": "Plays, and what was shown.",
+    "format": {"type": "csv"},
+    "events": SHOP["events"] | {"path": "events.csv", "key": ["who", "what", "when"]},
+    "exposures": {
+        "path": "shown.csv",
+        "user": "who",
+        "item": "what",
+        "time": {"column": "when"},
+        "key": ["slate", "what"],
+        "request": "slate",
+        "surface": "page",
+        "position": "place",
+        "policy": "policy",
+        "propensity": "chance",
+    },
+    "quarantine_limit": 1.0,
+}
+SHOWN = ("who", "what", "when", "slate", "page", "place", "policy", "chance")
+
+
+def source(base: Mapping[str, Any] = SHOP, **changes: Any) -> Source:
+    """The source ``base`` with some keys changed; ``events__time`` reaches into ``events``, None removes a key."""
+    data = copy.deepcopy(dict(base))
+    for path, value in changes.items():
+        *parents, key = path.split("__")
+        place = data
+        for parent in parents:
+            place = place[parent]
+        if value is None:
+            del place[key]
+        else:
+            place[key] = value
+    return build(Source, data, "a source of the tests")
+
+
+def write_csv(path: Path, rows: Sequence[str], header: Sequence[str] | None = HEADER, sep: str = ",") -> Path:
+    """A text file with one row a line; ``None`` as header writes none."""
+    lines = [*([sep.join(header)] if header else []), *rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def judged(spark: SparkSession, path: Path, made: Source, observed_at: datetime = OBSERVED_AT) -> DataFrame:
+    """The judged rows of an events log, cached as ingest caches them."""
+    raw = read_raw(spark, locate(path, made.events), made, made.events)
+    return judge(raw, made, made.events, observed_at).persist()
+
+
+def counts(spark: SparkSession, path: Path, made: Source) -> dict[str, int]:
+    """Rows read, clean, and the raw and exclusive counts of reasons that hit any row."""
+    found = count_reasons(judged(spark, path, made), made.events)
+    assert sum(n for name, n in found.items() if name.startswith("exclusive:")) + found["clean"] == found["read"]
+    return {name: n for name, n in found.items() if n or name in ("read", "clean")}
+
+
+def job(spark: SparkSession, root: Path, made: Source, *overrides: str, force: bool = False) -> Job:
+    """A job on the session of the tests that says nothing on the terminal."""
+    settings = load_settings(overrides=overrides)
+    progress = Progress(console=Console(file=StringIO()))
+    one = Job(settings, made, default_registry(), root, force, progress)
+    one.__dict__["spark"] = spark
+    return one
+
+
+def said(one: Job) -> str:
+    """Everything a job said so far."""
+    return "\n".join(line for lines in one.progress.notes.values() for line in lines)

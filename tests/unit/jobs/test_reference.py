@@ -1,0 +1,103 @@
+"""The generated reference: what its pages say, that they do not vary, and that a stale one is named."""
+
+from importlib.metadata import entry_points
+
+import pytest
+from click.testing import CliRunner
+
+from ingest.source import Amount, Candidates, EventsLog, ExposuresLog, Source
+from jobs import reference
+from jobs.reference import check_pages, pages, write_pages
+from longplay.errors import QualityError
+from longplay.registry import load, shipped_definitions
+from tables import catalog
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    return pages()
+
+
+def section(page: str, heading: str) -> str:
+    return page.split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def test_pages_are_the_same_each_time(made):
+    assert pages() == made
+    assert sorted(made) == ["commands.md", "features.md", "settings.md", "signals.md", "sources.md", "tables.md"]
+
+
+def test_every_table_lists_every_column(made):
+    for spec in catalog.ALL.values():
+        told = section(made["tables.md"], f"## {spec.name}")
+        for column in spec.columns:
+            null = "yes" if column.nullable else "no"
+            assert f"| `{column.name}` | `{column.type}` | {null} | {column.meaning} |" in told
+    assert "Mode: append" in section(made["tables.md"], "## events")
+    assert "Mode: replace" in section(made["tables.md"], "## training_set")
+
+
+def test_windows_are_intervals_with_units(made):
+    user, item = (section(made["features.md"], f"## {view}") for view in ("user_features", "item_features"))
+    assert "| `f_user_clicks_28d` | number of clicks | `[as_of - 28 d, as_of)` | events | 0 |" in user
+    assert "`f_user_tenure_days` | time since the first of the events | `(-inf, as_of)` | days | null |" in user
+    assert "`[day(as_of) - 7 d, day(as_of))`" in item
+    assert "`f_item_clicks_28d` / (`f_item_exposures_28d`)" in item
+
+
+def test_signals_carry_their_window_and_hash(made):
+    for definition in load([shipped_definitions()]).newest():
+        told = section(made["signals.md"], f"## {definition.ref}")
+        assert f"| hash | `{definition.hash}` |" in told
+        assert f"| window | `{definition.window.text()}` |" in told
+
+
+def test_sources_say_what_the_files_say(made):
+    world, retail = (section(made["sources.md"], f"## {name}") for name in ("world", "online_retail"))
+    assert "| `events.consumption.kinds` | `play` |" in world
+    assert "| `events.consumption.min_amount` | `30.0` |" in world
+    assert '`{"reason": "no_price", "where": "UnitPrice <= 0"}`' in retail
+    assert "the source's filters in their order, unknown_kind, bad_amount" in made["sources.md"]
+
+
+@pytest.mark.parametrize("model", [Source, EventsLog, ExposuresLog, Amount, Candidates])
+def test_every_key_of_a_source_is_there(made, model):
+    told = made["sources.md"].split(f"\n### {model.__name__}\n", 1)[1].split("\n### ", 1)[0]
+    assert [line.split("`")[1] for line in told.splitlines() if line.startswith("| `")] == list(model.model_fields)
+
+
+def test_keys_tell_type_limits_and_default(made):
+    assert "| `per_request` | integer, at least `1`, at most `1000` | required |" in made["sources.md"]
+    assert "| `delay` | duration, such as `24 h` | `0 s` |" in made["sources.md"]
+    assert "| `status` | `draft` or `published` or `deprecated` | required |" in made["signals.md"]
+    assert "| `max_depth` | integer, at least `1`, at most `16` | `5` | depth of a tree. |" in made["settings.md"]
+    assert "| `deploy.entropy_share` | `0.7` |" in made["settings.md"]
+
+
+def test_every_command_shows_its_help(made):
+    for point in entry_points(group="longplay.commands"):
+        assert f"Usage: longplay {point.name} [OPTIONS]" in section(made["commands.md"], f"## longplay {point.name}")
+    assert "Usage: longplay signals show [OPTIONS] NAME" in made["commands.md"]
+
+
+def test_written_pages_pass_the_check(tmp_path):
+    (tmp_path / "gone.md").write_text("no longer made")
+    write_pages(tmp_path)
+    check_pages(tmp_path)
+    assert not (tmp_path / "gone.md").exists()
+
+
+def test_a_stale_page_is_named(tmp_path, monkeypatch):
+    write_pages(tmp_path)
+    (tmp_path / "tables.md").write_text("edited by hand")
+    (tmp_path / "signals.md").unlink()
+    (tmp_path / "extra.md").write_text("")
+    with pytest.raises(QualityError) as caught:
+        check_pages(tmp_path)
+    assert caught.value.got == "extra.md, signals.md, tables.md"
+
+    monkeypatch.setattr(reference, "FOLDER", tmp_path)
+    failed = CliRunner().invoke(reference.command, ["--check"])
+    assert failed.exit_code == QualityError.exit_code
+    assert "make docs" in failed.output
+    assert (tmp_path / "tables.md").read_text() == "edited by hand"
