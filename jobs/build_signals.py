@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from ingest.watermark import watermark_at
 from jobs.context import Job
 from jobs.options import date_option, job_command
+from jobs.plan import label_definitions
 from longplay.definition import Definition, RegretMeasure
 from signals.compile import signal_values
 from signals.horizons import Knowledge
@@ -16,7 +17,8 @@ def build_signals(job: Job, date: datetime | None = None) -> None:
     """Publish the values of every definition, as known at ``date``."""
     known_at, delivery = job.known_at(date), job.delivery()
     inputs = job.versions("events", "exposures")
-    definitions = [d for d in job.registry.newest() if eligible(job, d)]
+    wanted = {d.ref: d for d in [*job.registry.newest(), *label_definitions(job)]}
+    definitions = [d for d in wanted.values() if eligible(job, d)]
     knowledge = Knowledge(
         known_at,
         watermark_at(known_at, delivery["watermark"]),

@@ -19,6 +19,7 @@ from features import facts, views, windows
 from features.online import ItemView
 from jobs.context import TABLE_CODE, Job, code_hash
 from jobs.options import job_command
+from jobs.release import open_release
 from jobs.train import arms, study, tracker_of
 from longplay.errors import InputError
 from rankers.ranker import TrainedRanker
@@ -57,9 +58,10 @@ def truth_of(data: Path) -> Path:
 
 
 def item_view(job: Job, world: World, known_at: datetime) -> ItemView:
-    """The item features at the start of the deployment, frozen: what a ranker would be served with."""
+    """The item features at the start of the deployment, from the release's tiles: what a ranker is served with."""
+    versions = open_release(job, study(job).release_id)["versions"]
     tables = ("item_days", "user_item_days", "item_exposure_days")
-    tiles = facts.item_day_facts(*[job.store.read(name) for name in tables])
+    tiles = facts.item_day_facts(*[job.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
     spine = job.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
     found = windows.as_of_join(views.ITEM, tiles, spine).drop("as_of").toPandas()

@@ -5,12 +5,32 @@ from datetime import datetime
 from ingest.watermark import watermark_at
 from jobs.context import Job
 from longplay.definition import Definition
+from longplay.errors import ConfigError
 from rankers.training_set import SplitPlan
 
 
 def label_definitions(job: Job) -> list[Definition]:
-    """The definitions that the settings name as labels."""
-    return [job.registry.get(name) for name in job.settings.training.labels]
+    """The definitions that the settings name as labels, by name (the newest version) or ``name@version``.
+
+    Raises:
+        ConfigError: when one is no label of an exposure, or two have one name.
+    """
+    found = [job.registry.get(name) for name in job.settings.training.labels]
+    for definition in found:
+        if definition.anchor != "exposure":
+            raise ConfigError(
+                f"'{definition.ref}' cannot be a label: it is anchored at {definition.anchor}, not at exposures.",
+                where="training.labels",
+                fix="name a signal with anchor 'exposure'; 'longplay signals list' shows the anchors",
+            )
+    if len({definition.name for definition in found}) < len(found):
+        raise ConfigError("Two labels have one name.", where="training.labels", got=", ".join(d.ref for d in found))
+    return found
+
+
+def label_names(job: Job) -> list[str]:
+    """Names of the labels, as the training set's columns carry them."""
+    return [definition.name for definition in label_definitions(job)]
 
 
 def split_plan(job: Job, known_at: datetime) -> SplitPlan:

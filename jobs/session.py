@@ -56,6 +56,8 @@ def check_jars() -> None:
     Raises:
         EnvironmentProblem: when setup has not run.
     """
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        return  # spark-submit started the JVM with a class path of its own
     if not list(jar_folder().glob("*delta-spark_*.jar")):
         raise EnvironmentProblem(
             "Delta's jars are missing.", where=str(jar_folder()), fix="run 'longplay setup' once (it needs the network)"
@@ -75,8 +77,8 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     check_java()
     check_jars()
     builder = SparkSession.builder.appName(app).config(map=_options(settings))
-    if "SPARK_ENV_LOADED" not in os.environ or "spark.master" not in os.environ.get("PYSPARK_SUBMIT_ARGS", ""):
-        builder = builder.master(settings.master)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        builder = builder.master(settings.master)  # under spark-submit, --master has decided
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel(settings.log_level)
     return spark
@@ -94,6 +96,7 @@ def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | No
         f"{defaults}.logRetentionDuration": YEARS,
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC",
+        "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",

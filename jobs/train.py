@@ -1,5 +1,6 @@
 """Train: every family on every label, tracked in MLflow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from deltalake import DeltaTable
 
 from jobs.context import Job
 from jobs.options import job_command
+from jobs.plan import label_names
 from longplay.errors import ConfigError, nearest
 from rankers.config import FAMILIES, Family, RankerConfig, parse_config
 from rankers.data import RankingData
@@ -35,7 +37,7 @@ def train(job: Job) -> None:
             continue
         data = data or ranking_data(job)
         logged = tracker.train(found, arm.spec, data)
-        labels = job.settings.training.labels
+        labels = label_names(job)
         shown = ", ".join(f"NDCG@10 {n} {logged.metrics[f'ndcg_at_10_{n}']:.4f}" for n in labels)
         job.progress.say(f"{arm.name}: {shown}; run {logged.run_id[:8]}")
 
@@ -46,20 +48,21 @@ def arms(job: Job) -> list[Arm]:
     Raises:
         ConfigError: for an unknown family.
     """
-    labels, settings = job.settings.training.labels, job.settings.rankers
+    labels, settings = label_names(job), job.settings.rankers
     listed = []
     for name in settings.families:
         if name not in FAMILIES:
             raise ConfigError(f"There is no family '{name}'.", where="rankers.families", fix=nearest(name, FAMILIES))
         for label in labels[:1] if name in BASELINES else labels:
-            arm = name if name in BASELINES else f"{name}-{short(label)}"
+            arm = name if name in BASELINES else f"{name}-{short(label, labels)}"
             listed.append(Arm(arm, ModelSpec(name, label, config_of(job, name), settings.seed)))
     return listed
 
 
-def short(label: str) -> str:
-    """The label's part of an arm's name: ``click``, ``return``, else the label."""
-    return "return" if label.startswith("return_to_item") else label
+def short(label: str, labels: Sequence[str]) -> str:
+    """The label's part of an arm's name: ``return`` for the only return_to_item label, else the label."""
+    returns = [one for one in labels if one.startswith("return_to_item")]
+    return "return" if [label] == returns else label
 
 
 def config_of(job: Job, family: Family) -> RankerConfig:

@@ -22,6 +22,7 @@ from experiments.verdict import PooledFamily, Verdict
 from jobs.context import Job
 from jobs.deploy import deploy, truth_of
 from jobs.options import job_command
+from jobs.plan import label_names
 from jobs.release import open_release
 from jobs.train import arms, study, tracker_of
 from tables.store import open_table
@@ -42,7 +43,7 @@ def verdict(job: Job, data: Path | None, pooled: Sequence[PooledFamily] = ()) ->
 
 def report_input(job: Job, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
     """Everything the report tells, from MLflow, the release and the deliveries."""
-    labels = job.settings.training.labels
+    labels = label_names(job)
     release = open_release(job)
     return ReportInput(
         title=f"Longplay: {job.source.name}",

@@ -65,5 +65,5 @@ def build(model: type[ModelT], data: dict[str, Any], where: str) -> ModelT:
             f"Wrong value for '{key}': {message}." if not message.startswith("unknown key") else f"{message}",
             where=f"{where}, key {key}",
             got=got if len(got) < 200 else got[:200] + "...",
-            fix="correct the key; every key is described in docs/sources.md and docs/signals.md",
+            fix="correct the key; every key is described in docs/reference/ (sources, signals, settings)",
         ) from error

@@ -79,7 +79,7 @@ class DaysMeasure(Closed):
 
 
 class WeeksMeasure(Closed):
-    """1 if at least ``weeks`` of the window's whole weeks have ``days`` active days or more (science U8)."""
+    """1 if at least ``weeks`` of the window's whole weeks have ``days`` active days or more."""
 
     kind: Literal["weeks"]
     of: Flag

@@ -42,12 +42,21 @@ class Registry:
 
 
 def shipped_definitions() -> Path:
-    """The folder of definitions that ships with the application (found without importing it)."""
+    """The folder of definitions that ships with the application (found without importing it).
+
+    Raises:
+        NotFoundError: when the application is not installed.
+    """
+    folder = _shipped()
+    if folder is None:
+        raise NotFoundError("No signal definitions are installed.", fix="pass --definitions FOLDER")
+    return folder
+
+
+def _shipped() -> Path | None:
     spec = find_spec("signals")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (folder := Path(place) / "definitions").is_dir():
-            return folder
-    raise NotFoundError("No signal definitions are installed.", fix="pass --definitions FOLDER")
+    folders = [Path(place) / "definitions" for place in (spec.submodule_search_locations or [])] if spec else []
+    return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def load(folders: Iterable[Path]) -> Registry:
@@ -69,7 +78,8 @@ def load(folders: Iterable[Path]) -> Registry:
 
 def default_registry(extra: Iterable[Path] = ()) -> Registry:
     """The shipped definitions and those of ``extra`` folders."""
-    return load([shipped_definitions(), *extra])
+    own, shipped = list(extra), _shipped()
+    return load([shipped_definitions()] if not own else [*filter(None, [shipped]), *own])
 
 
 def _published(folder: Path) -> Mapping[str, str]:

@@ -56,7 +56,8 @@ class Gate:
 
     def _keep(self, spec: TableSpec, verdict: Mapping[str, Any]) -> Path:
         self.results.mkdir(parents=True, exist_ok=True)
-        file = self.results / f"{spec.name}-{self.run_id}.json"
+        earlier = len(list(self.results.glob(f"{spec.name}-{self.run_id}*.json")))
+        file = self.results / f"{spec.name}-{self.run_id}{f'-{earlier + 1}' if earlier else ''}.json"
         file.write_text(json.dumps(verdict, indent=1, default=str), encoding="utf-8")
         return file
 
@@ -81,7 +82,18 @@ def check_schema(frame: DataFrame, spec: TableSpec) -> None:
     ]
     if extra:
         raise QualityError(
-            f"'{spec.name}' has columns that its spec does not know.", where=f"table {spec.name}", got=", ".join(extra)
+            f"'{spec.name}' has columns that its spec does not know.",
+            where=f"table {spec.name}",
+            got=", ".join(extra),
+            fix=f"leave them out, or add them to the spec; it knows {', '.join(spec.column_names())}",
+        )
+    order = [name for name in found if name in spec.column_names()]
+    if order != spec.column_names():
+        raise QualityError(
+            f"The columns of '{spec.name}' are not in the order of its spec.",
+            where=f"table {spec.name}",
+            got=", ".join(order),
+            fix=f"the spec says {', '.join(spec.column_names())}",
         )
 
 

@@ -1,37 +1,31 @@
 """From a definition to values: what happened in the window after each anchor, as far as it is known.
 
-Values are functions of what was known: the mature value counts facts known by the moment of maturity, and facts known
-later append a revision under their own ``known_ts``. So a value goes open to mature once, and a mature value as known
-at T never changes (time contract, Maturity).
+Values are functions of what was known: the mature value counts facts known by the moment of maturity, and every fact
+known later that changes it appends a revision under its own ``known_ts``. So a value goes open to mature once, and a
+mature value as known at T never changes (time contract, Maturity).
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from longplay.definition import (
-    AnyMeasure,
-    CalendarWindow,
-    DaysMeasure,
-    Definition,
-    RegretMeasure,
-    WeeksMeasure,
-)
+from longplay.definition import CalendarWindow, DaysMeasure, Definition, RegretMeasure, WeeksMeasure
+from signals import measures
 from signals.anchors import anchors_of
 from signals.horizons import Knowledge, horizon, seconds, with_horizon
 from tables.learning import SIGNAL_VALUES
 
+_MATURE, _NOW, _LATE = "mature", "now", "late"
 _FLAGS = {"consumption": "is_consumption", "click": "is_click", "negative": "is_negative"}
-_MATURE, _NOW, _LAST = "mature", "now", "last_known_ts"
 
 
 def signal_values(
     definitions: Sequence[Definition], events: DataFrame, exposures: DataFrame, knowledge: Knowledge
 ) -> DataFrame:
-    """Values of signals as known at ``knowledge.known_at``; those that share anchors in one pass over them.
+    """Values of signals as known at ``knowledge.known_at``; those that share anchors share their rows.
 
     Args:
         definitions: what to compute, at least one.
@@ -52,13 +46,14 @@ def signal_values(
 
 
 def _group(group: list[Definition], events: DataFrame, exposures: DataFrame, knowledge: Knowledge) -> DataFrame:
-    """Values of signals with the same anchors. The anchors are shuffled once, whatever the number of signals."""
+    """Values of signals with the same anchors, which are joined with what was observed once for all signals."""
     anchors = anchors_of(group[0], events, exposures)
     credits = {d.credit.within: _clicked(anchors, events, d.credit.within) for d in group if d.credit}
     observed = [_observe(anchors, credits, events, d, knowledge).withColumn("_signal", F.lit(d.ref)) for d in group]
     found = reduce(DataFrame.unionByName, observed)
+    seen = F.struct(_MATURE, _NOW, _LATE)
     wide = found.groupBy("anchor_id").agg(
-        *[F.max(F.when(F.col("_signal") == d.ref, F.struct(_MATURE, _NOW, _LAST))).alias(d.ref) for d in group]
+        *[F.first(F.when(F.col("_signal") == d.ref, seen), ignorenulls=True).alias(d.ref) for d in group]
     )
     joined = anchors.join(wide, "anchor_id", "left")
     rows = F.concat(*[_rows(definition, knowledge) for definition in group])
@@ -113,54 +108,49 @@ def _observe(
     definition: Definition,
     knowledge: Knowledge,
 ) -> DataFrame:
-    """The measure where anything happened, twice: by maturity and by now. Grain: anchor_id, those with facts."""
+    """What the measure came to by maturity, by now, and ``late``: at each moment at which it changed in between.
+
+    Facts are added up moment by moment of knowing, so what was known at any T can be read off. All that was known by
+    the moment of maturity is one moment. Grain: anchor_id, those with facts.
+    """
     keys = ["user_id", "item_id"] if definition.keys == "user_item" else ["user_id"]
     eligible = credits[definition.credit.within] if definition.credit else anchors
     framed = with_horizon(eligible, definition, knowledge)
     credit = "credit_known_ts" if definition.credit else "anchor_known_ts"
-    left = framed.select("anchor_id", "request_id", "window_start", "window_end", "matures_at", credit, *keys)
+    left = framed.select("anchor_id", "request_id", "window_start", "window_end", "matured_ts", credit, *keys)
     match = (F.col("fact_ts") >= F.col("window_start")) & (F.col("fact_ts") < F.col("window_end"))
-    outcomes = _outcomes(events, definition)
-    facts = left.join(outcomes, keys).where(match & _same_request())
+    facts = left.join(_outcomes(events, definition), keys).where(match & _same_request())
     # What is credited by a click counts from when the click was known, too.
-    from_when = F.greatest("fact_known_ts", F.col(credit)) if definition.credit else F.col("fact_known_ts")
-    return facts.groupBy("anchor_id").agg(
-        measure_of(definition, from_when <= F.col("matures_at")).alias(_MATURE),
-        measure_of(definition, F.lit(True)).alias(_NOW),
-        F.max(from_when).alias(_LAST),
+    facts = facts.withColumn("k", F.greatest("fact_known_ts", credit, "matured_ts"))
+    parts = measures.parts(definition)
+    daily = _once_a_day(facts, definition)
+    moments = daily.groupBy("anchor_id", "matured_ts", "k").agg(*[part.of.alias(name) for name, part in parts.items()])
+    so_far = Window.partitionBy("anchor_id").orderBy("k").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    running = moments.select(
+        "anchor_id", "matured_ts", "k", *[p.running(name).over(so_far).alias(name) for name, p in parts.items()]
+    )
+    valued = running.select("anchor_id", "matured_ts", "k", measures.value(definition).alias("v"))
+    before = F.lag("v").over(Window.partitionBy("anchor_id").orderBy("k"))
+    stepped = valued.withColumn("_before", F.coalesce(before, F.lit(0.0)))
+    is_late = F.col("k") > F.col("matured_ts")
+    return stepped.groupBy("anchor_id").agg(
+        F.coalesce(F.max(F.when(~is_late, F.col("v"))), F.lit(0.0)).alias(_MATURE),
+        F.max_by("v", "k").alias(_NOW),
+        F.array_sort(F.collect_list(F.when(is_late & (F.col("v") != F.col("_before")), F.struct("k", "v")))).alias(
+            _LATE
+        ),
     )
 
 
-def measure_of(definition: Definition, counted: Column) -> Column:
-    """The aggregate of a measure over the facts for which ``counted`` holds, as a double."""
-    measure = definition.measure
-    if isinstance(measure, AnyMeasure):
-        return F.coalesce(F.max(F.when(counted, 1.0)), F.lit(0.0))
-    if isinstance(measure, DaysMeasure):
-        return F.size(F.collect_set(F.when(counted, F.col("event_day")))).cast("double")
-    if isinstance(measure, WeeksMeasure):
-        return _weeks(definition, measure, counted)
-    clicked = F.max(F.when(counted & F.col("is_click"), 1.0))
-    rejected = F.max(F.when(counted & F.col("is_negative"), 1.0))
-    longest = F.max(F.when(counted & F.col("amount").isNotNull(), F.col("amount")))
-    left_early = F.coalesce(longest < measure.below, F.lit(True))
-    return F.when((clicked == 1.0) & (rejected.isNotNull() | left_early), 1.0).otherwise(0.0)
-
-
-def _weeks(definition: Definition, measure: WeeksMeasure, counted: Column) -> Column:
-    assert isinstance(definition.window, CalendarWindow)
-    whole = (definition.window.last - definition.window.first + 1) // 7
-    week = F.floor(F.datediff("event_day", F.to_date("window_start")) / 7)
-    days = [F.size(F.collect_set(F.when(counted & (week == w), F.col("event_day")))) for w in range(whole)]
-    habits = [F.when(d >= measure.days, 1).otherwise(0) for d in days]
-    total = habits[0]
-    for habit in habits[1:]:
-        total = total + habit
-    return F.when(total >= measure.weeks, 1.0).otherwise(0.0)
+def _once_a_day(facts: DataFrame, definition: Definition) -> DataFrame:
+    """Facts of measures in days, one an anchor and UTC day, from when the day was first known to count."""
+    if not isinstance(definition.measure, DaysMeasure | WeeksMeasure) or isinstance(definition.window, CalendarWindow):
+        return facts  # outcomes of calendar windows are days already
+    return facts.groupBy("anchor_id", "matured_ts", "event_day", "window_start").agg(F.min("k").alias("k"))
 
 
 def _rows(definition: Definition, knowledge: Knowledge) -> Column:
-    """One anchor's rows of one signal as an array: its state and value, and a revision if facts came late."""
+    """One anchor's rows of one signal as an array: its state and value, then a revision whenever the value changed."""
     frame = horizon(definition, knowledge)
     seen = F.col(f"`{definition.ref}`")
     at_maturity, now = F.coalesce(seen[_MATURE], F.lit(0.0)), F.coalesce(seen[_NOW], F.lit(0.0))
@@ -168,14 +158,13 @@ def _rows(definition: Definition, knowledge: Knowledge) -> Column:
     reason = F.when(~F.coalesce(early, F.lit(False)), frame.void_reason)
     is_mature = F.lit(knowledge.watermark) >= frame.matures_at
     state = F.when(reason.isNotNull(), "void").when(is_mature, "mature").otherwise("open")
-    matured_ts = F.greatest(frame.matures_at, "anchor_known_ts")
     first_ts = (
-        F.when(state == "mature", matured_ts)
+        F.when(state == "mature", frame.matured_ts)
         .when(state == "open", F.lit(knowledge.known_at))
         .otherwise(F.col("anchor_known_ts"))
     )
 
-    def row(revision: int, value: Column, known_ts: Column) -> Column:
+    def row(value: Column, known_ts: Column, revision: Column) -> Column:
         return F.struct(
             F.lit(definition.ref).alias("signal"),
             F.lit(definition.hash).alias("definition_hash"),
@@ -187,11 +176,12 @@ def _rows(definition: Definition, knowledge: Knowledge) -> Column:
             F.when(state == "open", now).alias("prefix"),
             frame.elapsed_share.alias("elapsed_share"),
             known_ts.alias("known_ts"),
-            F.lit(revision).alias("revision"),
+            revision.alias("revision"),
         )
 
-    revised = (state == "mature") & (at_maturity != now)
-    return F.array_compact(F.array(row(0, at_maturity, first_ts), F.when(revised, row(1, now, seen[_LAST]))))
+    first = F.array(row(at_maturity, first_ts, F.lit(0)))
+    later = F.transform(seen[_LATE], lambda step, at: row(step["v"], step["k"], at + 1))
+    return F.when((state == "mature") & (F.size(seen[_LATE]) > 0), F.concat(first, later)).otherwise(first)
 
 
 def as_known_at(values: DataFrame, known_at: Column) -> DataFrame:

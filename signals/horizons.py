@@ -47,11 +47,15 @@ def seconds(number: float) -> Column:
 
 @dataclass(frozen=True)
 class Horizon:
-    """The window of a definition around ``t0`` as columns."""
+    """The window of a definition around ``t0`` as columns.
+
+    ``matured_ts`` is when the mature value was first known: at ``matures_at``, or with the anchor if that came later.
+    """
 
     window_start: Column
     window_end: Column
     matures_at: Column
+    matured_ts: Column
     elapsed_share: Column
     void_reason: Column
 
@@ -62,20 +66,22 @@ def horizon(definition: Definition, knowledge: Knowledge) -> Horizon:
     passed = (F.unix_micros(F.lit(knowledge.watermark)) - F.unix_micros(start)) / (
         F.unix_micros(end) - F.unix_micros(start)
     )
+    matures_at = end + seconds(definition.lateness.total_seconds())
     return Horizon(
         start,
         end,
-        end + seconds(definition.lateness.total_seconds()),
+        matures_at,
+        F.greatest(matures_at, "anchor_known_ts"),
         F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
         void_reason(definition, knowledge, start, end),
     )
 
 
 def with_horizon(anchors: DataFrame, definition: Definition, knowledge: Knowledge) -> DataFrame:
-    """Adds window_start, window_end and matures_at. Grain of the anchors."""
+    """Adds window_start, window_end and matured_ts. Grain of the anchors."""
     frame = horizon(definition, knowledge)
     return anchors.withColumns(
-        {"window_start": frame.window_start, "window_end": frame.window_end, "matures_at": frame.matures_at}
+        {"window_start": frame.window_start, "window_end": frame.window_end, "matured_ts": frame.matured_ts}
     )
 
 

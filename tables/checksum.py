@@ -13,7 +13,9 @@ def hash_sum(frame: DataFrame, without: Sequence[str] = ()) -> Column:
     # Spark hashes no maps; as JSON of sorted entries they hash like any text.
     maps = {name for name in names if kinds[name].startswith("map")}
     columns = [F.to_json(F.array_sort(F.map_entries(n))) if n in maps else F.col(n) for n in names]
-    return F.coalesce(F.sum(F.xxhash64(*columns).cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)"))
+    # A null leaves Spark's hash as it is, so (null, a) would equal (a, null): each column says whether it is one.
+    marked = [part for column in columns for part in (column, F.isnull(column))]
+    return F.coalesce(F.sum(F.xxhash64(*marked).cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)"))
 
 
 def render(rows: int, total: int) -> str:

@@ -7,7 +7,6 @@ EVENTS = TableSpec(
     about="What listeners did. Append-only; one row an event, de-duplicated by the source's key.",
     grain=("event_id",),
     mode="append",
-    cluster_by=("user_id", "event_ts"),
     columns=columns("""
         event_id       | string    | first 32 hex digits of SHA-256 over the source's key columns
         user_id        | string    | who
@@ -39,9 +38,8 @@ EXPOSURES = TableSpec(
     about="What was shown to whom, where, and with what probability. Append-only; one row per item shown.",
     grain=("exposure_id",),
     mode="append",
-    cluster_by=("user_id", "as_of"),
     columns=columns("""
-        exposure_id | string    | first 32 hex digits of SHA-256 over request and item
+        exposure_id | string    | first 32 hex digits of SHA-256 over the log's key (sampled: request, item)
         request_id  | string    | the slate it belongs to
         user_id     | string    | who saw it
         item_id     | string    | what was shown
@@ -89,6 +87,6 @@ DELIVERIES = TableSpec(
         observed_at | timestamp               | the moment of observation: later event times are future
         log_start   | timestamp               | first delivered day (UTC midnight)
         watermark   | timestamp               | every event before it has arrived in the normal course
-        counts      | map<string,bigint>      | read, published, duplicates and one entry a reason (raw and exclusive)
+        counts      | map<string,bigint>      | LOG/read, LOG/clean, LOG/raw:REASON and LOG/exclusive:REASON
     """),
 )

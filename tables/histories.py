@@ -23,7 +23,7 @@ _RULES = (
 def _tiles(name: str, about: str, keys: dict[str, str]) -> TableSpec:
     fixed = tuple(Column(key, "string", meaning) for key, meaning in keys.items())
     grain = (*keys, "event_day", "known_day")
-    return TableSpec(name, about, grain, fixed + columns(_MEASURES), rules=_RULES, cluster_by=tuple(keys)[:1])
+    return TableSpec(name, about, grain, fixed + columns(_MEASURES), rules=_RULES)
 
 
 USER_DAYS = _tiles("user_days", "Daily tiles per user.", {"user_id": "who"})
@@ -47,7 +47,6 @@ SEQUENCES = TableSpec(
     name="sequences",
     about="Every consumption of a user in order: by event_ts, then event_id.",
     grain=("user_id", "seq"),
-    cluster_by=("user_id",),
     columns=columns("""
         user_id    | string    | who
         seq        | bigint    | place in the user's history, 1 first

@@ -65,7 +65,7 @@ SIGNAL_VALUES = TableSpec(
         prefix          | double?   | what was observed so far, if open
         elapsed_share   | double    | share of the window that the watermark has passed, 0 to 1
         known_ts        | timestamp | from when on (inclusive) the row is what was known
-        revision        | int       | 0, or 1 for what facts known after maturity made of it
+        revision        | int       | 0, then 1, 2, ... for what facts known after maturity made of it
     """),
     rules=(
         Rule("state_known", "state NOT IN ('open', 'mature', 'void')", "state must be open, mature or void"),

@@ -1,6 +1,6 @@
 """What one Delta table is: its columns with units, its grain, its rules. The map of the store is made of these."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ class TableSpec:
     mode: str = "replace"
     owner: str = "longplay"
     retention: str = "10 years"
-    cluster_by: tuple[str, ...] = field(default=())
 
     def column_names(self) -> list[str]:
         """Names of the fixed columns, in order."""

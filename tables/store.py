@@ -193,9 +193,7 @@ def open_table(path: Path, version: int | None = None) -> DeltaTable:
 
 def _open(path: Path, version: int | None) -> DeltaTable:
     try:
-        # A commit that was cut off to nothing reads as one that changed nothing.
-        if any(file.stat().st_size == 0 for file in (path / "_delta_log").glob("*.json")):
-            raise ValueError("an empty commit")
+        _check_commits(path / "_delta_log")
         return DeltaTable(str(path), version=version)
     except TableNotFoundError as error:
         raise StoreError(
@@ -211,6 +209,15 @@ def _open(path: Path, version: int | None) -> DeltaTable:
             got=first_line(error),
             fix="restore it from a copy, or delete the folder and run the step that builds it",
         ) from error
+
+
+def _check_commits(log_folder: Path) -> None:
+    """See that no commit is gone or cut off to nothing: readers would take the rest for the whole table."""
+    commits = {int(f.stem): f for f in log_folder.glob("*.json") if f.stem.isdigit()}
+    first = min(commits, default=0) if any(log_folder.glob("*.checkpoint*")) else 0
+    for version in range(first, max(commits, default=-1) + 1):
+        if version not in commits or commits[version].stat().st_size == 0:
+            raise ValueError(f"commit {version} is {'empty' if version in commits else 'missing'}")
 
 
 def _faulty_commit(log_folder: Path) -> Path:

@@ -1,0 +1,151 @@
+"""The sampler of candidates: it knows no future, and its probabilities are those of the formula."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from features.candidates import sample
+from ingest.source import Candidates
+from tests.reference.records import DAY, Event, at, events_frame, utc
+
+pytestmark = pytest.mark.spark
+
+SETTINGS = Candidates(per_request=6, uniform_share=0.3, seed=7)
+FIRST_DAY = at("1 May")
+
+
+def click(event_id: str, user: str, item: str, event_ts: datetime) -> Event:
+    return Event(event_id, user, item, event_ts, event_ts, topic=f"topic of {item}", is_click=True)
+
+
+def random_clicks(seed: int = 0, count: int = 120, days: int = 12) -> list[Event]:
+    """Popularity is uneven, some items come late, and some baskets hold several items of one moment."""
+    rng = np.random.default_rng(seed)
+    clicks = []
+    for n in range(count):
+        day = int(rng.integers(days))
+        item = f"i{int(rng.integers(1, 3 + day) * rng.random())}"
+        moment = FIRST_DAY + day * DAY + int(rng.integers(24)) * timedelta(hours=1)
+        user = ("a", "a|b", "b")[int(rng.integers(3))]
+        clicks.append(click(f"e{n}", user, item, moment))
+        if rng.random() < 0.2:
+            clicks.append(click(f"e{n}+", user, "b|" + item, moment))
+    return clicks
+
+
+def rows_of(spark: SparkSession, events: Sequence[Event], settings: Candidates = SETTINGS) -> list[Row]:
+    return sample(events_frame(spark, events), settings, "batch").collect()
+
+
+@pytest.fixture(scope="module")
+def log() -> list[Event]:
+    clicks = random_clicks()
+    # What is no click makes neither a request nor a candidate.
+    return [*clicks, replace(clicks[0], event_id="play", item_id="played only", is_click=False, is_consumption=True)]
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession, log: list[Event]) -> list[Row]:
+    return rows_of(spark, log)
+
+
+def probabilities(log: Sequence[Event], day: date, settings: Candidates = SETTINGS) -> dict[str, float]:
+    """q(i) = s / items_before + (1 - s) clicks_before(i) / clicks_before, by hand; empty before the first day."""
+    earlier = [e.item_id for e in log if e.is_click and e.event_ts.date() < day]
+    share, items = settings.uniform_share, set(earlier)
+    return {item: share / len(items) + (1 - share) * (earlier.count(item) / len(earlier)) for item in items}
+
+
+def test_probabilities_are_those_of_the_formula(log: list[Event], rows: list[Row]) -> None:
+    drawn = [row for row in rows if row["propensity"] is not None]
+    assert len(drawn) > 200
+    for row in drawn:
+        expected = probabilities(log, row["as_of"].date())
+        assert row["propensity"] == pytest.approx(expected[row["item_id"]], rel=1e-15)
+
+
+def test_probabilities_of_a_small_log_by_hand(spark: SparkSession) -> None:
+    """Two clicks on x, one on y, and the next day a request: s = 0.5, so x 1/4 + 1/3 and y 1/4 + 1/6."""
+    small = [click(str(n), "ann", item, FIRST_DAY + n * DAY / 24) for n, item in enumerate("xxy")]
+    late = click("z", "ann", "z", FIRST_DAY + DAY)
+    settings = Candidates(per_request=40, uniform_share=0.5, seed=1)
+    found = [row for row in rows_of(spark, [*small, late], settings) if utc(row["as_of"]) == late.event_ts]
+    assert {row["item_id"]: row["propensity"] for row in found} == {
+        "z": None,
+        "x": pytest.approx(1 / 4 + 1 / 3),
+        "y": pytest.approx(1 / 4 + 1 / 6),
+    }
+
+
+def test_draws_follow_the_probabilities(spark: SparkSession) -> None:
+    """One draw a request, so that how often an item comes is its probability: within five standard errors."""
+    past = [click(f"p{n}", f"u{n}", item, FIRST_DAY) for n, item in enumerate("xxxxxxyyz")]
+    requests = [click(f"r{n}", f"v{n}", "new", FIRST_DAY + DAY) for n in range(2000)]
+    settings = Candidates(per_request=1, uniform_share=0.3, seed=3)
+    found = [row for row in rows_of(spark, [*past, *requests], settings) if row["propensity"] is not None]
+    assert len(found) == 2000
+    for item, q in probabilities(past, (FIRST_DAY + DAY).date(), settings).items():
+        share = sum(row["item_id"] == item for row in found) / len(found)
+        assert abs(share - q) < 5 * (q * (1 - q) / len(found)) ** 0.5, item
+
+
+def test_every_click_is_a_positive_of_the_request_of_its_moment(log: list[Event], rows: list[Row]) -> None:
+    positives = {(row["user_id"], row["item_id"], utc(row["as_of"])) for row in rows if row["propensity"] is None}
+    assert positives == {(e.user_id, e.item_id, e.event_ts) for e in log if e.is_click}
+    requests = {(row["user_id"], row["as_of"]) for row in rows}
+    assert len({row["request_id"] for row in rows}) == len(requests)
+
+
+def test_one_row_an_item_a_request(rows: list[Row]) -> None:
+    assert len({(row["request_id"], row["item_id"]) for row in rows}) == len(rows)
+    assert len({row["exposure_id"] for row in rows}) == len(rows)
+    drawn: dict[str, int] = {}
+    for row in rows:
+        drawn[row["request_id"]] = drawn.get(row["request_id"], 0) + (row["propensity"] is not None)
+    assert max(drawn.values()) <= SETTINGS.per_request
+
+
+def test_candidates_are_marked_as_sampled_and_claim_no_position(rows: list[Row]) -> None:
+    assert {(row["sampled"], row["policy"], row["surface"], row["position"], row["batch_id"]) for row in rows} == {
+        (True, "sampled", "sampled", None, "batch")
+    }
+    assert all(row["topic"] == f"topic of {row['item_id']}" for row in rows)
+
+
+def test_the_first_day_has_no_past_to_draw_from(rows: list[Row]) -> None:
+    first = [row for row in rows if utc(row["as_of"]) < FIRST_DAY + DAY]
+    assert first
+    assert all(row["propensity"] is None for row in first)
+
+
+def test_the_same_log_in_another_order_gives_the_same_candidates(
+    spark: SparkSession, log: list[Event], rows: list[Row]
+) -> None:
+    assert set(rows_of(spark, list(reversed(log)))) == set(rows)
+
+
+def test_another_seed_draws_others(spark: SparkSession, log: list[Event], rows: list[Row]) -> None:
+    assert set(rows_of(spark, log, SETTINGS.model_copy(update={"seed": 8}))) != set(rows)
+
+
+def test_later_days_change_no_earlier_candidate(spark: SparkSession, log: list[Event], rows: list[Row]) -> None:
+    """From some midnight on everything is deleted, changed or new: the requests before are as they were."""
+    cut = FIRST_DAY + 6 * DAY
+    past = [e for e in log if e.event_ts < cut]
+    changed = [replace(e, item_id="i1", event_ts=cut) for e in log if e.event_ts >= cut][::2]
+    new = [click(f"new{n}", "b", f"new{n % 3}", cut + n * DAY / 12) for n in range(30)]
+    after = rows_of(spark, [*past, *changed, *new])
+    assert earlier(after, cut) == earlier(rows, cut)
+    assert len(earlier(rows, cut)) > 100
+    # Control: a click on an earlier day does change what is drawn later.
+    more = [click(f"more{n}", "b", "i0", FIRST_DAY + DAY) for n in range(5)]
+    assert earlier(rows_of(spark, [*log, *more]), cut) != earlier(rows, cut)
+
+
+def earlier(rows: Sequence[Row], cut: datetime) -> set[Row]:
+    """Rows of requests before a moment (topics come from the whole log: they are a fact about the item)."""
+    return {row for row in rows if utc(row["as_of"]) < cut}

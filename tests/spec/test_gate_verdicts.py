@@ -1,0 +1,189 @@
+"""The gate: what each kind of check says, that great-expectations says it, and that every verdict is kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from longplay.errors import QualityError
+from quality.gate import GRAIN, Gate, judge, measure
+from tables.checksum import checksum
+from tables.spec import Rule, TableSpec, columns
+from tables.store import Lineage, Store
+
+pytestmark = pytest.mark.spark
+
+SPEC = TableSpec(
+    "plays",
+    "Test plays.",
+    ("user_id", "day"),
+    columns("""
+        user_id | string  | who
+        day     | int     | when
+        seconds | double? | how long
+    """),
+    rules=(Rule("seconds_not_negative", "seconds < 0", "seconds must be 0 or more"),),
+    families=("f_",),
+)
+SCHEMA = "user_id string, day int, seconds double"
+GOOD: list[tuple[Any, ...]] = [("ann", 1, 40.0), ("ann", 2, None), ("bob", 1, 0.0)]
+
+
+def plays(spark: SparkSession, *more: tuple[Any, ...], schema: str = SCHEMA) -> DataFrame:
+    return spark.createDataFrame([*GOOD, *more], schema)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path / "results", "run-1")
+
+
+def refusal(gate: Gate, frame: DataFrame, spec: TableSpec = SPEC) -> QualityError:
+    with pytest.raises(QualityError) as caught:
+        gate(frame, spec)
+    assert caught.value.where == f"table {spec.name}"
+    assert caught.value.exit_code == 4
+    return caught.value
+
+
+def test_a_sound_table_passes_and_its_verdict_is_kept(spark: SparkSession, gate: Gate) -> None:
+    frame = plays(spark)
+    audit = gate(frame, SPEC)
+    assert audit == {"rows": 3, "checks": 5, "checksum": checksum(frame), "verdict": "plays-run-1.json"}
+    kept = json.loads((gate.results / "plays-run-1.json").read_text(encoding="utf-8"))
+    assert kept["profile"] == {
+        "rows": 3,
+        "user_id_not_null": 0,
+        "day_not_null": 0,
+        "seconds_not_negative": 0,
+        "grain_is_unique": 0,
+    }
+    assert kept["checks"] == dict.fromkeys(
+        ("has_rows", "user_id_not_null", "day_not_null", "seconds_not_negative", "grain_is_unique"), True
+    )
+    evaluated = kept["great_expectations"]["results"]
+    assert {r["expectation_config"]["type"] for r in evaluated} == {"expect_column_values_to_be_between"}
+    assert kept["great_expectations"]["success"] is True
+
+
+def test_every_verdict_of_a_run_is_kept(spark: SparkSession, gate: Gate) -> None:
+    names = [gate(plays(spark), SPEC)["verdict"] for _ in range(3)]
+    assert names == ["plays-run-1.json", "plays-run-1-2.json", "plays-run-1-3.json"]
+    assert sorted(file.name for file in gate.results.iterdir()) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "example"),
+    [
+        ([(None, 3, 1.0)], "user_id_not_null: user_id must not be null: 1 of 4 rows, such as", "'day': 3"),
+        ([("cat", 3, -1.0)], "seconds_not_negative: seconds must be 0 or more: 1 of 4 rows, such as", "'cat'"),
+        ([("ann", 1, 9.0), ("ann", 1, 8.0)], "grain_is_unique: rows repeat (user_id, day): 2 of 5 rows", "'count': 3"),
+    ],
+)
+def test_a_failed_check_is_named_with_rows(
+    spark: SparkSession, gate: Gate, rows: list[tuple[Any, ...]], line: str, example: str
+) -> None:
+    error = refusal(gate, plays(spark, *rows))
+    assert error.what == "The gate of 'plays' failed; nothing was published."
+    assert line in error.got
+    assert example in error.got
+    assert "rejected/" in error.fix
+    kept = json.loads((gate.results / "plays-run-1.json").read_text(encoding="utf-8"))
+    assert [name for name, passed in kept["checks"].items() if not passed] == [line.split(":")[0]]
+    assert kept["great_expectations"]["success"] is False
+
+
+def test_all_failed_checks_are_named_at_once_with_five_rows_each(spark: SparkSession, gate: Gate) -> None:
+    bad = [("cat", day, -1.0) for day in range(8)]
+    error = refusal(gate, plays(spark, *bad, (None, 1, 1.0), ("bob", 1, 5.0)))
+    for name in ("user_id_not_null", "seconds_not_negative", "grain_is_unique"):
+        assert name in error.got
+    assert "8 of 13 rows" in error.got
+    assert error.got.count("'seconds': -1.0") == 5
+
+
+@pytest.mark.parametrize(
+    ("expression", "what", "got"),
+    [
+        (["user_id", "day"], "Column 'seconds' of 'plays' is not as its spec says.", "no such column"),
+        (["user_id", "cast(day as bigint) day", "seconds"], "Column 'day' of 'plays' is not as its spec", "bigint"),
+        (["*", "1 as surplus"], "'plays' has columns that its spec does not know.", "surplus"),
+        (["day", "user_id", "seconds"], "The columns of 'plays' are not in the order", "day, user_id, seconds"),
+    ],
+)
+def test_a_schema_that_is_not_the_spec(
+    spark: SparkSession, gate: Gate, expression: list[str], what: str, got: str
+) -> None:
+    error = refusal(gate, plays(spark).selectExpr(*expression))
+    assert error.what.startswith(what)
+    assert error.got == got
+    assert error.fix
+
+
+def test_columns_of_a_family_are_welcome(spark: SparkSession, gate: Gate) -> None:
+    assert gate(plays(spark).selectExpr("*", "1.5D as f_more"), SPEC)["rows"] == 3
+
+
+def test_an_empty_table_passes_only_where_the_spec_says_so(spark: SparkSession, gate: Gate) -> None:
+    empty = plays(spark).where("false")
+    assert "has_rows: the table would be empty" in refusal(gate, empty).got
+    for changes in ({"allow_empty": True}, {"mode": "append"}):
+        spec = TableSpec(**{**vars(SPEC), **changes})
+        assert gate(empty, spec)["rows"] == 0
+
+
+def test_nulls_in_a_rule_are_no_violation_and_counts_are_exact(spark: SparkSession) -> None:
+    profile, content = measure(plays(spark, ("cat", 1, -0.5), ("cat", 1, None), ("cat", 1, None)), SPEC)
+    assert profile == {
+        "rows": 6,
+        "user_id_not_null": 0,
+        "day_not_null": 0,
+        "seconds_not_negative": 1,
+        GRAIN: 2,
+    }
+    assert content.startswith("6:")
+
+
+@pytest.mark.parametrize(
+    ("doctored", "failed"),
+    [
+        ({}, []),
+        ({"seconds_not_negative": 1}, ["seconds_not_negative"]),
+        ({GRAIN: 2, "day_not_null": 1}, ["day_not_null", GRAIN]),
+        ({"rows": 0}, ["has_rows"]),
+    ],
+)
+def test_great_expectations_gives_the_verdict(doctored: dict[str, int], failed: list[str]) -> None:
+    profile = {"rows": 3, "user_id_not_null": 0, "day_not_null": 0, "seconds_not_negative": 0, GRAIN: 0} | doctored
+    verdict = judge(profile, SPEC)
+    assert [name for name, passed in verdict["checks"].items() if not passed] == failed
+    found = {
+        r["expectation_config"]["kwargs"]["column"]: r["success"] for r in verdict["great_expectations"]["results"]
+    }
+    assert found == {name: name not in failed and not (name == "rows" and failed == ["has_rows"]) for name in profile}
+
+
+def test_the_gate_decides_by_what_great_expectations_says(
+    spark: SparkSession, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import great_expectations.expectations as gxe
+
+    # With expectations that let everything pass, the gate lets everything pass: there is no second judge.
+    between = gxe.ExpectColumnValuesToBeBetween
+    monkeypatch.setattr(
+        gxe, "ExpectColumnValuesToBeBetween", lambda column, meta, **_: between(column=column, min_value=0, meta=meta)
+    )
+    assert gate(plays(spark, ("cat", 3, -1.0)), SPEC)["rows"] == 4
+
+
+def test_nothing_that_fails_is_published(spark: SparkSession, gate: Gate, tmp_path: Path) -> None:
+    store = Store(tmp_path, "shop", spark)
+    store.publish(plays(spark), SPEC, Lineage("run-1", "f1"), gate)
+    with pytest.raises(QualityError, match="seconds_not_negative"):
+        store.publish(plays(spark, ("cat", 3, -1.0)), SPEC, Lineage("run-2", "f2"), Gate(gate.results, "run-2"))
+    assert store.version("plays") == 0
+    assert store.commit("plays")["audit"]["verdict"] == "plays-run-1.json"
+    rejected = store.spark.read.parquet(str(store.folder / "rejected" / "plays-run-2"))
+    assert rejected.where("seconds < 0").count() == 1

@@ -1,0 +1,94 @@
+"""What Spark is asked to do: how often data are shuffled, and that nothing is ever crossed with everything."""
+
+import re
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from features.facts import event_facts, item_day_facts
+from features.histories import daily_tiles, exposure_tiles
+from features.view import View
+from features.views import ITEM, USER, USER_ITEM, USER_TOPIC
+from features.windows import as_of_join
+from longplay.registry import default_registry
+from signals.compile import as_known_at, signal_values
+from signals.horizons import Knowledge
+from tests.reference.records import Event, Exposure, at, events_frame, exposures_frame
+
+pytestmark = pytest.mark.spark
+
+CROSSED = ("CartesianProduct", "BroadcastNestedLoopJoin")
+NOW = at("1 May")
+
+
+@pytest.fixture(scope="module")
+def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
+    events = events_frame(spark, [Event("e", "ann", "song", NOW, NOW, is_consumption=True, is_click=True)])
+    return events, exposures_frame(spark, [Exposure("x", "r", "ann", "song", NOW, NOW)])
+
+
+def plan_of(frame: DataFrame, capsys: pytest.CaptureFixture[str]) -> str:
+    """The physical plan as text; nothing is run."""
+    capsys.readouterr()
+    frame.explain(mode="simple")
+    plan = capsys.readouterr().out
+    assert "== Physical Plan ==" in plan
+    return plan
+
+
+def shuffles(plan: str) -> list[str]:
+    """The columns of every shuffle (a broadcast is none)."""
+    return re.findall(r"(?<!Reused)Exchange hashpartitioning\(([^)]*)\)", plan)
+
+
+def spine(view: View, exposures: DataFrame) -> DataFrame:
+    return exposures.select(*view.keys, "as_of")
+
+
+@pytest.mark.parametrize("view", [USER_ITEM, USER_TOPIC], ids=lambda view: view.name)
+def test_a_view_of_counts_is_one_shuffle_on_its_grain(
+    tables: tuple[DataFrame, DataFrame], view: View, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events, exposures = tables
+    plan = plan_of(as_of_join(view, event_facts(events), spine(view, exposures)), capsys)
+    (columns,) = shuffles(plan)
+    assert [re.sub(r"#\d+", "", c).strip() for c in columns.split(",")][: len(view.keys)] == list(view.keys)
+    assert "Join" not in plan
+    assert plan.count("Exchange") == 1
+
+
+def test_a_distinct_count_costs_one_shuffle_more(
+    tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One to the values of each user, for each of the two, beside the one on the grain."""
+    events, exposures = tables
+    plan = plan_of(as_of_join(USER, event_facts(events), spine(USER, exposures)), capsys)
+    assert len(shuffles(plan)) == 1 + 2
+    assert "Join" not in plan
+
+
+def test_no_view_joins_anything(tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]) -> None:
+    events, exposures = tables
+    tiles = [daily_tiles(events, ["item_id"]), daily_tiles(events, ["user_id", "item_id"])]
+    facts = item_day_facts(*tiles, exposure_tiles(exposures))
+    days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of"))
+    assert "Join" not in plan_of(as_of_join(ITEM, facts, days), capsys)
+
+
+def test_signals_cross_nothing_with_everything(
+    tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = signal_values(default_registry().newest(), *tables, Knowledge(NOW, NOW, at("1 Jan")))
+    plan = plan_of(as_known_at(values, F.lit(NOW)), capsys)
+    assert "Join" in plan
+    for word in CROSSED:
+        assert word not in plan
+
+
+def test_control_a_crossing_would_be_seen(
+    tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    events, exposures = tables
+    crossed = events.join(exposures, F.col("event_ts") >= F.col("as_of"))
+    assert any(word in plan_of(crossed, capsys) for word in CROSSED)

@@ -1,0 +1,193 @@
+"""The store: stage, audit, one commit; appends that repeat change nothing; a failing gate leaves all as it was."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+from filelock import FileLock
+from pyspark.sql import DataFrame, SparkSession
+
+import tables.store
+from longplay.errors import QualityError, StoreError
+from tables.checksum import checksum
+from tables.spec import TableSpec, columns
+from tables.store import Lineage, Store
+
+pytestmark = pytest.mark.spark
+
+COLUMNS = columns("""
+    id    | string  | which
+    value | double? | how much
+""")
+FACTS = TableSpec("facts", "Test facts.", ("id",), COLUMNS, mode="append")
+TILES = TableSpec("tiles", "Test tiles.", ("id",), COLUMNS)
+
+
+def counted(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    return {"rows": frame.count(), "checksum": checksum(frame)}
+
+
+def refuse(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    raise QualityError("No.", where=f"table {spec.name}")
+
+
+@pytest.fixture
+def store(spark: SparkSession, tmp_path: Path) -> Store:
+    return Store(tmp_path, "shop", spark)
+
+
+def rows(store: Store, **values: float | None) -> DataFrame:
+    typed = [(name, None if value is None else float(value)) for name, value in values.items()]
+    return store.spark.createDataFrame(typed, "id string, value double")
+
+
+def content(frame: DataFrame) -> dict[str, float | None]:
+    return {row["id"]: row["value"] for row in frame.collect()}
+
+
+def lineage(run: str = "run-1", fingerprint: str = "f1") -> Lineage:
+    return Lineage(run, fingerprint, {"events": 3}, {"known_at": "2026-05-12"})
+
+
+def test_publish_replace_read_back_and_pin(store: Store) -> None:
+    assert not store.exists("tiles")
+    assert store.commit("tiles") == {}
+    one = store.publish(rows(store, a=1, b=2), TILES, lineage(), counted)
+    assert (one.version, one.rows, one.written) == (0, 2, True)
+    two = store.publish(rows(store, b=3, c=None), TILES, lineage("run-2", "f2"), counted)
+    assert (two.version, two.rows) == (1, 2)
+    assert content(store.read("tiles")) == {"b": 3.0, "c": None}
+    assert content(store.read("tiles", 0)) == {"a": 1.0, "b": 2.0}
+    assert store.version("tiles") == 1
+    assert two.checksum == checksum(store.read("tiles", 1))
+
+
+def test_the_commit_carries_its_lineage(store: Store) -> None:
+    store.publish(rows(store, a=1), TILES, lineage(), counted)
+    told = store.commit("tiles")
+    assert told == {
+        "run_id": "run-1",
+        "fingerprint": "f1",
+        "inputs": {"events": 3},
+        "facts": {"known_at": "2026-05-12"},
+        "audit": {"rows": 1, "checksum": checksum(rows(store, a=1))},
+    }
+    # It lies in Delta's own log, where any reader finds it.
+    (entry,) = DeltaTable(str(store.path("tiles"))).history()
+    assert json.loads(entry["userMetadata"]) == told
+    assert store.up_to_date("tiles", "f1")
+    assert not store.up_to_date("tiles", "f2")
+    assert not store.up_to_date("facts", "f1")
+
+
+def test_appends_add_new_grains_only(store: Store) -> None:
+    store.publish(rows(store, a=1, b=2), FACTS, lineage(), counted)
+    more = store.publish(rows(store, b=9, c=3), FACTS, lineage("run-2"), counted)
+    assert (more.version, more.rows, more.written) == (1, 1, True)
+    again = store.publish(rows(store, b=9, c=9), FACTS, lineage("run-3"), counted)
+    assert (again.version, again.rows, again.written, again.why) == (1, 0, False, "no new rows")
+    assert content(store.read("facts")) == {"a": 1.0, "b": 2.0, "c": 3.0}
+    assert content(store.read("facts", 0)) == {"a": 1.0, "b": 2.0}
+
+
+@pytest.mark.parametrize("spec", [FACTS, TILES])
+def test_a_failing_gate_leaves_the_last_good_version(store: Store, spec: TableSpec) -> None:
+    store.publish(rows(store, a=1), spec, lineage(), counted)
+    with pytest.raises(QualityError):
+        store.publish(rows(store, b=2), spec, lineage("run-2"), refuse)
+    assert store.version(spec.name) == 0
+    assert content(store.read(spec.name)) == {"a": 1.0}
+    assert store.commit(spec.name)["run_id"] == "run-1"
+    rejected = store.folder / "rejected" / f"{spec.name}-run-2"
+    assert content(store.spark.read.parquet(str(rejected))) == {"b": 2.0}
+    assert list((store.folder / "_staging").iterdir()) == []
+
+
+def test_a_failing_gate_on_the_first_publish_makes_no_table(store: Store) -> None:
+    with pytest.raises(QualityError):
+        store.publish(rows(store, b=2), TILES, lineage(), refuse)
+    assert not store.exists("tiles")
+    with pytest.raises(StoreError, match="There is no table 'tiles'"):
+        store.read("tiles")
+
+
+def test_a_build_that_fails_half_way_leaves_nothing(store: Store) -> None:
+    broken = rows(store, a=1).selectExpr("id", "raise_error('stop') as value")
+    with pytest.raises(tables.store.SPARK_ERRORS):
+        store.publish(broken, TILES, lineage(), counted)
+    assert not store.exists("tiles")
+    assert list((store.folder / "_staging").iterdir()) == []
+    assert store.publish(rows(store, a=1), TILES, lineage(), counted).version == 0  # the lock is free again
+
+
+def test_what_a_killed_run_left_staged_is_cleared(store: Store) -> None:
+    left = store.folder / "_staging" / "tiles-dead-run"
+    other = store.folder / "_staging" / "tiles_more-live-run"
+    for folder in (left, other):
+        folder.mkdir(parents=True)
+    store.publish(rows(store, a=1), TILES, lineage(), counted)
+    assert not left.exists()
+    assert other.exists()
+
+
+def test_a_locked_table_is_an_error_after_the_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables.store, "LOCK_SECONDS", 0.3)
+    store.folder.mkdir(parents=True)
+    with FileLock(store.folder / ".tiles.lock"):
+        with pytest.raises(StoreError, match="Another process has been writing 'tiles'") as caught:
+            store.publish(rows(store, a=1), TILES, lineage(), counted)
+        assert store.publish(rows(store, a=1), FACTS, lineage(), counted).written  # another table is free
+    assert caught.value.where == str(store.path("tiles"))
+    assert not store.exists("tiles")
+
+
+HOLD = """
+import sys, time
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_second_process_makes_this_one_wait(store: Store) -> None:
+    store.folder.mkdir(parents=True)
+    command = [sys.executable, "-c", HOLD, str(store.folder / ".tiles.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == "held\n"
+        order: list[str] = []
+
+        def gate(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+            order.append("published" if holder.poll() is not None else "published while locked")
+            return counted(frame, spec)
+
+        def release() -> None:
+            order.append("released")
+            holder.stdin.write("\n")
+            holder.stdin.flush()
+
+        timer = threading.Timer(1.0, release)
+        timer.start()
+        done = store.publish(rows(store, a=1), TILES, lineage(), gate)
+        timer.join()
+    assert done.written
+    assert order[0] == "released"
+    assert order[1].startswith("published")
+
+
+def test_a_killed_process_gives_its_lock_back(store: Store) -> None:
+    store.folder.mkdir(parents=True)
+    command = [sys.executable, "-c", HOLD, str(store.folder / ".tiles.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.kill()
+    assert store.publish(rows(store, a=1), TILES, lineage(), counted).written
