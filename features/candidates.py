@@ -20,40 +20,37 @@ _POPULARITY = View(
     "candidate_popularity", ("item_id",), "day", (Feature("clicks_before", "count", "clicks", None, "clicks"),)
 )
 
+_ROW = ["request_id", "user_id", "event_ts", "request_known_ts", "item_id"]
+
 
 def sample(events: DataFrame, settings: Candidates, batch_id: str) -> DataFrame:
     """Requests with positives and sampled candidates, in the form of exposures. Grain: exposure_id."""
     clicks = events.where("is_click").select("event_id", "user_id", "item_id", "topic", "event_ts", "known_ts")
     requests = _requests(clicks)
     positives = requests.join(clicks, ["user_id", "event_ts"]).select(
-        "request_id", "user_id", "event_ts", "request_known_ts", "item_id", F.lit(None).cast("double").alias("q")
+        *_ROW, "topic", F.lit(None).cast("double").alias("q")
     )
     drawn = _draws(requests, clicks, settings).join(
         positives.select("request_id", "item_id"), ["request_id", "item_id"], "left_anti"
     )
     # Draws may repeat, and a basket may hold an item twice: one row an item, the probability is the same.
-    keys = ["request_id", "user_id", "event_ts", "request_known_ts", "item_id"]
-    rows = positives.unionByName(drawn).groupBy(*keys).agg(F.max("q").alias("q"))
-    topics = clicks.groupBy("item_id").agg(F.max("topic").alias("topic"))
-    return (
-        rows.join(topics, "item_id", "left")
-        .select(
-            _hash("request_id", "item_id").alias("exposure_id"),
-            "request_id",
-            "user_id",
-            "item_id",
-            "topic",
-            F.col("event_ts").alias("as_of"),
-            F.col("request_known_ts").alias("known_ts"),
-            F.lit("sampled").alias("surface"),
-            F.lit(None).cast("int").alias("position"),
-            F.lit("sampled").alias("policy"),
-            F.col("q").alias("propensity"),
-            F.lit(True).alias("sampled"),
-            F.lit(batch_id).alias("batch_id"),
-        )
-        .select(*EXPOSURES.column_names())
-    )
+    # The topic is that of the clicks drawn: a topic that an item is given later is not known yet.
+    rows = positives.unionByName(drawn).groupBy(*_ROW).agg(F.max("topic").alias("topic"), F.max("q").alias("q"))
+    return rows.select(
+        _hash("request_id", "item_id").alias("exposure_id"),
+        "request_id",
+        "user_id",
+        "item_id",
+        "topic",
+        F.col("event_ts").alias("as_of"),
+        F.col("request_known_ts").alias("known_ts"),
+        F.lit("sampled").alias("surface"),
+        F.lit(None).cast("int").alias("position"),
+        F.lit("sampled").alias("policy"),
+        F.col("q").alias("propensity"),
+        F.lit(True).alias("sampled"),
+        F.lit(batch_id).alias("batch_id"),
+    ).select(*EXPOSURES.column_names())
 
 
 def _requests(clicks: DataFrame) -> DataFrame:
@@ -69,8 +66,10 @@ def _requests(clicks: DataFrame) -> DataFrame:
 def _draws(requests: DataFrame, clicks: DataFrame, settings: Candidates) -> DataFrame:
     """Grain: request_id, draw. Each draw with its item and probability q."""
     days = _days(clicks)
-    dated = clicks.select("item_id", F.to_date("event_ts").alias("day"), "event_id")
-    seen = clicks.groupBy("item_id").agg(F.to_date(F.min("event_ts")).alias("day"))
+    dated = clicks.select("item_id", "topic", F.to_date("event_ts").alias("day"), "event_id")
+    seen = clicks.groupBy("item_id").agg(
+        F.to_date(F.min("event_ts")).alias("day"), F.min_by("topic", F.struct("event_ts", "event_id")).alias("topic")
+    )
     by_click = _numbered(dated, "event_id", days.select("day", F.col("clicks").alias("before")))
     by_item = _numbered(seen, "item_id", days.select("day", F.col("items").alias("before")))
     known = requests.join(days.where("clicks > 0"), "day")
@@ -84,9 +83,7 @@ def _draws(requests: DataFrame, clicks: DataFrame, settings: Candidates) -> Data
         .cast("bigint")
         .alias("at"),
     )
-    index = by_click.select("at", "item_id", F.lit(False).alias("is_uniform")).unionByName(
-        by_item.select("at", "item_id", F.lit(True).alias("is_uniform"))
-    )
+    index = by_click.withColumn("is_uniform", F.lit(False)).unionByName(by_item.withColumn("is_uniform", F.lit(True)))
     return _with_probability(chosen.join(index, ["is_uniform", "at"]), clicks, settings)
 
 
@@ -108,16 +105,14 @@ def _with_probability(drawn: DataFrame, clicks: DataFrame, settings: Candidates)
     )
     share = settings.uniform_share
     q = share / F.col("items") + (1 - share) * F.col("clicks_before") / F.col("clicks")
-    return drawn.join(popularity, ["item_id", "day"]).select(
-        "request_id", "user_id", "event_ts", "request_known_ts", "item_id", q.alias("q")
-    )
+    return drawn.join(popularity, ["item_id", "day"]).select(*_ROW, "topic", q.alias("q"))
 
 
 def _numbered(rows: DataFrame, order: str, offsets: DataFrame) -> DataFrame:
     """Rows numbered 0, 1, ... in order of day: within days in parallel, then offset by the days before."""
     place = F.row_number().over(Window.partitionBy("day").orderBy(order))
     numbered = rows.withColumn("_place", place).join(offsets, "day")
-    return numbered.select("item_id", (F.col("before") + F.col("_place") - 1).alias("at"))
+    return numbered.select("item_id", "topic", (F.col("before") + F.col("_place") - 1).alias("at"))
 
 
 def _days(clicks: DataFrame) -> DataFrame:

@@ -11,7 +11,7 @@ from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.build_training_set import build_training_set
 from jobs.context import Job
-from jobs.ingest import ingest
+from jobs.ingest_log import ingest
 from jobs.options import DATE, date_option, job_command, utc
 from jobs.release import release
 from jobs.train import train

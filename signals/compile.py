@@ -12,7 +12,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from longplay.definition import CalendarWindow, DaysMeasure, Definition, RegretMeasure, WeeksMeasure
+from longplay.definition import CalendarWindow, DaysMeasure, Definition, ElapsedWindow, RegretMeasure, WeeksMeasure
 from signals import measures
 from signals.anchors import anchors_of
 from signals.horizons import Knowledge, horizon, seconds, with_horizon
@@ -79,6 +79,13 @@ def _same_request() -> Column:
     return F.col("_r").isNull() | F.col("request_id").isNull() | (F.col("_r") == F.col("request_id"))
 
 
+def _responds(definition: Definition) -> Column:
+    """What begins with the exposure itself reads responses to it; later windows count whatever happened."""
+    window = definition.window
+    at_once = isinstance(window, ElapsedWindow) and window.start == timedelta(0)
+    return _same_request() if at_once and definition.keys == "user_item" else F.lit(True)
+
+
 def _outcomes(events: DataFrame, definition: Definition) -> DataFrame:
     """The facts a measure reads. Grain: keys and UTC day where whole days suffice, else event."""
     keys = ["user_id", "item_id"] if definition.keys == "user_item" else ["user_id"]
@@ -119,7 +126,7 @@ def _observe(
     credit = "credit_known_ts" if definition.credit else "anchor_known_ts"
     left = framed.select("anchor_id", "request_id", "window_start", "window_end", "matured_ts", credit, *keys)
     match = (F.col("fact_ts") >= F.col("window_start")) & (F.col("fact_ts") < F.col("window_end"))
-    facts = left.join(_outcomes(events, definition), keys).where(match & _same_request())
+    facts = left.join(_outcomes(events, definition), keys).where(match & _responds(definition))
     # What is credited by a click counts from when the click was known, too.
     facts = facts.withColumn("k", F.greatest("fact_known_ts", credit, "matured_ts"))
     parts = measures.parts(definition)
@@ -154,14 +161,16 @@ def _rows(definition: Definition, knowledge: Knowledge) -> Column:
     frame = horizon(definition, knowledge)
     seen = F.col(f"`{definition.ref}`")
     at_maturity, now = F.coalesce(seen[_MATURE], F.lit(0.0)), F.coalesce(seen[_NOW], F.lit(0.0))
-    early = F.lit(definition.void.settles == "early") & (frame.void_reason == "outage") & (at_maturity > 0)
-    reason = F.when(~F.coalesce(early, F.lit(False)), frame.void_reason)
     is_mature = F.lit(knowledge.watermark) >= frame.matures_at
+    reason, void_ts = frame.void_reason, F.col("anchor_known_ts")
+    if definition.void.settles == "early":
+        # An event that was seen settles it all the same, and may be seen until the value would be mature.
+        is_outage = reason.eqNullSafe("outage")
+        reason = F.when(~is_outage | (is_mature & (at_maturity == 0)), reason)
+        void_ts = F.when(is_outage, frame.matured_ts).otherwise(void_ts)
     state = F.when(reason.isNotNull(), "void").when(is_mature, "mature").otherwise("open")
     first_ts = (
-        F.when(state == "mature", frame.matured_ts)
-        .when(state == "open", F.lit(knowledge.known_at))
-        .otherwise(F.col("anchor_known_ts"))
+        F.when(state == "mature", frame.matured_ts).when(state == "open", F.lit(knowledge.known_at)).otherwise(void_ts)
     )
 
     def row(value: Column, known_ts: Column, revision: Column) -> Column:

@@ -31,9 +31,9 @@ def parts(definition: Definition) -> dict[str, Part]:
         week = F.floor(F.datediff("event_day", F.to_date("window_start")) / 7)
         return {f"week_{w}": Part(F.count_if(week == w), F.sum) for w in range(whole_weeks(definition))}
     return {
-        "clicks": Part(F.count_if("is_click"), F.sum),
-        "negatives": Part(F.count_if("is_negative"), F.sum),
-        "longest": Part(F.max("amount"), F.max),
+        "clicked": Part(F.min(F.when(F.col("is_click"), F.col("fact_ts"))), F.min),
+        "rejected": Part(F.max(F.when(F.col("is_negative"), F.col("fact_ts"))), F.max),
+        "stayed": Part(F.max(F.when(F.col("amount") >= measure.below, F.col("fact_ts"))), F.max),
     }
 
 
@@ -47,8 +47,9 @@ def value(definition: Definition) -> Column:
     if isinstance(measure, WeeksMeasure):
         habits = [F.when(F.col(f"week_{w}") >= measure.days, 1).otherwise(0) for w in range(whole_weeks(definition))]
         return F.when(reduce(lambda a, b: a + b, habits) >= measure.weeks, 1.0).otherwise(0.0)
-    left_early = F.coalesce(F.col("longest") < measure.below, F.lit(True))
-    regretted = (F.col("clicks") > 0) & ((F.col("negatives") > 0) | left_early)
+    # Clicked, and from the first click on rejected or never stayed with.
+    rejected, stayed = (F.coalesce(F.col(last) >= F.col("clicked"), F.lit(False)) for last in ("rejected", "stayed"))
+    regretted = F.col("clicked").isNotNull() & (rejected | ~stayed)
     return F.when(regretted, 1.0).otherwise(0.0)
 
 

@@ -17,7 +17,7 @@ from ingest.source import load_source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.context import Job
-from jobs.ingest import ingest
+from jobs.ingest_log import ingest
 from jobs.plan import label_definitions, split_plan
 from jobs.release import open_release
 from jobs.run import run

@@ -85,5 +85,3 @@ def exposures_frame(spark: SparkSession, exposures: Iterable[Exposure]) -> DataF
     ]  # fmt: skip
     schema = ", ".join(f"{c.name} {c.type}" for c in EXPOSURES.columns)
     return spark.createDataFrame(rows, schema)
-
-

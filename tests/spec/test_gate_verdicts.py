@@ -159,10 +159,9 @@ def test_great_expectations_gives_the_verdict(doctored: dict[str, int], failed: 
     profile = {"rows": 3, "user_id_not_null": 0, "day_not_null": 0, "seconds_not_negative": 0, GRAIN: 0} | doctored
     verdict = judge(profile, SPEC)
     assert [name for name, passed in verdict["checks"].items() if not passed] == failed
-    found = {
-        r["expectation_config"]["kwargs"]["column"]: r["success"] for r in verdict["great_expectations"]["results"]
-    }
-    assert found == {name: name not in failed and not (name == "rows" and failed == ["has_rows"]) for name in profile}
+    results = verdict["great_expectations"]["results"]
+    found = {r["expectation_config"]["kwargs"]["column"] for r in results if not r["success"]}
+    assert found == {"rows" if name == "has_rows" else name for name in failed}
 
 
 def test_the_gate_decides_by_what_great_expectations_says(

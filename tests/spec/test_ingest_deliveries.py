@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from ingest.source import Source
 from jobs.context import Job
-from jobs.ingest import ingest
+from jobs.ingest_log import ingest
 from longplay.errors import InputError, QualityError
 from tables.checksum import checksum
 from tables.store import Store

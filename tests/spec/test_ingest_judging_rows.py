@@ -8,7 +8,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ingest import facts
-from ingest.judge import reasons_of
+from ingest.judge import judge, reasons_of
+from ingest.raw import read_raw
+from ingest.source import BUILT_IN_REASONS
 from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import HEADER, OBSERVED_AT, RADIO, SHOP, SHOWN, counts, judged, source, write_csv
 
@@ -102,7 +104,14 @@ def test_precedence_and_raw_counts_that_overlap(spark: SparkSession, tmp_path: P
     }
 
 
-def test_reasons_come_in_the_documented_order() -> None:
+def test_built_in_reasons_are_those_that_judging_gives(spark: SparkSession) -> None:
+    made = source(RADIO)
+    assert made.exposures is not None
+    given = {*reasons_of(made.events), *reasons_of(made.exposures)}
+    assert given == set(BUILT_IN_REASONS)
+
+
+def test_reasons_come_in_the_documented_order(spark: SparkSession) -> None:
     made = source(events__filters=[{"reason": "staff", "where": "true"}, {"reason": "tiny", "where": "true"}])
     assert reasons_of(made.events) == [
         "malformed_row",
@@ -205,9 +214,6 @@ def test_flags_follow_the_rules_of_the_source(spark: SparkSession, tmp_path: Pat
 
 
 def test_reasons_of_exposures(spark: SparkSession, tmp_path: Path) -> None:
-    from ingest.judge import judge
-    from ingest.raw import read_raw
-
     rows = [
         "ann,song,2026-05-03T10:00:00,s1,home,1,greedy,0.5",
         "ann,song,2026-05-03T10:00:00,s1,home,1,greedy,0.5",  # duplicate

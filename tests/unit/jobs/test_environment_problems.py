@@ -1,0 +1,138 @@
+"""What the machine lacks is said plainly: Java, Delta's jars, a port, a folder that can be written."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from jobs import session
+from jobs.ingest_log import command as ingest_command
+from jobs.ingest_log import delivery_id
+from jobs.options import guarded
+from jobs.session import check_jars, check_java, start
+from jobs.settings import load_settings
+from jobs.ui import check_port
+from jobs.ui import command as ui_command
+from longplay.errors import EnvironmentProblem
+
+
+def test_a_port_in_use() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(EnvironmentProblem, match=f"Port {port} is in use") as caught:
+            check_port("127.0.0.1", port)
+    assert caught.value.where == f"127.0.0.1:{port}"
+    assert caught.value.fix == "name another: --port 5001"
+    check_port("127.0.0.1", port)  # free again
+
+
+def test_ui_on_a_port_in_use_ends_with_the_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        shown = CliRunner().invoke(ui_command, ["--store", str(tmp_path), "--port", port])
+    assert shown.exit_code == 6
+    assert f"error: Port {port} is in use." in shown.output
+
+
+def test_ui_without_runs(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(ui_command, ["--store", str(tmp_path)])
+    assert shown.exit_code == 7
+    assert "run 'longplay train' first" in shown.output
+
+
+@pytest.mark.parametrize("home", [None, "/nowhere"])
+def test_java_is_missing(home: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    if home:
+        monkeypatch.setenv("JAVA_HOME", home)
+    for call in (check_java, lambda: start(load_settings().spark, "tests")):
+        with pytest.raises(EnvironmentProblem, match="Java is missing") as caught:
+            call()
+        assert "apt-get install openjdk-17-jre-headless" in caught.value.fix
+        assert caught.value.where == (f"JAVA_HOME={home}" if home else "PATH")
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ('openjdk version "11.0.2" 2019-01-15', "Java is too old"),
+        ('java version "1.8.0_181"', "Java is too old"),
+        ("", "Java"),
+    ],
+)
+def test_java_is_too_old_or_says_nothing(said: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(f"#!/bin/sh\necho '{said}' >&2\n", encoding="utf-8")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(EnvironmentProblem, match=what) as caught:
+        check_java()
+    assert caught.value.where == str(java)
+    assert "openjdk-17" in caught.value.fix
+
+
+def test_a_java_that_is_new_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"21.0.2\" 2024-01-16' >&2\n", encoding="utf-8")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert check_java() == str(java)
+
+
+def test_missing_jars_name_the_command_that_brings_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(session, "jar_folder", lambda: tmp_path)
+    with pytest.raises(EnvironmentProblem, match="Delta's jars are missing") as caught:
+        check_jars()
+    assert "longplay setup" in caught.value.fix
+
+
+def test_a_refusing_file_system_is_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as caught:
+        guarded(lambda: (tmp_path / "file" / "below").mkdir(parents=True))
+    assert caught.value.code == 6
+    shown = capsys.readouterr().err
+    assert "error: The file system refused." in shown
+    assert str(tmp_path / "file") in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--source", "worlds", "--data", "x"], 2, "did you mean 'world'?"),
+        (["--source", "nowhere.yaml", "--data", "x"], 2, "No such file."),
+        (["--source", "online_retail", "--data", "nowhere.parquet"], 3, "The raw log is missing."),
+        (["--source", "online_retail", "--data", "x", "--set", "deploy.user=1"], 2, "did you mean 'users'?"),
+        (["--source", "online_retail", "--data", "x", "--definitions", "nowhere"], 2, "No such folder of definitions."),
+        (["--source", "online_retail"], 2, "--data"),
+    ],
+)
+def test_faults_that_need_no_spark_are_found_before_it_starts(arguments: list[str], code: int, message: str) -> None:
+    shown = CliRunner().invoke(ingest_command, arguments)
+    assert shown.exit_code == code
+    assert message in shown.output
+
+
+def test_a_delivery_is_known_by_its_bytes_and_its_source(tmp_path: Path) -> None:
+    data, beat = tmp_path / "log", tmp_path / "beat.json"
+    data.mkdir()
+    (data / "a.csv").write_text("1", encoding="utf-8")
+    beat.write_text("{}", encoding="utf-8")
+    one = delivery_id(data, "source")
+    assert one == delivery_id(data, "source")
+    assert len(one) == 16
+    others = {delivery_id(data, "another"), delivery_id(data, "source", [beat])}
+    (data / "a.csv").write_text("2", encoding="utf-8")
+    others.add(delivery_id(data, "source"))
+    (data / "b.csv").write_text("3", encoding="utf-8")
+    others.add(delivery_id(data, "source"))
+    assert len(others | {one}) == 5
