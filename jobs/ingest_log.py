@@ -17,6 +17,7 @@ from jobs.context import Job
 from jobs.options import DATE, job_command, utc
 from longplay.errors import InputError, QualityError
 from tables import catalog
+from tables.rows import one_row
 from tables.store import SPARK_ERRORS, Lineage, spark_says
 
 
@@ -61,9 +62,15 @@ def _ingest(job: Job, data: Path, batch: str, observed_at: datetime, heartbeat: 
     _publish(job, "exposures", shown, lineage)
     for frame in judged.values():
         frame.unpersist()
-    row = (batch, data.name, observed_at, log_start, complete.watermark, counts)
-    columns = "batch_id string, data string, observed_at timestamp, log_start timestamp, watermark timestamp, "
-    delivery = job.spark.createDataFrame([row], columns + "counts map<string,bigint>")
+    row = {
+        "batch_id": batch,
+        "data": data.name,
+        "observed_at": observed_at,
+        "log_start": log_start,
+        "watermark": complete.watermark,
+        "counts": counts,
+    }
+    delivery = one_row(job.spark, row, catalog.get("deliveries"))
     _publish(job, "deliveries", delivery, lineage)
     job.progress.say(f"watermark {complete.watermark:%Y-%m-%d %H:%M} UTC, log starts {log_start:%Y-%m-%d}")
 

@@ -12,6 +12,7 @@ from jobs.context import Job
 from jobs.options import date_option, job_command
 from longplay.errors import NotFoundError, nearest
 from tables import catalog
+from tables.rows import one_row
 from tables.store import Lineage
 
 
@@ -24,10 +25,16 @@ def release(job: Job, date: datetime | None = None) -> str:
     fingerprint = hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
     release_id = f"{known_at:%Y-%m-%d}-{fingerprint[:8]}"
     watermark = watermark_at(known_at, delivery["watermark"])
-    row = (release_id, known_at, watermark, versions, hashes, fingerprint)
-    schema = "release_id string, known_at timestamp, watermark timestamp, versions map<string,bigint>, "
-    frame = job.spark.createDataFrame([row], schema + "definition_hashes map<string,string>, fingerprint string")
+    row = {
+        "release_id": release_id,
+        "known_at": known_at,
+        "watermark": watermark,
+        "versions": versions,
+        "definition_hashes": hashes,
+        "fingerprint": fingerprint,
+    }
     spec = catalog.get("releases")
+    frame = one_row(job.spark, row, spec)
     job.progress.table(job.store.publish(frame, spec, Lineage(job.run_id, fingerprint, versions), job.gate))
     job.progress.say(f"release {release_id}")
     return release_id

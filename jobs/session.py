@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import time
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -79,9 +80,7 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     builder = SparkSession.builder.appName(app).config(map=_options(settings))
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.master(settings.master)  # under spark-submit, --master has decided
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel(settings.log_level)
-    return spark
+    return builder.getOrCreate()
 
 
 def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | None]:
@@ -95,9 +94,14 @@ def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | No
         f"{defaults}.deletedFileRetentionDuration": YEARS,
         f"{defaults}.logRetentionDuration": YEARS,
         "spark.driver.memory": settings.driver_memory,
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC",
+        "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
     }
+
+
+def _java_options(settings: SparkSettings) -> str:
+    log = f"-Dlog4j2.configurationFile={Path(str(files('conf'))) / 'log4j2.properties'}"
+    return f"-Duser.timezone=UTC -XX:+UseParallelGC {log} -Dlongplay.log.level={settings.log_level.lower()}"
