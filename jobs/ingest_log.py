@@ -100,16 +100,17 @@ def _sampled(job: Job, batch: str) -> DataFrame:
 def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:
     """Judged rows of one log (cached: counted, watermarked and published from), and the counts by reason."""
     path = raw.locate(data, log)
-    judged = judge.judge(raw.read_raw(job.spark, path, job.source, log), job.source, log, observed_at).persist()
+    found = raw.read_raw(job.spark, path, job.source, log)
     try:
+        judged = judge.judge(found, job.source, log, observed_at).persist()
         counts = facts.count_reasons(judged, log)
     except SPARK_ERRORS as error:
         raise InputError(
-            "The raw log could not be read to its end.",
+            "The raw log cannot be read as its source file says.",
             where=str(path),
             got=spark_says(error),
-            fix="deliver it again; if a filter of the source file failed on a value: CSV columns are text, so write "
-            "try_cast(column AS double)",
+            fix="correct the source file, or deliver the log again; a filter that fails on a value wants "
+            "try_cast(column AS double), because CSV columns are text",
         ) from error
     if counts["read"] == 0:
         raise InputError("The raw log is empty.", where=str(path), got="0 rows", fix="deliver it again")

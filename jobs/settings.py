@@ -93,7 +93,10 @@ def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise ConfigError("--set wants key=value.", got=text, fix=nearest(key, Settings.model_fields))
-    nested: Any = yaml.safe_load(value)
+    try:
+        nested: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError("The value of --set is not YAML.", got=text, fix="quote it, or correct it") from error
     for part in reversed(key.split(".")):
         nested = {part: nested}
     return dict(nested)

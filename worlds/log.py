@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -162,7 +163,9 @@ def _write(world: World, staging: Path, progress: Progress | None) -> LogSummary
     pq.write_table(item_table(world), log / "items.parquet")
     pq.write_table(item_truth(world), truth / "items.parquet")
     summary = _write_blocks(world, staging, progress)
-    heartbeat = {"complete_until": world.spec.end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    # Rows may come three days late, so the log is delivered on the fourth: whatever is dated later is future.
+    times = {"complete_until": world.spec.end, "observed_at": world.spec.end + timedelta(days=4)}
+    heartbeat = {name: time.strftime("%Y-%m-%dT%H:%M:%SZ") for name, time in times.items()}
     (log / "_delivery.json").write_text(json.dumps(heartbeat) + "\n")
     known = world_truth(world) | {"log": asdict(summary)}
     (truth / "world.json").write_text(json.dumps(known, indent=1) + "\n")

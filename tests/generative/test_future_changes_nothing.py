@@ -9,12 +9,14 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from features.views import VIEWS
+from longplay.definition import Definition
 from longplay.registry import default_registry
 from signals.compile import as_known_at, signal_values
 from signals.horizons import Knowledge
 from tests.generative.random_logs import ITEMS, LOG_START, TOPICS, Log, random_logs
 from tests.generative.shipped_views import Features, known_features
 from tests.reference.records import DAY, TICK, Event, at, events_frame, exposures_frame, midnight
+from tests.reference.signals_by_hand import Value, values_by_hand
 
 pytestmark = pytest.mark.spark
 
@@ -127,7 +129,8 @@ def test_facts_known_after_t_change_no_value_as_known_at_t(spark: SparkSession, 
     rebuilt = mature(values_as_known(spark, changed, Knowledge(later, later, LOG_START)))
     assert mature(values).items() <= rebuilt.items()
     # Control: the facts that were perturbed do matter to what is known later.
-    assert values_as_latest(spark, log, later) != values_as_latest(spark, changed, later)
+    returned, knowledge = default_registry().get("return_to_item_14d"), Knowledge(later, later, LOG_START)
+    assert by_hand(returned, log, knowledge) != by_hand(returned, changed, knowledge)
 
 
 def mature(rows: set[Row]) -> dict[tuple[str, str], tuple[float, int]]:
@@ -139,7 +142,5 @@ def mature(rows: set[Row]) -> dict[tuple[str, str], tuple[float, int]]:
     }
 
 
-def values_as_latest(spark: SparkSession, log: Log, known_at: datetime) -> set[Row]:
-    definitions = [d for d in default_registry().newest() if d.name == "return_to_item_14d"]
-    events, exposures = events_frame(spark, log.events), exposures_frame(spark, log.exposures)
-    return set(signal_values(definitions, events, exposures, Knowledge(known_at, known_at, LOG_START)).collect())
+def by_hand(definition: Definition, log: Log, knowledge: Knowledge) -> set[Value]:
+    return set(values_by_hand(definition, log.events, log.exposures, knowledge))

@@ -114,7 +114,10 @@ def test_the_logs_reach_every_corner(log: Log) -> None:
 
 
 def test_a_mature_value_as_known_then_is_never_changed(log: Log) -> None:
-    """Computed later, the rows known at T are the rows computed at T (exposures and active days are fixed)."""
+    """What the reference (and so, by the test above, Spark) computes later for T is what it computed at T.
+
+    Discoveries are left out: a fact about the past that becomes known late may show that one was none.
+    """
     early = KNOWLEDGE["half-way"]
     late = Knowledge(early.known_at + 200 * DAY, early.known_at + 200 * DAY, LOG_START, [OUTAGE])
     for definition in (d for d in DEFINITIONS if d.anchor != "discovery"):

@@ -193,10 +193,19 @@ def test_a_filter_that_fails_on_a_value_names_the_file_and_the_way_out(spark: Sp
     made = source(events__filters=[{"reason": "long", "where": "much > 100"}])
     log = write_csv(tmp_path / "log.csv", [*MONDAY, "bob,hymn,2026-05-05T10:00:00,play,lots"])
     error = refused(spark, tmp_path, made, log, InputError)
-    assert error.what == "The raw log could not be read to its end."
+    assert error.what == "The raw log cannot be read as its source file says."
     assert error.where == str(log)
     assert "'lots'" in error.got
     assert "try_cast" in error.fix
+
+
+def test_a_column_of_a_type_that_does_not_fit_names_file_and_column(spark: SparkSession, tmp_path: Path) -> None:
+    rows = spark.createDataFrame([("ann", "song", "2026-05-04", "play")], ["who", "what", "when", "how"])
+    rows.selectExpr("*", "array(1) as much").write.parquet(str(tmp_path / "log"))
+    error = refused(spark, tmp_path, source(format={"type": "parquet"}), tmp_path / "log", InputError)
+    assert error.what == "The raw log cannot be read as its source file says."
+    assert error.where == str(tmp_path / "log")
+    assert "much AS DOUBLE" in error.got
 
 
 def test_parquet_files_of_different_types_name_the_file(spark: SparkSession, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_truth_lies_outside_the_log_and_nothing_else_is_left(written):
 
 def test_heartbeat_is_the_end_of_the_log(written):
     heartbeat = json.loads((written[0] / "log" / "_delivery.json").read_text())
-    assert heartbeat == {"complete_until": "2024-03-01T00:00:00Z"}
+    assert heartbeat == {"complete_until": "2024-03-01T00:00:00Z", "observed_at": "2024-03-05T00:00:00Z"}
 
 
 def test_summary_counts_what_was_written(written):
