@@ -20,11 +20,14 @@ Flag = Literal["consumption", "click", "negative"]
 
 
 class CalendarWindow(Closed):
-    """Whole UTC days ``D0 + first`` to ``D0 + last`` inclusive, D0 being the anchor's day."""
+    """Whole UTC days ``D0 + first`` to ``D0 + last`` inclusive, D0 being the anchor's day.
+
+    D0 itself is not among them: part of it lies before the anchor, where features look.
+    """
 
     kind: Literal["calendar"]
-    first: int = Field(ge=0, alias="from")
-    last: int = Field(ge=0, alias="to")
+    first: int = Field(ge=1, alias="from")
+    last: int = Field(ge=1, alias="to")
 
     @model_validator(mode="after")
     def _ordered(self) -> "CalendarWindow":
@@ -140,6 +143,8 @@ class Definition(Closed):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Definition":
+        if self.void.settles == "early" and not isinstance(self.measure, AnyMeasure):
+            raise ValueError("only a measure of kind 'any' can settle early: others count on until the window ends")
         if self.anchor == "discovery" and self.void.look_back is None:
             raise ValueError("a discovery anchor needs void.look_back (the absence that makes it a discovery)")
         if self.anchor == "active_day" and self.keys != "user":
@@ -173,7 +178,7 @@ class Definition(Closed):
 
     @property
     def horizon(self) -> timedelta:
-        """Longest time from an anchor to its maturity (a calendar window counted from the day's start)."""
+        """Longest time from the start of an anchor's day to its maturity."""
         if isinstance(self.window, CalendarWindow):
             return (self.window.last + 1) * DAY + self.lateness
-        return self.window.end + self.lateness
+        return DAY + self.window.end + self.lateness

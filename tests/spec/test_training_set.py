@@ -91,7 +91,6 @@ def test_parts_are_whole_days_of_the_lengths_asked_for(case) -> None:
     assert all(border == midnight(border) for border in vars(plan).values())
 
 
-@pytest.mark.xfail(reason="Definition.horizon counts an elapsed window from the anchor, not from its day", strict=False)
 def test_parts_are_mature_also_where_the_longest_label_is_an_elapsed_window() -> None:
     plan = SplitPlan.before(WATERMARK, CLICK.horizon, (28, 7, 14))
     assert CLICK.matures_at(plan.test_end - TICK) <= WATERMARK
