@@ -119,7 +119,8 @@ def test_windows_bound_whole_days_or_exact_durations() -> None:
     assert calendar.window.bounds(t0) == (datetime(2026, 5, 4, tzinfo=UTC), datetime(2026, 5, 11, tzinfo=UTC))
     assert elapsed.window.bounds(t0) == (datetime(2026, 5, 4, 20, tzinfo=UTC), datetime(2026, 5, 10, 20, tzinfo=UTC))
     assert calendar.matures_at(t0) == datetime(2026, 5, 12, tzinfo=UTC)
-    assert (calendar.horizon, elapsed.horizon) == (timedelta(days=9), timedelta(days=8))
+    # Both counted from the start of the anchor's day: an anchor may lie at its very end.
+    assert (calendar.horizon, elapsed.horizon) == (timedelta(days=9), timedelta(days=9))
     assert calendar.window.text() == "[midnight(D0 + 1 d), midnight(D0 + 8 d)) UTC"
     assert elapsed.window.text() == "[t0 + 1 d, t0 + 7 d) UTC"
 
