@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from importlib.resources import files
 from importlib.util import find_spec
@@ -78,6 +79,8 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     check_java()
     check_jars()
     builder = SparkSession.builder.appName(app).config(map=_options(settings))
+    if settings.master.startswith("local"):
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.master(settings.master)  # under spark-submit, --master has decided
     return builder.getOrCreate()
