@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 from rich.table import Table
 
+from experiments.statistics import Estimate
 from experiments.verdict import PooledFamily, Verdict, pool_families
 from jobs.context import Job
 from jobs.deploy import deploy
@@ -50,9 +51,8 @@ def _table(kind: str, seeds: Sequence[int], verdicts: Sequence[Verdict], pooled:
     return table
 
 
-def _cell(estimate: object) -> str:
-    value, low, high = (getattr(estimate, name) for name in ("value", "low", "high"))
-    return f"{value:+.3f} ({low:+.3f}, {high:+.3f})"
+def _cell(estimate: Estimate) -> str:
+    return f"{estimate.value:+.3f} ({estimate.low:+.3f}, {estimate.high:+.3f})"
 
 
 @job_command("evidence", short_help="The verdict over several worlds, and over true nulls.")
