@@ -17,6 +17,7 @@ from ingest.source import Source
 from jobs import session
 from jobs.progress import Progress
 from jobs.settings import Settings
+from longplay.delta import read_arrow
 from longplay.errors import NotFoundError
 from longplay.registry import Registry
 from quality.gate import Gate
@@ -91,12 +92,15 @@ class Job:
 
     def delivery(self) -> dict[str, Any]:
         """The newest delivery's row: watermark, log start, counts (times are UTC)."""
-        rows = self.store.read("deliveries").collect()
+        rows = self.deliveries()
         if not rows:
             raise NotFoundError("Nothing was ingested yet.", fix="run 'longplay ingest' first")
-        newest = max(rows, key=lambda row: (row["watermark"], row["observed_at"], row["batch_id"]))
-        found = newest.asDict()
-        return {k: v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for k, v in found.items()}
+        return max(rows, key=lambda row: (row["watermark"], row["observed_at"], row["batch_id"]))
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Every delivery's row, read without Spark: a log has few."""
+        rows = read_arrow(self.folder / "deliveries").to_pylist()
+        return [{**row, "counts": dict(row["counts"])} for row in rows]
 
     def known_at(self, date: datetime | None) -> datetime:
         """The logical date of a step: as given, else the newest watermark."""

@@ -10,20 +10,29 @@ from rich.table import Table
 from experiments.statistics import Estimate
 from experiments.verdict import PooledFamily, Verdict, pool_families
 from jobs.context import Job
-from jobs.deploy import deploy
 from jobs.options import job_command
 from jobs.run import run
 from jobs.simulate import simulate
+from jobs.verdict import write_report
 from longplay.errors import ConfigError
 from worlds.spec import WorldSpec
 
 
 def evidence(job: Job, size: str, seeds: Sequence[int], nulls: bool) -> dict[str, tuple[PooledFamily, ...]]:
-    """The whole line for every seed, in the real world and (with ``nulls``) in the null; verdicts pooled."""
+    """The whole line for every seed, in the real world and (with ``nulls``) in the null; verdicts pooled.
+
+    The report of every world is written again with what all worlds of its kind say together.
+    """
     pooled = {}
     for kind in ("real", "null") if nulls else ("real",):
-        verdicts = [_one(job, WorldSpec.from_size(size, seed=seed, null=kind == "null"), kind) for seed in seeds]
+        jobs = [_job(job, kind, seed) for seed in seeds]
+        verdicts = [
+            _one(own, WorldSpec.from_size(size, seed=seed, null=kind == "null"))
+            for own, seed in zip(jobs, seeds, strict=True)
+        ]
         pooled[kind] = pool_families(verdicts)
+        for own, verdict in zip(jobs, verdicts, strict=True):
+            write_report(own, verdict, pooled[kind])
         job.progress.console.print(_table(kind, seeds, verdicts, pooled[kind]))
     file = job.root / "evidence.json"
     words = {kind: {one.family: one.words for one in families} for kind, families in pooled.items()}
@@ -32,14 +41,18 @@ def evidence(job: Job, size: str, seeds: Sequence[int], nulls: bool) -> dict[str
     return pooled
 
 
-def _one(job: Job, spec: WorldSpec, kind: str) -> Verdict:
-    root = job.root / f"{kind}-{spec.seed}"
-    job.progress.console.rule(f"{kind} world, seed {spec.seed}")
-    simulate(spec, root / "world", job.progress)
-    own = replace(job, root=root)
+def _job(job: Job, kind: str, seed: int) -> Job:
+    own = replace(job, root=job.root / f"{kind}-{seed}")
     own.__dict__["spark"] = job.spark  # one session serves all worlds
-    run(own, root / "world" / "log")
-    return deploy(own, root / "world" / "log")
+    return own
+
+
+def _one(job: Job, spec: WorldSpec) -> Verdict:
+    job.progress.console.rule(f"{job.root.name.replace('-', ' world, seed ')}")
+    simulate(spec, job.root / "world", job.progress)
+    verdict = run(job, job.root / "world" / "log")
+    assert verdict is not None, "a world's log lies beside its truth"
+    return verdict
 
 
 def _table(kind: str, seeds: Sequence[int], verdicts: Sequence[Verdict], pooled: Sequence[PooledFamily]) -> Table:

@@ -41,7 +41,7 @@ def _has_delivery(job: Job) -> bool:
 
 
 def _is_known(job: Job, batch: str) -> bool:
-    return _has_delivery(job) and job.store.read("deliveries").where(F.col("batch_id") == batch).count() > 0
+    return _has_delivery(job) and any(row["batch_id"] == batch for row in job.deliveries())
 
 
 def _ingest(job: Job, data: Path, batch: str, observed_at: datetime, heartbeat: datetime | None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from experiments.verdict import Verdict
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
@@ -18,8 +19,8 @@ from jobs.train import train
 from jobs.verdict import verdict
 
 
-def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetime | None = None) -> None:
-    """Raw log in, compared rankers out."""
+def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetime | None = None) -> Verdict | None:
+    """Raw log in, compared rankers out; gives what the deployment found, where the log is a simulated world's."""
     steps: dict[str, Callable[[], object]] = {
         "ingest": lambda: ingest(job, data, observed_at),
         "build-histories": lambda: build_histories(job, date),
@@ -28,14 +29,16 @@ def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetim
         "release": lambda: release(job, date),
         "build-training-set": lambda: build_training_set(job),
         "train": lambda: train(job),
-        "verdict": lambda: verdict(job, data),
     }
     _ = job.spark
     for name, step in steps.items():
         with job.progress.step(name):
             step()
+    with job.progress.step("verdict"):
+        outcome = verdict(job, data)
     total = sum(job.progress.seconds.values())
     job.progress.say(f"the whole line took {total:.0f} s; 'longplay ui --store {job.root}' opens MLflow")
+    return outcome
 
 
 @job_command("run", short_help="The whole line: raw log in, compared rankers out.")

@@ -1,6 +1,7 @@
 """Simulate: write the raw log of a simulated streaming service."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,7 +37,7 @@ def simulate(spec: WorldSpec, out: Path, progress: Progress, force: bool = False
     "--out", type=click.Path(path_type=Path), default=Path("world"), show_default=True, help="Folder to write."
 )
 @click.option("--force", is_flag=True, help="Write it again.")
-def command(size: str, seed: int, null: bool, kappa: float, days: int, out: Path, force: bool) -> None:
+def command(size: str, out: Path, force: bool, **dials: Any) -> None:
     """Write a world: OUT/log is what a pipeline may read, OUT/truth what only the deployment knows.
 
     Example: longplay simulate --size small --seed 1 --out world
@@ -45,7 +46,7 @@ def command(size: str, seed: int, null: bool, kappa: float, days: int, out: Path
 
     def call() -> None:
         with progress.step("simulate"):
-            simulate(WorldSpec.from_size(size, seed=seed, null=null, kappa=kappa, days=days), out, progress, force)
+            simulate(WorldSpec.from_size(size, **dials), out, progress, force)
 
     guarded(call)
 

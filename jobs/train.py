@@ -9,12 +9,12 @@ from deltalake import DeltaTable
 from jobs.context import Job
 from jobs.options import job_command
 from jobs.plan import label_names
+from longplay.delta import open_table
 from longplay.errors import ConfigError, nearest
 from rankers.config import FAMILIES, Family, RankerConfig, parse_config
 from rankers.data import RankingData
 from rankers.study import ModelSpec, Study, TrainingSetRef
 from rankers.tracking import Tracker
-from tables.store import open_table
 
 BASELINES = ("popularity", "popularity_7d")
 

@@ -25,20 +25,33 @@ from jobs.options import job_command
 from jobs.plan import label_names
 from jobs.release import open_release
 from jobs.train import arms, study, tracker_of
-from tables.store import open_table
+from longplay.delta import open_table
 
 
-def verdict(job: Job, data: Path | None, pooled: Sequence[PooledFamily] = ()) -> Path:
-    """Write the report of the newest study and print its tables; deploys first where the log is a world's."""
+def verdict(job: Job, data: Path | None) -> Verdict | None:
+    """Write the report of the newest study and print its tables; deploys first where the log is a world's.
+
+    Returns:
+        What the deployment found; None where there is no simulated world to deploy in.
+    """
     simulated = data is not None and truth_of(data).exists()
     outcome = deploy(job, data) if simulated and data is not None else None
-    report = report_input(job, outcome, pooled)
-    file = job.folder / "report.html"
-    file.write_text(render_report(report), encoding="utf-8")
-    for table in terminal_tables(report):
+    for table in terminal_tables(write_report(job, outcome)):
         job.progress.console.print(table)
-    job.progress.say(f"report: {file}")
-    return file
+    job.progress.say(f"report: {report_file(job)}")
+    return outcome
+
+
+def report_file(job: Job) -> Path:
+    """Where the report of a source lies."""
+    return job.folder / "report.html"
+
+
+def write_report(job: Job, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
+    """Write the one page, and give what it tells."""
+    report = report_input(job, outcome, pooled)
+    report_file(job).write_text(render_report(report), encoding="utf-8")
+    return report
 
 
 def report_input(job: Job, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:

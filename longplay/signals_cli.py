@@ -9,7 +9,6 @@ import click
 
 from longplay.definition import Definition
 from longplay.duration import format_duration
-from longplay.errors import StoreError, first_line
 from longplay.registry import Registry, default_registry
 
 
@@ -105,21 +104,10 @@ def _states(store: Path, definition: Definition) -> dict[str, dict[str, Any]]:
 
 
 def _count(table: Path, definition: Definition) -> dict[str, Any]:
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
-    from pyarrow import ArrowException
+    from longplay.delta import read_arrow  # only when there are values to count
 
-    names = ["state", "value", "anchor_id", "revision"]
     own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash), ("revision", "=", 0)]
-    try:
-        frame = DeltaTable(str(table)).to_pyarrow_table(columns=names, filters=own)
-    except (DeltaError, OSError, ArrowException) as error:
-        raise StoreError(
-            f"The table '{table.name}' is corrupted.",
-            where=str(table),
-            got=first_line(error),
-            fix="restore it from a copy, or delete the folder and run 'longplay build-signals'",
-        ) from error
+    frame = read_arrow(table, ["state", "value", "anchor_id", "revision"], own)
     counted = frame.group_by("state").aggregate([("anchor_id", "count"), ("value", "mean")]).to_pylist()
     states: dict[str, Any] = {row["state"]: row["anchor_id_count"] for row in counted}
     means = [row["value_mean"] for row in counted if row["state"] == "mature"]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from longplay.delta import check_files, open_table
 from longplay.errors import StoreError, first_line
 from tables.spec import TableSpec
 
@@ -114,11 +114,8 @@ class Store:
         with self._lock(spec.name), self._staging(spec, lineage) as staging:
             self._new_rows(frame, spec).write.mode("overwrite").parquet(str(staging))
             staged = self.spark.read.parquet(str(staging))
-            try:
+            with self._rejecting(staging, spec, lineage):
                 audit = gate(staged, spec)
-            except BaseException:
-                self._reject(staging, spec, lineage)
-                raise
             return self._commit(staged, spec, lineage, dict(audit))
 
     def _new_rows(self, frame: DataFrame, spec: TableSpec) -> DataFrame:
@@ -164,92 +161,19 @@ class Store:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def _reject(self, staging: Path, spec: TableSpec, lineage: Lineage) -> None:
-        if staging.exists():
-            target = self.folder / "rejected" / f"{spec.name}-{lineage.run_id}"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.move(staging, target)
-
-
-def open_table(path: Path, version: int | None = None) -> DeltaTable:
-    """Open a Delta table's log without Spark.
-
-    Raises:
-        StoreError: when there is no table, no such version, or the log is corrupted.
-    """
-    newest = _open(path, None)
-    if version is None or version == newest.version():
-        return newest
-    if version > newest.version():
-        raise StoreError(
-            f"The table '{path.name}' has no version {version}.",
-            where=str(path),
-            got=f"versions up to {newest.version()}",
-            fix="name an earlier version, or run the step that builds it",
-        )
-    return _open(path, version)
-
-
-def _open(path: Path, version: int | None) -> DeltaTable:
-    try:
-        _check_commits(path / "_delta_log")
-        return DeltaTable(str(path), version=version)
-    except TableNotFoundError as error:
-        raise StoreError(
-            f"There is no table '{path.name}'.",
-            where=str(path),
-            got="no Delta log",
-            fix="run the step that builds it first (longplay --help lists the steps in order)",
-        ) from error
-    except (DeltaError, OSError, ValueError) as error:
-        raise StoreError(
-            f"The table '{path.name}' is corrupted.",
-            where=str(_faulty_commit(path / "_delta_log")),
-            got=first_line(error),
-            fix="restore it from a copy, or delete the folder and run the step that builds it",
-        ) from error
-
-
-def _check_commits(log_folder: Path) -> None:
-    """See that no commit is gone or cut off to nothing: readers would take the rest for the whole table."""
-    commits = {int(f.stem): f for f in log_folder.glob("*.json") if f.stem.isdigit()}
-    first = min(commits, default=0) if any(log_folder.glob("*.checkpoint*")) else 0
-    for version in range(first, max(commits, default=-1) + 1):
-        if version not in commits or commits[version].stat().st_size == 0:
-            raise ValueError(f"commit {version} is {'empty' if version in commits else 'missing'}")
-
-
-def _faulty_commit(log_folder: Path) -> Path:
-    """The first commit file that holds no JSON lines; the folder if it is none of them."""
-    for file in sorted(log_folder.glob("*.json")):
+    @contextmanager
+    def _rejecting(self, staging: Path, spec: TableSpec, lineage: Lineage) -> Iterator[None]:
+        """Keep the staged rows under ``rejected/`` unless the audit inside comes to its end."""
+        passed = False
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-            if not all(isinstance(json.loads(line), dict) for line in lines) or not lines:
-                return file
-        except ValueError:
-            return file
-    return log_folder
-
-
-def check_files(path: Path, version: int | None = None) -> None:
-    """See that every data file of a version is there, whole.
-
-    Raises:
-        StoreError: naming the first file that is missing or has another size.
-    """
-    actions = open_table(path, version).get_add_actions(flatten=True)
-    names, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
-    for name, size in zip(names, sizes, strict=True):
-        file = path / name
-        found = file.stat().st_size if file.exists() else None
-        if found != size:
-            raise StoreError(
-                f"The table '{path.name}' is corrupted: a data file is {'missing' if found is None else 'damaged'}.",
-                where=str(file),
-                got="no such file" if found is None else f"{found} bytes, committed with {size}",
-                fix="restore it from a copy, or delete the table's folder and run the step that builds it",
-            )
+            yield
+            passed = True
+        finally:
+            if not passed and staging.exists():
+                target = self.folder / "rejected" / f"{spec.name}-{lineage.run_id}"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(target, ignore_errors=True)
+                shutil.move(staging, target)
 
 
 def explain_spark(error: Exception, where: str) -> StoreError:

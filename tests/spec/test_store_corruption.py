@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from longplay.delta import check_files, open_table
 from longplay.errors import StoreError
 from tables.spec import TableSpec, columns
-from tables.store import Lineage, Store, check_files, explain_spark, open_table
+from tables.store import Lineage, Store, explain_spark
 
 pytestmark = pytest.mark.spark
 
