@@ -11,8 +11,8 @@ impressions and must never be read as logged ones.
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from features.as_of import as_of_join
 from features.view import Feature, View
-from features.windows import as_of_join
 from ingest.source import Candidates
 from tables.facts import EXPOSURES
 
@@ -100,7 +100,7 @@ def _with_probability(drawn: DataFrame, clicks: DataFrame, settings: Candidates)
         (F.date_add(F.to_date("event_ts"), 1).cast("timestamp") - F.expr("INTERVAL 1 MICROSECOND")).alias("visible_ts"),
     )
     days = drawn.select("item_id", F.col("day").cast("timestamp").alias("as_of")).distinct()
-    popularity = as_of_join(_POPULARITY, facts, days).select(
+    popularity = as_of_join([_POPULARITY], facts.withColumn("consumed", F.lit(True)), days).select(
         "item_id", F.to_date("as_of").alias("day"), "clicks_before"
     )
     share = settings.uniform_share

@@ -5,7 +5,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.windows import union_facts
+from features.as_of import union_facts
 
 _FLAGS = {"is_consumption": "consumptions", "is_click": "clicks", "is_negative": "negatives"}
 

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["count", "distinct", "recency", "age", "ratio"]
+Kind = Literal["count", "rate", "sum", "mean", "distinct", "entropy", "last", "recency", "age", "ratio"]
+AMOUNTS = frozenset({"sum", "mean", "last"})
+"""Kinds that read an amount."""
+CODED = frozenset({"distinct", "entropy"})
+"""Kinds that tell values apart."""
+DERIVED = frozenset({"ratio"})
+"""Kinds that are made from other features."""
 
 
 @dataclass(frozen=True)
@@ -12,12 +18,15 @@ class Feature:
 
     Attributes:
         name: column name, ``f_`` first.
-        kind: ``count`` sums ``of`` over the window; ``distinct`` counts the values of ``of`` that were consumed
-            in it; ``recency`` is the time since the last row with ``of``; ``age`` since the first of any;
-            ``ratio`` divides two counts of the same view (null where the divisor is 0).
-        of: column of the facts (for ``ratio``: names of the numerator and of the divisor's summands).
+        kind: ``count`` sums ``of`` over the window, ``rate`` divides that by the window's days; ``sum`` and ``mean``
+            are of the consumed amount (the mean is an event's); ``distinct`` counts the values of ``of`` that were
+            consumed, ``entropy`` says how evenly, in nats; ``last`` is the newest amount; ``recency`` is the time
+            since the last row with ``of``, ``age`` since the first; ``ratio`` divides a feature of the same view by
+            the sum of others (null where that is 0).
+        of: column of the facts (for ``ratio``: name of the numerator).
         window: days w of ``[as_of - w d, as_of)``; None is all of the past.
         unit: unit of the values.
+        per: for ``ratio``, names of the divisor's summands.
     """
 
     name: str

@@ -6,7 +6,8 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features import facts, views, windows
+from features import facts, views
+from features.as_of import as_of_join
 from jobs.context import Job
 from jobs.options import DATE, date_option, job_command, utc
 from jobs.plan import split_plan
@@ -35,7 +36,7 @@ def build_features(
             view.name,
             inputs,
             about,
-            lambda view=view, own=own, spine=spine: windows.as_of_join(view, own, spine),  # type: ignore[misc]
+            lambda view=view, own=own, spine=spine: as_of_join([view], own, spine),  # type: ignore[misc]
         )
     job.publish(views.ITEM.name, inputs, about, lambda: _items(job, inputs, exposures))
 
@@ -43,7 +44,7 @@ def build_features(
 def _items(job: Job, inputs: dict[str, int], exposures: DataFrame) -> DataFrame:
     tiles = facts.item_day_facts(*[job.read(inputs, name) for name in _INPUTS[2:]])
     days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of")).distinct()
-    found = windows.as_of_join(views.ITEM, tiles, days)
+    found = as_of_join([views.ITEM], tiles, days)
     return found.select("item_id", F.to_date("as_of").alias("as_of_day"), *views.ITEM.names())
 
 

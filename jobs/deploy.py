@@ -15,7 +15,8 @@ from pyspark.sql import functions as F
 from experiments.policies import frozen_item_view
 from experiments.study import BASELINES, POPULARITY, RANDOM, deploy_arm
 from experiments.verdict import Verdict, judge
-from features import facts, views, windows
+from features import facts, views
+from features.as_of import as_of_join
 from features.online import ItemView
 from jobs.context import TABLE_CODE, Job, code_hash
 from jobs.options import job_command
@@ -64,7 +65,7 @@ def item_view(job: Job, world: World, known_at: datetime) -> ItemView:
     tiles = facts.item_day_facts(*[job.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
     spine = job.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
-    found = windows.as_of_join(views.ITEM, tiles, spine).drop("as_of").toPandas()
+    found = as_of_join([views.ITEM], tiles, spine).drop("as_of").toPandas()
     return frozen_item_view(world.item_ids, world.topics, found)
 
 

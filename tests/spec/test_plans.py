@@ -6,11 +6,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from features.as_of import as_of_join
 from features.facts import event_facts, item_day_facts
 from features.histories import daily_tiles, exposure_tiles
-from features.view import View
 from features.views import ITEM, USER, USER_ITEM, USER_TOPIC
-from features.windows import as_of_join
 from longplay.registry import default_registry
 from signals.compile import as_known_at, signal_values
 from signals.horizons import Knowledge
@@ -42,38 +41,25 @@ def shuffles(plan: str) -> list[str]:
     return re.findall(r"(?<!Reused)Exchange hashpartitioning\(([^)]*)\)", plan)
 
 
-def spine(view: View, exposures: DataFrame) -> DataFrame:
-    return exposures.select(*view.keys, "as_of")
-
-
-@pytest.mark.parametrize("view", [USER_ITEM, USER_TOPIC], ids=lambda view: view.name)
-def test_a_view_of_counts_is_one_shuffle_on_its_grain(
-    tables: tuple[DataFrame, DataFrame], view: View, capsys: pytest.CaptureFixture[str]
-) -> None:
-    events, exposures = tables
-    plan = plan_of(as_of_join(view, event_facts(events), spine(view, exposures)), capsys)
-    (columns,) = shuffles(plan)
-    assert [re.sub(r"#\d+", "", c).strip() for c in columns.split(",")][: len(view.keys)] == list(view.keys)
-    assert "Join" not in plan
-    assert plan.count("Exchange") == 1
-
-
-def test_a_distinct_count_costs_one_shuffle_more(
+def test_all_views_of_a_user_are_one_shuffle_of_the_facts_and_one_of_the_spine(
     tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One to the values of each user, for each of the two, beside the one on the grain."""
     events, exposures = tables
-    plan = plan_of(as_of_join(USER, event_facts(events), spine(USER, exposures)), capsys)
-    assert len(shuffles(plan)) == 1 + 2
+    plan = plan_of(as_of_join([USER, USER_ITEM, USER_TOPIC], event_facts(events), exposures), capsys)
+    assert [re.sub(r"#\d+", "", columns).split(",")[0] for columns in shuffles(plan)] == ["_bucket", "_bucket"]
+    assert plan.count("Exchange") == 2
+    assert plan.count("FlatMapCoGroupsInArrow") == 1
     assert "Join" not in plan
 
 
-def test_no_view_joins_anything(tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_view_of_items_joins_nothing(
+    tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
     events, exposures = tables
     tiles = [daily_tiles(events, ["item_id"]), daily_tiles(events, ["user_id", "item_id"])]
     facts = item_day_facts(*tiles, exposure_tiles(exposures))
     days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of"))
-    assert "Join" not in plan_of(as_of_join(ITEM, facts, days), capsys)
+    assert "Join" not in plan_of(as_of_join([ITEM], facts, days), capsys)
 
 
 def test_signals_cross_nothing_with_everything(

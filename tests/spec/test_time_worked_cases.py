@@ -11,9 +11,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
+from features.as_of import as_of_join
 from features.facts import event_facts, known_by
 from features.view import Feature, View
-from features.windows import as_of_join
 from ingest.judge import judge
 from ingest.raw import MALFORMED
 from ingest.source import Source
@@ -198,7 +198,7 @@ def test_cases_7_and_8_features_look_strictly_before_as_of(spark: SparkSession) 
         whole = whole.unionByName(more)
     moments = [(case["case"], at("3 May 20:00")) for case in cases]
     spine = spark.createDataFrame(moments, "user_id string, as_of timestamp")
-    found = {row["user_id"]: row["plays_1d"] for row in as_of_join(PLAYS_1D, whole, spine).collect()}
+    found = {row["user_id"]: row["plays_1d"] for row in as_of_join([PLAYS_1D], whole, spine).collect()}
     assert found == {case["case"]: float(case["plays"]) for case in cases}
 
 

@@ -1,0 +1,25 @@
+"""Longplay's last value as of, as a contender."""
+
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from bench.contender import serve
+from bench.spark_session import session
+from features.last import last_as_of
+
+spark = session()
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """The whole join, summed up so that every row is made."""
+    facts = spark.read.parquet(request["folder"] + "/facts.parquet")
+    spine = spark.read.parquet(request["folder"] + "/spine.parquet")
+    found = last_as_of(facts, spine, ["user_id"])
+    row = found.agg(F.count("*"), F.count("x0"), F.sum("x0"), *[F.max(f"x{n}") for n in range(1, 5)]).first()
+    assert row is not None
+    return {"rows": row[0], "found": row[1], "sum": row[2]}
+
+
+if __name__ == "__main__":
+    serve(run)

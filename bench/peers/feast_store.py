@@ -1,0 +1,34 @@
+"""A Feast store over one Parquet file, without a registry server or an online store."""
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from feast import Entity, FeatureStore, FeatureView, Field, RepoConfig
+from feast.types import Float64
+from feast.value_type import ValueType
+
+
+def store(folder: str, offline: Any, source: Any, columns: list[str]) -> FeatureStore:
+    repo = Path(tempfile.mkdtemp(prefix="feast-"))
+    config = RepoConfig(
+        project="bench",
+        provider="local",
+        registry=str(repo / "registry.db"),
+        offline_store=offline,
+        online_store=None,
+        entity_key_serialization_version=3,
+    )
+    made = FeatureStore(config=config)
+    user = Entity(name="user", join_keys=["user_id"], value_type=ValueType.STRING)
+    view = FeatureView(
+        name="facts",
+        entities=[user],
+        ttl=None or timedelta(0),
+        schema=[Field(name=name, dtype=Float64) for name in columns],
+        source=source,
+        online=False,
+    )
+    made.apply([user, view])
+    return made
