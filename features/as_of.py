@@ -13,19 +13,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DoubleType, StructField, StructType
+from pyspark.sql.types import DoubleType, StructField, StructType, TimestampType
 
 from features.clock import Longs
-from features.kernel import MILLIONTHS, Asked, Codes, Facts, features_of
+from features.kernel import MILLIONTHS, NEVER, Asked, Codes, Facts, Past, features_of
 from features.view import AMOUNTS, CODED, DERIVED, View
 from longplay.errors import ConfigError
 
 BUCKETS = 32
+LATEST = "latest_fact_ts"
 _BUCKET = "_bucket"
 _MANY = 2**36
 
 
-def as_of_join(views: Sequence[View], facts: DataFrame, spine: DataFrame, buckets: int = BUCKETS) -> DataFrame:
+def as_of_join(
+    views: Sequence[View], facts: DataFrame, spine: DataFrame, buckets: int = BUCKETS, audited: bool = False
+) -> DataFrame:
     """The features of some views for every row of a spine.
 
     Args:
@@ -34,6 +37,7 @@ def as_of_join(views: Sequence[View], facts: DataFrame, spine: DataFrame, bucket
             name: whole numbers that counts add up (never null), amounts, or values to tell apart.
         spine: grain: any, with the views' keys and ``as_of``; further columns are passed on.
         buckets: into how many parts the keys are dealt; each is held in memory at once, facts and spine.
+        audited: whether to say for each row when the newest fact that it rests on became visible (``latest_fact_ts``).
 
     Returns:
         Grain of the spine, one row a spine row: its columns, then the features as doubles. The features of a view are
@@ -49,8 +53,9 @@ def as_of_join(views: Sequence[View], facts: DataFrame, spine: DataFrame, bucket
     left = facts.select(bucket, *_needed(views)).groupBy(_BUCKET)
     right = spine.select(bucket, *spine.columns).groupBy(_BUCKET)
     features = [StructField(name, DoubleType()) for view in views for name in view.names()]
-    schema = StructType([*spine.schema.fields, *features])
-    return left.cogroup(right).applyInArrow(partial(answer, tuple(views)), schema)
+    newest = [StructField(LATEST, TimestampType())] if audited else []
+    schema = StructType([*spine.schema.fields, *features, *newest])
+    return left.cogroup(right).applyInArrow(partial(answer, tuple(views), audited=audited), schema)
 
 
 def union_facts(frames: Iterable[DataFrame], measures: Sequence[str]) -> DataFrame:
@@ -66,13 +71,14 @@ def _needed(views: Sequence[View]) -> list[str]:
     return list(dict.fromkeys([*keys, "event_ts", "visible_ts", "consumed", *of, *means]))
 
 
-def answer(views: Sequence[View], facts: pa.Table, spine: pa.Table) -> pa.Table:
+def answer(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audited: bool = False) -> pa.Table:
     """The spine of one bucket with its features.
 
     Args:
         views: what to compute.
         facts: the bucket's facts.
         spine: the bucket's asking moments.
+        audited: whether to add when the newest fact of each row became visible.
 
     Returns:
         The spine's columns (without the bucket's number) and the features, in the order of the views.
@@ -80,10 +86,16 @@ def answer(views: Sequence[View], facts: pa.Table, spine: pa.Table) -> pa.Table:
     kept = spine.drop_columns([_BUCKET]) if _BUCKET in spine.column_names else spine
     names = {key for view in views for key in view.keys} | {f.of for v in views for f in v.features if f.kind in CODED}
     codes = {name: encode(facts, spine, name) for name in names}
+    latest = np.full(len(spine), NEVER)
     for view in views:
-        for name, values in _view(view, facts, spine, codes).items():
+        found, newest = _view(view, facts, spine, codes)
+        latest = np.maximum(latest, newest)
+        for name, values in found.items():
             kept = kept.append_column(name, values)
-    return kept
+    if not audited:
+        return kept
+    moments = pa.array(latest, pa.int64(), mask=latest == NEVER).cast(pa.timestamp("us", "UTC"))
+    return kept.append_column(LATEST, moments)
 
 
 def encode(facts: pa.Table, spine: pa.Table, name: str) -> tuple[Longs, Longs, int]:
@@ -96,14 +108,15 @@ def encode(facts: pa.Table, spine: pa.Table, name: str) -> tuple[Longs, Longs, i
 
 def _view(
     view: View, facts: pa.Table, spine: pa.Table, codes: Mapping[str, tuple[Longs, Longs, int]]
-) -> dict[str, pa.Array]:
+) -> tuple[dict[str, pa.Array], Longs]:
+    """The features of a view, and when the newest fact of each row became visible (microseconds)."""
     fact_keys, asked_keys, size = number_keys(view.keys, codes)
     asks = asked_keys >= 0
     asked = Asked(asked_keys[asks], longs(spine, "as_of")[asks], size)
     features = {f.name: f for f in view.features if f.kind not in DERIVED}
     of = {f.of for f in features.values() if f.kind not in CODED | AMOUNTS}
     of |= {"consumptions"} if any(f.kind == "mean" for f in features.values()) else set()
-    past = Facts(
+    facts_of_view = Facts(
         fact_keys,
         longs(facts, "event_ts"),
         longs(facts, "visible_ts"),
@@ -112,12 +125,15 @@ def _view(
         {f.of: _millionths(facts, f.of) for f in features.values() if f.kind in AMOUNTS},
         {f.of: Codes(codes[f.of][0], codes[f.of][2]) for f in features.values() if f.kind in CODED},
     ).where(fact_keys >= 0)
+    past = Past(facts_of_view, asked)
     found = {}
-    for name, values in features_of(view, past, asked).items():
+    for name, values in features_of(view, past).items():
         whole = np.full(len(asks), np.nan)
         whole[asks] = values
         found[name] = pa.array(whole, mask=np.isnan(whole))
-    return found
+    latest = np.full(len(asks), NEVER)
+    latest[asks] = past.latest()
+    return found, latest
 
 
 def number_keys(names: Sequence[str], codes: Mapping[str, tuple[Longs, Longs, int]]) -> tuple[Longs, Longs, int]:

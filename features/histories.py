@@ -1,21 +1,24 @@
-"""Histories from events: daily tiles and ordered sequences. Pure transforms; all rows are kept, none is summed away.
+"""Histories from events: daily tiles and sequences. Pure transforms; all rows are kept, none is summed away.
 
-A tile holds what happened on ``event_day`` and was known on ``known_day``: a fact that comes in late makes a tile
-of its own, so what was known on an earlier day never changes.
+A tile holds what happened on ``event_day``, was known on ``known_day`` and came with one delivery: a fact that comes in
+late makes a tile of its own, so what was known on an earlier day never changes, and a new delivery only adds rows.
 """
 
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tables.histories import SEQUENCES
 
+_TILE = ("event_day", "known_day", "batch")
+_SUMS = ("events", "consumptions", "clicks", "negatives", "exposures")
+
 
 def daily_tiles(events: DataFrame, keys: Sequence[str]) -> DataFrame:
-    """Additive partial aggregates. Grain: keys, event_day, known_day."""
+    """Additive partial aggregates. Grain: keys, event_day, known_day, batch."""
     consumed_amount = F.when(F.col("is_consumption"), F.col("amount")).otherwise(0.0)
-    return events.groupBy(*keys, "event_day", "known_day").agg(
+    tiles = events.groupBy(*keys, *_TILE).agg(
         F.count("*").alias("events"),
         F.count_if("is_consumption").alias("consumptions"),
         F.count_if("is_click").alias("clicks"),
@@ -25,20 +28,28 @@ def daily_tiles(events: DataFrame, keys: Sequence[str]) -> DataFrame:
         F.min("event_ts").alias("first_event_ts"),
         F.max("event_ts").alias("last_event_ts"),
     )
+    return tiles.select(*[name for name in tiles.columns if name != "batch"], "batch")
 
 
 def exposure_tiles(exposures: DataFrame) -> DataFrame:
-    """Logged exposures per item and day. Grain: item_id, event_day, known_day."""
+    """Logged exposures per item and day. Grain: item_id, event_day, known_day, batch."""
     days = exposures.where(~F.col("sampled")).select(
-        "item_id", F.to_date("as_of").alias("event_day"), F.to_date("known_ts").alias("known_day")
+        "item_id", F.to_date("as_of").alias("event_day"), F.to_date("known_ts").alias("known_day"), "batch"
     )
-    return days.groupBy("item_id", "event_day", "known_day").agg(F.count("*").alias("exposures"))
+    tiles = days.groupBy("item_id", *_TILE).agg(F.count("*").alias("exposures"))
+    return tiles.select("item_id", "event_day", "known_day", "exposures", "batch")
+
+
+def whole_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """Tiles whatever deliveries they came with: the canonical form. Grain: keys, event_day, known_day."""
+    sums = [F.sum(name).alias(name) for name in _SUMS if name in tiles.columns]
+    if "amount" in tiles.columns:
+        sums.append(F.sum(F.col("amount").cast("decimal(28,6)")).cast("double").alias("amount"))
+        sums += [F.min("first_event_ts").alias("first_event_ts"), F.max("last_event_ts").alias("last_event_ts")]
+    return tiles.groupBy(*keys, "event_day", "known_day").agg(*sums)
 
 
 def sequences(events: DataFrame) -> DataFrame:
-    """Consumptions of each user in order of event_ts, then event_id. Grain: user_id, seq."""
-    order = Window.partitionBy("user_id").orderBy("event_ts", "event_id")
-    consumed = events.where("is_consumption").withColumns(
-        {"seq": F.row_number().over(order).cast("bigint"), "visible_ts": F.greatest("event_ts", "known_ts")}
-    )
-    return consumed.select(*SEQUENCES.column_names())
+    """Consumptions, to be read in order of user_id, event_ts, event_id. Grain: event_id."""
+    consumed = events.where("is_consumption")
+    return consumed.withColumn("visible_ts", F.greatest("event_ts", "known_ts")).select(*SEQUENCES.column_names())

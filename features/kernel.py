@@ -20,6 +20,7 @@ Doubles = NDArray[np.float64]
 
 DAY_US = 86_400_000_000
 MILLIONTHS = 1_000_000
+NEVER = -(2**62)
 _FINE = float(2**32)
 
 
@@ -129,24 +130,32 @@ class Past:
         running = self.by_visible.running_max(self.facts.keys, values, size)
         return np.where(self.seen > self.start, running[np.maximum(self.seen - 1, 0)], -1)
 
+    def latest(self) -> Longs:
+        """When the newest fact that each moment rests on became visible [n], ``NEVER`` where there is none.
+
+        Taken from the facts' own times, so a fact at or after its moment would show.
+        """
+        if not len(self.facts.keys):
+            return np.full(len(self.asked.at), NEVER)
+        last = self.by_visible.order[np.maximum(self.seen - 1, 0)]
+        return np.where(self.seen > self.start, self.facts.visible[last], NEVER)
+
     def count_before(self, keys: Longs, moments: Longs) -> Longs:
         """How many of some steps (key, moment) lie strictly before each asking moment of the key [n]."""
         steps = Ordered.by(Clock(moments, self.asked.size), keys, moments)
         return steps.before(self.asked.keys, self.asked.at) - steps.starts(self.asked.keys)
 
 
-def features_of(view: View, facts: Facts, asked: Asked) -> dict[str, Doubles]:
+def features_of(view: View, past: Past) -> dict[str, Doubles]:
     """Every feature of a view for every asking moment.
 
     Args:
         view: what to compute.
-        facts: grain: fact.
-        asked: the spine.
+        past: facts beside the moments that ask.
 
     Returns:
         By feature, an array [n]; NaN is null.
     """
-    past = Past(facts, asked)
     found: dict[str, Doubles] = {}
     for feature in view.features:
         make = _KINDS.get(feature.kind)

@@ -21,6 +21,8 @@ Counter = tuple[str, int]
 """A measure and its trailing window in days."""
 
 DAY_US = 86_400_000_000
+RECENT_DAYS = 90
+"""Recency looks so far back and no further."""
 _CONSUMPTION, _CLICK, _NEGATIVE = "consumption", "click", "negative"
 _COUNTERS: tuple[Counter, ...] = (
     (_CONSUMPTION, 1),
@@ -312,10 +314,12 @@ class OnlineFeatures:
             ),
             "f_user_active_days_28d": lambda q: _as_column(np.count_nonzero(self._days[q.users], axis=1)),
             "f_user_days_since_consumption": lambda q: _as_column(
-                _days_between(self._last[q.users].max(axis=1), q.as_of)
+                _days_between(self._last[q.users].max(axis=1), q.as_of, RECENT_DAYS)
             ),
             "f_user_tenure_days": lambda q: _as_column(_days_between(self._first_event[q.users], q.as_of)),
-            "f_user_item_days_since_consumption": lambda q: _days_between(self._last.take(q.cells), q.as_of[:, None]),
+            "f_user_item_days_since_consumption": lambda q: _days_between(
+                self._last.take(q.cells), q.as_of[:, None], RECENT_DAYS
+            ),
         }
         for measure, days in _COUNTERS:
             known |= self._counted(measure, days)
@@ -366,7 +370,9 @@ def _as_column(values: NDArray[Any]) -> NDArray[Any]:
     return values[:, None]
 
 
-def _days_between(then: Ints, now: Ints) -> NDArray[np.float64]:
-    """Fractional days from ``then`` to ``now``; NaN where ``then`` is unset or not before ``now``."""
+def _days_between(then: Ints, now: Ints, at_most: int | None = None) -> NDArray[np.float64]:
+    """Fractional days from ``then`` to ``now``; NaN where ``then`` is unset, not before ``now``, or too long ago."""
     seen = (then > _NEVER) & (then < now)
+    if at_most is not None:
+        seen &= then >= now - at_most * DAY_US
     return np.where(seen, (now - np.where(seen, then, now)) / DAY_US, np.nan)

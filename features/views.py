@@ -1,4 +1,4 @@
-"""The shipped feature views. All look strictly before ``as_of``."""
+"""The shipped feature views. All look strictly before ``as_of``, and but for ages no further back than 90 days."""
 
 from features.view import Feature, View, counts
 
@@ -14,8 +14,8 @@ USER = View(
         *counts("f_user", "negatives", (28,)),
         Feature("f_user_distinct_items_28d", "distinct", "item_id", 28, "items"),
         Feature("f_user_active_days_28d", "distinct", "event_day", 28, "days"),
-        Feature("f_user_days_since_consumption", "recency", "consumptions", None, "days"),
-        Feature("f_user_tenure_days", "age", "events", None, "days"),
+        Feature("f_user_days_since_consumption", "recency", "consumptions", 90, "days"),
+        Feature("f_user_tenure_days", "age", "firsts", None, "days"),
     ),
 )
 USER_ITEM = View(
@@ -26,7 +26,7 @@ USER_ITEM = View(
         *counts("f_user_item", "consumptions", WINDOWS),
         *counts("f_user_item", "clicks", (28,)),
         *counts("f_user_item", "negatives", (28,)),
-        Feature("f_user_item_days_since_consumption", "recency", "consumptions", None, "days"),
+        Feature("f_user_item_days_since_consumption", "recency", "consumptions", 90, "days"),
     ),
 )
 USER_TOPIC = View(
@@ -45,7 +45,7 @@ ITEM = View(
         *counts("f_item", "negatives", (28,)),
         Feature("f_item_distinct_users_28d", "distinct", "user_id", 28, "users"),
         Feature("f_item_exposures_28d", "count", "exposures", 28),
-        Feature("f_item_age_days", "age", "events", None, "days"),
+        Feature("f_item_age_days", "age", "firsts", None, "days"),
         Feature(
             "f_item_click_rate_28d", "ratio", "f_item_clicks_28d", 28, "clicks per exposure", ("f_item_exposures_28d",)
         ),
@@ -68,6 +68,10 @@ ITEM = View(
     ),
 )
 VIEWS = (USER, ITEM, USER_ITEM, USER_TOPIC)
+OF_USERS = (USER, USER_ITEM, USER_TOPIC)
+"""Views that share the user: they are answered in one pass."""
+LOOK_BACK_DAYS = max(feature.window or 0 for view in VIEWS for feature in view.features)
+"""No feature reads facts that happened earlier before ``as_of``, but for ages, which ``first_seen`` answers."""
 
 
 def feature_names() -> list[str]:

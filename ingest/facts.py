@@ -1,18 +1,18 @@
 """From judged rows to events, exposures and quarantine. Pure transforms."""
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ingest.judge import reasons_of
 from ingest.source import Counts, EventsLog, Log
-from tables.facts import EVENTS, EXPOSURES, QUARANTINE
+from tables.facts import EVENTS, EXPOSURES, FIRST_SEEN, QUARANTINE
 
 
-def events(judged: DataFrame, log: EventsLog, batch_id: str) -> DataFrame:
+def events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
     """The clean rows as events. Grain: event_id."""
     clean = judged.where(F.col("reason").isNull())
     return clean.select(
-        F.col("key").alias("event_id"),
+        _id_of_the_day("event_ts").alias("event_id"),
         "user_id",
         "item_id",
         F.col("topic_").alias("topic"),
@@ -28,34 +28,40 @@ def events(judged: DataFrame, log: EventsLog, batch_id: str) -> DataFrame:
         "request_id",
         F.col("surface_").alias("surface"),
         (F.col("_known") < F.col("event_ts")).alias("clock_skew"),
-        F.lit(batch_id).alias("batch_id"),
+        F.lit(batch).cast("bigint").alias("batch"),
     ).select(*EVENTS.column_names())
 
 
-def exposures(judged: DataFrame, batch_id: str) -> DataFrame:
+def exposures(judged: DataFrame, batch: int) -> DataFrame:
     """The clean rows of an exposures log. Grain: exposure_id."""
     clean = judged.where(F.col("reason").isNull())
     return clean.select(
-        F.col("key").alias("exposure_id"),
+        _id_of_the_day("event_ts").alias("exposure_id"),
         "request_id",
         "user_id",
         "item_id",
         F.col("topic_").alias("topic"),
         F.col("event_ts").alias("as_of"),
+        F.to_date("event_ts").alias("as_of_day"),
         "known_ts",
         F.col("surface_").alias("surface"),
         F.col("position_").alias("position"),
         F.col("policy_").alias("policy"),
         F.least("propensity_", F.lit(1.0)).alias("propensity"),
         F.lit(False).alias("sampled"),
-        F.lit(batch_id).alias("batch_id"),
+        F.lit(batch).cast("bigint").alias("batch"),
     ).select(*EXPOSURES.column_names())
 
 
-def quarantine(judged: DataFrame, name: str, batch_id: str) -> DataFrame:
+def quarantine(judged: DataFrame, name: str, batch: int) -> DataFrame:
     """The rows set aside, each with its reason. Grain: row_id."""
     bad = judged.where(F.col("reason").isNotNull())
-    return bad.withColumns({"log": F.lit(name), "batch_id": F.lit(batch_id)}).select(*QUARANTINE.column_names())
+    told = {
+        "log": F.lit(name),
+        "event_day": F.to_date("event_ts"),
+        "batch": F.lit(batch).cast("bigint"),
+    }
+    return bad.withColumns(told).select(*QUARANTINE.column_names())
 
 
 def count_reasons(judged: DataFrame, log: Log) -> dict[str, int]:
@@ -66,6 +72,49 @@ def count_reasons(judged: DataFrame, log: Log) -> dict[str, int]:
         aggregates.append(F.count_if(F.col("reason").eqNullSafe(reason)).alias(f"exclusive:{reason}"))
     row = judged.agg(*aggregates).first()
     return {} if row is None else {name: int(row[name]) for name in row.asDict()}
+
+
+def first_seen(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
+    """Events that were the earliest of their user or item when they were seen, and an item's earliest clicks.
+
+    Args:
+        events: new events. Grain: event_id.
+        known: what the table holds already; rows that tell nothing new are left out.
+
+    Returns:
+        Grain: kind, key, visible_ts. Tenure and age need nothing else of all the past.
+    """
+    columns = {
+        "event_ts": F.col("event_ts"),
+        "visible_ts": F.greatest("event_ts", "known_ts"),
+        "topic": F.col("topic"),
+        "batch": F.col("batch"),
+    }
+    clicked = F.when(F.col("is_click"), F.col("item_id"))
+    kinds = {"user": F.col("user_id"), "item": F.col("item_id"), "clicked_item": clicked}
+    keys = F.explode(F.array(*[F.struct(F.lit(kind).alias("kind"), of.alias("key")) for kind, of in kinds.items()]))
+    facts = events.select(keys.alias("_who"), *[c.alias(n) for n, c in columns.items()]).select("_who.*", *columns)
+    facts = facts.where(F.col("key").isNotNull())
+    # Of what became visible at one moment the earliest counts, and of that the smallest batch and topic.
+    moments = facts.groupBy("kind", "key", "visible_ts").agg(
+        F.min(F.struct("event_ts", "batch", "topic")).alias("_first")
+    )
+    before = Window.partitionBy("kind", "key").orderBy("visible_ts").rowsBetween(Window.unboundedPreceding, -1)
+    earliest = F.min("_first.event_ts").over(before)
+    found = moments.select("kind", "key", "visible_ts", "_first.*", earliest.alias("_earliest")).where(
+        F.col("_earliest").isNull() | (F.col("event_ts") < F.col("_earliest"))
+    )
+    if known is None:
+        return found.select(*FIRST_SEEN.column_names())
+    old = known.select("kind", "key", F.col("event_ts").alias("_event"), F.col("visible_ts").alias("_visible"))
+    told = (F.col("_event") <= F.col("event_ts")) & (F.col("_visible") <= F.col("visible_ts"))
+    same = (F.col("n.kind") == F.col("o.kind")) & (F.col("n.key") == F.col("o.key"))
+    return found.alias("n").join(old.alias("o"), same & told, "left_anti").select(*FIRST_SEEN.column_names())
+
+
+def _id_of_the_day(time: str) -> Column:
+    """A key is one event of one UTC day, so that a known one is looked for on its own day alone."""
+    return F.substring(F.sha2(F.concat_ws("/", "key", F.to_date(time).cast("string")), 256), 1, 32)
 
 
 def _counts(rule: Counts) -> Column:

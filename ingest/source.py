@@ -1,6 +1,6 @@
 """The typed form of a source file: how one raw log maps to events and exposures. Closed: no unknown key."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -192,18 +192,33 @@ class ExposuresLog(Log):
 
 
 class Candidates(Closed):
-    """The sampler of a log without exposures: ``per_request`` negatives, a mix of uniform and popularity."""
+    """The sampler of a log without exposures: ``per_request`` negatives, a mix of uniform and popularity.
+
+    Attributes:
+        per_request: draws for each request.
+        uniform_share: probability of a uniform draw among the items clicked before; else one by popularity.
+        popularity_days: popularity counts the clicks of so many days before the day of the request.
+        seed: root of the draws.
+    """
 
     per_request: int = Field(ge=1, le=1000)
     uniform_share: float = Field(ge=0, le=1)
+    popularity_days: int = Field(default=90, ge=1)
     seed: int = 0
 
 
 class Completeness(Closed):
-    """How delivered days are recognised: at least ``min_users`` users; or a heartbeat file beside the data."""
+    """How delivered days are recognised: at least ``min_users`` users; or a heartbeat file beside the data.
+
+    Attributes:
+        min_users: users that make a day a delivered one, where there is no heartbeat.
+        heartbeat: name of a JSON file beside the data with complete_until and, if it likes, complete_from, observed_at.
+        begins: the UTC day on which the log begins, where deliveries with complete_from may arrive in any order.
+    """
 
     min_users: int = Field(default=1, ge=1)
     heartbeat: str | None = None
+    begins: date | None = None
 
 
 class Outage(Closed):

@@ -1,10 +1,17 @@
-"""The watermark: how far a log is known to be complete. From observed delivery, never from the newest row."""
+"""The watermark: how far a log is known to be complete. From what was delivered, never from the newest row.
+
+A delivery vouches for an interval of *known time*: it holds all that became known in
+``[complete_from, complete_until)``. W(T), the watermark as known at T, is the end of the unbroken run of such
+intervals among the deliveries that were there at T: after a gap nothing is complete, whatever came later. Deliveries
+may arrive in any order; W is the same.
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any, Self
 
 from longplay.errors import InputError
 
@@ -15,6 +22,26 @@ class Completeness:
 
     log_start: datetime
     watermark: datetime
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What one delivery vouches for.
+
+    Attributes:
+        complete_from: it holds what became known from here on (UTC); None: from the beginning of the log.
+        complete_until: and before this moment (UTC).
+        complete_at: when that could first have been known (UTC).
+    """
+
+    complete_from: datetime | None
+    complete_until: datetime
+    complete_at: datetime
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """From a row of the table ``deliveries``."""
+        return cls(row["complete_from"], row["complete_until"], row["complete_at"])
 
 
 def midnight(day: date) -> datetime:
@@ -42,16 +69,9 @@ def observe(
         where: the delivery, as errors name it.
 
     Raises:
-        InputError: when no day qualifies, or the heartbeat lies after the observation.
+        InputError: when no day qualifies and there is no heartbeat, or the heartbeat lies after the observation.
     """
     days = sorted(day for day, users in users_by_day if users >= min_users and midnight(day) <= observed_at)
-    if not days:
-        raise InputError(
-            "No day of this log counts as delivered, so nothing could ever mature.",
-            where=where,
-            got=f"{len(users_by_day)} days, none with {min_users} users",
-            fix="lower completeness.min_users in the source file, or check the log",
-        )
     if heartbeat is not None and heartbeat > observed_at:
         raise InputError(
             "The heartbeat vouches for the future.",
@@ -59,15 +79,58 @@ def observe(
             got=f"complete_until {heartbeat}, observed {observed_at}",
             fix="correct the heartbeat file, or --observed-at",
         )
-    return Completeness(midnight(days[0]), heartbeat or midnight(days[-1]))
+    if heartbeat is None and not days:
+        raise InputError(
+            "No day of this log counts as delivered, so nothing could ever mature.",
+            where=where,
+            got=f"{len(users_by_day)} days, none with {min_users} users",
+            fix="lower completeness.min_users in the source file, or check the log",
+        )
+    end = heartbeat or midnight(days[-1])
+    return Completeness(midnight(days[0]) if days else end, end)
 
 
-def watermark_at(known_at: datetime, observed: datetime) -> datetime:
-    """W(T): the watermark as known at ``known_at``, given the newest one observed.
+def steps(deliveries: Sequence[Delivered], begins: datetime | None = None) -> list[tuple[datetime, datetime]]:
+    """The watermark's history: (from when on, how far the log was then known to be complete), both rising.
 
-    Before the first observation the log is taken to have been delivered on time, so W(T) = T up to there.
+    Args:
+        deliveries: in any order, at least one.
+        begins: where the log is said to begin; None: with the earliest thing delivered by then.
     """
-    return min(known_at, observed)
+    found: list[tuple[datetime, datetime]] = []
+    there: list[Delivered] = []
+    for one in sorted(deliveries, key=lambda d: (d.complete_at, d.complete_until)):
+        there.append(one)
+        reach = _reach(there, begins)
+        if reach is not None and (not found or reach > found[-1][1]):
+            if found and found[-1][0] == one.complete_at:
+                found.pop()
+            found.append((one.complete_at, reach))
+    return found
+
+
+def _reach(deliveries: Sequence[Delivered], begins: datetime | None) -> datetime | None:
+    whole = [d.complete_until for d in deliveries if d.complete_from is None]
+    starts = [d.complete_from for d in deliveries if d.complete_from is not None]
+    reach = max(whole) if whole else begins or min(starts)
+    for one in sorted(deliveries, key=lambda d: d.complete_from or datetime.min.replace(tzinfo=UTC)):
+        if one.complete_from is not None and one.complete_from <= reach:
+            reach = max(reach, one.complete_until)
+    return reach if reach != begins else None
+
+
+def watermark_at(known_at: datetime, history: Sequence[tuple[datetime, datetime]]) -> datetime:
+    """W(T): how far the log was known to be complete at ``known_at``.
+
+    Before the first observation the log is taken to have been delivered on time, so W(T) = T up to what that first
+    observation found.
+
+    Args:
+        known_at: T (UTC).
+        history: from :func:`steps`.
+    """
+    reached = [reach for at, reach in history if at <= known_at]
+    return reached[-1] if reached else min(known_at, history[0][1])
 
 
 @dataclass(frozen=True)
@@ -75,24 +138,26 @@ class Heartbeat:
     """The deliverer's own word.
 
     Attributes:
-        complete_until: everything that happened before this moment has been delivered (UTC).
+        complete_until: everything that became known before this moment has been delivered (UTC).
         observed_at: when the delivery was made (UTC): later event times are future. None where it does not say.
+        complete_from: the delivery holds only what became known from here on (UTC). None: everything before.
     """
 
     complete_until: datetime
     observed_at: datetime | None = None
+    complete_from: datetime | None = None
 
 
 def read_heartbeat(path: Path) -> Heartbeat:
-    """Read a heartbeat file: JSON with ``complete_until`` and, if it likes, ``observed_at`` (ISO times, UTC).
+    """Read a heartbeat file: JSON with ``complete_until``, and where given ``complete_from`` and ``observed_at`` (UTC).
 
     Raises:
         InputError: when the file is missing or holds no such times.
     """
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        until, observed = said["complete_until"], said.get("observed_at")
-        return Heartbeat(_utc(until), _utc(observed) if observed is not None else None)
+        until, observed, since = said["complete_until"], said.get("observed_at"), said.get("complete_from")
+        beat = Heartbeat(_utc(until), _utc(observed) if observed else None, _utc(since) if since else None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "The heartbeat file cannot be read.",
@@ -100,6 +165,14 @@ def read_heartbeat(path: Path) -> Heartbeat:
             got=f"{type(error).__name__}: {error}",
             fix='it must be JSON such as {"complete_until": "2026-05-12T00:00:00+00:00"}',
         ) from error
+    if beat.complete_from is not None and beat.complete_from >= beat.complete_until:
+        raise InputError(
+            "The heartbeat's interval is empty.",
+            where=str(path),
+            got=f"complete_from {beat.complete_from}, complete_until {beat.complete_until}",
+            fix="complete_from must lie before complete_until",
+        )
+    return beat
 
 
 def _utc(text: str) -> datetime:

@@ -1,66 +1,130 @@
-"""Features: the views of users, items and pairs at the moment of every exposure of the training span."""
+"""Features: the views of users, items and pairs at the moment of every exposure."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
-import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features import facts, views
+from features import facts
 from features.as_of import as_of_join
+from features.views import ITEM, LOOK_BACK_DAYS, OF_USERS
 from jobs.context import Job
-from jobs.options import DATE, date_option, job_command, utc
-from jobs.plan import split_plan
-from rankers.training_set import SplitPlan
+from jobs.increments import Change, Since, increment
+from jobs.options import job_command
+from tables.learning import EXPOSURE_FEATURES, ITEM_FEATURES
 
-_INPUTS = ("events", "exposures", "item_days", "user_item_days", "item_exposure_days")
-
-
-def build_features(
-    job: Job, date: datetime | None = None, start: datetime | None = None, end: datetime | None = None
-) -> None:
-    """Publish every feature view for the exposures in ``[start, end)`` (default: the span of the training set)."""
-    known_at = job.known_at(date)
-    plan: SplitPlan = split_plan(job, known_at)
-    span = (start or plan.train_start, end or plan.test_end)
-    inputs = job.versions(*_INPUTS)
-    about = {"known_at": known_at, "start": span[0], "end": span[1]}
-    exposures = job.read(inputs, "exposures").where(
-        (F.col("as_of") >= F.lit(span[0])) & (F.col("as_of") < F.lit(span[1])) & (F.col("known_ts") <= F.lit(known_at))
-    )
-    events = facts.event_facts(facts.known_by(job.read(inputs, "events"), known_at))
-    for view in (views.USER, views.USER_ITEM, views.USER_TOPIC):
-        spine = exposures.select(*view.keys, "as_of").dropna(subset=list(view.keys)).distinct()
-        own = events.dropna(subset=list(view.keys))
-        job.publish(
-            view.name,
-            inputs,
-            about,
-            lambda view=view, own=own, spine=spine: as_of_join([view], own, spine),  # type: ignore[misc]
-        )
-    job.publish(views.ITEM.name, inputs, about, lambda: _items(job, inputs, exposures))
+_FACTS = ("events", "exposures", "first_seen")
+_SPINE = ("user_id", "item_id", "topic", "as_of", "as_of_day", "known_ts", "batch")
+_TILES = ("item_days", "user_item_days", "item_exposure_days")
 
 
-def _items(job: Job, inputs: dict[str, int], exposures: DataFrame) -> DataFrame:
-    tiles = facts.item_day_facts(*[job.read(inputs, name) for name in _INPUTS[2:]])
-    days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of")).distinct()
-    found = as_of_join([views.ITEM], tiles, days)
-    return found.select("item_id", F.to_date("as_of").alias("as_of_day"), *views.ITEM.names())
+@dataclass(frozen=True)
+class Span:
+    """Exposures whose features are to be computed.
+
+    Attributes:
+        exposures: those exposures. Grain: exposure_id.
+        first: the earliest day of theirs (UTC); None where there are none.
+        rows: how many there are.
+        redo: the day from which on features are there that must be replaced; None where none are.
+    """
+
+    exposures: DataFrame
+    first: date | None
+    rows: int
+    redo: date | None
+
+    def replace(self, column: str) -> str | None:
+        """The condition for the rows that are replaced."""
+        return f"{column} >= DATE'{self.redo:%Y-%m-%d}'" if self.redo else None
+
+    @property
+    def since(self) -> date:
+        """From which day on facts are read."""
+        return (self.first or date.max) - timedelta(days=LOOK_BACK_DAYS) if self.first else date.max
+
+
+def build_features(job: Job) -> None:
+    """Add the features of exposures that became complete since the last time.
+
+    An exposure is complete when all that was known before it has arrived: its features then never change. Where rows
+    turn up that were known before a moment up to which everything was said to have arrived, the features from that day
+    on are computed again.
+    """
+    inputs = job.versions(*_FACTS)
+    increment(job, "exposure_features", inputs, {}, lambda since: _of_exposures(job, inputs, since))
+    tiles = {**inputs, **job.versions(*_TILES)}
+    increment(job, ITEM.name, tiles, {}, lambda since: _of_items(job, tiles, since))
+
+
+def _of_exposures(job: Job, inputs: dict[str, int], since: Since | None) -> Change:
+    span = _span(job, inputs, since)
+    events = job.delivered(inputs, "events").where(F.col("event_day") >= F.lit(span.since))
+    known = facts.user_facts(events, job.read(inputs, "first_seen"))
+    spine = span.exposures.select("exposure_id", *_SPINE)
+    buckets = job.store.parts({"events": span.since, "exposures": span.first})
+    rows = as_of_join(OF_USERS, known, spine, buckets, audited=True)
+    names = [name for view in OF_USERS for name in view.names()]
+    return Change(rows.select(*EXPOSURE_FEATURES.column_names(), *names), span.replace("as_of_day"))
+
+
+def _of_items(job: Job, inputs: dict[str, int], since: Since | None) -> Change:
+    span = _span(job, inputs, since)
+    days = span.exposures.select("item_id", "as_of_day").distinct()
+    if since is not None and span.first is not None:
+        there = job.store.read(ITEM.name).where(F.col("as_of_day") >= F.lit(span.first))
+        kept = there if span.redo is None else there.where(F.col("as_of_day") < F.lit(span.redo))
+        days = days.join(kept.select("item_id", "as_of_day"), ["item_id", "as_of_day"], "left_anti")
+    spine = days.withColumn("as_of", F.col("as_of_day").cast("timestamp"))
+    tiles = [job.read(inputs, name).where(F.col("event_day") >= F.lit(span.since)) for name in _TILES]
+    known = facts.item_day_facts(tiles[0], tiles[1], tiles[2], job.read(inputs, "first_seen"))
+    buckets = job.store.parts({"item_days": span.since, "user_item_days": span.since})
+    rows = as_of_join([ITEM], known, spine, buckets, audited=True)
+    return Change(rows.select(*ITEM_FEATURES.column_names(), *ITEM.names()), span.replace("as_of_day"))
+
+
+def _span(job: Job, inputs: dict[str, int], since: Since | None) -> Span:
+    exposures = job.delivered(inputs, "exposures")
+    if since is None:
+        chosen, redo = exposures, None
+    else:
+        redo = _behind(job, inputs, since)
+        is_new = since.is_new() if redo is None else since.is_new() | (F.col("as_of_day") >= F.lit(redo))
+        chosen = exposures.where(is_new)
+    row = chosen.agg(F.min("as_of_day"), F.count("*")).first()
+    assert row is not None
+    if redo is not None and row[0] is not None:
+        redo = min(redo, row[0])
+        chosen = exposures.where(F.col("as_of_day") >= F.lit(redo))
+    return Span(chosen, row[0] if redo is None else redo, int(row[1]), redo)
+
+
+def _behind(job: Job, inputs: dict[str, int], since: Since) -> date | None:
+    """The first day whose features rows that came too late for their known time would have changed."""
+    seen = [
+        job.delivered(inputs, table).where(since.is_behind()).agg(F.min("known_ts")).first()
+        for table in ("events", "exposures")
+    ]
+    moments = [row[0] for row in seen if row is not None and row[0] is not None]
+    if not moments:
+        return None
+    first: datetime = min(moments)
+    job.progress.say(f"rows known since {first:%Y-%m-%d %H:%M} came behind the watermark: redone from that day")
+    return first.date()
 
 
 @job_command("build-features", short_help="Histories to point-in-time features.")
-@date_option
-@click.option("--from", "start", type=DATE, help="First day of exposures (UTC). [the training span's]")
-@click.option("--to", "end", type=DATE, help="Day after the last (UTC). [the training span's]")
-def command(job: Job, date: datetime | None, start: datetime | None, end: datetime | None) -> None:
+def command(job: Job) -> None:
     """Build the feature views as of every exposure, from what was visible strictly before it.
 
-    Windows are trailing: [as_of - w, as_of) for users and pairs, [day(as_of) - w, day(as_of)) for items.
+    Windows are trailing: [as_of - w, as_of) for users and pairs, [day(as_of) - w, day(as_of)) for items. Only exposures
+    that are not there yet are computed, from the facts of the longest window before them. --force computes all anew.
 
-    Example: longplay build-features --source world --from 2024-06-01 --to 2024-07-01
+    Example: longplay build-features --source world
     """
     with job.progress.step("build-features"):
-        build_features(job, date, utc(start), utc(end))
+        build_features(job)
 
 
 if __name__ == "__main__":

@@ -1,41 +1,48 @@
-"""Histories: events to daily tiles and sequences."""
+"""Histories: events to daily tiles and sequences, delivery by delivery."""
 
-from datetime import datetime
+from collections.abc import Callable
 
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from features import histories
-from features.facts import known_by
 from jobs.context import Job
-from jobs.options import date_option, job_command
+from jobs.increments import Change, Since, increment
+from jobs.ingest_log import build_first_seen
+from jobs.options import job_command
+
+_TILES = {"user_days": ["user_id"], "item_days": ["item_id"], "user_item_days": ["user_id", "item_id"]}
 
 
-def build_histories(job: Job, date: datetime | None = None) -> None:
-    """Publish the tiles per user, item and user-item, the exposure tiles and the sequences, as known at ``date``."""
-    known_at = job.known_at(date)
-    inputs = job.versions("events", "exposures")
-    facts = {"known_at": known_at}
-    events = known_by(job.read(inputs, "events"), known_at)
-    for table, keys in {
-        "user_days": ["user_id"],
-        "item_days": ["item_id"],
-        "user_item_days": ["user_id", "item_id"],
-    }.items():
-        job.publish(table, inputs, facts, lambda keys=keys: histories.daily_tiles(events, keys))  # type: ignore[misc]
-    exposures = job.read(inputs, "exposures").where(F.col("known_ts") <= F.lit(known_at))
-    job.publish("item_exposure_days", inputs, facts, lambda: histories.exposure_tiles(exposures))
-    job.publish("sequences", inputs, facts, lambda: histories.sequences(events))
+def build_histories(job: Job) -> None:
+    """Add the tiles and sequences of what was delivered since the last time; what is there never changes."""
+    makers: dict[str, tuple[str, Callable[[DataFrame], DataFrame]]] = {
+        table: ("events", lambda events, keys=keys: histories.daily_tiles(events, keys))  # type: ignore[misc]
+        for table, keys in _TILES.items()
+    }
+    makers["item_exposure_days"] = ("exposures", histories.exposure_tiles)
+    makers["sequences"] = ("events", histories.sequences)
+    build_first_seen(job)
+    for table, (of, make) in makers.items():
+        inputs = job.versions(of)
+
+        def build(since: Since | None, of: str = of, make: Callable[[DataFrame], DataFrame] = make) -> Change:
+            facts = job.read(inputs, of).where(f"batch <= {job.batch}")  # noqa: B023 - called at once
+            return Change(make(facts if since is None else facts.where(f"batch > {since.batch}")))
+
+        increment(job, table, inputs, {}, build)
 
 
 @job_command("build-histories", short_help="Events to daily tiles and sequences.")
-@date_option
-def command(job: Job, date: datetime | None) -> None:
+def command(job: Job) -> None:
     """Build the histories of users, items and pairs: daily tiles by event day and known day, and sequences.
 
-    Example: longplay build-histories --source world --date 2024-09-27
+    Only what was delivered since the last time is read, and rows are only added: what was known at any earlier moment
+    can be read off the tiles' known day. --force builds them anew.
+
+    Example: longplay build-histories --source world
     """
     with job.progress.step("build-histories"):
-        build_histories(job, date)
+        build_histories(job)
 
 
 if __name__ == "__main__":

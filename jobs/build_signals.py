@@ -1,37 +1,73 @@
 """Signals: what followed each anchor, with its state."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
-from ingest.watermark import watermark_at
 from jobs.context import Job
-from jobs.options import date_option, job_command
+from jobs.increments import Change, Since, increment, since
+from jobs.options import job_command
 from jobs.plan import label_definitions
 from longplay.definition import Definition, RegretMeasure
-from signals.compile import signal_values
+from signals.compile import Renewal, signal_values
 from signals.horizons import Knowledge
 
+DAY = timedelta(days=1)
+Days = tuple[date, date]
+"""An interval of days, both ends in."""
 
-def build_signals(job: Job, date: datetime | None = None) -> None:
-    """Publish the values of every definition, as known at ``date``."""
-    known_at, delivery = job.known_at(date), job.delivery()
-    inputs = job.versions("events", "exposures")
+
+def build_signals(job: Job) -> None:
+    """Bring the values of every definition up to what is known now.
+
+    Settled values (mature or void) are only ever added: those that settled since, and revisions by facts that came
+    late. Open ones are replaced. So a day reads the windows that were open and those that late facts fall into.
+    """
     wanted = {d.ref: d for d in [*job.registry.newest(), *label_definitions(job)]}
     definitions = [d for d in wanted.values() if eligible(job, d)]
-    knowledge = Knowledge(
+    knowledge = knowledge_of(job, job.known_at(None))
+    inputs = job.versions("events", "exposures")
+    about = {
+        "definitions": {d.ref: d.hash for d in definitions},
+        "log_start": job.log_start.isoformat(),
+        "outages": repr(knowledge.outages),
+    }
+    batch = F.lit(job.batch).cast("bigint")
+    done = since(job, "signal_values", about)
+    if done is not None and (behind := _behind(job, inputs, done)):
+        job.progress.say(f"{behind:,} rows came behind the watermark: signal values are made anew")
+        job = job.anew()
+
+    def build(done: Since | None) -> Change:
+        events, exposures = job.delivered(inputs, "events"), job.delivered(inputs, "exposures")
+        if done is None:
+            return Change(signal_values(definitions, events, exposures, knowledge).withColumn("batch", batch))
+        anchors, renewal = _renewal(definitions, events, exposures, done)
+        within = [(low - _look_back(definitions), high + _span(definitions)) for low, high in anchors]
+        values = signal_values(
+            definitions,
+            events.where(_in_days("event_day", _merged(within))),
+            exposures.where(_in_days("as_of_day", anchors)),
+            knowledge,
+            renewal,
+        )
+        return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}")
+
+    increment(job, "signal_values", inputs, about, build)
+
+
+def knowledge_of(job: Job, known_at: datetime) -> Knowledge:
+    """What is known at a moment, and how far."""
+    return Knowledge(
         known_at,
-        watermark_at(known_at, delivery["watermark"]),
-        delivery["log_start"],
-        [(_time(outage.start), _time(outage.end)) for outage in job.source.outages],
+        job.watermark(known_at),
+        job.log_start,
+        tuple((_time(outage.start), _time(outage.end)) for outage in job.source.outages),
+        tuple(job.watermarks()),
     )
-    about = {"knowledge": repr(knowledge), "definitions": {d.ref: d.hash for d in definitions}}
-
-    def build() -> DataFrame:
-        events, exposures = job.read(inputs, "events"), job.read(inputs, "exposures")
-        return signal_values(definitions, events, exposures, knowledge)
-
-    job.publish("signal_values", inputs, about, build)
 
 
 def eligible(job: Job, definition: Definition) -> bool:
@@ -43,23 +79,83 @@ def eligible(job: Job, definition: Definition) -> bool:
     return definition.status != "draft"
 
 
+def _behind(job: Job, inputs: dict[str, int], done: Since) -> int:
+    """Rows of new deliveries that were known before everything known by then was said to have arrived."""
+    tables = ("events", "exposures")
+    return sum(job.delivered(inputs, table).where(done.is_behind()).count() for table in tables)
+
+
+def _renewal(
+    definitions: Sequence[Definition], events: DataFrame, exposures: DataFrame, done: Since
+) -> tuple[list[Days], Renewal]:
+    """The days of anchors whose values may have changed, and how to pick them: by day, and late ones by user too."""
+    span = _span(definitions)
+    open_since = (done.frontier - span).date()
+    late = [
+        frame.where(done.is_new() & (F.col(day) < F.lit(done.frontier))).select("user_id", F.col(day).alias("day"))
+        for frame, day in ((events, "event_day"), (exposures, "as_of_day"))
+    ]
+    touched = reduce(DataFrame.unionByName, late).distinct()
+    reach = span + _look_back(definitions)
+    days = _merged([(row["day"] - reach, row["day"]) for row in touched.select("day").distinct().collect()])
+    users = touched.select("user_id").distinct().withColumn("_touched", F.lit(True))
+
+    def keep(anchors: DataFrame) -> DataFrame:
+        is_open = F.col("t0") >= F.lit(done.frontier - span)
+        if not days:
+            return anchors.where(is_open)
+        found = anchors.join(F.broadcast(users), "user_id", "left")
+        is_late = F.coalesce(F.col("_touched"), F.lit(False)) & _in_days(F.to_date("t0"), days)
+        return found.where(is_open | is_late).drop("_touched")
+
+    return _merged([*days, (open_since, date.max - 2 * (reach + DAY))]), Renewal(done.frontier, keep)
+
+
+def _span(definitions: Sequence[Definition]) -> timedelta:
+    """Longest time, in whole days, from an anchor to the maturity of its value, credit included."""
+    credits = [d.credit.within for d in definitions if d.credit]
+    longest = max([*(d.horizon for d in definitions), *credits])
+    return timedelta(days=longest.days + 1)
+
+
+def _look_back(definitions: Sequence[Definition]) -> timedelta:
+    longest = max([d.void.look_back for d in definitions if d.void.look_back], default=timedelta(0))
+    return timedelta(days=longest.days + 1)
+
+
+def _merged(days: Sequence[Days]) -> list[Days]:
+    """Intervals that touch as one."""
+    found: list[Days] = []
+    for low, high in sorted(days):
+        if found and low <= found[-1][1] + DAY:
+            found[-1] = (found[-1][0], max(found[-1][1], high))
+        else:
+            found.append((low, high))
+    return found
+
+
+def _in_days(column: str | Column, days: Sequence[Days]) -> Column:
+    of = F.col(column) if isinstance(column, str) else column
+    return reduce(lambda a, b: a | b, [of.between(F.lit(low), F.lit(high)) for low, high in days], F.lit(False))
+
+
 def _time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 @job_command("build-signals", short_help="What followed each anchor: open, mature or void.")
-@date_option
-def command(job: Job, date: datetime | None) -> None:
-    """Compute every signal for every anchor, as known at the logical date.
+def command(job: Job) -> None:
+    """Compute every signal for every anchor, as far as it is known.
 
     A value is mature once the watermark has passed its window and lateness allowance; before that it is open and
-    only its prefix is kept; it is void if it will never be known.
+    only its prefix is kept; it is void if it will never be known. What was known at an earlier moment can be read off
+    known_ts. Only values that may have changed since the last time are computed; --force computes all anew.
 
-    Example: longplay build-signals --source world --date 2024-09-27
+    Example: longplay build-signals --source world
     """
     with job.progress.step("build-signals"):
-        build_signals(job, date)
+        build_signals(job)
 
 
 if __name__ == "__main__":

@@ -1,54 +1,73 @@
 """Training sets: exposures x features as of x mature signals, from one release."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.views import VIEWS
+from features.views import ITEM
 from jobs.context import Job
+from jobs.manifest import Manifest, keep
 from jobs.options import job_command
 from jobs.plan import label_definitions, split_plan
 from jobs.release import open_release, release_option
 from longplay.errors import QualityError
-from rankers.training_set import SplitPlan, spine_of, training_set
+from rankers.training_set import spine_of, training_set
+from tables.spec import TableSpec
+from tables.store import Published
+
+_TABLES = ("exposures", "signal_values", "sequences", "exposure_features", ITEM.name)
 
 
-def build_training_set(job: Job, release_id: str | None = None) -> None:
-    """Publish the training set of a release, with the manifest that pins both of its sides."""
+def build_training_set(job: Job, release_id: str | None = None) -> Published:
+    """Publish the training set of a release, with the manifest from which it can be built again."""
     opened = open_release(job, release_id)
-    versions, known_at = opened["versions"], opened["known_at"]
-    definitions, plan = label_definitions(job), split_plan(job, known_at)
-    tables = ["exposures", "signal_values", "sequences", *(view.name for view in VIEWS)]
-    inputs = {name: versions[name] for name in tables}
-    manifest = {
-        "release_id": opened["release_id"],
-        "known_at": known_at,
-        "labels": {d.ref: d.hash for d in definitions},
-        "split": {name: f"{border:%Y-%m-%d}" for name, border in vars(plan).items()},
-    }
+    versions, known_at, pinned = opened["versions"], opened["known_at"], job.upto(opened["batch"])
+    definitions, plan = label_definitions(job), split_plan(pinned, known_at)
+    inputs = {name: versions[name] for name in _TABLES}
+    manifest = Manifest.of(opened, definitions, plan, job.code)
+
+    def spine() -> DataFrame:
+        exposures = pinned.delivered(inputs, "exposures")
+        return spine_of(exposures.where(F.col("known_ts") <= F.lit(known_at)), plan)
 
     def build() -> DataFrame:
-        exposures = job.read(inputs, "exposures").where(F.col("known_ts") <= F.lit(known_at))
-        spine = spine_of(exposures, plan)
-        features = {view.name: job.read(inputs, view.name) for view in VIEWS}
-        values = job.read(inputs, "signal_values")
-        return training_set(spine, features, [(d, values) for d in definitions], plan, known_at)
+        features = (job.read(inputs, "exposure_features"), job.read(inputs, ITEM.name))
+        return training_set(spine(), features, (definitions, job.read(inputs, "signal_values")), plan, known_at)
 
-    done = job.publish("training_set", inputs, manifest, build)
+    def audited(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+        audit = dict(job.gate(frame, spec))
+        audit["spine"] = _audit(frame, spine().count(), audit["rows"], known_at)
+        return audit
+
+    done = job.publish("training_set", inputs, manifest.facts(), build, audited)
     if done.written:
-        _check_rows(job, inputs, plan, known_at, done.rows)
+        job.progress.say(f"row-preserving: {done.rows:,} exposures in, {done.rows:,} rows out")
         say_labels(job)
+    digest = job.store.commit("training_set")["audit"]["checksum"]
+    job.progress.say(f"manifest: {keep(job.folder, manifest, digest)}; 'longplay verify' builds the set from it again")
+    return done
 
 
-def _check_rows(job: Job, inputs: dict[str, int], plan: SplitPlan, known_at: datetime, rows: int) -> None:
-    exposures = job.read(inputs, "exposures").where(F.col("known_ts") <= F.lit(known_at))
-    spine = spine_of(exposures, plan).count()
+def _audit(frame: DataFrame, spine: int, rows: int, known_at: datetime) -> int:
+    """See that no row of the spine was lost or doubled, and that no label was known after the cut-off.
+
+    That features rest on the past alone and labels on what followed are rules of the table.
+    """
     if spine != rows:
         raise QualityError(
             "The training set does not preserve its spine.", where="training_set", got=f"{spine:,} in, {rows:,} out"
         )
-    job.progress.say(f"row-preserving: {spine:,} exposures in, {rows:,} rows out")
+    late = frame.where(F.col("labels_known_ts") > F.lit(known_at)).count()
+    if late:
+        raise QualityError(
+            "The training set holds labels that were not known at its cut-off.",
+            where="training_set",
+            got=f"{late:,} rows with labels_known_ts after {known_at}",
+        )
+    return spine
 
 
 def say_labels(job: Job) -> None:
@@ -61,7 +80,6 @@ def say_labels(job: Job) -> None:
     for row in sorted(frame.groupBy("split").agg(*columns).collect(), key=lambda r: str(r["split"])):
         labels = ", ".join(f"{n}: {row[f'n_{n}']:,} mature, mean {row[f'mean_{n}'] or 0:.4f}" for n in names)
         job.progress.say(f"{row['split']}: {row['rows']:,} rows; {labels}")
-    job.progress.say(f"checksum {job.store.commit('training_set')['audit']['checksum']}")
 
 
 @job_command("build-training-set", short_help="Exposures x features as of x mature signals.")
@@ -69,7 +87,8 @@ def say_labels(job: Job) -> None:
 def command(job: Job, release_id: str | None) -> None:
     """Join exposures with features as of and mature signals, pinned to one release, split by global time.
 
-    Every exposure is one row. A label is null unless its signal is mature; an open label is never a 0.
+    Every exposure is one row. A label is null unless its signal is mature; an open label is never a 0. The set's
+    manifest goes to STORE/SOURCE/_manifests/: 'longplay verify' builds the set from it again, months later too.
 
     Example: longplay build-training-set --source world
     """

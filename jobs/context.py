@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.util import find_spec
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from ingest.source import Source
+from ingest.watermark import Delivered, midnight, steps, watermark_at
 from jobs import session
 from jobs.progress import Progress
 from jobs.settings import Settings
@@ -22,6 +24,7 @@ from longplay.errors import NotFoundError
 from longplay.registry import Registry
 from quality.gate import Gate
 from tables import catalog
+from tables.spec import TableSpec
 from tables.store import Lineage, Published, Store
 
 TABLE_CODE = ("tables", "ingest", "features", "signals", "quality", "rankers", "longplay")
@@ -29,7 +32,10 @@ TABLE_CODE = ("tables", "ingest", "features", "signals", "quality", "rankers", "
 
 @dataclass
 class Job:
-    """One run of one or more steps over one source."""
+    """One run of one or more steps over one source.
+
+    ``last`` is the number of the last delivery that it sees; None: all.
+    """
 
     settings: Settings
     source: Source
@@ -38,6 +44,7 @@ class Job:
     force: bool = False
     progress: Progress = field(default_factory=Progress)
     run_id: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}")
+    last: int | None = None
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -60,9 +67,27 @@ class Job:
         """The gate that every table passes."""
         return Gate(self.folder / "_quality", self.run_id)
 
+    @cached_property
+    def code(self) -> str:
+        """A hash over the code that decides the content of tables."""
+        return code_hash()
+
+    def upto(self, batch: int) -> "Job":
+        """The same run, as if deliveries after ``batch`` had not come."""
+        return self._sharing(replace(self, last=batch))
+
+    def anew(self) -> "Job":
+        """The same run, told to build everything anew."""
+        return self._sharing(replace(self, force=True))
+
+    def _sharing(self, other: "Job") -> "Job":
+        for shared in ("spark", "store", "gate", "code"):
+            other.__dict__[shared] = getattr(self, shared)
+        return other
+
     def fingerprint(self, inputs: Mapping[str, int], facts: Mapping[str, Any]) -> str:
         """A hash over input versions, settings of the step, the source file and the code."""
-        whole = [dict(inputs), dict(facts), self.source.model_dump(mode="json"), code_hash()]
+        whole = [dict(inputs), dict(facts), self.source.model_dump(mode="json"), self.code]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def publish(
@@ -71,6 +96,7 @@ class Job:
         inputs: Mapping[str, int],
         facts: Mapping[str, Any],
         build: Callable[[], DataFrame],
+        gate: Callable[[DataFrame, TableSpec], Mapping[str, Any]] | None = None,
     ) -> Published:
         """Publish a derived table unless it was already made from the same inputs, settings and code."""
         fingerprint = self.fingerprint(inputs, facts)
@@ -78,7 +104,7 @@ class Job:
             done = Published(table, self.store.version(table), 0, False, "same inputs, settings and code")
         else:
             lineage = Lineage(self.run_id, fingerprint, dict(inputs), dict(facts))
-            done = self.store.publish(build(), catalog.get(table), lineage, self.gate)
+            done = self.store.publish(build(), catalog.get(table), lineage, gate or self.gate)
         self.progress.table(done)
         return done
 
@@ -90,21 +116,54 @@ class Job:
         """A table at its pinned version."""
         return self.store.read(table, versions[table])
 
-    def delivery(self) -> dict[str, Any]:
-        """The newest delivery's row: watermark, log start, counts (times are UTC)."""
-        rows = self.deliveries()
-        if not rows:
-            raise NotFoundError("Nothing was ingested yet.", fix="run 'longplay ingest' first")
-        return max(rows, key=lambda row: (row["watermark"], row["observed_at"], row["batch_id"]))
+    def delivered(self, versions: Mapping[str, int], table: str) -> DataFrame:
+        """Facts of complete deliveries that were known before the frontier: what results may rest on."""
+        facts = self.read(versions, table)
+        return facts.where((F.col("batch") <= self.batch) & (F.col("known_ts") < F.lit(self.frontier)))
 
     def deliveries(self) -> list[dict[str, Any]]:
-        """Every delivery's row, read without Spark: a log has few."""
+        """Every delivery's row, in order of arrival, read without Spark: a log has few.
+
+        Raises:
+            NotFoundError: when nothing was ingested.
+        """
+        if not self.store.exists("deliveries"):
+            raise NotFoundError("Nothing was ingested yet.", where=str(self.folder), fix="run 'longplay ingest' first")
         rows = read_arrow(self.folder / "deliveries").to_pylist()
-        return [{**row, "counts": dict(row["counts"])} for row in rows]
+        kept = [row for row in rows if self.last is None or row["batch"] <= self.last]
+        return [{**row, "counts": dict(row["counts"])} for row in sorted(kept, key=lambda row: row["batch"])]
+
+    @property
+    def batch(self) -> int:
+        """Number of the newest delivery."""
+        return int(self.deliveries()[-1]["batch"])
+
+    @property
+    def log_start(self) -> datetime:
+        """First delivered day (UTC midnight)."""
+        first: datetime = min(row["log_start"] for row in self.deliveries())
+        return first
+
+    def watermarks(self) -> list[tuple[datetime, datetime]]:
+        """The watermark's history: from when on, how far."""
+        begins = self.source.completeness.begins
+        return steps([Delivered.of(row) for row in self.deliveries()], midnight(begins) if begins else None)
+
+    @property
+    def frontier(self) -> datetime:
+        """The newest watermark: all that became known before it has been delivered."""
+        return self.watermarks()[-1][1]
 
     def known_at(self, date: datetime | None) -> datetime:
-        """The logical date of a step: as given, else the newest watermark."""
-        return date or self.delivery()["watermark"]
+        """The logical date of a step: as given, else the first moment at which the newest watermark was known."""
+        if date is not None:
+            return date
+        history = self.watermarks()
+        return history[-1][0] if len(history) > 1 else history[0][1]
+
+    def watermark(self, known_at: datetime) -> datetime:
+        """W(T): how far the log was known to be complete at a logical date."""
+        return watermark_at(known_at, self.watermarks())
 
 
 def code_hash(packages: Sequence[str] = TABLE_CODE) -> str:

@@ -61,7 +61,7 @@ def truth_of(data: Path) -> Path:
 def item_view(job: Job, world: World, known_at: datetime) -> ItemView:
     """The item features at the start of the deployment, from the release's tiles: what a ranker is served with."""
     versions = open_release(job, study(job).release_id)["versions"]
-    tables = ("item_days", "user_item_days", "item_exposure_days")
+    tables = ("item_days", "user_item_days", "item_exposure_days", "first_seen")
     tiles = facts.item_day_facts(*[job.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
     spine = job.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import click
 from pyspark.sql import DataFrame
@@ -14,6 +16,7 @@ from features.candidates import sample
 from ingest import facts, judge, raw, watermark
 from ingest.source import Log, Source
 from jobs.context import Job
+from jobs.increments import Change, Since, increment
 from jobs.options import DATE, job_command, utc
 from longplay.errors import InputError, QualityError
 from tables import catalog
@@ -21,58 +24,110 @@ from tables.rows import one_row
 from tables.store import SPARK_ERRORS, Lineage, spark_says
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery: its number, its fingerprint, where it lies, when it was observed, and what it vouches for."""
+
+    batch: int
+    fingerprint: str
+    data: Path
+    observed_at: datetime
+    stated_at: datetime | None
+    heartbeat: watermark.Heartbeat | None
+
+    def row(self, complete: watermark.Completeness, counts: dict[str, int]) -> dict[str, Any]:
+        """Its row in the table ``deliveries``."""
+        return {
+            "batch": self.batch,
+            "delivery": self.fingerprint,
+            "data": self.data.name,
+            "observed_at": self.observed_at,
+            "log_start": complete.log_start,
+            "complete_from": self.heartbeat.complete_from if self.heartbeat else None,
+            "complete_until": complete.watermark,
+            # A backlog of which nobody says when it was there is taken to have been there in time.
+            "complete_at": self.stated_at or complete.watermark,
+            "counts": counts,
+        }
+
+
 def ingest(job: Job, data: Path, observed_at: datetime | None = None) -> None:
-    """Read one delivery of a source's logs and publish what is sound in it."""
+    """Read one delivery of a source's logs and publish what is sound in it. One ingest of a source runs at a time."""
     source = job.source
     for log in filter(None, (source.events, source.exposures)):
         raw.locate(data, log)
     beat = _heartbeat_file(data, source)
-    batch = delivery_id(data, source.model_dump_json(), [beat] if beat and beat.is_file() else [])
-    if not job.force and _is_known(job, batch):
-        job.progress.say(f"delivery {batch} was ingested before; nothing to do (--force reads it again)")
-        return
-    heartbeat = watermark.read_heartbeat(beat) if beat else None
-    observed = observed_at or (heartbeat and heartbeat.observed_at) or datetime.now(UTC)
-    _ingest(job, data, batch, observed, heartbeat.complete_until if heartbeat else None)
+    fingerprint = delivery_id(data, source.model_dump_json(), [beat] if beat and beat.is_file() else [])
+    with job.store.lock("ingest"):
+        number, is_known = _number(job, fingerprint)
+        if is_known and not job.force:
+            job.progress.say(f"delivery {fingerprint} was ingested before; nothing to do (--force reads it again)")
+            return
+        heartbeat = watermark.read_heartbeat(beat) if beat else None
+        stated = observed_at or (heartbeat.observed_at if heartbeat else None)
+        _ingest(job, Delivery(number, fingerprint, data, stated or datetime.now(UTC), stated, heartbeat))
 
 
-def _has_delivery(job: Job) -> bool:
-    return job.store.exists("deliveries")
+def _number(job: Job, fingerprint: str) -> tuple[int, bool]:
+    """The number of a delivery, and whether it was ingested before; a new one's is above all others'.
+
+    Numbers of deliveries that were cut off are not given again, so no builder mistakes their rows for ones it has seen.
+    """
+    done = {row["delivery"]: int(row["batch"]) for row in job.deliveries()} if job.store.exists("deliveries") else {}
+    if fingerprint in done:
+        return done[fingerprint], True
+    told = [job.store.commit(table).get("facts", {}) for table in ("events", "quarantine", "first_seen", "exposures")]
+    return 1 + max([*(int(facts.get("batch", 0)) for facts in told), *done.values(), 0]), False
 
 
-def _is_known(job: Job, batch: str) -> bool:
-    return _has_delivery(job) and any(row["batch_id"] == batch for row in job.deliveries())
-
-
-def _ingest(job: Job, data: Path, batch: str, observed_at: datetime, heartbeat: datetime | None) -> None:
+def _ingest(job: Job, one: Delivery) -> None:
     # Every log is read and judged before anything is published, so that a fault in one leaves nothing half-written.
     logs = {"events": job.source.events, "exposures": job.source.exposures}
-    read = {name: _read(job, data, log, observed_at) for name, log in logs.items() if log is not None}
+    read = {name: _read(job, one.data, log, one.observed_at) for name, log in logs.items() if log is not None}
     judged = {name: frame for name, (frame, _) in read.items()}
     counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
-    days = _users_by_day(judged["events"])
-    complete = watermark.observe(days, observed_at, job.source.completeness.min_users, heartbeat, str(data))
-    # The log starts where its first delivery did.
-    log_start = min(complete.log_start, job.delivery()["log_start"] if _has_delivery(job) else complete.log_start)
-    lineage = Lineage(job.run_id, batch, {}, {"data": data.name})
-    _publish(job, "events", facts.events(judged["events"], job.source.events, batch), lineage)
-    aside = [facts.quarantine(frame, name, batch) for name, frame in judged.items()]
+    beat = one.heartbeat.complete_until if one.heartbeat else None
+    days = _users_by_day(judged["events"]) if beat is None or not job.store.exists("deliveries") else []
+    least = job.source.completeness.min_users
+    complete = watermark.observe(days, one.observed_at, least, beat, str(one.data))
+    row = one.row(complete, counts)
+    frontier = _frontier(job, row)
+    lineage = Lineage(job.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
+    _publish(job, "events", facts.events(judged["events"], job.source.events, one.batch), lineage)
+    aside = [facts.quarantine(frame, name, one.batch) for name, frame in judged.items()]
     _publish(job, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
-    shown = facts.exposures(judged["exposures"], batch) if "exposures" in judged else _sampled(job, batch)
-    _publish(job, "exposures", shown, lineage)
+    build_first_seen(job, (one.batch, frontier))
+    if "exposures" in judged:
+        _publish(job, "exposures", facts.exposures(judged["exposures"], one.batch), lineage)
+    else:
+        told = {**lineage.facts, "frontier": frontier.isoformat()}
+        _publish(job, "exposures", _sampled(job, one.batch, frontier), replace(lineage, facts=told))
     for frame in judged.values():
         frame.unpersist()
-    row = {
-        "batch_id": batch,
-        "data": data.name,
-        "observed_at": observed_at,
-        "log_start": log_start,
-        "watermark": complete.watermark,
-        "counts": counts,
-    }
-    delivery = one_row(job.spark, row, catalog.get("deliveries"))
-    _publish(job, "deliveries", delivery, lineage)
-    job.progress.say(f"watermark {complete.watermark:%Y-%m-%d %H:%M} UTC, log starts {log_start:%Y-%m-%d}")
+    _publish(job, "deliveries", one_row(job.spark, row, catalog.get("deliveries")), lineage)
+    job.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
+
+
+def _frontier(job: Job, row: dict[str, Any]) -> datetime:
+    """The watermark with one more delivery."""
+    there = job.deliveries() if job.store.exists("deliveries") else []
+    begins = job.source.completeness.begins
+    found = [watermark.Delivered.of(one) for one in [*there, row]]
+    history = watermark.steps(found, watermark.midnight(begins) if begins else None)
+    return history[-1][1] if history else watermark.midnight(begins or date.min)
+
+
+def build_first_seen(job: Job, upto: tuple[int, datetime] | None = None) -> None:
+    """Add what new events say of since when users and items are known."""
+    inputs = job.versions("events")
+
+    def build(done: Since | None) -> Change:
+        events = job.read(inputs, "events").where(f"batch <= {upto[0] if upto else job.batch}")
+        if done is None:
+            return Change(facts.first_seen(events))
+        return Change(facts.first_seen(events.where(f"batch > {done.batch}"), job.store.read("first_seen")))
+
+    increment(job, "first_seen", inputs, {}, build, upto)
 
 
 def _users_by_day(events: DataFrame) -> list[tuple[date, int]]:
@@ -86,15 +141,20 @@ def _heartbeat_file(data: Path, source: Source) -> Path | None:
     return (data if data.is_dir() else data.parent) / beat if beat else None
 
 
-def _sampled(job: Job, batch: str) -> DataFrame:
-    """Sampled candidates; a request that has its draws keeps them, whatever was delivered since."""
-    assert job.source.candidates is not None
-    rows = sample(job.store.read("events"), job.source.candidates, batch)
-    if not job.store.exists("exposures"):
-        return rows
-    drawn = job.store.read("exposures").select("request_id").distinct().withColumn("_drawn", F.lit(True))
-    is_new = F.col("_drawn").isNull() | F.col("propensity").isNull()
-    return rows.join(drawn, "request_id", "left").where(is_new).select(*rows.columns)
+def _sampled(job: Job, batch: int, frontier: datetime) -> DataFrame:
+    """Sampled candidates of the requests that became complete; a request that has its draws keeps them."""
+    settings = job.source.candidates
+    assert settings is not None
+    told = job.store.commit("exposures").get("facts", {})
+    events = job.store.read("events").where(F.col("known_ts") < F.lit(frontier))
+    new = events
+    if told:
+        new = events.where(Since(int(told["batch"]), datetime.fromisoformat(told["frontier"]), told).is_new())
+    row = new.where("is_click").agg(F.min("event_day")).first()
+    first = row[0] if row is not None and row[0] is not None else date.max
+    since = first - timedelta(days=settings.popularity_days) if first != date.max else first
+    popular = events.where(F.col("known_day") >= F.lit(since))
+    return sample(new, popular, job.store.read("first_seen"), settings, batch)
 
 
 def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:

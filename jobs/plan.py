@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from ingest.watermark import watermark_at
 from jobs.context import Job
 from longplay.definition import Definition
 from longplay.errors import ConfigError
@@ -35,10 +34,9 @@ def label_names(job: Job) -> list[str]:
 
 def split_plan(job: Job, known_at: datetime) -> SplitPlan:
     """The global time split of a training set with cut-off ``known_at``."""
-    delivery = job.delivery()
     training = job.settings.training
     horizon = max(definition.horizon for definition in label_definitions(job))
     days = (training.train_days, training.valid_days, training.test_days)
-    plan = SplitPlan.before(watermark_at(known_at, delivery["watermark"]), horizon, days)
-    plan.check(delivery["log_start"])
+    plan = SplitPlan.before(job.watermark(known_at), horizon, days)
+    plan.check(job.log_start)
     return plan

@@ -38,8 +38,12 @@ _LIMITS = {
     "exclusiveMaximum": "below",
     "pattern": "matches",
 }
-_MODES = {"append": "append (rows are only ever added)", "replace": "replace (rebuilt for each logical date)"}
-_UNSEEN = {"count": "0", "distinct": "0"}
+_MODES = {
+    "append": "append (rows are only ever added)",
+    "increment": "increment (what is new is added; built anew where source, code or settings change)",
+    "replace": "replace (rebuilt for each logical date)",
+}
+_UNSEEN = {"count": "0", "rate": "0", "sum": "0", "distinct": "0"}
 
 
 def pages() -> dict[str, str]:
@@ -83,6 +87,8 @@ def check_pages(folder: Path) -> None:
 def _table_page(spec: TableSpec) -> Iterator[str]:
     yield f"## {spec.name}\n\n{spec.about}"
     yield f"Grain: {_codes(spec.grain)}. Mode: {_MODES[spec.mode]}. Owner: {spec.owner}. Retention: {spec.retention}."
+    if spec.audit:
+        yield f"Not part of the content (where a row came from): {_codes(spec.audit)}."
     rows = [(f"`{c.name}`", f"`{c.type}`", "yes" if c.nullable else "no", c.meaning) for c in spec.columns]
     yield _grid("column | type | may be null | meaning", rows)
     if spec.families:
@@ -103,9 +109,14 @@ def _view_page(view: View) -> Iterator[str]:
 def _feature(feature: Feature, resolution: str) -> tuple[str, ...]:
     meaning = {
         "count": f"number of {feature.of}",
+        "rate": f"number of {feature.of} a day",
+        "sum": f"sum of the consumed {feature.of}",
+        "mean": f"mean {feature.of} of a consumption",
+        "last": f"{feature.of} of the newest event",
+        "entropy": f"entropy of `{feature.of}` over consumptions",
         "distinct": f"distinct values of `{feature.of}` among consumptions",
         "recency": f"time since the last of the {feature.of}",
-        "age": f"time since the first of the {feature.of}",
+        "age": "time since first seen",
         "ratio": f"`{feature.of}` / ({' + '.join(f'`{name}`' for name in feature.per)})",
     }[feature.kind]
     interval = feature.interval(resolution)

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from ingest.watermark import watermark_at
 from jobs.context import Job
 from jobs.options import date_option, job_command
 from longplay.errors import NotFoundError, nearest
@@ -18,17 +17,17 @@ from tables.store import Lineage
 
 def release(job: Job, date: datetime | None = None) -> str:
     """Append the release of the newest versions, unless it is there; returns its id."""
-    known_at, delivery = job.known_at(date), job.delivery()
+    known_at, batch = job.known_at(date), job.batch
     versions = job.versions(*catalog.RELEASED)
     hashes = {d.ref: d.hash for d in job.registry.newest()}
-    whole = [known_at, sorted(versions.items()), sorted(hashes.items())]
+    whole = [known_at, batch, sorted(versions.items()), sorted(hashes.items())]
     fingerprint = hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
     release_id = f"{known_at:%Y-%m-%d}-{fingerprint[:8]}"
-    watermark = watermark_at(known_at, delivery["watermark"])
     row = {
         "release_id": release_id,
         "known_at": known_at,
-        "watermark": watermark,
+        "watermark": job.watermark(known_at),
+        "batch": batch,
         "versions": versions,
         "definition_hashes": hashes,
         "fingerprint": fingerprint,

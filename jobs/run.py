@@ -23,9 +23,9 @@ def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetim
     """Raw log in, compared rankers out; gives what the deployment found, where the log is a simulated world's."""
     steps: dict[str, Callable[[], object]] = {
         "ingest": lambda: ingest(job, data, observed_at),
-        "build-histories": lambda: build_histories(job, date),
-        "build-features": lambda: build_features(job, date),
-        "build-signals": lambda: build_signals(job, date),
+        "build-histories": lambda: build_histories(job),
+        "build-features": lambda: build_features(job),
+        "build-signals": lambda: build_signals(job),
         "release": lambda: release(job, date),
         "build-training-set": lambda: build_training_set(job),
         "train": lambda: train(job),

@@ -100,9 +100,9 @@ def ranking_data(job: Job) -> RankingData:
     table = open_table(job.store.path("training_set"), job.store.version("training_set"))
     frame = table.to_pandas(filters=[("split", "!=", "purged")])
     history: DeltaTable = open_table(job.store.path("sequences"), commit["inputs"]["sequences"])
-    columns = ["user_id", "item_id", "event_ts", "visible_ts", "seq"]
-    sequences = history.to_pandas(columns=columns).sort_values(["user_id", "seq"], ignore_index=True)
-    return RankingData.from_frames(frame, sequences.drop(columns="seq"))
+    columns = ["user_id", "item_id", "event_ts", "visible_ts", "event_id"]
+    sequences = history.to_pandas(columns=columns).sort_values(["user_id", "event_ts", "event_id"], ignore_index=True)
+    return RankingData.from_frames(frame, sequences.drop(columns="event_id"))
 
 
 @job_command("train", short_help="Train the rankers on every label, tracked in MLflow.")

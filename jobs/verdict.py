@@ -1,5 +1,6 @@
 """Verdict: did the mid-term reward keep listeners? A table in the terminal and one HTML page."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,8 @@ def ranker_rows(job: Job) -> tuple[RankerRow, ...]:
 
 
 def ingest_counts(job: Job) -> tuple[IngestCount, ...]:
-    """Rows of the newest delivery by log and reason; the exclusive ones add up to the rows read."""
-    counts: dict[str, int] = job.delivery()["counts"]
+    """Rows of all deliveries by log and reason; the exclusive ones add up to the rows read."""
+    counts = sum_counts(job)
     rows: list[IngestCount] = []
     for log in sorted({name.split("/")[0] for name in counts}):
         rows.append(IngestCount(log, "accepted", counts[f"{log}/clean"], counts[f"{log}/clean"]))
@@ -105,6 +106,14 @@ def ingest_counts(job: Job) -> tuple[IngestCount, ...]:
                 reason = name.split(":")[1]
                 rows.append(IngestCount(log, reason, counts[name], counts[f"{log}/exclusive:{reason}"]))
     return tuple(rows)
+
+
+def sum_counts(job: Job) -> dict[str, int]:
+    """Counts of all deliveries together."""
+    total: Counter[str] = Counter()
+    for row in job.deliveries():
+        total.update(row["counts"])
+    return dict(total)
 
 
 def maturity(job: Job, version: int) -> tuple[SignalMaturity, ...]:

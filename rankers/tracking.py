@@ -105,6 +105,12 @@ class Tracker:
             self._log_steps(run_id, [*steps, (0, training_notes(ranker))])
         return LoggedRanker(ranker, run_id, metrics, reused=False)
 
+    def digest_of(self, run_id: str) -> str | None:
+        """Checksum of the training set of a run, by its id or how that begins; None where there is no such run."""
+        experiments = [one.experiment_id for one in self._client.search_experiments()]
+        runs = self._client.search_runs(experiments, filter_string=f"attributes.run_id LIKE '{run_id}%'", max_results=2)
+        return runs[0].data.tags.get("training_set_digest") if len(runs) == 1 else None
+
     def find(self, study: Study, spec: ModelSpec) -> str | None:
         """Run id of the finished run with the same fingerprint, if there is one."""
         experiment = self._client.get_experiment_by_name(study.experiment)

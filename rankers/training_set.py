@@ -1,16 +1,17 @@
 """Training sets: exposures x features as of x signals, row-preserving, split by global time. Pure transforms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.views import VIEWS, feature_names
+from features.as_of import LATEST
+from features.view import View
+from features.views import ITEM, OF_USERS, feature_names
 from longplay.definition import Definition
 from longplay.errors import InputError
-from signals.compile import as_known_at
 
 DAY = timedelta(days=1)
 SPINE = [
@@ -92,8 +93,8 @@ def spine_of(exposures: DataFrame, plan: SplitPlan) -> DataFrame:
 
 def training_set(
     spine: DataFrame,
-    features: Mapping[str, DataFrame],
-    labels: Sequence[tuple[Definition, DataFrame]],
+    features: tuple[DataFrame, DataFrame],
+    labels: tuple[Sequence[Definition], DataFrame],
     plan: SplitPlan,
     known_at: datetime,
 ) -> DataFrame:
@@ -101,31 +102,66 @@ def training_set(
 
     Args:
         spine: grain: exposure_id.
-        features: table of each feature view, by name.
-        labels: definitions with the table of signal values; read as known at ``known_at``.
+        features: of exposures (grain: exposure_id) and of items (grain: item_id, as_of_day).
+        labels: definitions and the table of signal values; read as known at ``known_at``.
         plan: the split.
         known_at: the set's cut-off (UTC).
 
     Returns:
         Grain: exposure_id, as many rows as the spine. ``label_x`` is null unless ``state_x`` is mature.
     """
-    rows = spine.withColumn("as_of_day", F.to_date("as_of")).withColumn("split", plan.label(F.col("as_of")))
-    for view in VIEWS:
-        keys = [*view.keys, "as_of_day" if view.resolution == "day" else "as_of"]
-        rows = rows.join(features[view.name], keys, "left")
-    for definition, values in labels:
-        rows = rows.join(_label(definition, values, known_at), "exposure_id", "left")
+    definitions, values = labels
+    of_exposures, of_items = features
+    own = of_exposures.select("exposure_id", *_named(OF_USERS), F.col(LATEST).alias("_of_user"))
+    items = of_items.select("item_id", "as_of_day", *ITEM.names(), F.col(LATEST).alias("_of_item"))
+    rows = (
+        spine.join(own.withColumn("has_features", F.lit(True)), "exposure_id", "left")
+        .join(items, ["item_id", "as_of_day"], "left")
+        .join(known_labels(definitions, values, known_at), "exposure_id", "left")
+    )
+    for definition in definitions:
         state = f"state_{definition.name}"
         rows = rows.withColumn(state, F.coalesce(state, F.lit("open")))
-    named = [f"{part}_{d.name}" for d, _ in labels for part in ("label", "state")]
-    exposures_28d = F.when(~F.col("sampled"), F.col("f_item_exposures_28d"))
-    return rows.withColumn("f_item_exposures_28d", exposures_28d).select(*SPINE, "split", *feature_names(), *named)
+    named = [f"{part}_{d.name}" for d in definitions for part in ("label", "state")]
+    made = {
+        "split": plan.label(F.col("as_of")),
+        "f_item_exposures_28d": F.when(~F.col("sampled"), F.col("f_item_exposures_28d")),
+        "has_features": F.coalesce("has_features", F.lit(False)),
+        LATEST: F.greatest("_of_user", "_of_item"),
+    }
+    kept = [*SPINE, "split", "has_features", LATEST, "labels_known_ts", "labels_t0"]
+    return rows.withColumns(made).select(*kept, *feature_names(), *named)
 
 
-def _label(definition: Definition, values: DataFrame, known_at: datetime) -> DataFrame:
-    own = values.where((F.col("signal") == definition.ref) & (F.col("definition_hash") == definition.hash))
-    return as_known_at(own, F.lit(known_at)).select(
-        F.col("anchor_id").alias("exposure_id"),
-        F.col("value").alias(f"label_{definition.name}"),
-        F.col("state").alias(f"state_{definition.name}"),
+def _named(views: Sequence[View]) -> list[str]:
+    return [name for view in views for name in view.names()]
+
+
+def known_labels(definitions: Sequence[Definition], values: DataFrame, known_at: datetime) -> DataFrame:
+    """The latest value and state of each label known at ``known_at``, side by side, in one pass. Grain: exposure_id.
+
+    ``labels_known_ts`` is when the last of those that are mature was known, ``labels_t0`` the moment they look from.
+    """
+    own = values.where(
+        F.col("signal").isin([d.ref for d in definitions])
+        & F.col("definition_hash").isin([d.hash for d in definitions])
+        & (F.col("known_ts") <= F.lit(known_at))
     )
+    told = F.struct("value", "state", "known_ts", "t0")
+    newest = [
+        F.max_by(told, F.when(F.col("signal") == d.ref, F.struct("known_ts", "revision"))).alias(f"_{d.name}")
+        for d in definitions
+    ]
+    rows = own.groupBy(F.col("anchor_id").alias("exposure_id")).agg(*newest)
+    of = [F.col(f"_{d.name}") for d in definitions]
+    return rows.select(
+        "exposure_id",
+        *[one["value"].alias(f"label_{d.name}") for one, d in zip(of, definitions, strict=True)],
+        *[one["state"].alias(f"state_{d.name}") for one, d in zip(of, definitions, strict=True)],
+        _last([F.when(one["value"].isNotNull(), one["known_ts"]) for one in of]).alias("labels_known_ts"),
+        _last([one["t0"] for one in of]).alias("labels_t0"),
+    )
+
+
+def _last(moments: Sequence[Column]) -> Column:
+    return F.greatest(*moments) if len(moments) > 1 else moments[0]

@@ -6,9 +6,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from longplay.definition import Definition
-from signals.horizons import seconds
 
-ANCHOR = ["anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "request_id"]
+ANCHOR = ["anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "request_id", "superseded_ts"]
+"""``superseded_ts``: when a fact became known that shows that it was no anchor after all; null: never."""
 
 
 def anchors_of(definition: Definition, events: DataFrame, exposures: DataFrame) -> DataFrame:
@@ -30,26 +30,36 @@ def from_exposures(exposures: DataFrame) -> DataFrame:
         F.col("as_of").alias("t0"),
         F.col("known_ts").alias("anchor_known_ts"),
         F.when(F.col("sampled"), F.lit(None)).otherwise(F.col("request_id")).cast("string").alias("request_id"),
+        _never(),
     )
 
 
 def active_days(events: DataFrame) -> DataFrame:
-    """Every day on which a user consumed something, at its first consumption."""
+    """Every day on which a user consumed something, at the consumption by which it was first known."""
     days = events.where("is_consumption").groupBy("user_id", "event_day")
-    first = days.agg(F.min("event_ts").alias("t0"), F.min("known_ts").alias("anchor_known_ts"))
-    return _without_item(first)
+    first = days.agg(F.min(F.struct("known_ts", "event_ts")).alias("_first"))
+    return _without_item(
+        first.select(
+            "user_id",
+            "event_day",
+            F.col("_first.event_ts").alias("t0"),
+            F.col("_first.known_ts").alias("anchor_known_ts"),
+        )
+    )
 
 
 def discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
-    """Consumptions of an item by a user with none in ``[t0 - look_back, t0)``."""
+    """Consumptions of an item by a user with none in ``[t0 - look_back, t0)``, as far as was known at the time.
+
+    A consumption in the look-back that becomes known after the anchor did supersedes it from then on.
+    """
     consumed = (
         events.where("is_consumption").groupBy("user_id", "item_id", "event_ts").agg(F.min("known_ts").alias("k"))
     )
-    order = Window.partitionBy("user_id", "item_id").orderBy("event_ts")
-    before = F.lag("event_ts").over(order)
-    found = consumed.withColumn("_before", before).where(
-        F.col("_before").isNull() | (F.col("_before") < F.col("event_ts") - seconds(look_back.total_seconds()))
-    )
+    micros = int(look_back.total_seconds() * 1_000_000)
+    order = Window.partitionBy("user_id", "item_id").orderBy(F.unix_micros("event_ts")).rangeBetween(-micros, -1)
+    spoiled = consumed.withColumn("superseded_ts", F.min("k").over(order))
+    found = spoiled.where(F.col("superseded_ts").isNull() | (F.col("superseded_ts") > F.col("k")))
     return found.select(
         anchor_hash("user_id", "item_id", F.unix_micros("event_ts").cast("string")).alias("anchor_id"),
         "user_id",
@@ -57,6 +67,7 @@ def discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
         F.col("event_ts").alias("t0"),
         F.col("k").alias("anchor_known_ts"),
         F.lit(None).cast("string").alias("request_id"),
+        "superseded_ts",
     )
 
 
@@ -73,4 +84,9 @@ def _without_item(days: DataFrame) -> DataFrame:
         "t0",
         "anchor_known_ts",
         F.lit(None).cast("string").alias("request_id"),
+        _never(),
     )
+
+
+def _never() -> Column:
+    return F.lit(None).cast("timestamp").alias("superseded_ts")

@@ -5,8 +5,9 @@ known later that changes it appends a revision under its own ``known_ts``. So a 
 mature value as known at T never changes (time contract, Maturity).
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -15,15 +16,34 @@ from pyspark.sql import functions as F
 from longplay.definition import CalendarWindow, DaysMeasure, Definition, ElapsedWindow, RegretMeasure, WeeksMeasure
 from signals import measures
 from signals.anchors import anchors_of
-from signals.horizons import Knowledge, horizon, seconds, with_horizon
+from signals.horizons import Horizon, Knowledge, horizon, seconds, with_horizon
 from tables.learning import SIGNAL_VALUES
 
 _MATURE, _NOW, _LATE = "mature", "now", "late"
+_SUPERSEDED = "superseded"
+VALUE_COLUMNS = [name for name in SIGNAL_VALUES.column_names() if name not in SIGNAL_VALUES.audit]
 _FLAGS = {"consumption": "is_consumption", "click": "is_click", "negative": "is_negative"}
 
 
+@dataclass(frozen=True)
+class Renewal:
+    """What a computation adds to values that are there.
+
+    Attributes:
+        frontier: the watermark up to which they are there (UTC).
+        keep: picks the anchors whose values may have changed since. Grain of the anchors.
+    """
+
+    frontier: datetime
+    keep: Callable[[DataFrame], DataFrame]
+
+
 def signal_values(
-    definitions: Sequence[Definition], events: DataFrame, exposures: DataFrame, knowledge: Knowledge
+    definitions: Sequence[Definition],
+    events: DataFrame,
+    exposures: DataFrame,
+    knowledge: Knowledge,
+    renewal: Renewal | None = None,
 ) -> DataFrame:
     """Values of signals as known at ``knowledge.known_at``; those that share anchors share their rows.
 
@@ -31,10 +51,11 @@ def signal_values(
         definitions: what to compute, at least one.
         events: grain: event_id. Everything the log ever said; facts not yet known at T are left out here.
         exposures: grain: exposure_id.
-        knowledge: T, W(T), the log's start and its outages.
+        knowledge: T, W(T), the log's start, its outages and the watermark's history.
+        renewal: None: all values. Else every open one, and of the settled ones those that were not settled before.
 
     Returns:
-        Grain: signal, anchor_id, revision; the columns of the table ``signal_values``.
+        Grain: signal, anchor_id, revision; the columns of the table ``signal_values`` but ``batch``.
     """
     at = F.lit(knowledge.known_at)
     known, shown = events.where(F.col("known_ts") <= at), exposures.where(F.col("known_ts") <= at)
@@ -42,12 +63,16 @@ def signal_values(
     for definition in definitions:
         look_back = definition.void.look_back if definition.anchor == "discovery" else None
         groups.setdefault((definition.anchor, look_back), []).append(definition)
-    return reduce(DataFrame.unionByName, [_group(g, known, shown, knowledge) for g in groups.values()])
+    return reduce(DataFrame.unionByName, [_group(g, known, shown, knowledge, renewal) for g in groups.values()])
 
 
-def _group(group: list[Definition], events: DataFrame, exposures: DataFrame, knowledge: Knowledge) -> DataFrame:
+def _group(
+    group: list[Definition], events: DataFrame, exposures: DataFrame, knowledge: Knowledge, renewal: Renewal | None
+) -> DataFrame:
     """Values of signals with the same anchors, which are joined with what was observed once for all signals."""
     anchors = anchors_of(group[0], events, exposures)
+    if renewal is not None:
+        anchors = renewal.keep(anchors)
     credits = {d.credit.within: _clicked(anchors, events, d.credit.within) for d in group if d.credit}
     observed = [_observe(anchors, credits, events, d, knowledge).withColumn("_signal", F.lit(d.ref)) for d in group]
     found = reduce(DataFrame.unionByName, observed)
@@ -56,12 +81,11 @@ def _group(group: list[Definition], events: DataFrame, exposures: DataFrame, kno
         *[F.first(F.when(F.col("_signal") == d.ref, seen), ignorenulls=True).alias(d.ref) for d in group]
     )
     joined = anchors.join(wide, "anchor_id", "left")
-    rows = F.concat(*[_rows(definition, knowledge) for definition in group])
-    return (
-        joined.select("anchor_id", "user_id", "item_id", "t0", F.explode(rows).alias("_row"))
-        .select("anchor_id", "user_id", "item_id", "t0", "_row.*")
-        .select(*SIGNAL_VALUES.column_names())
+    rows = F.concat(*[_rows(definition, knowledge, renewal) for definition in group])
+    found = joined.select(
+        "anchor_id", "user_id", "item_id", "t0", F.to_date("t0").alias("t0_day"), F.explode(rows).alias("_row")
     )
+    return found.select("*", "_row.*").where("is_new").select(*VALUE_COLUMNS)
 
 
 def _clicked(anchors: DataFrame, events: DataFrame, within: timedelta) -> DataFrame:
@@ -156,41 +180,88 @@ def _once_a_day(facts: DataFrame, definition: Definition) -> DataFrame:
     return facts.groupBy("anchor_id", "matured_ts", "event_day", "window_start").agg(F.min("k").alias("k"))
 
 
-def _rows(definition: Definition, knowledge: Knowledge) -> Column:
-    """One anchor's rows of one signal as an array: its state and value, then a revision whenever the value changed."""
-    frame = horizon(definition, knowledge)
-    seen = F.col(f"`{definition.ref}`")
-    at_maturity, now = F.coalesce(seen[_MATURE], F.lit(0.0)), F.coalesce(seen[_NOW], F.lit(0.0))
+@dataclass(frozen=True)
+class _Verdict:
+    """What is known of one signal of one anchor, as columns: its first row, and whether that row is new."""
+
+    state: Column
+    reason: Column
+    value: Column
+    known_ts: Column
+    is_new: Column
+
+
+def _first(definition: Definition, knowledge: Knowledge, frame: Horizon, renewal: Renewal | None) -> _Verdict:
+    """The row with which a signal of an anchor begins: open, mature or void."""
+    value = F.coalesce(F.col(f"`{definition.ref}`")[_MATURE], F.lit(0.0))
     is_mature = F.lit(knowledge.watermark) >= frame.matures_at
-    reason, void_ts = frame.void_reason, F.col("anchor_known_ts")
+    reason, void_ts, waits = frame.void_reason, F.col("anchor_known_ts"), F.lit(False)
     if definition.void.settles == "early":
         # An event that was seen settles it all the same, and may be seen until the value would be mature.
-        is_outage = reason.eqNullSafe("outage")
-        reason = F.when(~is_outage | (is_mature & (at_maturity == 0)), reason)
-        void_ts = F.when(is_outage, frame.matured_ts).otherwise(void_ts)
+        waits = reason.eqNullSafe("outage")
+        reason = F.when(~waits | (is_mature & (value == 0)), reason)
+        void_ts = F.when(waits, frame.matured_ts).otherwise(void_ts)
     state = F.when(reason.isNotNull(), "void").when(is_mature, "mature").otherwise("open")
-    first_ts = (
-        F.when(state == "mature", frame.matured_ts).when(state == "open", F.lit(knowledge.known_at)).otherwise(void_ts)
+    # What is superseded before it is mature never becomes so.
+    superseded = F.col("superseded_ts")
+    spoilt = superseded.isNotNull() & (state != "void") & (superseded <= frame.matured_ts)
+    known_ts = (
+        F.when(spoilt, superseded)
+        .when(state == "mature", frame.matured_ts)
+        .when(state == "open", F.lit(knowledge.known_at))
+        .otherwise(void_ts)
+    )
+    is_new = F.lit(True)
+    if renewal is not None:
+        since = F.lit(renewal.frontier)
+        settles = ((state == "mature") | waits) & (frame.matures_at > since)
+        is_new = F.when(spoilt, superseded >= since).otherwise(
+            (state == "open") | settles | (F.col("anchor_known_ts") >= since)
+        )
+    return _Verdict(
+        F.when(spoilt, "void").otherwise(state), F.when(spoilt, _SUPERSEDED).otherwise(reason), value, known_ts, is_new
     )
 
-    def row(value: Column, known_ts: Column, revision: Column) -> Column:
+
+def _rows(definition: Definition, knowledge: Knowledge, renewal: Renewal | None) -> Column:
+    """One anchor's rows of one signal as an array: its state and value, then a revision whenever that changed."""
+    frame = horizon(definition, knowledge)
+    seen = F.col(f"`{definition.ref}`")
+    first = _first(definition, knowledge, frame, renewal)
+
+    def is_new(moment: Column) -> Column:
+        return F.lit(True) if renewal is None else moment >= F.lit(renewal.frontier)
+
+    def row(told: _Verdict, revision: Column) -> Column:
+        share = F.when(told.state == "open", frame.elapsed_share).when(told.state == "mature", 1.0).otherwise(0.0)
         return F.struct(
             F.lit(definition.ref).alias("signal"),
             F.lit(definition.hash).alias("definition_hash"),
             frame.window_end.alias("window_end"),
             frame.matures_at.alias("matures_at"),
-            state.alias("state"),
-            reason.alias("void_reason"),
-            F.when(state == "mature", value).alias("value"),
-            F.when(state == "open", now).alias("prefix"),
-            frame.elapsed_share.alias("elapsed_share"),
-            known_ts.alias("known_ts"),
+            told.state.alias("state"),
+            told.reason.alias("void_reason"),
+            F.when(told.state == "mature", told.value).alias("value"),
+            F.when(told.state == "open", F.coalesce(seen[_NOW], F.lit(0.0))).alias("prefix"),
+            share.alias("elapsed_share"),
+            told.known_ts.alias("known_ts"),
             revision.alias("revision"),
+            (told.state != "open").alias("settled"),
+            told.is_new.alias("is_new"),
         )
 
-    first = F.array(row(at_maturity, first_ts, F.lit(0)))
-    later = F.transform(seen[_LATE], lambda step, at: row(step["v"], step["k"], at + 1))
-    return F.when((state == "mature") & (F.size(seen[_LATE]) > 0), F.concat(first, later)).otherwise(first)
+    mature, no_reason, superseded = F.lit("mature"), F.lit(None).cast("string"), F.col("superseded_ts")
+    late = F.coalesce(seen[_LATE], F.array().cast("array<struct<k:timestamp,v:double>>"))
+    steps = F.filter(late, lambda step: superseded.isNull() | (step["k"] < superseded))
+    later = F.transform(
+        steps, lambda step, at: row(_Verdict(mature, no_reason, step["v"], step["k"], is_new(step["k"])), at + 1)
+    )
+    rows = F.concat(F.array(row(first, F.lit(0))), later)
+    if definition.anchor == "discovery":
+        end = _Verdict(F.lit("void"), F.lit(_SUPERSEDED), first.value, superseded, is_new(superseded))
+        ends = F.array(row(end, F.size(steps) + 1))
+        rows = F.when(superseded.isNotNull(), F.concat(rows, ends)).otherwise(rows)
+    return F.when(first.state == "mature", rows).otherwise(F.array(row(first, F.lit(0))))
 
 
 def as_known_at(values: DataFrame, known_at: Column) -> DataFrame:

@@ -6,7 +6,8 @@ never will be. An open value is never a 0.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -23,12 +24,14 @@ class Knowledge:
         watermark: W(T).
         log_start: first delivered day of the log (UTC midnight).
         outages: flagged outages, ``[start, end)`` UTC.
+        history: the watermark's history, (from when on, how far), both rising; empty: all was delivered on time.
     """
 
     known_at: datetime
     watermark: datetime
     log_start: datetime
     outages: Sequence[tuple[datetime, datetime]] = ()
+    history: Sequence[tuple[datetime, datetime]] = ()
 
 
 def window_bounds(definition: Definition, t0: Column) -> tuple[Column, Column]:
@@ -49,7 +52,8 @@ def seconds(number: float) -> Column:
 class Horizon:
     """The window of a definition around ``t0`` as columns.
 
-    ``matured_ts`` is when the mature value was first known: at ``matures_at``, or with the anchor if that came later.
+    ``matured_ts`` is when the mature value was first known: when the watermark was first known to have reached
+    ``matures_at``, or with the anchor if that came later.
     """
 
     window_start: Column
@@ -71,10 +75,45 @@ def horizon(definition: Definition, knowledge: Knowledge) -> Horizon:
         start,
         end,
         matures_at,
-        F.greatest(matures_at, "anchor_known_ts"),
+        F.greatest(reached_at(matures_at, knowledge.history), "anchor_known_ts"),
         F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
         void_reason(definition, knowledge, start, end),
     )
+
+
+def reached_at(moment: Column, history: Sequence[tuple[datetime, datetime]]) -> Column:
+    """The first T at which W(T) was at or after ``moment``.
+
+    What the first observation found had been delivered on time, so there T is the moment itself. Later it is the moment
+    of the observation that brought the watermark past it.
+    """
+    steps = [(low, high, at) for (_, low), (at, high) in pairwise(history)]
+    daily = [step for step in steps if _is_daily(*step)]
+    found = moment
+    if other := [step for step in steps if step not in daily]:
+        ends = F.array(*[F.struct(F.lit(high).alias("upto"), F.lit(at).alias("at")) for _, high, at in other])
+        first = F.try_element_at(F.filter(ends, lambda end: end["upto"] >= moment), F.lit(1))
+        found = F.when(moment > F.lit(other[0][0]), F.coalesce(first["at"], moment)).otherwise(moment)
+    for low, high in _runs(daily):
+        ceiling = F.date_add(F.to_date(moment - F.expr("INTERVAL 1 MICROSECOND")), 1).cast("timestamp")
+        found = F.when((moment > F.lit(low)) & (moment <= F.lit(high)), ceiling).otherwise(found)
+    return found
+
+
+def _is_daily(low: datetime, high: datetime, at: datetime) -> bool:
+    """Whether a step is the plain one: at midnight the day before became complete."""
+    return at == high == low + timedelta(days=1) and (high.hour, high.minute, high.second, high.microsecond) == (0,) * 4
+
+
+def _runs(daily: Sequence[tuple[datetime, datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Daily steps that follow each other as one interval ``(low, high]`` each."""
+    runs: list[tuple[datetime, datetime]] = []
+    for low, high, _ in daily:
+        if runs and runs[-1][1] == low:
+            runs[-1] = (runs[-1][0], high)
+        else:
+            runs.append((low, high))
+    return runs
 
 
 def with_horizon(anchors: DataFrame, definition: Definition, knowledge: Knowledge) -> DataFrame:

@@ -14,15 +14,14 @@ ALL: dict[str, TableSpec] = {
 RELEASED = (
     "events",
     "exposures",
+    "first_seen",
     "user_days",
     "item_days",
     "user_item_days",
     "item_exposure_days",
     "sequences",
-    "user_features",
+    "exposure_features",
     "item_features",
-    "user_item_features",
-    "user_topic_features",
     "signal_values",
 )
 

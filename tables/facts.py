@@ -7,8 +7,10 @@ EVENTS = TableSpec(
     about="What listeners did. Append-only; one row an event, de-duplicated by the source's key.",
     grain=("event_id",),
     mode="append",
+    time="event_day",
+    audit=("batch",),
     columns=columns("""
-        event_id       | string    | first 32 hex digits of SHA-256 over the source's key columns
+        event_id       | string    | first 32 hex digits of SHA-256 over the source's key columns and the UTC day
         user_id        | string    | who
         item_id        | string    | what
         topic          | string?   | the item's topic, where the source has one
@@ -24,7 +26,7 @@ EVENTS = TableSpec(
         request_id     | string?   | the request it answers; null for organic events
         surface        | string?   | where it happened
         clock_skew     | boolean   | the log knew of it before it happened; known_ts was raised to event_ts
-        batch_id       | string    | the delivery it came with
+        batch          | bigint    | number of the delivery it came with
     """),
     rules=(
         Rule("known_not_before_event", "known_ts < event_ts", "known_ts must be at or after event_ts"),
@@ -38,22 +40,26 @@ EXPOSURES = TableSpec(
     about="What was shown to whom, where, and with what probability. Append-only; one row per item shown.",
     grain=("exposure_id",),
     mode="append",
+    time="as_of_day",
+    audit=("batch",),
     columns=columns("""
-        exposure_id | string    | first 32 hex digits of SHA-256 over the log's key (sampled: request, item)
+        exposure_id | string    | first 32 hex digits of SHA-256 over the log's key and day (sampled: request, item)
         request_id  | string    | the slate it belongs to
         user_id     | string    | who saw it
         item_id     | string    | what was shown
         topic       | string?   | the item's topic, where the source has one
         as_of       | timestamp | when it was shown (UTC): features look from here
+        as_of_day   | date      | UTC date of as_of
         known_ts    | timestamp | when it could first have been known (UTC)
         surface     | string    | where it was shown
         position    | int?      | place in the slate, 1 first; null if sampled
         policy      | string    | which policy chose it; 'sampled' where the log has none
         propensity  | double?   | probability with which it was shown there (logged) or drawn (sampled); null: positive
         sampled     | boolean   | drawn by the sampler, not logged
-        batch_id    | string    | the delivery it came with
+        batch       | bigint    | number of the delivery it came with
     """),
     rules=(
+        Rule("as_of_day_is_utc_date", "as_of_day <> to_date(as_of)", "as_of_day must be the UTC date of as_of"),
         Rule("propensity_is_probability", "propensity <= 0 OR propensity > 1", "propensity must lie in (0, 1]"),
         Rule("position_from_one", "position < 1", "position must be 1 or more"),
         Rule("logged_has_propensity", "NOT sampled AND propensity IS NULL", "logged exposures need a propensity"),
@@ -65,28 +71,54 @@ QUARANTINE = TableSpec(
     about="Raw rows that could not be used, with the reason. Append-only; nothing is silently dropped.",
     grain=("row_id",),
     mode="append",
+    time="event_day",
+    audit=("batch",),
     allow_empty=True,
     columns=columns("""
-        row_id   | string        | SHA-256 of the raw row and its place among identical rows
-        log      | string        | which raw log: events or exposures
-        reason   | string        | the first reason that applies, by the source's precedence
-        reasons  | array<string> | every reason that applies
-        raw      | string        | the raw row as JSON
-        batch_id | string        | the delivery it came with
+        row_id    | string        | SHA-256 of the raw row and its place among identical rows
+        log       | string        | which raw log: events or exposures
+        reason    | string        | the first reason that applies, by the source's precedence
+        reasons   | array<string> | every reason that applies
+        raw       | string        | the raw row as JSON
+        user_id   | string?       | who, as far as the row says
+        event_day | date?         | UTC date of its time, where it has one
+        batch     | bigint        | number of the delivery it came with
     """),
+)
+
+FIRST_SEEN = TableSpec(
+    name="first_seen",
+    about="Since when a user, an item or an item's clicks are known: each fact that was the earliest when seen.",
+    grain=("kind", "key", "visible_ts"),
+    mode="increment",
+    audit=("batch",),
+    allow_empty=True,
+    columns=columns("""
+        kind       | string    | user, item, or clicked_item (items by their clicks alone)
+        key        | string    | the user or item
+        event_ts   | timestamp | when it happened (UTC): earlier than all that was visible before
+        visible_ts | timestamp | greatest(event_ts, known_ts): from when on, strictly after, it may be seen (UTC)
+        topic      | string?   | the item's topic at that event, where the source has one
+        batch      | bigint    | number of the delivery it came with
+    """),
+    rules=(Rule("visible_not_before_event", "visible_ts < event_ts", "visible_ts must be at or after event_ts"),),
 )
 
 DELIVERIES = TableSpec(
     name="deliveries",
-    about="One row per ingested delivery: what was read, what became of it, and the watermark it showed.",
-    grain=("batch_id",),
+    about="One row per ingested delivery: what was read, what became of it, and how far it makes the log complete.",
+    grain=("batch",),
     mode="append",
+    audit=("batch",),
     columns=columns("""
-        batch_id    | string                  | fingerprint of the delivered files and the source file
-        data        | string                  | name of the delivered file or folder
-        observed_at | timestamp               | the moment of observation: later event times are future
-        log_start   | timestamp               | first delivered day (UTC midnight)
-        watermark   | timestamp               | every event before it has arrived in the normal course
-        counts      | map<string,bigint>      | LOG/read, LOG/clean, LOG/raw:REASON and LOG/exclusive:REASON
+        batch          | bigint             | its number, counting up in the order of arrival
+        delivery       | string             | fingerprint of the delivered files and the source file
+        data           | string             | name of the delivered file or folder
+        observed_at    | timestamp          | the moment of observation: later event times are future
+        log_start      | timestamp          | first delivered day (UTC midnight)
+        complete_from  | timestamp?         | it holds all that became known from here on; null: from the beginning on
+        complete_until | timestamp          | and before this moment (UTC)
+        complete_at    | timestamp          | when that could first have been known (UTC)
+        counts         | map<string,bigint> | LOG/read, LOG/clean, LOG/raw:REASON and LOG/exclusive:REASON
     """),
 )

@@ -1,4 +1,4 @@
-"""Histories: daily tiles (additive partial aggregates by event day and known day) and ordered sequences."""
+"""Histories: daily tiles (additive partial aggregates by event day and known day) and sequences."""
 
 from tables.spec import Column, Rule, TableSpec, columns
 
@@ -12,6 +12,7 @@ _MEASURES = """
     amount         | double    | sum of the consumed amount, in the source's unit
     first_event_ts | timestamp | first event of the tile (UTC)
     last_event_ts  | timestamp | last event of the tile (UTC)
+    batch          | bigint    | number of the delivery whose facts it adds up
 """
 _RULES = (
     Rule("known_day_not_before", "known_day < event_day", "known_day must be at or after event_day"),
@@ -22,8 +23,10 @@ _RULES = (
 
 def _tiles(name: str, about: str, keys: dict[str, str]) -> TableSpec:
     fixed = tuple(Column(key, "string", meaning) for key, meaning in keys.items())
-    grain = (*keys, "event_day", "known_day")
-    return TableSpec(name, about, grain, fixed + columns(_MEASURES), rules=_RULES)
+    grain = (*keys, "event_day", "known_day", "batch")
+    return TableSpec(
+        name, about, grain, fixed + columns(_MEASURES), _RULES, mode="increment", time="event_day", audit=("batch",)
+    )
 
 
 USER_DAYS = _tiles("user_days", "Daily tiles per user.", {"user_id": "who"})
@@ -33,27 +36,35 @@ USER_ITEM_DAYS = _tiles("user_item_days", "Daily tiles per user and item.", {"us
 ITEM_EXPOSURE_DAYS = TableSpec(
     name="item_exposure_days",
     about="Logged exposures per item and day (sampled candidates are not exposures and are left out).",
-    grain=("item_id", "event_day", "known_day"),
+    grain=("item_id", "event_day", "known_day", "batch"),
+    mode="increment",
+    time="event_day",
+    audit=("batch",),
     allow_empty=True,
     columns=columns("""
         item_id   | string | what was shown
         event_day | date   | UTC day on which it was shown
         known_day | date   | UTC day on which that was known
         exposures | bigint | times shown
+        batch     | bigint | number of the delivery whose exposures it adds up
     """),
 )
 
 SEQUENCES = TableSpec(
     name="sequences",
-    about="Every consumption of a user in order: by event_ts, then event_id.",
-    grain=("user_id", "seq"),
+    about="Every consumption. A user's history is its rows in order of event_ts, then event_id.",
+    grain=("event_id",),
+    mode="increment",
+    time="event_day",
+    audit=("batch",),
     columns=columns("""
         user_id    | string    | who
-        seq        | bigint    | place in the user's history, 1 first
         item_id    | string    | what
         event_ts   | timestamp | when it happened (UTC)
         visible_ts | timestamp | greatest(event_ts, known_ts): from when on, strictly after, features may see it
         event_id   | string    | the event
+        event_day  | date      | UTC date of event_ts
+        batch      | bigint    | number of the delivery it came with
     """),
     rules=(Rule("visible_not_before_event", "visible_ts < event_ts", "visible_ts must be at or after event_ts"),),
 )

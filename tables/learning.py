@@ -2,54 +2,48 @@
 
 from tables.spec import Rule, TableSpec, columns
 
-USER_FEATURES = TableSpec(
-    name="user_features",
-    about="User feature view at the moment of each request.",
-    grain=("user_id", "as_of"),
+EXPOSURE_FEATURES = TableSpec(
+    name="exposure_features",
+    about="What was known of the user, of the user with the item and of the user with its topic, at every exposure.",
+    grain=("exposure_id",),
+    mode="increment",
+    time="as_of_day",
+    audit=("batch", "latest_fact_ts"),
     columns=columns("""
-        user_id | string    | who
-        as_of   | timestamp | the moment the features look from (UTC), exclusive
+        exposure_id | string    | the exposure
+        as_of       | timestamp | the moment the features look from (UTC), exclusive
+        as_of_day   | date      | UTC date of as_of
+        known_ts    | timestamp | when the exposure could first have been known (UTC)
+        latest_fact_ts | timestamp? | when the newest fact that the features rest on became visible (UTC)
+        batch       | bigint    | number of the delivery that the exposure came with
     """),
     families=("f_user_",),
+    rules=(Rule("no_fact_from_the_future", "latest_fact_ts >= as_of", "features must rest on the past alone"),),
 )
 ITEM_FEATURES = TableSpec(
     name="item_features",
     about="Item feature view at the start of each day on which the item was a candidate.",
     grain=("item_id", "as_of_day"),
+    mode="increment",
+    time="as_of_day",
+    audit=("latest_fact_ts",),
     columns=columns("""
         item_id   | string | what
         as_of_day | date   | features look from midnight UTC of this day, exclusive
+        latest_fact_ts | timestamp? | when the newest fact that the features rest on became visible (UTC)
     """),
     families=("f_item_",),
-)
-USER_ITEM_FEATURES = TableSpec(
-    name="user_item_features",
-    about="User-item feature view at the moment of each exposure.",
-    grain=("user_id", "item_id", "as_of"),
-    columns=columns("""
-        user_id | string    | who
-        item_id | string    | what
-        as_of   | timestamp | the moment the features look from (UTC), exclusive
-    """),
-    families=("f_user_item_",),
-)
-USER_TOPIC_FEATURES = TableSpec(
-    name="user_topic_features",
-    about="User-topic feature view at the moment of each exposure; empty where the source has no topics.",
-    grain=("user_id", "topic", "as_of"),
-    allow_empty=True,
-    columns=columns("""
-        user_id | string    | who
-        topic   | string    | the topic of the item shown
-        as_of   | timestamp | the moment the features look from (UTC), exclusive
-    """),
-    families=("f_user_topic_",),
+    rules=(Rule("no_fact_from_the_future", "latest_fact_ts >= as_of_day", "features must rest on the past alone"),),
 )
 
 SIGNAL_VALUES = TableSpec(
     name="signal_values",
     about="Values of signals with their state. One row per anchor and known time: revisions are further rows.",
     grain=("signal", "anchor_id", "revision"),
+    mode="increment",
+    time="t0_day",
+    audit=("batch",),
+    partition_by=("settled",),
     columns=columns("""
         signal          | string    | pinned name of the definition, name@version
         definition_hash | string    | the definition's identity
@@ -57,6 +51,7 @@ SIGNAL_VALUES = TableSpec(
         user_id         | string    | who
         item_id         | string?   | what; null for user-grain signals
         t0              | timestamp | the anchor's time (UTC)
+        t0_day          | date      | UTC date of t0
         window_end      | timestamp | end of the window, exclusive (UTC)
         matures_at      | timestamp | window_end + lateness allowance (UTC)
         state           | string    | open, mature or void
@@ -66,6 +61,8 @@ SIGNAL_VALUES = TableSpec(
         elapsed_share   | double    | share of the window that the watermark has passed, 0 to 1
         known_ts        | timestamp | from when on (inclusive) the row is what was known
         revision        | int       | 0, then 1, 2, ... for what facts known after maturity made of it
+        settled         | boolean   | mature or void: such rows are only ever added, open ones are replaced
+        batch           | bigint    | number of the newest delivery when the row was made
     """),
     rules=(
         Rule("state_known", "state NOT IN ('open', 'mature', 'void')", "state must be open, mature or void"),
@@ -77,6 +74,7 @@ SIGNAL_VALUES = TableSpec(
         Rule(
             "void_has_reason", "(state = 'void') <> (void_reason IS NOT NULL)", "void rows need a reason, others none"
         ),
+        Rule("settled_unless_open", "settled <> (state <> 'open')", "open rows are not settled, all others are"),
         Rule("not_mature_early", "state = 'mature' AND known_ts < matures_at", "mature before its time"),
         Rule("window_after_anchor", "window_end <= t0", "a window must end after its anchor"),
         Rule("elapsed_is_share", "elapsed_share < 0 OR elapsed_share > 1", "elapsed_share must lie in [0, 1]"),
@@ -87,6 +85,7 @@ TRAINING_SET = TableSpec(
     name="training_set",
     about="Exposures x features as of x signals. One row an exposure; labels are null unless mature.",
     grain=("exposure_id",),
+    audit=("latest_fact_ts",),
     columns=columns("""
         exposure_id | string    | the exposure
         request_id  | string    | its slate
@@ -98,9 +97,18 @@ TRAINING_SET = TableSpec(
         propensity  | double?   | logged or sampling probability
         sampled     | boolean   | drawn by the sampler, not logged
         split       | string    | train, valid, test or purged (its label horizon reaches into the next split)
+        has_features | boolean  | its features were computed
+        latest_fact_ts | timestamp? | when the newest fact that the features rest on became visible (UTC)
+        labels_known_ts | timestamp? | when the last of its mature labels was known (UTC)
+        labels_t0   | timestamp? | the moment from which its labels look (UTC)
     """),
     families=("f_", "label_", "state_"),
-    rules=(Rule("split_known", "split NOT IN ('train', 'valid', 'test', 'purged')", "unknown split"),),
+    rules=(
+        Rule("split_known", "split NOT IN ('train', 'valid', 'test', 'purged')", "unknown split"),
+        Rule("features_are_there", "NOT has_features", "every exposure needs its features"),
+        Rule("features_from_the_past", "latest_fact_ts >= as_of", "a feature rests on a fact of the future"),
+        Rule("labels_from_the_future", "labels_t0 < as_of", "a label looks at what came before the exposure"),
+    ),
 )
 
 RELEASES = TableSpec(
@@ -112,6 +120,7 @@ RELEASES = TableSpec(
         release_id        | string             | name of the release: the known-at date and a hash of its content
         known_at          | timestamp          | the logical date: what was known then
         watermark         | timestamp          | the source's watermark at known_at
+        batch             | bigint             | number of the newest delivery in it: later ones are not part of it
         versions          | map<string,bigint> | Delta version of every table
         definition_hashes | map<string,string> | hash of every signal definition
         fingerprint       | string             | hash over all of the above

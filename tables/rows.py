@@ -10,6 +10,7 @@ from tables.spec import TableSpec
 
 _ARROW = {
     "string": pa.string(),
+    "bigint": pa.int64(),
     "timestamp": pa.timestamp("us", "UTC"),
     "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
     "map<string,string>": pa.map_(pa.string(), pa.string()),

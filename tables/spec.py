@@ -1,6 +1,9 @@
 """What one Delta table is: its columns with units, its grain, its rules. The map of the store is made of these."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["append", "increment", "replace"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,12 @@ class TableSpec:
         rules: row-level checks of the gate.
         families: prefixes of further columns that builders may add (all double or string).
         allow_empty: whether a version without rows may be published.
-        mode: ``append`` (facts: rows are only ever added) or ``replace`` (derived: rebuilt per logical date).
+        mode: ``append`` (facts: rows whose grain is new are added), ``increment`` (derived: the rows of what is new are
+            added, or the whole is built anew) or ``replace`` (derived: rebuilt per logical date).
+        time: column by which files are told apart: appends look for known rows only where it has the same values, so
+            a day's delivery never reads years of history.
+        partition_by: columns whose values have folders of their own, so that one value's rows are replaced as files.
+        audit: columns that say how a row came here and not what it says; content is compared without them.
     """
 
     name: str
@@ -43,7 +51,10 @@ class TableSpec:
     rules: tuple[Rule, ...] = ()
     families: tuple[str, ...] = ()
     allow_empty: bool = False
-    mode: str = "replace"
+    mode: Mode = "replace"
+    time: str | None = None
+    audit: tuple[str, ...] = ()
+    partition_by: tuple[str, ...] = ()
     owner: str = "longplay"
     retention: str = "10 years"
 

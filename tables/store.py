@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,22 @@ from deltalake import DeltaTable
 from filelock import FileLock, Timeout
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from longplay.delta import check_files, open_table
 from longplay.errors import StoreError, first_line
+from tables import catalog
 from tables.spec import TableSpec
 
 log = logging.getLogger("longplay.store")
 LOCK_SECONDS = 600
+HOUSEKEEPING = 50
+"""So many commits back a publication is looked for; between two there are a few of housekeeping at most."""
+MANY_DAYS = 400
+ROWS_A_PART, FEWEST_PARTS = 250_000, 8
+EVERYTHING = "everything"
+"""What ``publish`` replaces when a table is built anew."""
 SPARK_ERRORS = (PySparkException, Py4JError)
 """What a failing Spark job raises: PySpark leaves many of the JVM's errors as they are."""
 
@@ -79,12 +88,26 @@ class Store:
         """
         return int(open_table(self.path(table)).version())
 
-    def commit(self, table: str) -> dict[str, Any]:
-        """What the newest commit of a table says of itself: run id, fingerprint, inputs, audit."""
+    def commit(self, table: str, version: int | None = None) -> dict[str, Any]:
+        """What a publication of a table says of itself: run id, fingerprint, inputs, facts, audit.
+
+        Args:
+            table: which table.
+            version: what this version's own commit says; default: the newest that says anything. Commits that only
+                rearrange files (compaction) say nothing.
+        """
         if not self.exists(table):
             return {}
-        newest: dict[str, Any] = next(iter(open_table(self.path(table)).history(1)), {})
-        return dict(json.loads(newest.get("userMetadata") or "{}"))
+        for entry in open_table(self.path(table)).history(HOUSEKEEPING if version is None else None):
+            told = json.loads(entry.get("userMetadata") or "{}")
+            if told if version is None else entry.get("version") == version:
+                return dict(told)
+        return {}
+
+    def files(self, table: str, version: int) -> list[str]:
+        """The data files of a version."""
+        found: list[str] = open_table(self.path(table), version).file_uris()
+        return found
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """A table at a version (default: newest), after checking that its files are all there.
@@ -97,48 +120,114 @@ class Store:
         reader = self.spark.read.format("delta")
         return (reader if version is None else reader.option("versionAsOf", version)).load(str(path))
 
+    def extent(self, table: str, since: date | None = None) -> tuple[int, int]:
+        """Rows and bytes of the files that hold days from ``since`` on, by the table's time column, from its log."""
+        spec = catalog.get(table).time
+        actions = open_table(self.path(table)).get_add_actions(flatten=True)
+        newest = actions[f"max.{spec}"].to_pylist() if spec and f"max.{spec}" in actions.schema.names else []
+        rows, sizes = actions["num_records"].to_pylist(), actions["size_bytes"].to_pylist()
+        kept = [n for n in range(len(rows)) if since is None or not newest or newest[n] is None or newest[n] >= since]
+        return sum(rows[n] for n in kept), sum(sizes[n] for n in kept)
+
+    def parts(self, since: Mapping[str, date | None]) -> int:
+        """Into how many buckets the rows of some tables go, each from a day on, so that one bucket is small."""
+        rows = sum(self.extent(table, day)[0] for table, day in since.items())
+        return max(FEWEST_PARTS, -(-rows // ROWS_A_PART))
+
     def up_to_date(self, table: str, fingerprint: str) -> bool:
         """Whether the newest version was made from just these inputs, settings and code."""
         return self.commit(table).get("fingerprint") == fingerprint
 
-    def publish(self, frame: DataFrame, spec: TableSpec, lineage: Lineage, gate: Gate) -> Published:
+    def publish(
+        self, frame: DataFrame, spec: TableSpec, lineage: Lineage, gate: Gate, replace: str | None = None
+    ) -> Published:
         """Stage ``frame``, let ``gate`` audit it, and commit it as one version.
 
-        ``replace`` tables are overwritten; to ``append`` tables only rows whose grain is not there yet are
-        added, so that a delivery that is read twice, or again after a crash, changes nothing.
+        ``replace`` tables are overwritten. To ``append`` tables only rows whose grain is not there yet are added, so
+        that a delivery that is read twice, or again after a crash, changes nothing. To ``increment`` tables the rows
+        are added as they are: their builder knows from the last commit what is new.
+
+        Args:
+            frame: the rows.
+            spec: the table.
+            lineage: what they were made from.
+            gate: judges the staged rows.
+            replace: for ``increment`` tables, a condition: the rows there that meet it are replaced in the same commit
+                (``EVERYTHING`` builds the table anew). None only adds.
 
         Raises:
             QualityError: from the gate; nothing is published and the rows stay under ``rejected/``.
-            StoreError: when another process holds the table for ten minutes.
+            StoreError: when another process holds the table for ten minutes, or columns went or changed their type.
         """
-        with self._lock(spec.name), self._staging(spec, lineage) as staging:
-            self._new_rows(frame, spec).write.mode("overwrite").parquet(str(staging))
-            staged = self.spark.read.parquet(str(staging))
-            with self._rejecting(staging, spec, lineage):
+        with self.lock(spec.name), self._staging(spec, lineage) as staging:
+            judged = staging / "all"
+            staged = self._stage(frame, judged)
+            if spec.mode == "append" and self.exists(spec.name):
+                judged = staging / "new"
+                staged = self._stage(self._new_rows(staged, spec), judged)
+            with self._rejecting(judged, spec, lineage):
                 audit = gate(staged, spec)
-            return self._commit(staged, spec, lineage, dict(audit))
+            whole = spec.mode == "replace" or replace == EVERYTHING
+            return self._commit(staged, spec, lineage, dict(audit), EVERYTHING if whole else replace)
 
-    def _new_rows(self, frame: DataFrame, spec: TableSpec) -> DataFrame:
-        if spec.mode == "append" and self.exists(spec.name):
-            known = self.read(spec.name).select(*spec.grain)
-            return frame.join(known, list(spec.grain), "left_anti")
-        return frame
+    def _stage(self, frame: DataFrame, folder: Path) -> DataFrame:
+        frame.write.mode("overwrite").parquet(str(folder))
+        return self.spark.read.schema(frame.schema).parquet(str(folder))
 
-    def _commit(self, staged: DataFrame, spec: TableSpec, lineage: Lineage, audit: dict[str, Any]) -> Published:
+    def _new_rows(self, staged: DataFrame, spec: TableSpec) -> DataFrame:
+        """Staged rows whose grain is not in the table; looked for only among rows of the same days."""
+        known = self.read(spec.name).select(*dict.fromkeys([*spec.grain, *([spec.time] if spec.time else [])]))
+        if spec.time is not None:
+            known = known.where(_same_days(staged.select(spec.time).distinct(), spec.time))
+        return staged.join(known.select(*spec.grain), list(spec.grain), "left_anti")
+
+    def _commit(
+        self, staged: DataFrame, spec: TableSpec, lineage: Lineage, audit: dict[str, Any], replace: str | None
+    ) -> Published:
         rows = int(audit.get("rows", 0))
         if spec.mode == "append" and rows == 0 and self.exists(spec.name):
             return Published(spec.name, self.version(spec.name), 0, False, "no new rows")
         note = json.dumps({**asdict(lineage), "audit": audit}, sort_keys=True, default=str)
         writer = staged.write.format("delta").option("userMetadata", note)
-        if spec.mode == "append":
-            writer.mode("append").save(str(self.path(spec.name)))
+        if spec.partition_by:
+            writer = writer.partitionBy(*spec.partition_by)
+        if replace == EVERYTHING:
+            writer = writer.mode("overwrite").option("overwriteSchema", True)
         else:
-            writer.mode("overwrite").option("overwriteSchema", True).save(str(self.path(spec.name)))
+            self._check_schema(staged, spec)
+            writer = writer.option("mergeSchema", True)
+            writer = writer.mode("overwrite").option("replaceWhere", replace) if replace else writer.mode("append")
+        writer.save(str(self.path(spec.name)))
         return Published(spec.name, self.version(spec.name), rows, True, "published", str(audit.get("checksum", "")))
 
+    def _check_schema(self, staged: DataFrame, spec: TableSpec) -> None:
+        """Columns may come; they may not go or change their type, for then old rows and new ones would not fit."""
+        if not self.exists(spec.name):
+            return
+        there = dict(self.spark.read.format("delta").load(str(self.path(spec.name))).dtypes)
+        new = dict(staged.dtypes)
+        differs = [
+            f"{name}: {kind} there, {new.get(name, 'missing')} now"
+            for name, kind in there.items()
+            if new.get(name) != kind
+        ]
+        if differs:
+            again = "build it anew: run its step with --force"
+            beside = "give the changed column a new name beside the old one, which stays null from now on"
+            raise StoreError(
+                f"The columns of '{spec.name}' have changed in a way that its rows do not fit.",
+                where=str(self.path(spec.name)),
+                got="; ".join(differs),
+                fix=again if spec.mode != "append" else beside,
+            )
+
     @contextmanager
-    def _lock(self, table: str) -> Iterator[None]:
-        """One writer at a time: Delta's own commit is not safe between processes on a local file system."""
+    def lock(self, table: str) -> Iterator[None]:
+        """One writer at a time: Delta's own commit is not safe between processes on a local file system.
+
+        Raises:
+            StoreError: when another process has held it for ten minutes.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / f".{table}.lock")
         try:
@@ -174,6 +263,14 @@ class Store:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.rmtree(target, ignore_errors=True)
                 shutil.move(staging, target)
+
+
+def _same_days(days: DataFrame, column: str) -> Column:
+    """A condition that keeps the rows of some days, as literals, so that file statistics can tell files apart."""
+    found = [row[0] for row in days.collect()]
+    known = sorted(day for day in found if day is not None)
+    same = F.col(column).between(known[0], known[-1]) if len(known) > MANY_DAYS else F.col(column).isin(known)
+    return same | F.col(column).isNull() if None in found else same
 
 
 def explain_spark(error: Exception, where: str) -> StoreError:

@@ -12,7 +12,6 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from features.views import VIEWS
 from ingest.source import load_source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
@@ -44,7 +43,6 @@ SETTINGS = (
     "deploy.processes=1",
 )
 LEARNED = ("xgboost-click", "xgboost-return", "transformer-click", "transformer-return")
-AUDIT = ("batch_id", "run_id", "computed_at")
 DERIVED = sorted(set(catalog.ALL) - {"releases"})
 
 
@@ -60,7 +58,7 @@ class Line:
 
 
 def contents(one: Job) -> dict[str, str]:
-    return {table: checksum(one.store.read(table), AUDIT) for table in DERIVED}
+    return {table: checksum(one.store.read(table), catalog.get(table).audit) for table in DERIVED}
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +75,12 @@ def test_every_table_has_rows(line: Line) -> None:
     rows = {table: int(line.job.store.commit(table)["audit"]["rows"]) for table in catalog.ALL}
     assert {table for table, n in rows.items() if n == 0} == set()
     assert rows["training_set"] == int(line.contents["training_set"].split(":")[0])
-    assert rows["exposures"] > rows["training_set"] > rows["user_features"]  # a request shows several items
+    assert rows["exposures"] == rows["exposure_features"] > rows["training_set"] > rows["item_features"]
 
 
 def test_counts_by_reason_add_up_to_the_rows_read(line: Line) -> None:
-    counts = line.job.delivery()["counts"]
+    (delivery,) = line.job.deliveries()
+    counts = delivery["counts"]
     for log, file in (("events", "events.parquet"), ("exposures", "exposures.parquet")):
         aside = sum(n for name, n in counts.items() if name.startswith(f"{log}/exclusive:"))
         assert counts[f"{log}/read"] == pq.read_metadata(line.log / file).num_rows
@@ -136,10 +135,10 @@ def test_a_label_that_is_not_mature_is_never_a_number(line: Line) -> None:
     plan, definitions = split_plan(one, line.date), label_definitions(one)
     # The line itself keeps clear of open labels; here the split reaches up to the end of the log.
     reckless = replace(plan, test_end=line.date + timedelta(days=1))
-    views = {view.name: one.store.read(view.name) for view in VIEWS}
+    features = (one.store.read("exposure_features"), one.store.read("item_features"))
     values = one.store.read("signal_values")
     spine = spine_of(one.store.read("exposures"), reckless)
-    frame = training_set(spine, views, [(d, values) for d in definitions], reckless, line.date)
+    frame = training_set(spine, features, (definitions, values), reckless, line.date)
     for built, may_be_open in ((one.store.read("training_set"), False), (frame, True)):
         for definition in definitions:
             label, state = F.col(f"label_{definition.name}"), F.col(f"state_{definition.name}")
@@ -171,13 +170,13 @@ def test_features_do_not_change_when_the_future_is_removed(line: Line, spark: Sp
     ingest(cut, log)
     build_histories(cut)
     build_features(cut)
-    for table, moment in (("user_features", "as_of"), ("user_item_features", "as_of"), ("item_features", "as_of_day")):
-        border = start if moment == "as_of" else start.date()
-        whole, without = (one.store.read(table).where(F.col(moment) < F.lit(border)) for one in (line.job, cut))
-        assert checksum(whole) == checksum(without), table
+    for table in ("exposure_features", "item_features"):
+        border, audit = F.lit(start.date()), catalog.get(table).audit
+        whole, without = (one.store.read(table).where(F.col("as_of_day") < border) for one in (line.job, cut))
+        assert checksum(whole, audit) == checksum(without, audit), table
         assert whole.count() > 0
-        later = [one.store.read(table).where(F.col(moment) >= F.lit(border)) for one in (line.job, cut)]
-        assert checksum(later[0]) != checksum(later[1]), f"{table}: the removed events should have mattered"
+        later = [one.store.read(table).where(F.col("as_of_day") >= border) for one in (line.job, cut)]
+        assert checksum(later[0], audit) != checksum(later[1], audit), f"{table}: what was removed should have mattered"
 
 
 def test_a_second_run_publishes_nothing(line: Line) -> None:
@@ -196,5 +195,5 @@ def test_a_forced_run_for_the_same_date_leaves_every_content_as_it_was(line: Lin
     run(forced, line.log, line.date)
     assert contents(forced) == line.contents
     versions = forced.versions(*catalog.ALL)
-    replaced = {name for name, spec in catalog.ALL.items() if spec.mode == "replace"}
+    replaced = {name for name, spec in catalog.ALL.items() if spec.mode != "append"}
     assert {name for name in versions if versions[name] > line.versions[name]} == {*replaced, "releases"}

@@ -7,10 +7,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from features.as_of import as_of_join
-from features.facts import event_facts, item_day_facts, known_by
+from features.facts import item_day_facts, known_by, user_facts
 from features.histories import daily_tiles, exposure_tiles
 from features.view import View
 from features.views import ITEM, VIEWS
+from ingest.facts import first_seen
 from tests.generative.random_logs import Log
 from tests.reference.features_by_hand import Row
 from tests.reference.records import at, events_frame, exposures_frame, utc
@@ -31,12 +32,12 @@ def known_features(
 def _joined(view: View, events: DataFrame, exposures: DataFrame) -> DataFrame:
     if view is ITEM:
         tiles = [daily_tiles(events, ["item_id"]), daily_tiles(events, ["user_id", "item_id"])]
-        facts = item_day_facts(tiles[0], tiles[1].drop("amount"), exposure_tiles(exposures))
+        facts = item_day_facts(tiles[0], tiles[1].drop("amount"), exposure_tiles(exposures), first_seen(events))
         days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of")).distinct()
         return as_of_join([view], facts, days)
     keys = list(view.keys)
     spine = exposures.select(*keys, "as_of").dropna(subset=keys).distinct()
-    return as_of_join([view], event_facts(events).dropna(subset=keys), spine)
+    return as_of_join([view], user_facts(events, first_seen(events)), spine)
 
 
 def _rows(view: View, frame: DataFrame) -> dict[tuple, Row]:

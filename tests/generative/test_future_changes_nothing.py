@@ -134,11 +134,11 @@ def test_facts_known_after_t_change_no_value_as_known_at_t(spark: SparkSession, 
 
 
 def mature(rows: set[Row]) -> dict[tuple[str, str], tuple[float, int]]:
-    """Value and revision of what is mature, but for discoveries: a late fact may show that one was none."""
+    """Value and revision of what is mature."""
     return {
         (row["signal"], row["anchor_id"]): (row["value"], row["revision"])
         for row in rows
-        if row["state"] == "mature" and not row["signal"].startswith("stickiness")
+        if row["state"] == "mature"
     }
 
 

@@ -40,7 +40,7 @@ def _reactions(prefix: str, month: Sequence[Event]) -> Row:
 
 
 def _since_consumption(seen: Sequence[Event], as_of: datetime) -> float | None:
-    times = [e.event_ts for e in consumed(seen)]
+    times = [e.event_ts for e in consumed(within(seen, as_of, 90))]
     return in_days(as_of - max(times)) if times else None
 
 

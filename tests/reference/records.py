@@ -66,7 +66,7 @@ def events_frame(spark: SparkSession, events: Iterable[Event]) -> DataFrame:
     rows = [
         (
             e.event_id, e.user_id, e.item_id, e.topic, "kind", e.event_ts, e.known_ts, e.event_ts.date(),
-            e.known_ts.date(), e.amount, e.is_consumption, e.is_click, e.is_negative, e.request_id, "home", False, "b",
+            e.known_ts.date(), e.amount, e.is_consumption, e.is_click, e.is_negative, e.request_id, "home", False, 1,
         )
         for e in events
     ]  # fmt: skip
@@ -78,8 +78,8 @@ def exposures_frame(spark: SparkSession, exposures: Iterable[Exposure]) -> DataF
     """The table ``exposures`` holding some records."""
     rows = [
         (
-            e.exposure_id, e.request_id, e.user_id, e.item_id, e.topic, e.as_of, e.known_ts, "home",
-            None if e.sampled else 1, "policy", 0.5, e.sampled, "b",
+            e.exposure_id, e.request_id, e.user_id, e.item_id, e.topic, e.as_of, e.as_of.date(), e.known_ts, "home",
+            None if e.sampled else 1, "policy", 0.5, e.sampled, 1,
         )
         for e in exposures
     ]  # fmt: skip

@@ -22,7 +22,10 @@ from tests.reference.records import DAY, Event, Exposure, midnight
 
 @dataclass(frozen=True)
 class Anchor:
-    """Where a signal begins. ``request_id`` is there for logged exposures alone."""
+    """Where a signal begins. ``request_id`` is there for logged exposures alone.
+
+    ``superseded_ts`` is when a fact became known that shows that it was no anchor.
+    """
 
     user_id: str
     item_id: str | None
@@ -30,6 +33,7 @@ class Anchor:
     known_ts: datetime
     exposure_id: str | None = None
     request_id: str | None = None
+    superseded_ts: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def values_by_hand(
 
 
 def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence[Exposure]) -> Iterator[Anchor]:
-    """Exposures, the first consumption of each active day, or consumptions after a long absence of the item."""
+    """Exposures, the first known consumption of each active day, or consumptions after a long absence of the item."""
     if definition.anchor == "exposure":
         for e in exposures:
             request = None if e.sampled else e.request_id
@@ -72,14 +76,17 @@ def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence
     if definition.anchor == "active_day":
         for user, day in sorted({(e.user_id, e.event_ts.date()) for e in consumed}):
             today = [e for e in consumed if e.user_id == user and e.event_ts.date() == day]
-            yield Anchor(user, None, min(e.event_ts for e in today), min(e.known_ts for e in today))
+            first = min(today, key=lambda e: (e.known_ts, e.event_ts))
+            yield Anchor(user, None, first.event_ts, first.known_ts)
         return
     look_back = definition.void.look_back
     assert look_back is not None
     for user, item, t0 in sorted({(e.user_id, e.item_id, e.event_ts) for e in consumed}):
         pair = [e for e in consumed if (e.user_id, e.item_id) == (user, item)]
-        if not any(t0 - look_back <= e.event_ts < t0 for e in pair):
-            yield Anchor(user, item, t0, min(e.known_ts for e in pair if e.event_ts == t0))
+        known = min(e.known_ts for e in pair if e.event_ts == t0)
+        before = [e.known_ts for e in pair if t0 - look_back <= e.event_ts < t0]
+        if not before or min(before) > known:
+            yield Anchor(user, item, t0, known, superseded_ts=min(before, default=None))
 
 
 def rows(definition: Definition, anchor: Anchor, events: Sequence[Event], knowledge: Knowledge) -> Iterator[Value]:
@@ -87,8 +94,8 @@ def rows(definition: Definition, anchor: Anchor, events: Sequence[Event], knowle
     start, end = window(definition, anchor.t0)
     matures_at = end + definition.lateness
     is_mature = knowledge.watermark >= matures_at
-    # A value is first known when it is mature and its anchor is known.
-    matured = max(matures_at, anchor.known_ts)
+    # A value is first known when the watermark was known to have passed it and its anchor is known.
+    matured = max(reached(matures_at, knowledge), anchor.known_ts)
     own = [e for e in events if e.user_id == anchor.user_id]
 
     def measured(known_by: datetime) -> float:
@@ -99,24 +106,38 @@ def rows(definition: Definition, anchor: Anchor, events: Sequence[Event], knowle
         # An event that was seen settles it all the same, and may be seen until the value would be mature.
         reason, void_since = ("outage" if is_mature and measured(matured) == 0 else None), matured
 
+    spoilt = anchor.superseded_ts
+
     def row(state: str, known_ts: datetime, value: float | None, prefix: float | None, revision: int) -> Value:
-        share = (knowledge.watermark - start) / (end - start)
+        share = {"mature": 1.0, "void": 0.0}.get(state, (knowledge.watermark - start) / (end - start))
         return Value(
             definition.ref, anchor.user_id, anchor.item_id, anchor.t0, anchor.exposure_id, end, matures_at, state,
-            reason, value, prefix, min(1.0, max(0.0, share)), known_ts, revision,
+            (reason or "superseded") if state == "void" else None, value, prefix, min(1.0, max(0.0, share)), known_ts,
+            revision,
         )  # fmt: skip
 
     if reason is not None:
         yield row("void", void_since, None, None, 0)
+    elif spoilt is not None and spoilt <= matured:
+        yield row("void", spoilt, None, None, 0)
     elif not is_mature:
         yield row("open", knowledge.known_at, None, measured(knowledge.known_at), 0)
     else:
         value, revision = measured(matured), 0
         yield row("mature", matured, value, None, 0)
         for moment in sorted({e.known_ts for e in own if e.known_ts > matured}):
-            if measured(moment) != value:
+            if measured(moment) != value and (spoilt is None or moment < spoilt):
                 value, revision = measured(moment), revision + 1
                 yield row("mature", moment, value, None, revision)
+        if spoilt is not None:
+            yield row("void", spoilt, None, None, revision + 1)
+
+
+def reached(moment: datetime, knowledge: Knowledge) -> datetime:
+    """The first T with W(T) >= moment: the moment itself as far as the first observation, then the observation's."""
+    if not knowledge.history or moment <= knowledge.history[0][1]:
+        return moment
+    return next((at for at, reach in knowledge.history if reach >= moment), moment)
 
 
 def window(definition: Definition, t0: datetime) -> tuple[datetime, datetime]:

@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from features.candidates import sample
+from ingest.facts import first_seen
 from ingest.source import Candidates
 from tests.reference.records import DAY, Event, at, events_frame, utc
 
@@ -38,7 +39,8 @@ def random_clicks(seed: int = 0, count: int = 120, days: int = 12) -> list[Event
 
 
 def rows_of(spark: SparkSession, events: Sequence[Event], settings: Candidates = SETTINGS) -> list[Row]:
-    return sample(events_frame(spark, events), settings, "batch").collect()
+    frame = events_frame(spark, events)
+    return sample(frame, frame, first_seen(frame), settings, 7).collect()
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +56,15 @@ def rows(spark: SparkSession, log: list[Event]) -> list[Row]:
 
 
 def probabilities(log: Sequence[Event], day: date, settings: Candidates = SETTINGS) -> dict[str, float]:
-    """q(i) = s / items_before + (1 - s) clicks_before(i) / clicks_before, by hand; empty before the first day."""
-    earlier = [e.item_id for e in log if e.is_click and e.event_ts.date() < day]
-    share, items = settings.uniform_share, set(earlier)
-    return {item: share / len(items) + (1 - share) * (earlier.count(item) / len(earlier)) for item in items}
+    """q(i) = s / items_before + (1 - s) clicks(i) / clicks, by hand; empty before the first day.
+
+    Clicks are those that became visible in the days of the popularity before; without any all items are alike.
+    """
+    seen = [(e.item_id, max(e.event_ts, e.known_ts).date()) for e in log if e.is_click]
+    items = {item for item, when in seen if when < day}
+    recent = [item for item, when in seen if day - settings.popularity_days * DAY <= when < day]
+    share = settings.uniform_share if recent else 1.0
+    return {i: share / len(items) + (1 - share) * (recent.count(i) / len(recent) if recent else 0) for i in items}
 
 
 def test_probabilities_are_those_of_the_formula(log: list[Event], rows: list[Row]) -> None:
@@ -66,6 +73,22 @@ def test_probabilities_are_those_of_the_formula(log: list[Event], rows: list[Row
     for row in drawn:
         expected = probabilities(log, row["as_of"].date())
         assert row["propensity"] == pytest.approx(expected[row["item_id"]], rel=1e-15)
+
+
+def test_popularity_looks_back_so_many_days_and_clicks_known_late_count_from_then_on(spark: SparkSession) -> None:
+    """x is popular in the first three days; y was clicked on the first and known on the fifth; z comes on the fifth."""
+    early = [click(f"x{n}", f"u{n}", "x", FIRST_DAY + n * DAY / 4) for n in range(12)]
+    late = replace(click("y", "u", "y", FIRST_DAY + DAY / 2), known_ts=FIRST_DAY + 4 * DAY + DAY / 2)
+    asking = [click(f"r{n}", f"v{n}", "z", FIRST_DAY + (4 + n) * DAY + DAY / 3) for n in range(8)]
+    settings = Candidates(per_request=20, uniform_share=0.3, popularity_days=3, seed=5)
+    log = [*early, late, *asking]
+    found = [row for row in rows_of(spark, log, settings) if row["propensity"] is not None]
+    for row in found:
+        expected = probabilities(log, row["as_of"].date(), settings)
+        assert row["propensity"] == pytest.approx(expected[row["item_id"]], rel=1e-15)
+    drawn = {(row["as_of"].date().day, row["item_id"]) for row in found}
+    assert (5, "y") not in drawn  # it happened on the first, and is known during the fifth
+    assert (6, "y") in drawn
 
 
 def test_draws_of_a_small_log_follow_the_probabilities_worked_out_by_hand(spark: SparkSession) -> None:
@@ -99,8 +122,8 @@ def test_one_row_an_item_a_request(rows: list[Row]) -> None:
 
 
 def test_candidates_are_marked_as_sampled_and_claim_no_position(rows: list[Row]) -> None:
-    assert {(row["sampled"], row["policy"], row["surface"], row["position"], row["batch_id"]) for row in rows} == {
-        (True, "sampled", "sampled", None, "batch")
+    assert {(row["sampled"], row["policy"], row["surface"], row["position"], row["batch"]) for row in rows} == {
+        (True, "sampled", "sampled", None, 7)
     }
     assert all(row["topic"] == f"topic of {row['item_id']}" for row in rows)
 

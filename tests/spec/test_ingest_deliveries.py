@@ -60,7 +60,7 @@ def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[Job, P
     assert rows["events"] == 4
     assert rows["quarantine"] == 2
     assert rows["deliveries"] == 1
-    delivery = one.delivery()
+    delivery = one.deliveries()[-1]
     found = {name: n for name, n in delivery["counts"].items() if n}
     assert found == {
         "events/read": 6,
@@ -73,23 +73,20 @@ def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[Job, P
     assert "read 6 = clean 4 + 2" in said(one)
     assert "null_user 1 (1 raw), duplicate 1 (1 raw)" in said(one)
     assert delivery["log_start"] == datetime(2026, 5, 4, tzinfo=UTC)
-    assert delivery["watermark"] == datetime(2026, 5, 5, tzinfo=UTC)  # the last day may be cut off
+    assert delivery["complete_until"] == datetime(2026, 5, 5, tzinfo=UTC)  # the last day may be cut off
     assert delivery["observed_at"] == OBSERVED_AT
 
 
-def test_sampled_exposures_hold_every_click_and_earlier_items_only(first: tuple[Job, Path]) -> None:
-    exposures = first[0].store.read("exposures").toPandas()
-    positives = exposures[exposures["propensity"].isna()]
-    assert sorted(zip(positives["user_id"], positives["item_id"], strict=True)) == [
-        ("ann", "song"),
-        ("bob", "hymn"),
-        ("bob", "tune"),
-    ]
-    drawn = exposures[exposures["propensity"].notna()]
-    assert set(drawn["item_id"]) <= {"song", "tune"}  # what was clicked before the fifth
-    assert set(drawn["user_id"]) <= {"bob"}
-    assert (drawn["propensity"] == 0.5).all()  # one click each: uniform and popularity agree
-    assert exposures["sampled"].all()
+def positives(one: Job) -> list[tuple[str, str]]:
+    """User and item of every click that became a candidate."""
+    rows = one.store.read("exposures").where("propensity IS NULL").collect()
+    return sorted((row["user_id"], row["item_id"]) for row in rows)
+
+
+def test_requests_are_made_of_days_that_are_complete(first: tuple[Job, Path]) -> None:
+    """The fifth may be cut off; nothing was clicked before the fourth, so nothing is drawn."""
+    assert positives(first[0]) == [("ann", "song"), ("bob", "tune")]
+    assert first[0].store.read("exposures").count() == 2
 
 
 def test_the_same_delivery_again_changes_nothing(first: tuple[Job, Path], spark: SparkSession) -> None:
@@ -109,21 +106,27 @@ def test_an_overlapping_delivery_adds_only_its_new_rows(
     spark: SparkSession, tmp_path: Path, first: tuple[Job, Path]
 ) -> None:
     shutil.copytree(first[0].root, tmp_path / "warehouse")
-    one = job(spark, tmp_path / "warehouse", source())
-    old_events = {r["event_id"]: r["batch_id"] for r in one.store.read("events").collect()}
+    one = job(spark, tmp_path / "warehouse", source(candidates__per_request=20))
+    old_events = {r["event_id"]: r["batch"] for r in one.store.read("events").collect()}
     old_shown = checksum(one.store.read("exposures"))
     old_requests = [r["request_id"] for r in one.store.read("exposures").select("request_id").distinct().collect()]
 
     ingest(one, write_csv(tmp_path / "tuesday.csv", TUESDAY), OBSERVED_AT)
-    events = {r["event_id"]: r["batch_id"] for r in one.store.read("events").collect()}
+    events = {r["event_id"]: r["batch"] for r in one.store.read("events").collect()}
     assert {e: events[e] for e in old_events} == old_events
     assert len(events) - len(old_events) == 3
     exposures = one.store.read("exposures")
     # A late click changes what could have been drawn, but not what was drawn.
     assert checksum(exposures.where(exposures["request_id"].isin(old_requests))) == old_shown
-    delivery = one.delivery()
-    assert delivery["log_start"] == datetime(2026, 5, 4, tzinfo=UTC)
-    assert delivery["watermark"] == datetime(2026, 5, 6, tzinfo=UTC)
+    # The fifth is complete now: it holds every click, and what was clicked before, late news included.
+    assert positives(one) == [("ann", "hymn"), ("ann", "song"), ("bob", "hymn"), ("bob", "tune")]
+    drawn = exposures.where("propensity IS NOT NULL").toPandas()
+    assert set(drawn["item_id"]) <= {"song", "tune"}  # the fifth's own positive is not drawn beside
+    assert set(drawn["user_id"]) == {"bob"}
+    assert drawn["propensity"].round(9).unique().tolist() == [round(1 / 3, 9)]  # a click each: all agree
+    assert drawn["sampled"].all()
+    assert one.log_start == datetime(2026, 5, 4, tzinfo=UTC)
+    assert one.frontier == datetime(2026, 5, 6, tzinfo=UTC)
     assert one.store.read("deliveries").count() == 2
 
 
@@ -143,18 +146,18 @@ def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
         patch.setattr(Store, "publish", stop_at_exposures)
         with pytest.raises(KeyboardInterrupt):
             ingest(cut, log, OBSERVED_AT)
-    assert published(tmp_path) == ["events", "quarantine"]
+    assert published(tmp_path) == ["events", "first_seen", "quarantine"]
     again = job(spark, tmp_path / "warehouse", source())
     ingest(again, log, OBSERVED_AT)
     whole = first[0].store
     for table in TABLES[:3]:
-        assert checksum(again.store.read(table), ["batch_id"]) == checksum(whole.read(table), ["batch_id"])
+        assert checksum(again.store.read(table), ["batch"]) == checksum(whole.read(table), ["batch"])
         assert again.store.version(table) == 0
 
     # A delivery of newer days alone moves the watermark, not the start of the log.
     ingest(again, write_csv(tmp_path / "wednesday.csv", TUESDAY[2:]), OBSERVED_AT)
-    assert again.delivery()["watermark"] == datetime(2026, 5, 6, tzinfo=UTC)
-    assert again.delivery()["log_start"] == datetime(2026, 5, 4, tzinfo=UTC)
+    assert again.frontier == datetime(2026, 5, 6, tzinfo=UTC)
+    assert again.log_start == datetime(2026, 5, 4, tzinfo=UTC)
 
 
 # What follows fails before anything is published.
@@ -276,8 +279,8 @@ def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -
     (data / "beat.json").write_text(json.dumps(beat), encoding="utf-8")
     one = job(spark, tmp_path / "warehouse", source(RADIO, completeness={"heartbeat": "beat.json"}))
     ingest(one, data)
-    delivery = one.delivery()
-    assert delivery["watermark"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
+    delivery = one.deliveries()[-1]
+    assert delivery["complete_until"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
     assert delivery["observed_at"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
     assert {name: n for name, n in delivery["counts"].items() if n and name.startswith("exposures/")} == {
         "exposures/read": 4,
@@ -296,5 +299,5 @@ def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -
     (data / "beat.json").write_text('{"complete_until": "2026-05-11T00:00:00Z"}', encoding="utf-8")
     before = checksum(one.store.read("events"))
     ingest(one, data, OBSERVED_AT)
-    assert one.delivery()["watermark"] == datetime(2026, 5, 11, tzinfo=UTC)
+    assert one.frontier == datetime(2026, 5, 11, tzinfo=UTC)
     assert checksum(one.store.read("events")) == before

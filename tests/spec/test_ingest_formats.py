@@ -16,7 +16,7 @@ ROWS = ["ann,song,2026-05-03T10:00:00,play,40", "bob,tune,2026-05-04T11:00:00,sk
 
 
 def expected_events(spark: SparkSession, path: Path, made) -> list[tuple]:
-    events = facts.events(judged(spark, path, made), made.events, "b1").orderBy("user_id").collect()
+    events = facts.events(judged(spark, path, made), made.events, 1).orderBy("user_id").collect()
     return [(e["user_id"], e["item_id"], str(e["event_ts"]), e["kind"], e["amount"]) for e in events]
 
 

@@ -7,9 +7,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from features.as_of import as_of_join
-from features.facts import event_facts, item_day_facts
+from features.facts import item_day_facts, user_facts
 from features.histories import daily_tiles, exposure_tiles
 from features.views import ITEM, USER, USER_ITEM, USER_TOPIC
+from ingest.facts import first_seen
 from longplay.registry import default_registry
 from signals.compile import as_known_at, signal_values
 from signals.horizons import Knowledge
@@ -41,11 +42,17 @@ def shuffles(plan: str) -> list[str]:
     return re.findall(r"(?<!Reused)Exchange hashpartitioning\(([^)]*)\)", plan)
 
 
+def spark_rows(frame: DataFrame) -> DataFrame:
+    """A frame as a table gives it, without the plan that made it."""
+    return frame.sparkSession.createDataFrame(frame.collect(), frame.schema)
+
+
 def test_all_views_of_a_user_are_one_shuffle_of_the_facts_and_one_of_the_spine(
     tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
     events, exposures = tables
-    plan = plan_of(as_of_join([USER, USER_ITEM, USER_TOPIC], event_facts(events), exposures), capsys)
+    seen = spark_rows(first_seen(events))
+    plan = plan_of(as_of_join([USER, USER_ITEM, USER_TOPIC], user_facts(events, seen), exposures), capsys)
     assert [re.sub(r"#\d+", "", columns).split(",")[0] for columns in shuffles(plan)] == ["_bucket", "_bucket"]
     assert plan.count("Exchange") == 2
     assert plan.count("FlatMapCoGroupsInArrow") == 1
@@ -57,7 +64,7 @@ def test_the_view_of_items_joins_nothing(
 ) -> None:
     events, exposures = tables
     tiles = [daily_tiles(events, ["item_id"]), daily_tiles(events, ["user_id", "item_id"])]
-    facts = item_day_facts(*tiles, exposure_tiles(exposures))
+    facts = item_day_facts(tiles[0], tiles[1], exposure_tiles(exposures), first_seen(events))
     days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of"))
     assert "Join" not in plan_of(as_of_join([ITEM], facts, days), capsys)
 

@@ -12,8 +12,9 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from features.as_of import as_of_join
-from features.facts import event_facts, known_by
+from features.facts import known_by, user_facts
 from features.view import Feature, View
+from ingest.facts import first_seen
 from ingest.judge import judge
 from ingest.raw import MALFORMED
 from ingest.source import Source
@@ -192,7 +193,8 @@ def test_cases_7_and_8_features_look_strictly_before_as_of(spark: SparkSession) 
         year = 2027 if case["rebuilt"] == "3 May 2027" else 2026
         rebuilt_at = at(case["rebuilt"].removesuffix(" 2027"), year=year)
         events = events_frame(spark, [play(case["case"], at(case["event"]), at(case["known"]))])
-        facts.append(event_facts(known_by(events, rebuilt_at)))
+        known = known_by(events, rebuilt_at)
+        facts.append(user_facts(known, first_seen(known)))
     whole = facts[0]
     for more in facts[1:]:
         whole = whole.unionByName(more)
@@ -277,7 +279,7 @@ def test_case_12_silence_leaves_the_watermark_where_it_was() -> None:
     """That nothing matures by it is case 12 of the table above: it would be mature (case 2) had it moved."""
     days, observed = list(silent_since_9_may()), at("12 May")
     (case,) = [case for case in table(CASES) if case["case"].startswith("12")]
-    assert watermark_at(observed, observe(days, observed).watermark) == at("9 May") == at(case["W"])
+    assert watermark_at(observed, [(observed, observe(days, observed).watermark)]) == at("9 May") == at(case["W"])
     # Control: a heartbeat says that silence is all there was.
     beating = observe(days, observed, heartbeat=at("12 May"))
-    assert watermark_at(observed, beating.watermark) == at("12 May")
+    assert watermark_at(observed, [(observed, beating.watermark)]) == at("12 May")

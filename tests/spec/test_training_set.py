@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from features.as_of import LATEST
 from features.views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS, feature_names
 from longplay.definition import Definition
 from longplay.errors import InputError
@@ -138,18 +139,16 @@ def labels(spark: SparkSession, exposures: list[Exposure]) -> DataFrame:
     return spark.createDataFrame(values.collect(), values.schema)
 
 
-def features_of(spark: SparkSession, exposures: Sequence[Exposure]) -> dict[str, DataFrame]:
-    """Feature tables as published: one row a key, none for the user nobody, all values 1 but for the counts."""
-    keys = {USER.name: ["user_id"], USER_ITEM.name: ["user_id", "item_id"], USER_TOPIC.name: ["user_id", "topic"]}
+def features_of(spark: SparkSession, exposures: Sequence[Exposure]) -> tuple[DataFrame, DataFrame]:
+    """Feature tables as published: one row a key, none for the user nobody, all values 1; no topic, no topic view."""
     shown = exposures_frame(spark, exposures).where("user_id <> 'nobody'")
-    tables = {}
-    for view in VIEWS:
-        if view is ITEM:
-            rows = shown.select("item_id", F.to_date("as_of").alias("as_of_day")).distinct()
-        else:
-            rows = shown.select(*keys[view.name], "as_of").dropna().distinct()
-        tables[view.name] = rows.withColumns({name: F.lit(1.0) for name in view.names()})
-    return tables
+    latest = F.col("as_of") - F.expr("INTERVAL 1 HOUR")
+    own = {name: F.lit(1.0) for view in (USER, USER_ITEM) for name in view.names()}
+    own |= {name: F.when(F.col("topic").isNotNull(), 1.0) for name in USER_TOPIC.names()}
+    of_exposures = shown.select("exposure_id", "topic", latest.alias(LATEST)).withColumns(own).drop("topic")
+    days = shown.select("item_id", "as_of_day").distinct()
+    items = {LATEST: F.col("as_of_day").cast("timestamp") - F.expr("INTERVAL 1 DAY")}
+    return of_exposures, days.withColumns({name: F.lit(1.0) for name in ITEM.names()} | items)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +159,7 @@ def rows(spark: SparkSession, exposures: list[Exposure], labels: DataFrame) -> d
     # A value of another meaning under the same name is no label of this set.
     foreign = labels.where(f"signal = '{CLICK.ref}'").withColumn("definition_hash", F.lit("0" * 16))
     whole = labels.unionByName(foreign)
-    built = training_set(spine, tables, [(d, whole) for d in LABELS], PLAN, WATERMARK).collect()
+    built = training_set(spine, tables, (LABELS, whole), PLAN, WATERMARK).collect()
     inside = [e.exposure_id for e in exposures if PLAN.train_start <= e.as_of < PLAN.test_end]
     assert sorted(row["exposure_id"] for row in built) == sorted(inside)
     return {row["exposure_id"]: row for row in built}
@@ -170,7 +169,8 @@ def rows(spark: SparkSession, exposures: list[Exposure], labels: DataFrame) -> d
 def test_one_row_an_exposure_with_just_the_columns_of_the_contract(rows: dict[str, Row]) -> None:
     """That rows in are rows out is asserted where the set is built, duplicates and gaps included."""
     names = ["label_click", "state_click", "label_return_to_item_14d", "state_return_to_item_14d"]
-    assert list(rows["y0"].asDict()) == [*SPINE, "split", *feature_names(), *names]
+    audit = ["has_features", LATEST, "labels_known_ts", "labels_t0"]
+    assert list(rows["y0"].asDict()) == [*SPINE, "split", *audit, *feature_names(), *names]
     assert {"y0", "y1", "y2", "y3"} <= rows.keys()
 
 
@@ -199,7 +199,8 @@ def test_missing_features_are_missing_and_cost_no_row(rows: dict[str, Row]) -> N
 
     assert missing("y0") == set()
     assert missing("y4") == {USER_TOPIC.name}  # its topic is not known
-    assert missing("y5") == {USER.name, USER_ITEM.name, USER_TOPIC.name}  # nobody has ever seen this user
+    assert missing("y5") == {USER.name, USER_ITEM.name, USER_TOPIC.name}  # nobody computed this exposure's features
+    assert {name for name, row in rows.items() if not row["has_features"]} == {"y5"}
 
 
 @pytest.mark.spark
@@ -244,7 +245,7 @@ def test_an_open_label_is_null_and_no_zero(spark: SparkSession, exposures: list[
     early = signal_values(LABELS, events_frame(spark, []), spine, knowledge)
     # The second set reads today's values as known then: there was no value yet, which is open as well.
     for values in (early, labels):
-        built = training_set(spine, features_of(spark, last), [(d, values) for d in LABELS], PLAN, cut_off)
+        built = training_set(spine, features_of(spark, last), (LABELS, values), PLAN, cut_off)
         (row,) = built.collect()
         assert labelled(row, RETURN) == ("open", None)
         assert labelled(row, CLICK)[0] == "mature"

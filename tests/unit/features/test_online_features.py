@@ -91,8 +91,9 @@ def by_hand(events: list[Event], user: int, item: int, as_of: int) -> dict[str, 
     found["f_user_topic_negatives_28d"] = sum(e.negative for e in month if TOPICS[e.item] == TOPICS[item])
     found["f_user_distinct_items_28d"] = len({e.item for e in month if e.consumption})
     found["f_user_active_days_28d"] = len({e.ts // DAY for e in month if e.consumption})
-    found["f_user_days_since_consumption"] = since(consumed)
-    found["f_user_item_days_since_consumption"] = since([e for e in consumed if e.item == item])
+    recent = [e for e in consumed if as_of - 90 * DAY <= e.ts]
+    found["f_user_days_since_consumption"] = since(recent)
+    found["f_user_item_days_since_consumption"] = since([e for e in recent if e.item == item])
     found["f_user_tenure_days"] = (as_of - min(e.ts for e in visible)) / DAY if visible else math.nan
     return found | dict(zip(ITEM_NAMES, ITEM_VALUES[item], strict=True))
 

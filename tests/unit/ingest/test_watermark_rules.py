@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from ingest.watermark import Completeness, Heartbeat, midnight, observe, read_heartbeat, watermark_at
+from ingest.watermark import (
+    Completeness,
+    Delivered,
+    Heartbeat,
+    midnight,
+    observe,
+    read_heartbeat,
+    steps,
+    watermark_at,
+)
 from longplay.errors import InputError
 
 OBSERVED = datetime(2026, 5, 12, 8, tzinfo=UTC)
@@ -53,10 +62,52 @@ def test_no_delivered_day_is_an_error(seen: list[tuple[date, int]]) -> None:
     assert caught.value.where == "the log"
 
 
-def test_the_watermark_as_known_at_an_earlier_moment() -> None:
-    newest = midnight(day(12))
-    assert watermark_at(midnight(day(5)), newest) == midnight(day(5))
-    assert watermark_at(midnight(day(20)), newest) == newest  # silence moves nothing
+def whole(until: datetime, at: datetime) -> Delivered:
+    """A delivery of everything up to a moment."""
+    return Delivered(None, until, at)
+
+
+def daily(number: int, at: int | None = None) -> Delivered:
+    """The delivery of one day of May, there at the next midnight or on another day."""
+    return Delivered(midnight(day(number)), midnight(day(number + 1)), midnight(day(at or number + 1)))
+
+
+def test_before_the_first_observation_the_log_was_delivered_on_time() -> None:
+    history = steps([whole(midnight(day(12)), midnight(day(15)))])
+    assert watermark_at(midnight(day(5)), history) == midnight(day(5))
+    assert watermark_at(midnight(day(13)), history) == midnight(day(12))
+    assert watermark_at(midnight(day(20)), history) == midnight(day(12))  # silence moves nothing
+
+
+def test_days_add_up_whatever_the_order_of_their_arrival() -> None:
+    days = [daily(n) for n in range(1, 7)]
+    expected = [(midnight(day(n)), midnight(day(n))) for n in range(2, 8)]
+    assert steps(days) == expected
+    assert steps([days[n] for n in (4, 0, 5, 2, 1, 3)]) == expected
+
+
+def test_after_a_gap_nothing_is_complete_until_it_is_filled() -> None:
+    late = [daily(1), daily(2), daily(4), daily(5), daily(3, at=9)]
+    history = steps(late)
+    assert history == [
+        (midnight(day(2)), midnight(day(2))),
+        (midnight(day(3)), midnight(day(3))),
+        (midnight(day(9)), midnight(day(6))),
+    ]
+    assert watermark_at(midnight(day(8)), history) == midnight(day(3))
+    assert watermark_at(midnight(day(9)), history) == midnight(day(6))
+
+
+def test_a_log_that_says_where_it_begins_waits_for_that_day() -> None:
+    begins = midnight(day(1))
+    assert steps([daily(3), daily(2)], begins) == []
+    assert steps([daily(3), daily(2), daily(1)], begins)[-1] == (midnight(day(4)), midnight(day(4)))
+    assert steps([daily(3), daily(2)])[-1] == (midnight(day(4)), midnight(day(4)))  # else it began with the second
+
+
+def test_a_whole_delivery_after_daily_ones_fills_every_gap() -> None:
+    history = steps([daily(1), daily(4), whole(midnight(day(5)), midnight(day(6)))])
+    assert history[-1] == (midnight(day(6)), midnight(day(5)))
 
 
 @pytest.mark.parametrize(
@@ -68,11 +119,21 @@ def test_the_watermark_as_known_at_an_earlier_moment() -> None:
             {"complete_until": "2026-05-12T00:00:00Z", "observed_at": "2026-05-12T08:00:00"},
             Heartbeat(midnight(day(12)), OBSERVED),
         ),
+        (
+            {"complete_from": "2026-05-11", "complete_until": "2026-05-12"},
+            Heartbeat(midnight(day(12)), None, midnight(day(11))),
+        ),
     ],
 )
 def test_heartbeats_are_utc(tmp_path: Path, said: dict[str, str], expected: Heartbeat) -> None:
     (tmp_path / "beat.json").write_text(json.dumps(said), encoding="utf-8")
     assert read_heartbeat(tmp_path / "beat.json") == expected
+
+
+def test_an_interval_that_is_empty_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "beat.json").write_text('{"complete_from": "2026-05-12", "complete_until": "2026-05-12"}', "utf-8")
+    with pytest.raises(InputError, match="interval is empty"):
+        read_heartbeat(tmp_path / "beat.json")
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"complete_until": 5}', '{"complete_until": "soon"}'])

@@ -40,7 +40,7 @@ def test_every_table_lists_every_column(made):
 def test_windows_are_intervals_with_units(made):
     user, item = (section(made["features.md"], f"## {view}") for view in ("user_features", "item_features"))
     assert "| `f_user_clicks_28d` | number of clicks | `[as_of - 28 d, as_of)` | events | 0 |" in user
-    assert "`f_user_tenure_days` | time since the first of the events | `(-inf, as_of)` | days | null |" in user
+    assert "`f_user_tenure_days` | time since first seen | `(-inf, as_of)` | days | null |" in user
     assert "`[day(as_of) - 7 d, day(as_of))`" in item
     assert "`f_item_clicks_28d` / (`f_item_exposures_28d`)" in item
 

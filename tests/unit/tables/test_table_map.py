@@ -40,7 +40,7 @@ def test_every_column_has_a_type_and_a_meaning(spec: TableSpec) -> None:
     for column in spec.columns:
         assert column.type in _TYPES or column.type.startswith("map<"), column.name
         assert len(column.meaning) > 2, column.name
-    assert spec.mode in ("append", "replace")
+    assert spec.mode in ("append", "increment", "replace")
     assert spec.about.endswith(".")
 
 

@@ -1,0 +1,85 @@
+"""Increments: a derived table is brought up to date by the rows of what is new, or built anew where it must be."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.context import Job
+from tables import catalog
+from tables.store import EVERYTHING, Lineage, Published
+
+
+@dataclass(frozen=True)
+class Since:
+    """How far a table was brought: it holds what deliveries up to ``batch`` make of what was known before ``frontier``.
+
+    Attributes:
+        batch: number of the newest delivery then.
+        frontier: the watermark then (UTC).
+        facts: what else its last publication said of itself.
+    """
+
+    batch: int
+    frontier: datetime
+    facts: Mapping[str, Any]
+
+    def is_new(self, known_ts: str = "known_ts") -> Column:
+        """Rows that were not there yet, or not complete yet: of later deliveries, or known since."""
+        return (F.col("batch") > self.batch) | (F.col(known_ts) >= F.lit(self.frontier))
+
+    def is_behind(self, known_ts: str = "known_ts") -> Column:
+        """Rows of later deliveries that were known already when all such rows were said to have arrived."""
+        return (F.col("batch") > self.batch) & (F.col(known_ts) < F.lit(self.frontier))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an increment publishes: rows, and a condition for the rows that they replace (None: they are added)."""
+
+    rows: DataFrame
+    replace: str | None = None
+
+
+def since(job: Job, table: str, about: Mapping[str, Any]) -> Since | None:
+    """How far a table was brought by the same source file, code and ``about``; None where it must be built anew."""
+    told = job.store.commit(table).get("facts", {})
+    if job.force or told.get("recipe") != job.fingerprint({}, about):
+        return None
+    return Since(int(told["batch"]), datetime.fromisoformat(told["frontier"]), told)
+
+
+def increment(
+    job: Job,
+    table: str,
+    inputs: Mapping[str, int],
+    about: Mapping[str, Any],
+    build: Callable[[Since | None], Change],
+    upto: tuple[int, datetime] | None = None,
+) -> Published:
+    """Bring a derived table up to date, unless it is.
+
+    Args:
+        job: the run.
+        table: what to bring up to date.
+        inputs: versions of the tables it is read from.
+        about: what its content depends on beside facts, source file and code; a change builds the table anew.
+        build: gives the rows; it is told how far the table was brought, or None to build it anew.
+        upto: newest delivery and watermark, where the delivery is only just being ingested. Default: what was ingested.
+    """
+    done = since(job, table, about)
+    batch, frontier = upto or (job.batch, job.frontier)
+    reached = {"batch": batch, "frontier": frontier.isoformat()}
+    if done is not None and done.batch >= batch and done.frontier >= frontier:
+        told = Published(table, job.store.version(table), 0, False, "nothing was delivered since")
+    else:
+        facts = {**about, **reached, "recipe": job.fingerprint({}, about)}
+        lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), dict(inputs), facts)
+        change = build(done)
+        replace = EVERYTHING if done is None else change.replace
+        told = job.store.publish(change.rows, catalog.get(table), lineage, job.gate, replace)
+    job.progress.table(told)
+    return told

@@ -1,0 +1,114 @@
+"""Manifests: what a training set is made from, so that it can be made again from facts alone.
+
+Versions of Delta tables expire; a manifest pins facts by what they are: deliveries up to a number, known at a moment,
+with the definitions spelled out. Facts are only ever added, so the same pin gives the same facts.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from longplay.definition import Definition
+from longplay.errors import NotFoundError, nearest
+from rankers.training_set import SplitPlan
+
+FOLDER = "_manifests"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The logical pin of a training set, on both its sides.
+
+    Attributes:
+        release_id: release that it was built from.
+        batch: number of the newest delivery whose facts are in it.
+        known_at: its cut-off: what a trainer could have seen then (UTC).
+        definitions: the labels, whole.
+        split: borders of its parts (UTC).
+        code: hash of the code that built it.
+    """
+
+    release_id: str
+    batch: int
+    known_at: datetime
+    definitions: tuple[Definition, ...]
+    split: Mapping[str, datetime]
+    code: str
+
+    @classmethod
+    def of(cls, release: Mapping[str, Any], labels: Sequence[Definition], plan: SplitPlan, code: str) -> Self:
+        """The manifest of a training set that is about to be built from a release."""
+        return cls(release["release_id"], int(release["batch"]), release["known_at"], tuple(labels), vars(plan), code)
+
+    @property
+    def plan(self) -> SplitPlan:
+        """The global time split."""
+        return SplitPlan(**self.split)
+
+    def facts(self) -> dict[str, Any]:
+        """What the set's commit says of it."""
+        return {
+            "release_id": self.release_id,
+            "batch": self.batch,
+            "known_at": self.known_at.isoformat(),
+            "labels": {d.ref: d.hash for d in self.definitions},
+            "split": {name: f"{border:%Y-%m-%d}" for name, border in self.split.items()},
+        }
+
+    def to_json(self, digest: str) -> str:
+        """The manifest as a file holds it, with the content that came of it."""
+        whole = {
+            **self.facts(),
+            "definitions": [d.model_dump(mode="json", by_alias=True) for d in self.definitions],
+            "split": {name: border.isoformat() for name, border in self.split.items()},
+            "code": self.code,
+            "checksum": digest,
+        }
+        return json.dumps(whole, indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> tuple[Self, str]:
+        """A manifest and the checksum of its set."""
+        told = json.loads(text)
+        made = cls(
+            told["release_id"],
+            int(told["batch"]),
+            datetime.fromisoformat(told["known_at"]),
+            tuple(Definition.model_validate(one) for one in told["definitions"]),
+            {name: datetime.fromisoformat(border) for name, border in told["split"].items()},
+            told["code"],
+        )
+        return made, str(told["checksum"])
+
+
+def name_of(digest: str) -> str:
+    """Name of the manifest of a set with some checksum."""
+    return digest.replace(":", "-")
+
+
+def keep(folder: Path, manifest: Manifest, digest: str) -> Path:
+    """Write a manifest, beside the tables and outside of them; gives its file."""
+    file = folder / FOLDER / f"{name_of(digest)}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(manifest.to_json(digest), encoding="utf-8")
+    return file
+
+
+def find(folder: Path, name: str) -> tuple[Manifest, str]:
+    """A manifest by name (its set's checksum) and the checksum.
+
+    Raises:
+        NotFoundError: when there is none of that name.
+    """
+    known = {file.stem: file for file in (folder / FOLDER).glob("*.json")}
+    file = known.get(name_of(name))
+    if file is None:
+        raise NotFoundError(
+            f"There is no training set '{name}'.",
+            where=str(folder / FOLDER),
+            fix=f"name an MLflow run or a set's checksum; {nearest(name_of(name), known)}",
+        )
+    return Manifest.from_json(file.read_text(encoding="utf-8"))

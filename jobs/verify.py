@@ -1,0 +1,118 @@
+"""Verify: a training set made again from facts alone, and held against what it was."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from features import facts, histories
+from features.as_of import as_of_join
+from features.views import ITEM, LOOK_BACK_DAYS, OF_USERS
+from ingest.facts import first_seen
+from jobs.build_signals import knowledge_of
+from jobs.context import Job
+from jobs.manifest import Manifest, find
+from jobs.options import job_command
+from jobs.train import tracker_of
+from longplay.errors import QualityError
+from rankers.training_set import spine_of, training_set
+from signals.compile import signal_values
+from tables.checksum import checksum
+from tables.learning import TRAINING_SET
+
+
+def verify(job: Job, name: str) -> str:
+    """Build the training set of a run, or of a checksum, again; gives the checksum.
+
+    Raises:
+        NotFoundError: when there is no such run or set.
+        QualityError: when what comes out is not what it was, saying what differs.
+    """
+    manifest, expected = find(job.folder, digest_of(job, name))
+    if manifest.code != job.code:
+        job.progress.say(f"note: the code has changed since ({manifest.code} then, {job.code} now)")
+    rebuilt = rebuild(job.upto(manifest.batch), manifest).persist()
+    found = checksum(rebuilt, TRAINING_SET.audit)
+    if found != expected:
+        raise QualityError(
+            "The training set does not come out as it was.",
+            where=f"set {expected}, release {manifest.release_id}",
+            got=f"{found} now; " + "; ".join(differences(job, rebuilt, expected)),
+            fix="see what changed in the facts (erasures are in _erasures/) or in the code",
+        )
+    job.progress.say(f"verified: {found} again, from deliveries up to {manifest.batch} as known at {manifest.known_at}")
+    return found
+
+
+def digest_of(job: Job, name: str) -> str:
+    """The checksum that a name stands for: the tag of an MLflow run, else the name itself."""
+    database = job.root.absolute() / "mlflow.db"
+    return tracker_of(job).digest_of(name) or name if database.exists() else name
+
+
+def rebuild(job: Job, manifest: Manifest) -> DataFrame:
+    """The training set of a manifest from events and exposures alone: no derived table is read. Grain: exposure_id."""
+    inputs = job.versions("events", "exposures")
+    events, exposures = job.delivered(inputs, "events"), job.delivered(inputs, "exposures")
+    plan, known_at = manifest.plan, manifest.known_at
+    spine = spine_of(exposures.where(F.col("known_ts") <= F.lit(known_at)), plan)
+    # The first seen of all deliveries, as the tables hold it: also of those that are not complete yet.
+    firsts = first_seen(job.read(inputs, "events").where(F.col("batch") <= job.batch))
+    near = F.lit(plan.train_start.date()) - F.make_dt_interval(F.lit(LOOK_BACK_DAYS))
+    recent = events.where(F.col("event_day") >= near)
+    of_exposures = as_of_join(OF_USERS, facts.user_facts(recent, firsts), spine, audited=True)
+    tiles = [
+        histories.daily_tiles(recent, ["item_id"]),
+        histories.daily_tiles(recent, ["user_id", "item_id"]),
+        histories.exposure_tiles(exposures.where(F.col("as_of_day") >= near)),
+    ]
+    days = spine.select("item_id", "as_of_day", F.col("as_of_day").cast("timestamp").alias("as_of")).distinct()
+    of_items = as_of_join([ITEM], facts.item_day_facts(tiles[0], tiles[1], tiles[2], firsts), days, audited=True)
+    values = signal_values(manifest.definitions, events, exposures, knowledge_of(job, job.known_at(None)))
+    return training_set(spine, (of_exposures, of_items), (manifest.definitions, values), plan, known_at)
+
+
+def differences(job: Job, rebuilt: DataFrame, expected: str) -> list[str]:
+    """What differs from the set as it was published, where that version is still there."""
+    for version in range(job.store.version("training_set"), -1, -1):
+        told = job.store.commit("training_set", version)
+        if told.get("audit", {}).get("checksum") == expected and _is_there(job, version):
+            return _compare(job.store.read("training_set", version), rebuilt)
+    return ["the set itself is no longer there to compare with"]
+
+
+def _is_there(job: Job, version: int) -> bool:
+    return all(Path(file).exists() for file in job.store.files("training_set", version))
+
+
+def _compare(old: DataFrame, new: DataFrame) -> list[str]:
+    columns = [name for name in old.columns if name not in ("exposure_id", *TRAINING_SET.audit)]
+    both = old.alias("o").join(new.alias("n"), "exposure_id", "full_outer")
+    gone, come = F.col("n.as_of").isNull(), F.col("o.as_of").isNull()
+    counts = {"rows are gone": gone, "rows are new": come}
+    for name in columns:
+        differs = ~F.col(f"o.{name}").eqNullSafe(F.col(f"n.{name}"))
+        counts[f"rows have another {name}"] = differs & ~gone & ~come
+    row: Any = both.agg(*[F.count_if(what).alias(words) for words, what in counts.items()]).first()
+    return [f"{n:,} {words}" for words, n in row.asDict().items() if n]
+
+
+@job_command("verify", short_help="Build a training set again from facts and compare checksums.")
+@click.argument("name", metavar="RUN")
+def command(job: Job, name: str) -> None:
+    """Build the training set of RUN (an MLflow run, or a training set's checksum) again, and compare checksums.
+
+    Only events and exposures are read, as they were known at the set's cut-off; no derived table and no old version of
+    any. So it works after files were compacted and old versions removed. It ends with exit code 4, and says what
+    differs, if the set does not come out bit for bit.
+
+    Example: longplay verify --source world 4f0c2f9e
+    """
+    with job.progress.step("verify"):
+        verify(job, name)
+
+
+if __name__ == "__main__":
+    command()
