@@ -99,17 +99,20 @@ def first_seen(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
     moments = facts.groupBy("kind", "key", "visible_ts").agg(
         F.min(F.struct("event_ts", "batch", "topic")).alias("_first")
     )
-    before = Window.partitionBy("kind", "key").orderBy("visible_ts").rowsBetween(Window.unboundedPreceding, -1)
-    earliest = F.min("_first.event_ts").over(before)
-    found = moments.select("kind", "key", "visible_ts", "_first.*", earliest.alias("_earliest")).where(
-        F.col("_earliest").isNull() | (F.col("event_ts") < F.col("_earliest"))
-    )
+    found = firsts_alone(moments.select("kind", "key", "visible_ts", "_first.*"))
     if known is None:
         return found.select(*FIRST_SEEN.column_names())
     old = known.select("kind", "key", F.col("event_ts").alias("_event"), F.col("visible_ts").alias("_visible"))
     told = (F.col("_event") <= F.col("event_ts")) & (F.col("_visible") <= F.col("visible_ts"))
     same = (F.col("n.kind") == F.col("o.kind")) & (F.col("n.key") == F.col("o.key"))
     return found.alias("n").join(old.alias("o"), same & told, "left_anti").select(*FIRST_SEEN.column_names())
+
+
+def firsts_alone(rows: DataFrame) -> DataFrame:
+    """Rows of ``first_seen`` that were the earliest of their key when they became visible: its canonical form."""
+    before = Window.partitionBy("kind", "key").orderBy("visible_ts").rowsBetween(Window.unboundedPreceding, -1)
+    marked = rows.withColumn("_earliest", F.min("event_ts").over(before))
+    return marked.where(F.col("_earliest").isNull() | (F.col("event_ts") < F.col("_earliest"))).drop("_earliest")
 
 
 def _id_of_the_day(time: str) -> Column:

@@ -59,11 +59,13 @@ def _read(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
             return spark.read.format(fmt.type).load(str(path)).withColumn(MALFORMED, F.lit(False))
         return _read_text(spark, path, fmt)
     except SPARK_ERRORS as error:
+        said = spark_says(error)
+        nanos = "write its times in microseconds (pandas: to_parquet(..., coerce_timestamps='us'))"
         raise InputError(
             f"The raw log cannot be read as {fmt.type}.",
             where=str(path),
-            got=spark_says(error),
-            fix="check format.type in the source file, or deliver the file again",
+            got=said,
+            fix=nanos if "NANOS" in said else "check format.type in the source file, or deliver the file again",
         ) from error
 
 

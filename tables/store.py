@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -191,6 +192,10 @@ class Store:
         writer = staged.write.format("delta").option("userMetadata", note)
         if spec.partition_by:
             writer = writer.partitionBy(*spec.partition_by)
+        if spec.mode == "increment":
+            # So that a delivery which adds no row is on record too: Delta makes no commit of an append without rows.
+            writer = writer.option("txnAppId", "longplay").option("txnVersion", time.time_ns() // 1000)
+        before = self.version(spec.name) if self.exists(spec.name) else -1
         if replace == EVERYTHING:
             writer = writer.mode("overwrite").option("overwriteSchema", True)
         else:
@@ -198,7 +203,15 @@ class Store:
             writer = writer.option("mergeSchema", True)
             writer = writer.mode("overwrite").option("replaceWhere", replace) if replace else writer.mode("append")
         writer.save(str(self.path(spec.name)))
-        return Published(spec.name, self.version(spec.name), rows, True, "published", str(audit.get("checksum", "")))
+        version = self.version(spec.name)
+        if version == before:
+            raise StoreError(
+                f"Delta took '{spec.name}' for written already.",
+                where=str(self.path(spec.name)),
+                got=f"version {version} as before",
+                fix="see that this machine's clock has not gone back, and run the step again",
+            )
+        return Published(spec.name, version, rows, True, "published", str(audit.get("checksum", "")))
 
     def _check_schema(self, staged: DataFrame, spec: TableSpec) -> None:
         """Columns may come; they may not go or change their type, for then old rows and new ones would not fit."""

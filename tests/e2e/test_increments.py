@@ -1,0 +1,209 @@
+"""Day by day, all at once, or in any order of arrival: the same facts make the same tables."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from features.histories import whole_tiles
+from ingest.facts import firsts_alone
+from ingest.source import Source
+from jobs.build_features import build_features
+from jobs.build_histories import build_histories
+from jobs.build_signals import build_signals
+from jobs.context import Job
+from jobs.ingest_log import ingest
+from longplay.closed import build
+from tables import catalog
+from tables.checksum import checksum
+from tests.reference.records import DAY, at
+from tests.unit.ingest.small_logs import job, said
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+START, DAYS, PARTS = at("1 Jan"), 60, 3
+BORDERS = [0, 41, 59, 60]
+KEYS = {
+    "user_days": ["user_id"],
+    "item_days": ["item_id"],
+    "user_item_days": ["user_id", "item_id"],
+    "item_exposure_days": ["item_id"],
+}
+BUILT = ("first_seen", "sequences", "exposure_features", "item_features", "signal_values", *KEYS)
+SOURCE = {
+    "name": "late",
+    "about": "A log with real lateness, delivered by the day on which rows became known.",
+    "format": {"type": "parquet"},
+    "events": {
+        "path": "events.parquet",
+        "user": "who",
+        "item": "what",
+        "topic": "sort",
+        "time": {"column": "happened"},
+        "known": {"column": "known"},
+        "key": ["id"],
+        "kind": {"column": "kind"},
+        "kinds": ["play", "tap", "skip"],
+        "amount": {"column": "seconds", "unit": "s"},
+        "consumption": {"kinds": ["play"], "min_amount": 30},
+        "click": {"kinds": ["tap"]},
+        "negative": {"kinds": ["skip"]},
+    },
+    "candidates": {"per_request": 3, "uniform_share": 0.5, "popularity_days": 14, "seed": 7},
+    "completeness": {"heartbeat": "beat.json", "begins": "2026-01-01"},
+    "quarantine_limit": 0.2,
+}
+
+
+def late_log(seed: int = 3, rows: int = 1_600) -> pd.DataFrame:
+    """Most rows are known at once, some hours or days later, a few weeks later, and a few before they happened."""
+    rng = np.random.default_rng(seed)
+    delay = rng.choice([0, 1 / 24, 1, 9, 25, -1], rows, p=[0.62, 0.2, 0.09, 0.05, 0.03, 0.01])
+    happened = [START + timedelta(seconds=int(s)) for s in rng.integers(0, DAYS * 86_400, rows)]
+    items = rng.integers(12, size=rows)
+    return pd.DataFrame(
+        {
+            "id": [f"e{n}" for n in range(rows)],
+            "who": [f"u{n}" for n in rng.integers(9, size=rows)],
+            "what": [f"i{n}" for n in items],
+            "sort": [None if n == 11 else f"t{n % 3}" for n in items],
+            "happened": happened,
+            "known": [when + float(d) * DAY for when, d in zip(happened, delay, strict=True)],
+            "kind": rng.choice(["play", "tap", "skip"], rows, p=[0.6, 0.3, 0.1]),
+            "seconds": rng.integers(0, 300, rows).astype(float),
+        }
+    )
+
+
+def deliveries(folder: Path, log: pd.DataFrame) -> list[Path]:
+    """The log in parts by known time, each with its word on what it holds; the second repeats rows of the first."""
+    made = []
+    for number, (low, high) in enumerate(zip(BORDERS, BORDERS[1:], strict=False)):
+        start, end = START + low * DAY, START + high * DAY
+        inside = log[(log["known"] >= start) & (log["known"] < end)] if number else log[log["known"] < end]
+        if number == 1:
+            inside = pd.concat([inside, made_of(made[0]).head(40)])
+        part = folder / f"part-{number}"
+        part.mkdir(parents=True)
+        write(inside, part)
+        beat = {"complete_from": start, "complete_until": end, "observed_at": end}
+        (part / "beat.json").write_text(json.dumps({k: v.isoformat() for k, v in beat.items()}), encoding="utf-8")
+        made.append(part)
+    return made
+
+
+def write(rows: pd.DataFrame, part: Path) -> None:
+    rows.to_parquet(part / "events.parquet", index=False, coerce_timestamps="us")
+
+
+def made_of(part: Path) -> pd.DataFrame:
+    return pd.read_parquet(part / "events.parquet")
+
+
+def bring_up(one: Job) -> None:
+    build_histories(one)
+    build_features(one)
+    build_signals(one)
+
+
+def arrival(spark: SparkSession, root: Path, order: Sequence[Path | None]) -> Job:
+    """A warehouse into which parts came in an order; None stands for bringing the tables up to date."""
+    source = build(Source, SOURCE, "the test")
+    one = job(spark, root, source)
+    for part in order:
+        if part is None:
+            bring_up(one)
+        else:
+            ingest(one, part)
+    return one
+
+
+def contents(one: Job) -> dict[str, str]:
+    """Content of every table without what says how rows came here; tiles whatever delivery they came with.
+
+    A first sight that came after an even earlier one tells nothing; whether it is there depends on who came first.
+    """
+    found = {}
+    for table in ("events", "exposures", "quarantine", *BUILT):
+        frame: DataFrame = one.store.read(table)
+        if table in KEYS:
+            frame = whole_tiles(frame, KEYS[table])
+        elif table == "first_seen":
+            frame = firsts_alone(frame)
+        found[table] = checksum(frame, [name for name in catalog.get(table).audit if name in frame.columns])
+    return found
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return deliveries(tmp_path_factory.mktemp("late"), late_log())
+
+
+@pytest.fixture(scope="module")
+def day_by_day(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, parts: list[Path]) -> Job:
+    order = [step for part in parts for step in (part, None)]
+    return arrival(spark, tmp_path_factory.mktemp("day-by-day"), order)
+
+
+def test_the_log_is_late_enough_to_matter(day_by_day: Job) -> None:
+    """Late facts revised values and superseded discoveries; requests and tiles were added delivery by delivery."""
+    values = day_by_day.store.read("signal_values")
+    row = values.agg(
+        F.max("revision").alias("revision"),
+        F.count_if(F.col("void_reason") == "left_truncated").alias("void"),
+        F.count_if(F.col("state") == "open").alias("open"),
+        F.count_if(F.col("state") == "mature").alias("mature"),
+    ).first()
+    assert row is not None
+    assert row["revision"] >= 1
+    assert min(row["void"], row["open"], row["mature"]) > 0
+    batches = day_by_day.store.read("user_days").select("batch").distinct().count()
+    assert batches == PARTS
+    assert day_by_day.frontier == START + DAYS * DAY
+
+
+def test_all_at_once_is_the_same(spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job) -> None:
+    backfill = arrival(spark, tmp_path, [*parts, None])
+    assert contents(backfill) == contents(day_by_day)
+
+
+def test_any_order_of_arrival_is_the_same(
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
+) -> None:
+    """The third part comes first: nothing is complete until those before it are there."""
+    order = [parts[2], parts[0], None, parts[1], None]
+    shuffled = arrival(spark, tmp_path, order)
+    assert "came behind the watermark" not in said(shuffled)
+    assert contents(shuffled) == contents(day_by_day)
+
+
+def test_a_build_of_what_is_there_changes_nothing(day_by_day: Job, spark: SparkSession) -> None:
+    again = job(spark, day_by_day.root, day_by_day.source)
+    versions = again.versions(*BUILT)
+    bring_up(again)
+    assert again.versions(*BUILT) == versions
+    assert said(again).count("nothing was delivered since") == len(BUILT)
+
+
+def test_rows_behind_the_watermark_are_made_good(
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
+) -> None:
+    """A part that said it was whole was not: what it lacked comes later, under its own known time."""
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    rows = made_of(parts[1])
+    write(rows.iloc[::2], lacking)
+    (lacking / "beat.json").write_text((parts[1] / "beat.json").read_text(encoding="utf-8"), encoding="utf-8")
+    order = [parts[0], lacking, None, parts[1], parts[2], None]
+    mended = arrival(spark, tmp_path / "warehouse", order)
+    assert "came behind the watermark" in said(mended)
+    found, expected = contents(mended), contents(day_by_day)
+    # A request keeps the candidates that it was given: those are facts, and nothing is drawn again.
+    kept = ("exposures", "exposure_features", "item_features", "item_exposure_days", "signal_values")
+    assert {k: v for k, v in found.items() if k not in kept} == {k: v for k, v in expected.items() if k not in kept}
