@@ -8,7 +8,6 @@ from pyspark.sql import SparkSession
 from jobs.session import start
 from jobs.settings import SparkSettings
 
-
 INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",

@@ -1,5 +1,6 @@
 """Day by day, all at once, or in any order of arrival: the same facts make the same tables."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from datetime import timedelta
@@ -84,7 +85,7 @@ def late_log(seed: int = 3, rows: int = 1_600) -> pd.DataFrame:
 def deliveries(folder: Path, log: pd.DataFrame) -> list[Path]:
     """The log in parts by known time, each with its word on what it holds; the second repeats rows of the first."""
     made = []
-    for number, (low, high) in enumerate(zip(BORDERS, BORDERS[1:], strict=False)):
+    for number, (low, high) in enumerate(itertools.pairwise(BORDERS)):
         start, end = START + low * DAY, START + high * DAY
         inside = log[(log["known"] >= start) & (log["known"] < end)] if number else log[log["known"] < end]
         if number == 1:
