@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from features.candidates import sample
 from ingest import facts, judge, raw, watermark
 from ingest.source import Log, Source
+from ingest.tombstones import Tombstones
 from jobs.context import Job
 from jobs.increments import Change, Since, increment
 from jobs.options import DATE, job_command, utc
@@ -22,6 +23,8 @@ from longplay.errors import InputError, QualityError
 from tables import catalog
 from tables.rows import one_row
 from tables.store import SPARK_ERRORS, Lineage, spark_says
+
+ERASED = "erased"
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFr
     path = raw.locate(data, log)
     found = raw.read_raw(job.spark, path, job.source, log)
     try:
+        found, erased = _without_erased(job, found, log)
         judged = judge.judge(found, job.source, log, observed_at).persist()
         counts = facts.count_reasons(judged, log)
     except SPARK_ERRORS as error:
@@ -172,13 +176,15 @@ def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFr
             fix="correct the source file, or deliver the log again; a filter that fails on a value wants "
             "try_cast(column AS double), because CSV columns are text",
         ) from error
+    if erased:
+        counts |= {"read": counts["read"] + erased, f"raw:{ERASED}": erased, f"exclusive:{ERASED}": erased}
     if counts["read"] == 0:
         raise InputError("The raw log is empty.", where=str(path), got="0 rows", fix="deliver it again")
     reasons = [name.removeprefix("exclusive:") for name in counts if name.startswith("exclusive:")]
     aside = [f"{r} {counts[f'exclusive:{r}']:,} ({counts[f'raw:{r}']:,} raw)" for r in reasons if counts[f"raw:{r}"]]
     said = f"; set aside: {', '.join(aside)}" if aside else ""
     job.progress.say(f"{path.name}: read {counts['read']:,} = clean {counts['clean']:,} + {_set_aside(counts):,}{said}")
-    share = _set_aside(counts) / counts["read"]
+    share = (_set_aside(counts) - erased) / counts["read"]
     if share > job.source.quarantine_limit:
         raise QualityError(
             f"{share:.1%} of the rows would go to quarantine; nothing was published.",
@@ -187,6 +193,15 @@ def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFr
             fix=f"mend the log, or raise quarantine_limit (now {job.source.quarantine_limit:.0%}) in the source file",
         )
     return judged, counts
+
+
+def _without_erased(job: Job, found: DataFrame, log: Log) -> tuple[DataFrame, int]:
+    """Raw rows without those of people who were erased, which are counted and kept nowhere."""
+    tombstones = Tombstones.if_any(job.folder)
+    if tombstones is None:
+        return found, 0
+    is_erased = tombstones.is_erased(judge.text_column(log.user))
+    return found.where(~is_erased), found.where(is_erased).count()
 
 
 def _set_aside(counts: dict[str, int]) -> int:

@@ -94,6 +94,7 @@ def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | No
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",  # removing old versions lists files so wide
         f"{defaults}.deletedFileRetentionDuration": YEARS,
         f"{defaults}.logRetentionDuration": YEARS,
         "spark.driver.memory": settings.driver_memory,

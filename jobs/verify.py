@@ -1,5 +1,6 @@
 """Verify: a training set made again from facts alone, and held against what it was."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from features.views import ITEM, LOOK_BACK_DAYS, OF_USERS
 from ingest.facts import first_seen
 from jobs.build_signals import knowledge_of
 from jobs.context import Job
-from jobs.manifest import Manifest, find
+from jobs.manifest import FOLDER, Manifest, find, name_of
 from jobs.options import job_command
 from jobs.train import tracker_of
 from longplay.errors import QualityError
@@ -39,8 +40,8 @@ def verify(job: Job, name: str) -> str:
         raise QualityError(
             "The training set does not come out as it was.",
             where=f"set {expected}, release {manifest.release_id}",
-            got=f"{found} now; " + "; ".join(differences(job, rebuilt, expected)),
-            fix="see what changed in the facts (erasures are in _erasures/) or in the code",
+            got=f"{found} now; " + "; ".join([*erased_since(job, expected), *differences(job, rebuilt, expected)]),
+            fix="see what changed in the facts or in the code",
         )
     job.progress.say(f"verified: {found} again, from deliveries up to {manifest.batch} as known at {manifest.known_at}")
     return found
@@ -81,6 +82,13 @@ def differences(job: Job, rebuilt: DataFrame, expected: str) -> list[str]:
         if told.get("audit", {}).get("checksum") == expected and _is_there(job, version):
             return _compare(job.store.read("training_set", version), rebuilt)
     return ["the set itself is no longer there to compare with"]
+
+
+def erased_since(job: Job, digest: str) -> list[str]:
+    """What the manifest says of people in the set who were erased since."""
+    told = json.loads((job.folder / FOLDER / f"{name_of(digest)}.json").read_text(encoding="utf-8"))
+    receipts = told.get("erasures", [])
+    return [f"{len(receipts)} people who were in it were erased (receipts {receipts})"] if receipts else []
 
 
 def _is_there(job: Job, version: int) -> bool:

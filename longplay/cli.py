@@ -27,6 +27,8 @@ STEPS: Mapping[str, str] = {
     "verify": "Build a training set again from facts alone, and compare.",
     "deploy": "8. Put the rankers before simulated listeners for 90 days.",
     "verdict": "9. Did the mid-term reward keep listeners? Table and report.",
+    "erase": "Remove a person from every table, old versions included.",
+    "maintain": "Compact the tables' files, and remove old versions.",
     "evidence": "The verdict over several worlds, and over true nulls.",
     "ui": "Open MLflow on the tracked runs.",
 }

@@ -122,3 +122,14 @@ def read_arrow(
             got=first_line(error),
             fix="restore it from a copy, or delete the table's folder and run the step that builds it",
         ) from error
+
+
+def forget_log(path: Path) -> None:
+    """Leave nothing of a table's log but its newest version: a checkpoint of it, and its own commit."""
+    table = open_table(path)
+    newest = int(table.version())
+    table.create_checkpoint()
+    kept = f"{newest:020d}."
+    for file in (path / "_delta_log").iterdir():
+        if file.is_file() and file.name[:20].lstrip(".").isdigit() and not file.name.lstrip(".").startswith(kept):
+            file.unlink()

@@ -11,6 +11,7 @@ EXPOSURE_FEATURES = TableSpec(
     audit=("batch", "latest_fact_ts"),
     columns=columns("""
         exposure_id | string    | the exposure
+        user_id     | string    | who saw it
         as_of       | timestamp | the moment the features look from (UTC), exclusive
         as_of_day   | date      | UTC date of as_of
         known_ts    | timestamp | when the exposure could first have been known (UTC)

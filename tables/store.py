@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from longplay.delta import check_files, open_table
+from longplay.delta import check_files, forget_log, open_table
 from longplay.errors import StoreError, first_line
 from tables import catalog
 from tables.spec import TableSpec
@@ -170,6 +170,58 @@ class Store:
                 audit = gate(staged, spec)
             whole = spec.mode == "replace" or replace == EVERYTHING
             return self._commit(staged, spec, lineage, dict(audit), EVERYTHING if whole else replace)
+
+    def compact(self, table: str) -> tuple[int, int]:
+        """Write small files together; rows and what commits say stay. Gives the number of files before and after."""
+        before = len(open_table(self.path(table)).file_uris())
+        with self.lock(table):
+            self.spark.sql(f"OPTIMIZE delta.`{self.path(table)}`")
+        return before, len(open_table(self.path(table)).file_uris())
+
+    def remove_versions(self, table: str, keep_hours: int) -> None:
+        """Remove the files of versions that were replaced more than so many hours ago: they can no longer be read."""
+        check = "spark.databricks.delta.retentionDurationCheck.enabled"
+        with self.lock(table):
+            self.spark.conf.set(check, "false")
+            try:
+                self.spark.sql(f"VACUUM delta.`{self.path(table)}` RETAIN {keep_hours} HOURS")
+            finally:
+                self.spark.conf.unset(check)
+
+    def erase(self, table: str, condition: str, told: Mapping[str, Any]) -> int:
+        """Remove rows from a table and from everything that is left of it: old versions, their files and their log.
+
+        Afterwards the table has one version, and nothing of the log says what was removed. Interrupted, it can be run
+        again.
+
+        Args:
+            table: which table.
+            condition: SQL; rows for which it is true are removed.
+            told: what the one commit that stays says of the table.
+
+        Returns:
+            How many rows were removed from the newest version.
+        """
+        path = self.path(table)
+        with self.lock(table):
+            rows = self.read(table).where(condition).count()
+            if rows:
+                self.spark.sql(f"DELETE FROM delta.`{path}` WHERE {condition}")
+            self._say(table, told)
+        self.remove_versions(table, 0)
+        with self.lock(table):
+            forget_log(path)
+        return rows
+
+    def _say(self, table: str, told: Mapping[str, Any]) -> None:
+        """A commit that changes nothing but what is said of the table."""
+        key = "spark.databricks.delta.commitInfo.userMetadata"
+        self.spark.conf.set(key, json.dumps(told, sort_keys=True, default=str))
+        try:
+            stamp = f"'longplay.rewritten' = '{time.time_ns()}'"
+            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` SET TBLPROPERTIES ({stamp})")
+        finally:
+            self.spark.conf.unset(key)
 
     def _stage(self, frame: DataFrame, folder: Path) -> DataFrame:
         frame.write.mode("overwrite").parquet(str(folder))

@@ -1,11 +1,17 @@
 """The whole line on a tiny world: every table filled, every ranker tracked, and nothing changes when run again."""
 
+import json
+import os
+import shutil
+import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -15,17 +21,25 @@ from pyspark.sql import functions as F
 from ingest.source import load_source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
+from jobs.build_signals import build_signals
+from jobs.build_training_set import build_training_set
 from jobs.context import Job
+from jobs.erase import erase
 from jobs.ingest_log import ingest
+from jobs.maintain import maintain
+from jobs.manifest import name_of
 from jobs.plan import label_definitions, split_plan
-from jobs.release import open_release
+from jobs.release import open_release, release
 from jobs.run import run
 from jobs.train import arms, ranking_data, study, tracker_of
+from jobs.verify import verify
+from longplay.errors import NotFoundError, QualityError
 from rankers.scoring_frame import scoring_frame
 from rankers.tracking import quiet_mlflow
 from rankers.training_set import spine_of, training_set
 from tables import catalog
 from tables.checksum import checksum
+from tables.store import SPARK_ERRORS, Store
 from tests.unit.ingest.small_logs import job, said
 from worlds.log import write_log
 from worlds.spec import WorldSpec
@@ -186,6 +200,118 @@ def test_a_second_run_publishes_nothing(line: Line) -> None:
     assert "was ingested before; nothing to do" in said(again)
     assert "its run is there already" in said(again)
     assert "deployed before, nothing to do" in said(again)
+
+
+def age_logs(store: Store, table: str) -> None:
+    """Make commits look 400 days old and have Delta clean its log up, as it does in time."""
+    path = f"delta.`{store.path(table)}`"
+    store.spark.sql(
+        f"ALTER TABLE {path} SET TBLPROPERTIES ('delta.logRetentionDuration' = 'interval 1 days',"
+        " 'delta.enableExpiredLogCleanup' = 'true', 'delta.checkpointInterval' = '1')"
+    )
+    old = time.time() - 400 * 86_400
+    for file in store.path(table).rglob("*"):
+        if file.is_file():
+            os.utime(file, (old, old))
+    # Two more commits: the first makes a checkpoint, the second cleans up what lies before it.
+    for value in ("1", "2"):
+        store.spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES ('longplay.test' = '{value}')")
+
+
+def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
+    line: Line, spark: SparkSession, tmp_path: Path
+) -> None:
+    shutil.copytree(line.job.root, tmp_path / "warehouse")
+    late = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
+    run_id = tracker_of(late).find(study(late), arms(late)[0].spec)
+    assert run_id is not None
+    expected = late.store.commit("training_set")["audit"]["checksum"]
+    first = {table: late.store.files(table, 0) for table in ("events", "training_set")}
+    rewrite = late.store.read("events").repartition(3)
+    rewrite.write.format("delta").mode("overwrite").option("dataChange", "false").save(str(late.store.path("events")))
+    build_training_set(late.anew())
+    maintain(late, keep_days=0)
+    for table in first:
+        age_logs(late.store, table)
+        with pytest.raises(SPARK_ERRORS):
+            spark.read.format("delta").option("versionAsOf", 0).load(str(late.store.path(table))).count()
+        assert not any(Path(file.removeprefix("file://")).exists() for file in first[table])
+    assert verify(late, run_id) == expected
+    assert verify(late, expected) == expected
+
+    # Control: a fact that is gone makes a difference, and it is said which.
+    late.store.spark.sql(
+        f"DELETE FROM delta.`{late.store.path('events')}` WHERE user_id = (SELECT min(user_id) FROM "
+        f"delta.`{late.store.path('events')}` WHERE is_consumption)"
+    )
+    with pytest.raises(QualityError, match="does not come out as it was") as caught:
+        verify(late, run_id)
+    assert "rows have another f_user_consumptions_90d" in caught.value.got
+
+
+def holders(root: Path, text: str) -> set[str]:
+    """Every file below a folder that holds a text, decoded: Parquet with its statistics, archives, and plain bytes."""
+    found = set()
+    for file in (f for f in root.rglob("*") if f.is_file()):
+        if file.suffix == ".parquet":
+            holds = text in str(pq.read_metadata(file).to_dict()) or any(text in value for value in texts_of(file))
+        elif zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                holds = any(text.encode() in archive.read(name) for name in archive.namelist())
+        else:
+            holds = text.encode() in file.read_bytes()
+        if holds:
+            found.add(str(file.relative_to(root)))
+    return found
+
+
+def texts_of(file: Path) -> Iterator[str]:
+    """Distinct texts of a Parquet file; what is nested (checkpoints of the log, quarantined rows) as one text each."""
+    table = pq.read_table(file)
+    for name in table.column_names:
+        column = table[name]
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            yield from (value for value in column.unique().to_pylist() if value is not None)
+        elif pa.types.is_nested(column.type):
+            yield from (str(value) for value in column.to_pylist())
+
+
+def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: SparkSession, tmp_path: Path) -> None:
+    shutil.copytree(line.job.root, tmp_path / "warehouse")
+    one = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
+    rows = one.store.read("training_set").groupBy("user_id").count().orderBy(F.desc("count"), "user_id").first()
+    assert rows is not None
+    user, digest = rows["user_id"], one.store.commit("training_set")["audit"]["checksum"]
+    rejected = one.folder / "rejected" / "events-some-run"
+    one.store.read("events").where(F.col("user_id") == user).write.parquet(str(rejected))
+    before = {file.split("/")[1] for file in holders(one.root, user)}
+    assert before >= {"events", "exposures", "user_days", "sequences", "signal_values", "training_set", "rejected"}
+
+    receipt = erase(one, user)
+    assert holders(one.root, user) == set()
+    assert user not in json.dumps(receipt)
+    assert receipt["rows"]["training_set"] == rows["count"]
+    assert receipt["training_sets"] == [name_of(digest)]
+    with pytest.raises(QualityError, match="does not come out as it was") as caught:
+        verify(one, digest)
+    assert "1 people who were in it were erased (receipts [1])" in caught.value.got
+    assert f"{rows['count']:,} rows are gone" not in caught.value.got  # the set that is there lacks them as well
+
+    # The same delivery again: everything is there but the person, who is counted and not kept.
+    forced = job(spark, one.root, one.source, *SETTINGS, force=True)
+    ingest(forced, line.log)
+    assert "erased" in said(forced)
+    assert holders(one.root, user) == set()
+    # What comes of it is what would have come of a log without the person, and verifies.
+    again = job(spark, one.root, one.source, *SETTINGS)
+    build_histories(again)
+    build_features(again)
+    build_signals(again)
+    release(again)
+    build_training_set(again)
+    assert verify(again, again.store.commit("training_set")["audit"]["checksum"])
+    with pytest.raises(NotFoundError, match="There is nothing of user 'nobody'"):
+        erase(again, "nobody")
 
 
 def test_a_forced_run_for_the_same_date_leaves_every_content_as_it_was(line: Line) -> None:

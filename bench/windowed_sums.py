@@ -1,0 +1,53 @@
+"""Trailing sums over 7, 30 and 90 days as of a moment: Longplay beside Spark's RANGE windows and DuckDB by hand.
+
+    python -m bench.windowed_sums --peers /path/to/peers/bin/python
+
+2,000,000 facts, 200,000 spine rows, 100 and 1,000 facts a user. Facts and questions are those of ``bench.last_value``.
+Longplay's sums are exact for facts that were known late; RANGE windows order by one time and cannot be.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.last_value import write
+from bench.race import Contender, race, table
+
+WINDOWS = (7, 30, 90)
+
+
+def main() -> None:
+    """Race and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", help="Python of an environment with bench/peers/requirements.txt")
+    parser.add_argument("--facts", type=int, default=2_000_000)
+    parser.add_argument("--spine", type=int, default=200_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--shapes", nargs="*", type=int, default=[100, 1000])
+    args = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="windowed-sums-"))
+    requests: dict[str, dict[str, Any]] = {}
+    for shape in args.shapes:
+        write(folder / str(shape), args.facts, args.spine, shape, columns=1)
+        requests[str(shape)] = {"folder": str(folder / str(shape))}
+    commands = {
+        "longplay": [sys.executable, "-m", "bench.windowed_sums_spark", "longplay"],
+        "range windows": [sys.executable, "-m", "bench.windowed_sums_spark", "range"],
+    }
+    if args.peers:
+        commands["duckdb"] = [args.peers, "-m", "bench.peers.windowed_sums_duckdb"]
+    chosen = [Contender(name, command, 600, folder / f"{name}.log") for name, command in commands.items()]
+    rows = race(chosen, requests, args.runs)
+    for row in rows:
+        expected = next(r for r in rows if r["case"] == row["case"] and r["contender"] == "longplay")
+        same = [abs(row[f"s{w}"] - expected[f"s{w}"]) < 1e-3 for w in WINDOWS]
+        row["wrong"] = "nothing" if all(same) else "sums"
+    print(table(rows, "longplay"))
+    print(json.dumps(rows), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

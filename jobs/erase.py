@@ -1,0 +1,131 @@
+"""Erase: a person is removed from every table, old versions included, and kept from coming back."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ingest.tombstones import RECEIPTS, Tombstones
+from jobs.context import Job
+from jobs.manifest import FOLDER as MANIFESTS
+from jobs.manifest import find
+from jobs.options import job_command
+from longplay.errors import NotFoundError
+from rankers.training_set import spine_of
+from tables import catalog
+
+MADE_ANEW = ("item_days", "item_exposure_days", "item_features", "first_seen")
+"""Tables that add people up: the next build makes them anew, without the person."""
+
+
+def erase(job: Job, user: str) -> dict[str, Any]:
+    """Remove one person; gives the receipt, which does not name them.
+
+    Raises:
+        NotFoundError: when nothing of them is there and nothing of them was erased before.
+    """
+    tombstones = Tombstones.of(job.folder)
+    mark = tombstones.mark(user)
+    affected = manifests_with(job, user)
+    rows = {table: _erase(job, table, user) for table in catalog.ALL if job.store.exists(table)}
+    if not any(rows.values()) and mark not in tombstones.marks:
+        raise NotFoundError(f"There is nothing of user '{user}'.", where=str(job.folder), fix="check --user")
+    _clear_rejected(job.folder, user)
+    number = len(list((job.folder / RECEIPTS).glob("*.json"))) + 1
+    receipt = {
+        "receipt": number,
+        "erased_at": datetime.now(UTC).isoformat(),
+        "tombstone": mark,
+        "rows": {table: n for table, n in rows.items() if n},
+        "training_sets": affected,
+    }
+    file = job.folder / RECEIPTS / f"{number:06d}.json"
+    file.write_text(json.dumps(receipt, indent=1), encoding="utf-8")
+    for name in affected:
+        _note(job.folder / MANIFESTS / f"{name}.json", number)
+    job.progress.say(f"{sum(rows.values()):,} rows of {sum(n > 0 for n in rows.values())} tables removed")
+    job.progress.say(f"{len(affected)} training sets held the person; their manifests say so. Receipt: {file}")
+    return receipt
+
+
+def manifests_with(job: Job, user: str) -> list[str]:
+    """Names of the manifests whose training sets hold exposures of a person."""
+    found = []
+    for file in sorted((job.folder / MANIFESTS).glob("*.json")):
+        manifest, _ = find(job.folder, file.stem)
+        own = (
+            job.upto(manifest.batch).delivered(job.versions("exposures"), "exposures").where(f"user_id = {_text(user)}")
+        )
+        if spine_of(own, manifest.plan).limit(1).count():
+            found.append(file.stem)
+    return found
+
+
+def condition_of(table: str, user: str) -> str | None:
+    """Which rows of a table are a person's, as SQL; None where it holds no persons."""
+    if table == "first_seen":
+        return f"kind = 'user' AND key = {_text(user)}"
+    if table == "quarantine":
+        # A row that could not be read may hold the id anywhere in its text.
+        return f"user_id = {_text(user)} OR (user_id IS NULL AND contains(raw, {_text(user)}))"
+    if "user_id" in catalog.get(table).column_names():
+        return f"user_id = {_text(user)}"
+    return None
+
+
+def _erase(job: Job, table: str, user: str) -> int:
+    condition, told = condition_of(table, user), job.store.commit(table)
+    if table in MADE_ANEW and "facts" in told:
+        told = {**told, "facts": {**told["facts"], "recipe": "a person was erased"}}
+    if condition is None:
+        return job.store.erase(table, "false", told) if table in MADE_ANEW else 0
+    return job.store.erase(table, condition, told)
+
+
+def _text(value: str) -> str:
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{quoted}'"
+
+
+def _clear_rejected(folder: Path, user: str) -> None:
+    """Rows that the gate refused, and what a killed run left staged: nobody reads them, so whole folders go."""
+    for kind in ("rejected", "_staging"):
+        for one in (folder / kind).glob("*"):
+            if any(_holds(file, user) for file in one.rglob("*.parquet")):
+                shutil.rmtree(one)
+
+
+def _holds(file: Path, user: str) -> bool:
+    table = pq.read_table(file)
+    texts = [c for c in table.column_names if str(table.schema.field(c).type) in ("string", "large_string")]
+    return any(pc.any(pc.match_substring(table[c], user)).as_py() for c in texts)
+
+
+def _note(file: Path, receipt: int) -> None:
+    told = json.loads(file.read_text(encoding="utf-8"))
+    told["erasures"] = sorted({*told.get("erasures", []), receipt})
+    file.write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+
+
+@job_command("erase", short_help="Remove a person from every table, old versions included.")
+@click.option("--user", required=True, help="The user's id, as the log has it.")
+def command(job: Job, user: str) -> None:
+    """Remove a person from every table and from all that is left of older versions, and keep them from coming back.
+
+    Old versions of the tables can no longer be read afterwards; releases that name them can no longer be opened. A
+    receipt without the id goes to STORE/SOURCE/_erasures/, with a keyed hash by which later deliveries leave the person
+    out. Manifests of training sets that held the person say so. Raw deliveries are not Longplay's: erase there too.
+
+    Example: longplay erase --source world --user u000017
+    """
+    with job.progress.step("erase"):
+        erase(job, user)
+
+
+if __name__ == "__main__":
+    command()

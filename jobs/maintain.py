@@ -1,0 +1,42 @@
+"""Maintain: fewer and larger files, and no more old versions than are wanted."""
+
+import click
+
+from jobs.context import Job
+from jobs.options import job_command
+from tables import catalog
+
+
+def maintain(job: Job, keep_days: int | None) -> None:
+    """Compact every table that is there, and remove versions that are older than ``keep_days``."""
+    for table in catalog.ALL:
+        if not job.store.exists(table):
+            continue
+        before, after = job.store.compact(table)
+        said = f"{table}: {before:,} files, now {after:,}"
+        if keep_days is not None:
+            job.store.remove_versions(table, 24 * keep_days)
+            said += f"; versions replaced more than {keep_days} days ago are gone"
+        job.progress.say(said)
+
+
+@job_command("maintain", short_help="Compact the tables' files, and remove old versions.")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0),
+    help="Remove the files of versions that were replaced more than so many days ago. [none is removed]",
+)
+def command(job: Job, keep_days: int | None) -> None:
+    """Write the many small files that daily deliveries leave together into few, table by table.
+
+    Content stays the same. With --keep-days old versions are removed: releases that name them cannot be opened any
+    more. Training sets do not need them: 'longplay verify' builds them from facts.
+
+    Example: longplay maintain --source world --keep-days 30
+    """
+    with job.progress.step("maintain"):
+        maintain(job, keep_days)
+
+
+if __name__ == "__main__":
+    command()
