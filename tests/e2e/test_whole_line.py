@@ -206,8 +206,9 @@ def age_logs(store: Store, table: str) -> None:
     """Make commits look 400 days old and have Delta clean its log up, as it does in time."""
     path = f"delta.`{store.path(table)}`"
     store.spark.sql(
-        f"ALTER TABLE {path} SET TBLPROPERTIES ('delta.logRetentionDuration' = 'interval 1 days',"
-        " 'delta.enableExpiredLogCleanup' = 'true', 'delta.checkpointInterval' = '1')"
+        f"ALTER TABLE {path} SET TBLPROPERTIES ('delta.deletedFileRetentionDuration' = 'interval 1 days',"
+        " 'delta.logRetentionDuration' = 'interval 1 days', 'delta.enableExpiredLogCleanup' = 'true',"
+        " 'delta.checkpointInterval' = '1')"
     )
     old = time.time() - 400 * 86_400
     for file in store.path(table).rglob("*"):
@@ -240,10 +241,8 @@ def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
     assert verify(late, expected) == expected
 
     # Control: a fact that is gone makes a difference, and it is said which.
-    late.store.spark.sql(
-        f"DELETE FROM delta.`{late.store.path('events')}` WHERE user_id = (SELECT min(user_id) FROM "
-        f"delta.`{late.store.path('events')}` WHERE is_consumption)"
-    )
+    user = late.store.read("training_set").where("f_user_consumptions_90d > 0").agg(F.min("user_id")).first()[0]
+    late.store.spark.sql(f"DELETE FROM delta.`{late.store.path('events')}` WHERE user_id = '{user}'")
     with pytest.raises(QualityError, match="does not come out as it was") as caught:
         verify(late, run_id)
     assert "rows have another f_user_consumptions_90d" in caught.value.got
