@@ -7,7 +7,6 @@ Each contender gets the same Parquet files. Longplay's answer is exact for facts
 corrections; the plain cases have neither, so that all contenders answer the same question.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bench.race import Contender, race, table
+from bench.race import Contender, arguments, race, table
 
 DAYS, US = 180, 86_400_000_000
 EPOCH = 1_735_689_600_000_000  # 1 January 2025
@@ -68,12 +67,9 @@ def truth(folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Race and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", help="Python of an environment with bench/peers/requirements.txt")
+    parser = arguments(__doc__)
     parser.add_argument("--facts", type=int, default=2_000_000)
     parser.add_argument("--spine", type=int, default=200_000)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--limit", type=float, default=600.0, help="seconds after which a run is stopped")
     parser.add_argument("--only", nargs="*", help="contenders to run")
     parser.add_argument("--shapes", nargs="*", default=["10", "100", "1000", "hot"])
     args = parser.parse_args()

@@ -1,5 +1,6 @@
 """Runs contenders in turn on the same inputs, after a warm-up, and prints medians and ratios."""
 
+import argparse
 import json
 import statistics
 import subprocess
@@ -11,6 +12,15 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+
+
+def arguments(about: str | None) -> argparse.ArgumentParser:
+    """The options that all races have."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", help="Python of an environment with bench/peers/requirements.txt")
+    parser.add_argument("--runs", type=int, default=5, help="counted rounds, after one that warms up")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds after which a run is stopped")
+    return parser
 
 
 @dataclass

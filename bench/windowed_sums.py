@@ -6,7 +6,6 @@
 Longplay's sums are exact for facts that were known late; RANGE windows order by one time and cannot be.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -14,18 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from bench.last_value import write
-from bench.race import Contender, race, table
+from bench.race import Contender, arguments, race, table
 
 WINDOWS = (7, 30, 90)
 
 
 def main() -> None:
     """Race and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", help="Python of an environment with bench/peers/requirements.txt")
+    parser = arguments(__doc__)
     parser.add_argument("--facts", type=int, default=2_000_000)
     parser.add_argument("--spine", type=int, default=200_000)
-    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--shapes", nargs="*", type=int, default=[100, 1000])
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="windowed-sums-"))
@@ -39,7 +36,7 @@ def main() -> None:
     }
     if args.peers:
         commands["duckdb"] = [args.peers, "-m", "bench.peers.windowed_sums_duckdb"]
-    chosen = [Contender(name, command, 600, folder / f"{name}.log") for name, command in commands.items()]
+    chosen = [Contender(name, command, args.limit, folder / f"{name}.log") for name, command in commands.items()]
     rows = race(chosen, requests, args.runs)
     for row in rows:
         expected = next(r for r in rows if r["case"] == row["case"] and r["contender"] == "longplay")
