@@ -37,7 +37,8 @@ def build_signals(job: Job) -> None:
     }
     batch = F.lit(job.batch).cast("bigint")
     done = since(job, "signal_values", about)
-    if done is not None and (behind := _behind(job, inputs, done)):
+    is_new = done is not None and (done.batch < job.batch or done.frontier < job.frontier)
+    if done is not None and is_new and (behind := _behind(job, inputs, done)):
         job.progress.say(f"{behind:,} rows came behind the watermark: signal values are made anew")
         job = job.anew()
 

@@ -9,6 +9,7 @@ import click
 
 from jobs.context import Job
 from jobs.options import date_option, job_command
+from longplay.delta import read_arrow
 from longplay.errors import NotFoundError, nearest
 from tables import catalog
 from tables.rows import one_row
@@ -32,11 +33,21 @@ def release(job: Job, date: datetime | None = None) -> str:
         "definition_hashes": hashes,
         "fingerprint": fingerprint,
     }
+    if release_id in _releases(job):
+        job.progress.say(f"release {release_id} is there already")
+        return release_id
     spec = catalog.get("releases")
     frame = one_row(job.spark, row, spec)
     job.progress.table(job.store.publish(frame, spec, Lineage(job.run_id, fingerprint, versions), job.gate))
     job.progress.say(f"release {release_id}")
     return release_id
+
+
+def _releases(job: Job) -> set[str]:
+    """Ids of the releases that are there, read without Spark."""
+    if not job.store.exists("releases"):
+        return set()
+    return set(read_arrow(job.store.path("releases"), ["release_id"])["release_id"].to_pylist())
 
 
 def open_release(job: Job, release_id: str | None = None) -> dict[str, Any]:

@@ -51,9 +51,9 @@ def command(store: Path, host: str, port: int) -> None:
         if not database.exists():
             raise NotFoundError("No run was tracked yet.", where=str(database), fix="run 'longplay train' first")
         check_port(host, port)
-        click.echo(
-            f"MLflow on http://{host}:{port} - open an experiment, select the runs, press Compare. Ctrl-C ends it."
-        )
+        click.echo(f"MLflow on http://{host}:{port} - Ctrl-C ends it. The rankers of each study side by side:")
+        for name, fragment in comparisons(Tracker(database, store.absolute() / "mlartifacts")):
+            click.echo(f"  {name}: http://{host}:{port}/{fragment}")
         uri = f"sqlite:///{database}"
         arguments = ["--backend-store-uri", uri, "--host", host, "--port", str(port), "--workers", "1"]
         environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
