@@ -79,6 +79,7 @@ def race(
     runs: int,
     warmups: int = 1,
     keep: bool = True,
+    stop: bool = True,
 ) -> list[dict[str, Any]]:
     """Every contender on every request, in turn, round by round.
 
@@ -88,6 +89,7 @@ def race(
         runs: counted rounds.
         warmups: rounds that do not count.
         keep: whether processes stay warm between cases.
+        stop: whether processes end after the last case.
 
     Returns:
         A row a case and contender: medians, extremes, and what the last run returned.
@@ -112,7 +114,7 @@ def race(
         if not keep:
             for contender in contenders:
                 contender.stop()
-    for contender in contenders:
+    for contender in contenders if stop else []:
         contender.stop()
     return rows
 
@@ -122,6 +124,9 @@ def _row(case: str, name: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
         return {"case": case, "contender": name, "failed": answers[-1]["failed"]}
     cpu = [a["cpu"] for a in answers]
     rest = {k: v for k, v in answers[-1].items() if k not in ("cpu", "wall")}
+    for counted in ("bytes_read", "rows_read", "bytes_shuffled"):
+        if counted in rest:
+            rest[counted] = statistics.median(a[counted] for a in answers)
     return {
         "case": case,
         "contender": name,

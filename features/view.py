@@ -46,6 +46,7 @@ class Feature:
 class View:
     """A set of features of one grain.
 
+    ``about`` says in plain words what the view tells, ``owner`` who answers for it.
     ``resolution`` says from where windows are cut: ``event`` from the moment ``as_of``, ``day`` from midnight
     UTC of its day. Facts count when ``visible_ts < as_of`` (strict), or were known on an earlier day.
     """
@@ -54,6 +55,8 @@ class View:
     keys: tuple[str, ...]
     resolution: Literal["event", "day"]
     features: tuple[Feature, ...]
+    about: str = ""
+    owner: str = "longplay"
 
     def names(self) -> list[str]:
         """Feature columns, in order."""

@@ -17,6 +17,7 @@ USER = View(
         Feature("f_user_days_since_consumption", "recency", "consumptions", 90, "days"),
         Feature("f_user_tenure_days", "age", "firsts", None, "days"),
     ),
+    "How active the listener was, how varied, and how long they have been here.",
 )
 USER_ITEM = View(
     "user_item_features",
@@ -28,12 +29,14 @@ USER_ITEM = View(
         *counts("f_user_item", "negatives", (28,)),
         Feature("f_user_item_days_since_consumption", "recency", "consumptions", 90, "days"),
     ),
+    "How often, and how recently, this listener took this item.",
 )
 USER_TOPIC = View(
     "user_topic_features",
     ("user_id", "topic"),
     "event",
     (*counts("f_user_topic", "consumptions", (28, 90)), *counts("f_user_topic", "negatives", (28,))),
+    "How much of the item's topic this listener took, and rejected.",
 )
 ITEM = View(
     "item_features",
@@ -66,6 +69,7 @@ ITEM = View(
             ("f_item_negatives_28d", "f_item_consumptions_28d"),
         ),
     ),
+    "How much the item was taken, clicked, rejected and shown, by how many, and how old it is.",
 )
 VIEWS = (USER, ITEM, USER_ITEM, USER_TOPIC)
 OF_USERS = (USER, USER_ITEM, USER_TOPIC)

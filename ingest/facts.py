@@ -95,8 +95,12 @@ def first_seen(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
     keys = F.explode(F.array(*[F.struct(F.lit(kind).alias("kind"), of.alias("key")) for kind, of in kinds.items()]))
     facts = events.select(keys.alias("_who"), *[c.alias(n) for n, c in columns.items()]).select("_who.*", *columns)
     facts = facts.where(F.col("key").isNotNull())
+    # What was known at once is the earliest only if it was the first to be seen; so of all the past these few matter.
+    order = F.min(F.struct("visible_ts", "event_ts", "batch", "topic")).alias("_first")
+    first = facts.groupBy("kind", "key").agg(order).select("kind", "key", "_first.*")
+    some = first.unionByName(facts.where("visible_ts > event_ts"))
     # Of what became visible at one moment the earliest counts, and of that the smallest batch and topic.
-    moments = facts.groupBy("kind", "key", "visible_ts").agg(
+    moments = some.groupBy("kind", "key", "visible_ts").agg(
         F.min(F.struct("event_ts", "batch", "topic")).alias("_first")
     )
     found = firsts_alone(moments.select("kind", "key", "visible_ts", "_first.*"))

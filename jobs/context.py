@@ -3,7 +3,8 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -20,12 +22,12 @@ from jobs import session
 from jobs.progress import Progress
 from jobs.settings import Settings
 from longplay.delta import read_arrow
-from longplay.errors import NotFoundError
+from longplay.errors import NotFoundError, StoreError
 from longplay.registry import Registry
 from quality.gate import Gate
 from tables import catalog
 from tables.spec import TableSpec
-from tables.store import Lineage, Published, Store
+from tables.store import LOCK_SECONDS, Lineage, Published, Store
 
 TABLE_CODE = ("tables", "ingest", "features", "signals", "quality", "rankers", "longplay")
 
@@ -71,6 +73,32 @@ class Job:
     def code(self) -> str:
         """A hash over the code that decides the content of tables."""
         return code_hash()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One run that writes a source's tables at a time; another waits for it.
+
+        Raises:
+            StoreError: when it has waited for ten minutes.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".run.lock")
+        try:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                self.progress.say(f"another run is at work on source '{self.source.name}': waiting for it")
+                lock.acquire(timeout=LOCK_SECONDS, poll_interval=0.2)
+        except Timeout as error:
+            raise StoreError(
+                f"Another run has been at work on source '{self.source.name}' for {LOCK_SECONDS} s.",
+                where=str(self.folder),
+                fix="wait for it, or stop it; the lock ends with its process",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def upto(self, batch: int) -> "Job":
         """The same run, as if deliveries after ``batch`` had not come."""

@@ -78,8 +78,9 @@ def increment(
     else:
         facts = {**about, **reached, "recipe": job.fingerprint({}, about)}
         lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), dict(inputs), facts)
+        seen = job.store.latest(table)
         change = build(done)
         replace = EVERYTHING if done is None else change.replace
-        told = job.store.publish(change.rows, catalog.get(table), lineage, job.gate, replace)
+        told = job.store.publish(change.rows, catalog.get(table), lineage, job.gate, replace, seen)
     job.progress.table(told)
     return told

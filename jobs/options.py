@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,15 @@ _OPTIONS: list[Callable[[click.Command], click.Command]] = [
         type=click.Path(path_type=Path),
         help="A further folder of signal definitions. Repeatable.",
     ),
-    click.option("--force", is_flag=True, help="Do the step again even if nothing that it depends on has changed."),
 ]
+_FORCE = click.option("--force", is_flag=True, help="Do the step again even if nothing that it depends on has changed.")
 
 
-def job_command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
-    """A click command with the shared options, whose function gets a :class:`Job` first."""
+def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """A click command with the shared options, whose function gets a :class:`Job` first.
+
+    ``alone``: it writes tables, so only one of a source runs at a time.
+    """
 
     def wrap(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
@@ -56,18 +60,20 @@ def job_command(name: str, **settings: Any) -> Callable[[Callable[..., None]], c
             conf: tuple[str, ...],
             overrides: tuple[str, ...],
             definitions: tuple[Path, ...],
-            force: bool,
+            force: bool = False,
             **own: Any,
         ) -> None:
             def call() -> None:
                 loaded = load_settings(conf, overrides)
-                function(Job(loaded, load_source(source), default_registry(definitions), store, force), **own)
+                job = Job(loaded, load_source(source), default_registry(definitions), store, force)
+                with job.alone() if alone else nullcontext():
+                    function(job, **own)
 
             guarded(call)
 
         make: Callable[[Callable[..., None]], click.Command] = click.command(name, **settings)
         command = make(body)
-        for option in reversed(_OPTIONS):
+        for option in [*([_FORCE] if alone else []), *reversed(_OPTIONS)]:
             command = option(command)
         return command
 

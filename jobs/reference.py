@@ -101,7 +101,8 @@ def _table_page(spec: TableSpec) -> Iterator[str]:
 def _view_page(view: View) -> Iterator[str]:
     edge = "`as_of`" if view.resolution == "event" else "midnight UTC of that day"
     moment = "`as_of`" if view.resolution == "event" else "the day of `as_of`"
-    yield f"## {view.name}\n\nGrain: {_codes(view.keys)} and {moment}. Windows end at {edge}, exclusive."
+    yield f"## {view.name}\n\n{view.about} Owner: {view.owner}."
+    yield f"Grain: {_codes(view.keys)} and {moment}. Windows end at {edge}, exclusive."
     rows = [_feature(feature, view.resolution) for feature in view.features]
     yield _grid("feature | meaning | window | unit | if nothing was seen", rows)
 

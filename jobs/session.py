@@ -46,6 +46,9 @@ def check_java() -> str:
 
 def jar_folder() -> Path:
     """Where setup puts Delta's jars: beside Spark's own, so that every session finds them."""
+    home = os.environ.get("SPARK_HOME")
+    if home and (Path(home) / "jars").is_dir():
+        return Path(home) / "jars"  # PySpark starts that Spark; under spark-submit its own package is an archive
     spec = find_spec("pyspark")
     assert spec is not None
     assert spec.origin is not None
@@ -93,6 +96,8 @@ def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | No
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+        # Rows that were dealt by user can be joined by user and item without being dealt again.
+        "spark.sql.requireAllClusterKeysForCoPartition": "false",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",  # removing old versions lists files so wide
         f"{defaults}.deletedFileRetentionDuration": YEARS,

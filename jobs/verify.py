@@ -8,18 +8,14 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features import facts, histories
-from features.as_of import as_of_join
-from features.views import ITEM, LOOK_BACK_DAYS, OF_USERS
 from ingest.facts import first_seen
 from jobs.build_signals import knowledge_of
 from jobs.context import Job
+from jobs.from_facts import Whole, set_from_facts
 from jobs.manifest import FOLDER, Manifest, find, name_of
 from jobs.options import job_command
 from jobs.train import tracker_of
 from longplay.errors import QualityError
-from rankers.training_set import spine_of, training_set
-from signals.compile import signal_values
 from tables.checksum import checksum
 from tables.learning import TRAINING_SET
 
@@ -57,22 +53,11 @@ def rebuild(job: Job, manifest: Manifest) -> DataFrame:
     """The training set of a manifest from events and exposures alone: no derived table is read. Grain: exposure_id."""
     inputs = job.versions("events", "exposures")
     events, exposures = job.delivered(inputs, "events"), job.delivered(inputs, "exposures")
-    plan, known_at = manifest.plan, manifest.known_at
-    spine = spine_of(exposures.where(F.col("known_ts") <= F.lit(known_at)), plan)
     # The first seen of all deliveries, as the tables hold it: also of those that are not complete yet.
     firsts = first_seen(job.read(inputs, "events").where(F.col("batch") <= job.batch))
-    near = F.lit(plan.train_start.date()) - F.make_dt_interval(F.lit(LOOK_BACK_DAYS))
-    recent = events.where(F.col("event_day") >= near)
-    of_exposures = as_of_join(OF_USERS, facts.user_facts(recent, firsts), spine, audited=True)
-    tiles = [
-        histories.daily_tiles(recent, ["item_id"]),
-        histories.daily_tiles(recent, ["user_id", "item_id"]),
-        histories.exposure_tiles(exposures.where(F.col("as_of_day") >= near)),
-    ]
-    days = spine.select("item_id", "as_of_day", F.col("as_of_day").cast("timestamp").alias("as_of")).distinct()
-    of_items = as_of_join([ITEM], facts.item_day_facts(tiles[0], tiles[1], tiles[2], firsts), days, audited=True)
-    values = signal_values(manifest.definitions, events, exposures, knowledge_of(job, job.known_at(None)))
-    return training_set(spine, (of_exposures, of_items), (manifest.definitions, values), plan, known_at)
+    whole = Whole(events, exposures, firsts, job.store.parts({"events": None}))
+    knowledge = knowledge_of(job, job.known_at(None))
+    return set_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
 
 
 def differences(job: Job, rebuilt: DataFrame, expected: str) -> list[str]:
@@ -110,7 +95,7 @@ def _compare(old: DataFrame, new: DataFrame) -> list[str]:
     return [f"{n:,} {words}" for words, n in row.asDict().items() if n]
 
 
-@job_command("verify", short_help="Build a training set again from facts and compare checksums.")
+@job_command("verify", alone=False, short_help="Build a training set again from facts and compare checksums.")
 @click.argument("name", metavar="RUN")
 def command(job: Job, name: str) -> None:
     """Build the training set of RUN (an MLflow run, or a training set's checksum) again, and compare checksums.

@@ -117,7 +117,7 @@ def training_set(
     rows = (
         spine.join(own.withColumn("has_features", F.lit(True)), "exposure_id", "left")
         .join(items, ["item_id", "as_of_day"], "left")
-        .join(known_labels(definitions, values, known_at), "exposure_id", "left")
+        .join(known_labels(definitions, values, known_at), ["user_id", "exposure_id"], "left")
     )
     for definition in definitions:
         state = f"state_{definition.name}"
@@ -138,7 +138,9 @@ def _named(views: Sequence[View]) -> list[str]:
 
 
 def known_labels(definitions: Sequence[Definition], values: DataFrame, known_at: datetime) -> DataFrame:
-    """The latest value and state of each label known at ``known_at``, side by side, in one pass. Grain: exposure_id.
+    """The latest value and state of each label known at ``known_at``, side by side, in one pass.
+
+    Grain: exposure_id; its user is named too, because values are dealt by user.
 
     ``labels_known_ts`` is when the last of those that are mature was known, ``labels_t0`` the moment they look from.
     """
@@ -152,9 +154,10 @@ def known_labels(definitions: Sequence[Definition], values: DataFrame, known_at:
         F.max_by(told, F.when(F.col("signal") == d.ref, F.struct("known_ts", "revision"))).alias(f"_{d.name}")
         for d in definitions
     ]
-    rows = own.groupBy(F.col("anchor_id").alias("exposure_id")).agg(*newest)
+    rows = own.groupBy("user_id", F.col("anchor_id").alias("exposure_id")).agg(*newest)
     of = [F.col(f"_{d.name}") for d in definitions]
     return rows.select(
+        "user_id",
         "exposure_id",
         *[one["value"].alias(f"label_{d.name}") for one, d in zip(of, definitions, strict=True)],
         *[one["state"].alias(f"state_{d.name}") for one, d in zip(of, definitions, strict=True)],

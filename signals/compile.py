@@ -21,6 +21,8 @@ from tables.learning import SIGNAL_VALUES
 
 _MATURE, _NOW, _LATE = "mature", "now", "late"
 _SUPERSEDED = "superseded"
+_OWN = ("user_id", "anchor_id")
+"""An anchor; its user is named too, because rows are dealt by user."""
 VALUE_COLUMNS = [name for name in SIGNAL_VALUES.column_names() if name not in SIGNAL_VALUES.audit]
 _FLAGS = {"consumption": "is_consumption", "click": "is_click", "negative": "is_negative"}
 
@@ -69,18 +71,22 @@ def signal_values(
 def _group(
     group: list[Definition], events: DataFrame, exposures: DataFrame, knowledge: Knowledge, renewal: Renewal | None
 ) -> DataFrame:
-    """Values of signals with the same anchors, which are joined with what was observed once for all signals."""
+    """Values of signals with the same anchors, which are joined with what was observed once for all signals.
+
+    Anchors and facts are dealt by user; all that follows has the user among its keys and deals nothing again.
+    """
     anchors = anchors_of(group[0], events, exposures)
     if renewal is not None:
         anchors = renewal.keep(anchors)
+    anchors = anchors.repartition("user_id")
     credits = {d.credit.within: _clicked(anchors, events, d.credit.within) for d in group if d.credit}
     observed = [_observe(anchors, credits, events, d, knowledge).withColumn("_signal", F.lit(d.ref)) for d in group]
     found = reduce(DataFrame.unionByName, observed)
     seen = F.struct(_MATURE, _NOW, _LATE)
-    wide = found.groupBy("anchor_id").agg(
+    wide = found.groupBy(*_OWN).agg(
         *[F.first(F.when(F.col("_signal") == d.ref, seen), ignorenulls=True).alias(d.ref) for d in group]
     )
-    joined = anchors.join(wide, "anchor_id", "left")
+    joined = anchors.join(wide, list(_OWN), "left")
     rows = F.concat(*[_rows(definition, knowledge, renewal) for definition in group])
     found = joined.select(
         "anchor_id", "user_id", "item_id", "t0", F.to_date("t0").alias("t0_day"), F.explode(rows).alias("_row")
@@ -90,7 +96,7 @@ def _group(
 
 def _clicked(anchors: DataFrame, events: DataFrame, within: timedelta) -> DataFrame:
     """Anchors that were clicked in ``[t0, t0 + within)``, with the time that was known. Grain: anchor_id."""
-    clicks = events.where("is_click").select(
+    clicks = events.where("is_click").repartition("user_id").select(
         "user_id", "item_id", "event_ts", F.col("known_ts").alias("_click_known_ts"), F.col("request_id").alias("_r")
     )
     inside = (F.col("event_ts") >= F.col("t0")) & (F.col("event_ts") < F.col("t0") + seconds(within.total_seconds()))
@@ -115,13 +121,13 @@ def _outcomes(events: DataFrame, definition: Definition) -> DataFrame:
     keys = ["user_id", "item_id"] if definition.keys == "user_item" else ["user_id"]
     measure = definition.measure
     if isinstance(definition.window, CalendarWindow) and not isinstance(measure, RegretMeasure):
-        days = events.where(F.col(_FLAGS[measure.of])).groupBy(*keys, "event_day")
+        days = events.where(F.col(_FLAGS[measure.of])).repartition("user_id").groupBy(*keys, "event_day")
         facts = days.agg(F.min("known_ts").alias("fact_known_ts"))
         return facts.withColumn("fact_ts", F.col("event_day").cast("timestamp")).withColumn(
             "_r", F.lit(None).cast("string")
         )
     wanted = events if isinstance(measure, RegretMeasure) else events.where(F.col(_FLAGS[measure.of]))
-    return wanted.select(
+    return wanted.repartition("user_id").select(
         *keys,
         "event_day",
         F.col("known_ts").alias("fact_known_ts"),
@@ -148,23 +154,24 @@ def _observe(
     eligible = credits[definition.credit.within] if definition.credit else anchors
     framed = with_horizon(eligible, definition, knowledge)
     credit = "credit_known_ts" if definition.credit else "anchor_known_ts"
-    left = framed.select("anchor_id", "request_id", "window_start", "window_end", "matured_ts", credit, *keys)
+    times = ("window_start", "window_end", "matured_ts")
+    left = framed.select("anchor_id", "request_id", *times, credit, *keys)
     match = (F.col("fact_ts") >= F.col("window_start")) & (F.col("fact_ts") < F.col("window_end"))
     facts = left.join(_outcomes(events, definition), keys).where(match & _responds(definition))
     # What is credited by a click counts from when the click was known, too.
     facts = facts.withColumn("k", F.greatest("fact_known_ts", credit, "matured_ts"))
     parts = measures.parts(definition)
     daily = _once_a_day(facts, definition)
-    moments = daily.groupBy("anchor_id", "matured_ts", "k").agg(*[part.of.alias(name) for name, part in parts.items()])
-    so_far = Window.partitionBy("anchor_id").orderBy("k").rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    running = moments.select(
-        "anchor_id", "matured_ts", "k", *[p.running(name).over(so_far).alias(name) for name, p in parts.items()]
-    )
-    valued = running.select("anchor_id", "matured_ts", "k", measures.value(definition).alias("v"))
-    before = F.lag("v").over(Window.partitionBy("anchor_id").orderBy("k"))
+    of = (*_OWN, "matured_ts", "k")
+    moments = daily.groupBy(*of).agg(*[part.of.alias(name) for name, part in parts.items()])
+    by_moment = Window.partitionBy(*_OWN).orderBy("k")
+    so_far = by_moment.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    running = moments.select(*of, *[p.running(name).over(so_far).alias(name) for name, p in parts.items()])
+    valued = running.select(*of, measures.value(definition).alias("v"))
+    before = F.lag("v").over(by_moment)
     stepped = valued.withColumn("_before", F.coalesce(before, F.lit(0.0)))
     is_late = F.col("k") > F.col("matured_ts")
-    return stepped.groupBy("anchor_id").agg(
+    return stepped.groupBy(*_OWN).agg(
         F.coalesce(F.max(F.when(~is_late, F.col("v"))), F.lit(0.0)).alias(_MATURE),
         F.max_by("v", "k").alias(_NOW),
         F.array_sort(F.collect_list(F.when(is_late & (F.col("v") != F.col("_before")), F.struct("k", "v")))).alias(
@@ -177,7 +184,7 @@ def _once_a_day(facts: DataFrame, definition: Definition) -> DataFrame:
     """Facts of measures in days, one an anchor and UTC day, from when the day was first known to count."""
     if not isinstance(definition.measure, DaysMeasure | WeeksMeasure) or isinstance(definition.window, CalendarWindow):
         return facts  # outcomes of calendar windows are days already
-    return facts.groupBy("anchor_id", "matured_ts", "event_day", "window_start").agg(F.min("k").alias("k"))
+    return facts.groupBy(*_OWN, "matured_ts", "event_day", "window_start").agg(F.min("k").alias("k"))
 
 
 @dataclass(frozen=True)

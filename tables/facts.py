@@ -8,6 +8,7 @@ EVENTS = TableSpec(
     grain=("event_id",),
     mode="append",
     time="event_day",
+    known="known_ts",
     audit=("batch",),
     columns=columns("""
         event_id       | string    | first 32 hex digits of SHA-256 over the source's key columns and the UTC day
@@ -41,6 +42,7 @@ EXPOSURES = TableSpec(
     grain=("exposure_id",),
     mode="append",
     time="as_of_day",
+    known="known_ts",
     audit=("batch",),
     columns=columns("""
         exposure_id | string    | first 32 hex digits of SHA-256 over the log's key and day (sampled: request, item)
@@ -91,6 +93,7 @@ FIRST_SEEN = TableSpec(
     about="Since when a user, an item or an item's clicks are known: each fact that was the earliest when seen.",
     grain=("kind", "key", "visible_ts"),
     mode="increment",
+    known="visible_ts",
     audit=("batch",),
     allow_empty=True,
     columns=columns("""
@@ -109,6 +112,7 @@ DELIVERIES = TableSpec(
     about="One row per ingested delivery: what was read, what became of it, and how far it makes the log complete.",
     grain=("batch",),
     mode="append",
+    known="complete_at",
     audit=("batch",),
     columns=columns("""
         batch          | bigint             | its number, counting up in the order of arrival

@@ -21,11 +21,23 @@ _RULES = (
 )
 
 
+_KNOWN = "CAST(date_add(known_day, 1) AS timestamp)"
+"""A day's tile is known once the day is over."""
+
+
 def _tiles(name: str, about: str, keys: dict[str, str]) -> TableSpec:
     fixed = tuple(Column(key, "string", meaning) for key, meaning in keys.items())
     grain = (*keys, "event_day", "known_day", "batch")
     return TableSpec(
-        name, about, grain, fixed + columns(_MEASURES), _RULES, mode="increment", time="event_day", audit=("batch",)
+        name,
+        about,
+        grain,
+        fixed + columns(_MEASURES),
+        _RULES,
+        mode="increment",
+        time="event_day",
+        known=_KNOWN,
+        audit=("batch",),
     )
 
 
@@ -39,6 +51,7 @@ ITEM_EXPOSURE_DAYS = TableSpec(
     grain=("item_id", "event_day", "known_day", "batch"),
     mode="increment",
     time="event_day",
+    known=_KNOWN,
     audit=("batch",),
     allow_empty=True,
     columns=columns("""
@@ -56,6 +69,7 @@ SEQUENCES = TableSpec(
     grain=("event_id",),
     mode="increment",
     time="event_day",
+    known="visible_ts",
     audit=("batch",),
     columns=columns("""
         user_id    | string    | who

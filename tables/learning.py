@@ -8,6 +8,7 @@ EXPOSURE_FEATURES = TableSpec(
     grain=("exposure_id",),
     mode="increment",
     time="as_of_day",
+    known="known_ts",
     audit=("batch", "latest_fact_ts"),
     columns=columns("""
         exposure_id | string    | the exposure
@@ -27,6 +28,7 @@ ITEM_FEATURES = TableSpec(
     grain=("item_id", "as_of_day"),
     mode="increment",
     time="as_of_day",
+    known="CAST(as_of_day AS timestamp)",
     audit=("latest_fact_ts",),
     columns=columns("""
         item_id   | string | what
@@ -43,6 +45,7 @@ SIGNAL_VALUES = TableSpec(
     grain=("signal", "anchor_id", "revision"),
     mode="increment",
     time="t0_day",
+    known="known_ts",
     audit=("batch",),
     partition_by=("settled",),
     columns=columns("""
@@ -117,6 +120,7 @@ RELEASES = TableSpec(
     about="One row per release: the audited version of every table that readers open together.",
     grain=("release_id",),
     mode="append",
+    known="known_at",
     columns=columns("""
         release_id        | string             | name of the release: the known-at date and a hash of its content
         known_at          | timestamp          | the logical date: what was known then

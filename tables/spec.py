@@ -41,6 +41,7 @@ class TableSpec:
         time: column by which files are told apart: appends look for known rows only where it has the same values, so
             a day's delivery never reads years of history.
         partition_by: columns whose values have folders of their own, so that one value's rows are replaced as files.
+        known: SQL for the moment from which a row was known (UTC); None: it is no fact, or says nothing of that.
         audit: columns that say how a row came here and not what it says; content is compared without them.
     """
 
@@ -53,6 +54,7 @@ class TableSpec:
     allow_empty: bool = False
     mode: Mode = "replace"
     time: str | None = None
+    known: str | None = None
     audit: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
     owner: str = "longplay"

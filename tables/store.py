@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from longplay.delta import check_files, forget_log, open_table
-from longplay.errors import StoreError, first_line
+from longplay.errors import NotFoundError, StoreError, first_line
 from tables import catalog
 from tables.spec import TableSpec
 
@@ -89,6 +89,29 @@ class Store:
         """
         return int(open_table(self.path(table)).version())
 
+    def latest(self, table: str) -> int:
+        """The newest version, -1 where there is no table."""
+        return self.version(table) if self.exists(table) else -1
+
+    def version_on(self, table: str, moment: datetime) -> int:
+        """The version that was the newest at a moment (UTC), by the times of its commits.
+
+        Raises:
+            NotFoundError: when the table was first published later.
+        """
+        history = open_table(self.path(table)).history()
+        times = {int(entry["version"]): int(entry["timestamp"]) for entry in history}
+        found = [version for version, ms in times.items() if ms <= moment.timestamp() * 1000]
+        if not found:
+            first = datetime.fromtimestamp(min(times.values()) / 1000, UTC)
+            raise NotFoundError(
+                f"'{table}' was not there yet.",
+                where=str(self.path(table)),
+                got=f"{moment:%Y-%m-%d %H:%M}; its oldest version that is left is of {first:%Y-%m-%d %H:%M} UTC",
+                fix="name a later date, or ask for what was known then: --known-at",
+            )
+        return max(found)
+
     def commit(self, table: str, version: int | None = None) -> dict[str, Any]:
         """What a publication of a table says of itself: run id, fingerprint, inputs, facts, audit.
 
@@ -140,7 +163,13 @@ class Store:
         return self.commit(table).get("fingerprint") == fingerprint
 
     def publish(
-        self, frame: DataFrame, spec: TableSpec, lineage: Lineage, gate: Gate, replace: str | None = None
+        self,
+        frame: DataFrame,
+        spec: TableSpec,
+        lineage: Lineage,
+        gate: Gate,
+        replace: str | None = None,
+        seen: int | None = None,
     ) -> Published:
         """Stage ``frame``, let ``gate`` audit it, and commit it as one version.
 
@@ -155,12 +184,21 @@ class Store:
             gate: judges the staged rows.
             replace: for ``increment`` tables, a condition: the rows there that meet it are replaced in the same commit
                 (``EVERYTHING`` builds the table anew). None only adds.
+            seen: the version that the rows were made beside (-1: there was none); another one there now is refused.
 
         Raises:
             QualityError: from the gate; nothing is published and the rows stay under ``rejected/``.
-            StoreError: when another process holds the table for ten minutes, or columns went or changed their type.
+            StoreError: when another process holds the table for ten minutes or published it in the meantime, or columns
+                went or changed their type.
         """
         with self.lock(spec.name), self._staging(spec, lineage) as staging:
+            if seen is not None and seen != self.latest(spec.name):
+                raise StoreError(
+                    f"Another run has published '{spec.name}' while this one was building it.",
+                    where=str(self.path(spec.name)),
+                    got=f"version {self.latest(spec.name)} now, {seen} when this run looked",
+                    fix="run the step again: it adds what is still missing",
+                )
             judged = staging / "all"
             staged = self._stage(frame, judged)
             if spec.mode == "append" and self.exists(spec.name):
@@ -247,7 +285,7 @@ class Store:
         if spec.mode == "increment":
             # So that a delivery which adds no row is on record too: Delta makes no commit of an append without rows.
             writer = writer.option("txnAppId", "longplay").option("txnVersion", time.time_ns() // 1000)
-        before = self.version(spec.name) if self.exists(spec.name) else -1
+        before = self.latest(spec.name)
         if replace == EVERYTHING:
             writer = writer.mode("overwrite").option("overwriteSchema", True)
         else:

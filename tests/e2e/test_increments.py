@@ -20,6 +20,7 @@ from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.context import Job
 from jobs.ingest_log import ingest
+from jobs.read import At, read
 from longplay.closed import build
 from tables import catalog
 from tables.checksum import checksum
@@ -132,13 +133,17 @@ def contents(one: Job) -> dict[str, str]:
     """
     found = {}
     for table in ("events", "exposures", "quarantine", *BUILT):
-        frame: DataFrame = one.store.read(table)
-        if table in KEYS:
-            frame = whole_tiles(frame, KEYS[table])
-        elif table == "first_seen":
-            frame = firsts_alone(frame)
-        found[table] = checksum(frame, [name for name in catalog.get(table).audit if name in frame.columns])
+        found[table] = content(one.store.read(table), table)
     return found
+
+
+def content(frame: DataFrame, table: str) -> str:
+    """Checksum of rows of a table in its canonical form."""
+    if table in KEYS:
+        frame = whole_tiles(frame, KEYS[table])
+    elif table == "first_seen":
+        frame = firsts_alone(frame)
+    return checksum(frame, [name for name in catalog.get(table).audit if name in frame.columns])
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +187,20 @@ def test_any_order_of_arrival_is_the_same(
     shuffled = arrival(spark, tmp_path, order)
     assert "came behind the watermark" not in said(shuffled)
     assert contents(shuffled) == contents(day_by_day)
+
+
+def test_what_was_known_at_a_moment_can_be_read_off_later(
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
+) -> None:
+    """The tables as a trainer saw them after the first delivery, and as they say now that they were."""
+    then = arrival(spark, tmp_path, [parts[0], None])
+    at = At(known_at=then.frontier)
+    tables = [table for table in ("events", "exposures", *BUILT) if catalog.get(table).known]
+    assert len(tables) == 2 + len(BUILT)
+    for table in tables:
+        told, now = (content(read(one, table, at), table) for one in (then, day_by_day))
+        assert told == now, table
+        assert read(day_by_day, table, at).count() < day_by_day.store.read(table).count()
 
 
 def test_a_build_of_what_is_there_changes_nothing(day_by_day: Job, spark: SparkSession) -> None:

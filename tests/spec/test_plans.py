@@ -15,6 +15,8 @@ from longplay.registry import default_registry
 from signals.compile import as_known_at, signal_values
 from signals.horizons import Knowledge
 from tests.reference.records import Event, Exposure, at, events_frame, exposures_frame
+from tests.spec.main_queries import PAGE, main_queries, nothing_is_small, page
+from tests.spec.main_queries import shuffles as main_shuffles
 
 pytestmark = pytest.mark.spark
 
@@ -85,3 +87,13 @@ def test_control_a_crossing_would_be_seen(
     events, exposures = tables
     crossed = events.join(exposures, F.col("event_ts") >= F.col("as_of"))
     assert any(word in plan_of(crossed, capsys) for word in CROSSED)
+
+
+def test_the_page_of_the_main_queries_says_what_is_so(spark: SparkSession) -> None:
+    """And none shuffles more often than was found to be needed."""
+    with nothing_is_small(spark):
+        queries = main_queries(spark)
+        assert {query.title: len(main_shuffles(query.frame)) for query in queries} == {
+            query.title: query.shuffles for query in queries
+        }
+        assert PAGE.read_text(encoding="utf-8") == page(spark)

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ import pytest
 from deltalake import DeltaTable
 from filelock import FileLock
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 import tables.store
-from longplay.errors import QualityError, StoreError
+from longplay.errors import NotFoundError, QualityError, StoreError
 from tables.checksum import checksum
 from tables.spec import TableSpec, columns
 from tables.store import Lineage, Store
@@ -94,6 +97,57 @@ def test_appends_add_new_grains_only(store: Store) -> None:
     assert (again.version, again.rows, again.written, again.why) == (1, 0, False, "no new rows")
     assert content(store.read("facts")) == {"a": 1.0, "b": 2.0, "c": 3.0}
     assert content(store.read("facts", 0)) == {"a": 1.0, "b": 2.0}
+
+
+def test_columns_may_come(store: Store) -> None:
+    store.publish(rows(store, a=1), FACTS, lineage(), counted)
+    wider = rows(store, b=2).withColumn("mood", F.lit("calm"))
+    store.publish(wider, FACTS, lineage("run-2"), counted)
+    assert {row["id"]: row["mood"] for row in store.read("facts").collect()} == {"a": None, "b": "calm"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda frame: frame.drop("value"), "value: double there, missing now"),
+        (lambda frame: frame.withColumn("value", F.lit("2")), "value: double there, string now"),
+        (lambda frame: frame.withColumnRenamed("value", "worth"), "value: double there, missing now"),
+    ],
+)
+def test_columns_may_not_go_or_change_their_type(
+    store: Store, changed: Callable[[DataFrame], DataFrame], said: str
+) -> None:
+    store.publish(rows(store, a=1), FACTS, lineage(), counted)
+    with pytest.raises(StoreError) as caught:
+        store.publish(changed(rows(store, b=2)), FACTS, lineage("run-2"), counted)
+    assert caught.value.got == said
+    assert "new name beside the old one" in caught.value.fix
+    assert content(store.read("facts")) == {"a": 1.0}
+    assert store.version("facts") == 0
+
+
+def test_what_was_made_beside_another_version_is_refused(store: Store) -> None:
+    """Two runs build the same increment: the second to publish would count it twice."""
+    parts = TableSpec("parts", "Test increments.", ("id",), COLUMNS, mode="increment")
+    assert store.latest("parts") == -1
+    store.publish(rows(store, a=1), parts, lineage(), counted, seen=-1)
+    with pytest.raises(StoreError) as caught:
+        store.publish(rows(store, a=1), parts, lineage("run-2"), counted, seen=-1)
+    assert caught.value.got == "version 0 now, -1 when this run looked"
+    assert content(store.read("parts")) == {"a": 1.0}
+    store.publish(rows(store, b=2), parts, lineage("run-3"), counted, seen=0)
+    assert content(store.read("parts")) == {"a": 1.0, "b": 2.0}
+
+
+def test_a_version_by_date(store: Store) -> None:
+    store.publish(rows(store, a=1), TILES, lineage(), counted)
+    between = datetime.now(UTC)
+    time.sleep(0.01)
+    store.publish(rows(store, a=2), TILES, lineage("run-2"), counted)
+    assert store.version_on("tiles", between) == 0
+    assert store.version_on("tiles", datetime.now(UTC)) == 1
+    with pytest.raises(NotFoundError, match="was not there yet"):
+        store.version_on("tiles", between - timedelta(days=1))
 
 
 @pytest.mark.parametrize("spec", [FACTS, TILES])

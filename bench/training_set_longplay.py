@@ -1,0 +1,41 @@
+"""Longplay's whole training set, as a contender: one plan from events and exposures to Parquet."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.contender import serve
+from bench.read import read_by
+from bench.spark_session import session
+from bench.training_set import DAYS, LABELS
+from ingest.facts import first_seen
+from jobs.from_facts import Whole, set_from_facts
+from longplay.registry import default_registry
+from rankers.training_set import SplitPlan
+from signals.horizons import Knowledge
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+spark = session()
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Write the set; says what was read and where it lies."""
+    folder = Path(request["folder"])
+    out = folder / "longplay"
+    shutil.rmtree(out, ignore_errors=True)
+    first, last = (START + timedelta(days=n) for n in request["span"])
+    day = timedelta(days=1)
+    plan = SplitPlan(first, last - 20 * day, last - 20 * day, last - 10 * day, last - 10 * day, last)
+    end = START + DAYS * day
+    events, exposures = (spark.read.parquet(str(folder / name)) for name in ("events", "exposures"))
+    definitions = [default_registry().get(name) for name in LABELS]
+    whole = Whole(events, exposures, first_seen(events), request["buckets"])
+    with read_by(spark) as read:
+        made = set_from_facts(whole, definitions, plan, end, Knowledge(end, end, START))
+        made.write.parquet(str(out))
+    return {**read, "out": str(out)}
+
+
+if __name__ == "__main__":
+    serve(run)

@@ -1,0 +1,121 @@
+"""Read: rows of a table as it is, as it was, or as it was known at some moment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.context import Job
+from jobs.options import job_command, utc
+from jobs.release import open_release
+from longplay.errors import ConfigError, NotFoundError, StoreError, nearest
+from signals.compile import as_known_at
+from tables import catalog
+
+MOMENT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+
+@dataclass(frozen=True)
+class At:
+    """Which state of a table; at most one of these, none is the newest.
+
+    Attributes:
+        version: a version of the Delta table.
+        date: the version that was the newest at this moment (UTC), by the clock of whoever wrote it.
+        release: the version that a release ties.
+        known_at: the rows that were known at this moment (UTC), whenever they were written.
+    """
+
+    version: int | None = None
+    date: datetime | None = None
+    release: str | None = None
+    known_at: datetime | None = None
+
+    def check(self) -> None:
+        """See that no more than one is given.
+
+        Raises:
+            ConfigError: when there are more.
+        """
+        given = [name for name, value in vars(self).items() if value is not None]
+        if len(given) > 1:
+            raise ConfigError("A table is read at one state.", got=" and ".join(given), fix="give one of them")
+
+
+def read(job: Job, table: str, at: At) -> DataFrame:
+    """A table at a state. Grain of the table; of signal values as known at a moment, signal and anchor_id.
+
+    Versions expire: after 'longplay maintain --keep-days' or an erasure old ones are gone. What was known at a moment
+    does not: facts, tiles and settled values are only ever added, so it can be read off their own times. Signal values
+    are the latest that were settled by then; what has none was open.
+
+    Raises:
+        ConfigError: when ``at`` asks for two things.
+        NotFoundError: when there is no such table, release, or version of that date.
+        StoreError: when the version is gone, or the table does not say when its rows were known.
+    """
+    at.check()
+    spec = catalog.get(table)
+    if at.known_at is not None:
+        if spec.known is None:
+            raise StoreError(
+                f"'{table}' does not say when its rows were known.",
+                got=f"known_at {at.known_at:%Y-%m-%d %H:%M}",
+                fix="read it at a release, a version or a date",
+            )
+        rows = job.store.read(table).where(F.expr(spec.known) <= F.lit(at.known_at))
+        return as_known_at(rows.where("settled"), F.lit(at.known_at)) if table == "signal_values" else rows
+    return job.store.read(table, _version(job, table, at))
+
+
+def _version(job: Job, table: str, at: At) -> int | None:
+    if at.date is not None:
+        return job.store.version_on(table, at.date)
+    if at.release is None:
+        return at.version
+    versions = open_release(job, at.release)["versions"]
+    if table not in versions:
+        raise NotFoundError(f"A release does not tie '{table}'.", fix=nearest(table, versions))
+    return int(versions[table])
+
+
+@job_command("read", alone=False, short_help="Rows of a table, as it is, was, or was known at some moment.")
+@click.argument("table")
+@click.option("--version", type=int, help="A version of the Delta table.")
+@click.option("--date", type=MOMENT, help="The version that was the newest then (UTC), by the writer's clock.")
+@click.option("--release", help="The version that a release ties ('longplay read releases' lists them).")
+@click.option("--known-at", type=MOMENT, help="What was known then (UTC), whenever it was written.")
+@click.option("--where", metavar="SQL", help="Only rows for which this is true.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many rows to print.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write all rows to this folder as Parquet instead.")
+def command(
+    job: Job,
+    table: str,
+    where: str | None,
+    limit: int,
+    out: Path | None,
+    **at: Any,  # noqa: ANN401 - as click gives them
+) -> None:
+    """Print rows of TABLE, or write them as Parquet.
+
+    --known-at answers "what could a trainer on 3 May have seen": it does not need any old version, so it works years
+    later. --release, --version and --date name versions as they were written, as long as those are kept.
+
+    Example: longplay read signal_values --source world --known-at 2026-05-03 --where "user_id = 'u000017'"
+    """
+    rows = read(job, table, At(at["version"], utc(at["date"]), at["release"], utc(at["known_at"])))
+    rows = rows.where(where) if where else rows
+    if out is not None:
+        rows.write.parquet(str(out.absolute()))
+        job.progress.say(f"{out}: {rows.count():,} rows")
+        return
+    found = rows.limit(limit).toPandas()
+    click.echo(found.to_string(index=False) if len(found) else "no rows")
+
+
+if __name__ == "__main__":
+    command()

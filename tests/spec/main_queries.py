@@ -1,0 +1,179 @@
+"""The five queries that do most of the work, as Spark plans them when nothing is small: docs/plans.md.
+
+    python -m tests.spec.main_queries
+
+writes that page anew; ``test_plans.py`` sees that it says what is so.
+"""
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from features.as_of import as_of_join
+from features.facts import user_facts
+from features.histories import daily_tiles
+from features.views import OF_USERS
+from ingest import facts, judge
+from ingest.source import load_source
+from jobs.from_facts import Whole, set_from_facts
+from jobs.session import start
+from jobs.settings import load_settings
+from longplay.registry import default_registry
+from rankers.training_set import SplitPlan
+from signals.compile import signal_values
+from signals.horizons import Knowledge
+from tests.reference.records import Event, Exposure, at, events_frame, exposures_frame
+
+PAGE = Path(__file__).parents[2] / "docs" / "plans.md"
+NOW = at("1 May")
+HEAD = """# Physical plans of the main queries
+
+Generated: `python -m tests.spec.main_queries` writes this page anew, and a test sees that it says what is so. Plans are
+those for large tables: nothing is broadcast, and nothing is decided while it runs. A shuffle deals all rows anew, by
+the columns that are named; on real tables Spark replaces some by broadcasts of what turns out to be small."""
+BIG = {
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.requireAllClusterKeysForCoPartition": "false",
+    "spark.sql.shuffle.partitions": "2",
+}
+"""Tables here have a row; without these Spark would broadcast what it shuffles when it is large."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One of the main queries: how often it shuffles, what for, and what it is."""
+
+    title: str
+    shuffles: int
+    why: str
+    frame: DataFrame
+
+
+def main_queries(spark: SparkSession) -> list[Query]:
+    """The queries, on tables with a row each."""
+    events = events_frame(spark, [Event("e", "ann", "song", NOW, NOW, is_consumption=True, is_click=True)])
+    exposures = exposures_frame(spark, [Exposure("x", "r", "ann", "song", NOW, NOW)])
+    firsts = _rows(facts.first_seen(events))
+    definitions = [default_registry().get(name) for name in ("click", "return_to_item_14d")]
+    knowledge, plan = Knowledge(NOW, NOW, at("1 Jan")), SplitPlan.before(NOW, definitions[1].horizon, (28, 7, 14))
+    whole = Whole(events, exposures, firsts)
+    return [
+        Query(
+            "Judging a delivery",
+            1,
+            "Rows are dealt by the source's key, for the first of several with one key counts and the others are set "
+            "aside. Every other reason is told row by row.",
+            _judged(spark, NOW),
+        ),
+        Query(
+            "Daily tiles of users and items",
+            1,
+            "Rows of one user, item and day must meet; before that each task adds up its own.",
+            daily_tiles(events, ["user_id", "item_id"]),
+        ),
+        Query(
+            "Features of users, of users with items and of users with topics, as of every exposure",
+            2,
+            "Facts and exposures of one user must meet: once each, whatever the number of views, windows and features.",
+            as_of_join(OF_USERS, user_facts(events, firsts), exposures),
+        ),
+        Query(
+            "Values of two signals of exposures",
+            5,
+            "Everything is dealt by user, once a table that is read: exposures for the signals, and again for those "
+            "that a click credits; clicks for the credit; and the facts of each signal. All joins, sums, running "
+            "values and the meeting of the signals have the user among their keys, so nothing is dealt again.",
+            signal_values(definitions, events, exposures, knowledge),
+        ),
+        Query(
+            "A training set from facts alone",
+            17,
+            "Labels are the five shuffles by user above, and the rows that they join are one more. Features of users "
+            "and of items are two each by bucket; tiles of items, of their exposures, and the days on which items are "
+            "asked for are one each. Joining features to exposures deals both sides, of users by exposure and of "
+            "items by item and day: Spark cannot know that buckets keep users together.",
+            set_from_facts(whole, definitions, plan, NOW, knowledge),
+        ),
+    ]
+
+
+def _rows(frame: DataFrame) -> DataFrame:
+    """A frame as a table gives it, without the plan that made it."""
+    return frame.sparkSession.createDataFrame(frame.collect(), frame.schema)
+
+
+def _judged(spark: SparkSession, now: datetime) -> DataFrame:
+    source = load_source("online_retail")
+    raw = spark.createDataFrame(
+        [("1", "A", 1, now.replace(tzinfo=None), 2.5, "7", False)],
+        "InvoiceNo string, StockCode string, Quantity int, InvoiceDate timestamp, UnitPrice double, "
+        "CustomerID string, _malformed boolean",
+    )
+    return facts.events(judge.judge(raw, source, source.events, now), source.events, 1)
+
+
+def explained(frame: DataFrame) -> str:
+    """The physical plan, without the numbers by which Spark tells columns apart."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        frame.explain(mode="simple")
+    plan = said.getvalue().split("== Physical Plan ==", 1)[1].strip()
+    plan = re.sub(r"#\d+L?|, \[plan_id=\d+\]|_w\d+|\[codegen id : \d+\]", "", plan)
+    return "\n".join(line if len(line) <= 160 else line[:157] + "..." for line in plan.splitlines())
+
+
+def shuffles(frame: DataFrame) -> list[str]:
+    """The columns of every shuffle that is done (a broadcast is none, and one that is used again neither)."""
+    return re.findall(r"(?<!Reused)Exchange hashpartitioning\(([^)]*)\)", explained(frame))
+
+
+def page(spark: SparkSession) -> str:
+    """docs/plans.md."""
+    parts = [HEAD]
+    for number, query in enumerate(main_queries(spark), 1):
+        found = shuffles(query.frame)
+        by = "\n".join(f"{place}. by {columns}" for place, columns in enumerate(_columns(found), 1))
+        parts.append(
+            f"## {number}. {query.title}\n\n{query.why}\n\nShuffles: {len(found)}\n\n{by}\n\n"
+            f"<details><summary>Physical plan</summary>\n\n```text\n{explained(query.frame)}\n```\n\n</details>"
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns(found: list[str]) -> list[str]:
+    return [", ".join(f"`{c.strip()}`" for c in columns.split(",")[:-1]) for columns in found]
+
+
+@contextlib.contextmanager
+def nothing_is_small(spark: SparkSession) -> Iterator[None]:
+    """Plans as for large tables."""
+    before = {key: spark.conf.get(key, None) for key in BIG}
+    for key, value in BIG.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            if old is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, old)
+
+
+def main() -> None:
+    """Write the page."""
+    session = start(load_settings(overrides=["spark.master=local[2]"]).spark, "plans")
+    with nothing_is_small(session):
+        PAGE.write_text(page(session), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
