@@ -40,7 +40,8 @@ class Verdict:
             return "right"
         said = {"leak": self.leaks, "mixed": self.mixed, "rows": self.rows_out if self.rows_out != self.rows_in else 0}
         inclusive = f" ({self.wrong_inclusive} under <=)" if self.wrong_inclusive != self.wrong else ""
-        return ", ".join([f"{self.wrong} wrong{inclusive}", *(f"{count} {word}" for word, count in said.items() if count)])
+        more = [f"{count} {word}" for word, count in said.items() if count]
+        return ", ".join([f"{self.wrong} wrong{inclusive}", *more])
 
 
 def judge(case: Case, rows: Sequence[Row]) -> Verdict:
