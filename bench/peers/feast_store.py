@@ -1,6 +1,7 @@
 """A Feast store over one Parquet file, without a registry server or an online store."""
 
 import tempfile
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from feast.types import Float64
 from feast.value_type import ValueType
 
 
-def store(folder: str, offline: Any, source: Any, columns: list[str]) -> FeatureStore:
+def store(
+    folder: str, offline: Any, source: Any, columns: list[str], keys: Sequence[str] = ("user_id",)
+) -> FeatureStore:
     repo = Path(tempfile.mkdtemp(prefix="feast-"))
     config = RepoConfig(
         project="bench",
@@ -21,14 +24,14 @@ def store(folder: str, offline: Any, source: Any, columns: list[str]) -> Feature
         entity_key_serialization_version=3,
     )
     made = FeatureStore(config=config)
-    user = Entity(name="user", join_keys=["user_id"], value_type=ValueType.STRING)
+    entities = [Entity(name=key, join_keys=[key], value_type=ValueType.STRING) for key in keys]
     view = FeatureView(
         name="facts",
-        entities=[user],
-        ttl=None or timedelta(0),
+        entities=entities,
+        ttl=timedelta(0),  # facts never grow too old
         schema=[Field(name=name, dtype=Float64) for name in columns],
         source=source,
         online=False,
     )
-    made.apply([user, view])
+    made.apply([*entities, view])
     return made

@@ -136,9 +136,7 @@ def test_facts_known_after_t_change_no_value_as_known_at_t(spark: SparkSession, 
 def mature(rows: set[Row]) -> dict[tuple[str, str], tuple[float, int]]:
     """Value and revision of what is mature."""
     return {
-        (row["signal"], row["anchor_id"]): (row["value"], row["revision"])
-        for row in rows
-        if row["state"] == "mature"
+        (row["signal"], row["anchor_id"]): (row["value"], row["revision"]) for row in rows if row["state"] == "mature"
     }
 
 

@@ -67,9 +67,7 @@ def client(tracker: Tracker) -> Any:
     return mlflow.MlflowClient(tracking_uri=tracker.uri)
 
 
-def test_runs_lie_side_by_side_and_carry_the_pins(
-    client: Any, logged: dict[str, LoggedRanker]
-) -> None:
+def test_runs_lie_side_by_side_and_carry_the_pins(client: Any, logged: dict[str, LoggedRanker]) -> None:
     runs = {family: client.get_run(one.run_id) for family, one in logged.items()}
     (experiment,) = {run.info.experiment_id for run in runs.values()}
     assert {r.info.run_id for r in client.search_runs([experiment])} >= {r.info.run_id for r in runs.values()}
@@ -92,9 +90,7 @@ def test_runs_lie_side_by_side_and_carry_the_pins(
     assert (trees.data.params["xgboost.rounds"], trees.data.params["seed"]) == ("5", "5")
 
 
-def test_the_training_set_is_the_input(
-    tracker: Tracker, client: Any, logged: dict[str, LoggedRanker]
-) -> None:
+def test_the_training_set_is_the_input(tracker: Tracker, client: Any, logged: dict[str, LoggedRanker]) -> None:
     (used,) = client.get_run(logged["xgboost"].run_id).inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("training_set", DIGEST[:36])
     source = json.loads(used.dataset.source)
@@ -102,9 +98,7 @@ def test_the_training_set_is_the_input(
     assert source["delta_table_version"] == 3
 
 
-def test_every_model_has_the_same_test_metrics_on_run_and_model(
-    client: Any, logged: dict[str, LoggedRanker]
-) -> None:
+def test_every_model_has_the_same_test_metrics_on_run_and_model(client: Any, logged: dict[str, LoggedRanker]) -> None:
     keys = {"ndcg_at_10_click", "ndcg_at_10_click_lo", "ndcg_at_10_return_to_item_14d_hi", "top_coverage_at_10"}
     for one in logged.values():
         run = client.get_run(one.run_id)

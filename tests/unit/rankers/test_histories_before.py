@@ -45,9 +45,7 @@ def test_a_late_row_is_skipped_and_an_earlier_one_takes_its_place() -> None:
     assert seen(histories(ROWS), "ann", "2025-01-03 12:00", length=2) == (["a", "c"], [2.5, 0.5])
 
 
-@pytest.mark.parametrize(
-    ("as_of", "known"), [("2025-01-01 00:00:00", []), ("2025-01-01 00:00:00.000001", ["a"])]
-)
+@pytest.mark.parametrize(("as_of", "known"), [("2025-01-01 00:00:00", []), ("2025-01-01 00:00:00.000001", ["a"])])
 def test_the_boundary_is_strict(as_of: str, known: list[str]) -> None:
     assert seen(histories(ROWS), "ann", as_of)[0] == known
 
@@ -75,9 +73,7 @@ def test_unknown_items_have_their_own_code() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    rows=st.lists(
-        st.tuples(st.sampled_from("uvw"), st.sampled_from("abcd"), st.integers(0, 9), st.integers(0, 5))
-    ),
+    rows=st.lists(st.tuples(st.sampled_from("uvw"), st.sampled_from("abcd"), st.integers(0, 9), st.integers(0, 5))),
     asked=st.lists(st.tuples(st.sampled_from("uvwx"), st.integers(0, 15)), min_size=1),
     length=st.integers(1, 4),
 )
@@ -86,10 +82,7 @@ def test_equal_to_a_plain_filter(
 ) -> None:
     epoch = pd.Timestamp("2025-01-01", tz="UTC")
     history = histories(
-        [
-            (u, i, str(epoch + pd.Timedelta(t, "D")), str(epoch + pd.Timedelta(t + d, "D")))
-            for u, i, t, d in rows
-        ]
+        [(u, i, str(epoch + pd.Timedelta(t, "D")), str(epoch + pd.Timedelta(t + d, "D"))) for u, i, t, d in rows]
     )
     as_of = to_micros(pd.Series([epoch + pd.Timedelta(day, "D") for _, day in asked]))
     window = history.before([user for user, _ in asked], as_of, length)

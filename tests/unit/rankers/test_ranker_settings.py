@@ -29,9 +29,7 @@ def test_an_unknown_family_is_answered_with_the_nearest_one() -> None:
 
 
 def test_the_hash_follows_the_values_not_how_they_were_given() -> None:
-    assert config_hash(parse_config("xgboost", {"rounds": XGBoostConfig().rounds})) == config_hash(
-        XGBoostConfig()
-    )
+    assert config_hash(parse_config("xgboost", {"rounds": XGBoostConfig().rounds})) == config_hash(XGBoostConfig())
     assert config_hash(XGBoostConfig(rounds=3)) != config_hash(XGBoostConfig(rounds=4))
 
 

@@ -85,9 +85,7 @@ def test_consumption_at_or_after_as_of_changes_no_score(
             "visible_ts": [as_of, as_of + pd.Timedelta("1h"), as_of],  # the last one was known too late
         }
     )
-    past = future.iloc[:1].assign(
-        event_ts=as_of - pd.Timedelta("1us"), visible_ts=as_of - pd.Timedelta("1us")
-    )
+    past = future.iloc[:1].assign(event_ts=as_of - pd.Timedelta("1us"), visible_ts=as_of - pd.Timedelta("1us"))
     before = trained(family).score(RankingData.from_frames(one, sequences))
     after = trained(family).score(RankingData.from_frames(one, pd.concat([sequences, future])))
     moved = trained(family).score(RankingData.from_frames(one, pd.concat([sequences, past])))

@@ -1,0 +1,25 @@
+"""Longplay's answers to the hard cases, as a contender."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from bench.contender import serve
+from bench.spark_session import session
+from features.last import last_as_of
+
+spark = session(**{"spark.driver.memory": "2g"})
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Join and write the answer; ``x0`` decides between facts with equal times."""
+    folder = Path(request["folder"])
+    facts, spine = (spark.read.parquet(str(folder / f"{name}.parquet")) for name in ("facts", "spine"))
+    found = last_as_of(facts, spine, request["keys"], tie="x0")
+    pq.write_table(found.toArrow(), request["answer"])
+    return {}
+
+
+if __name__ == "__main__":
+    serve(run)
