@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField, StructType, TimestampType
 
-from features.clock import Longs
+from features.clock import Flags, Longs
 from features.kernel import MILLIONTHS, NEVER, Asked, Codes, Facts, Past, features_of
 from features.view import AMOUNTS, CODED, DERIVED, View
-from longplay.errors import ConfigError
+from longplay.errors import ConfigError, InputError
 
 BUCKETS = 32
 LATEST = "latest_fact_ts"
@@ -41,7 +41,7 @@ def as_of_join(
 
     Returns:
         Grain of the spine, one row a spine row: its columns, then the features as doubles. The features of a view are
-        null where one of its keys is.
+        null where one of its keys or ``as_of`` is.
 
     Raises:
         ConfigError: when the views share no key.
@@ -99,8 +99,18 @@ def answer(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audited: 
 
 
 def encode(facts: pa.Table, spine: pa.Table, name: str) -> tuple[Longs, Longs, int]:
-    """A column of facts and spine as one set of numbers: [facts], [spine] and how many; -1 for null."""
+    """A column of facts and spine as one set of numbers: [facts], [spine] and how many; -1 for null.
+
+    Raises:
+        InputError: when facts and spine have it in different types.
+    """
     parts = [table.column(name).combine_chunks() for table in (facts, spine) if name in table.column_names]
+    if len({part.type for part in parts}) > 1:
+        raise InputError(
+            f"Facts and spine have '{name}' in different types.",
+            got=" and ".join(str(part.type) for part in parts),
+            fix="cast one to the type of the other",
+        )
     whole = pa.concat_arrays(parts).dictionary_encode()
     numbers = pc.fill_null(whole.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return numbers[: len(facts)], numbers[len(facts) :], len(whole.dictionary)
@@ -111,8 +121,8 @@ def _view(
 ) -> tuple[dict[str, pa.Array], Longs]:
     """The features of a view, and when the newest fact of each row became visible (microseconds)."""
     fact_keys, asked_keys, size = number_keys(view.keys, codes)
-    asks = asked_keys >= 0
-    asked = Asked(asked_keys[asks], longs(spine, "as_of")[asks], size)
+    asks = (asked_keys >= 0) & valid(spine, "as_of")
+    asked = Asked(asked_keys[asks], longs(spine.select(["as_of"]).filter(pa.array(asks)), "as_of"), size)
     features = {f.name: f for f in view.features if f.kind not in DERIVED}
     of = {f.of for f in features.values() if f.kind not in CODED | AMOUNTS}
     of |= {"consumptions"} if any(f.kind == "mean" for f in features.values()) else set()
@@ -151,9 +161,25 @@ def number_keys(names: Sequence[str], codes: Mapping[str, tuple[Longs, Longs, in
     return facts, asked, size
 
 
+def valid(table: pa.Table, name: str) -> Flags:
+    """Where a column is not null [rows]."""
+    flags: Flags = pc.is_valid(table.column(name)).to_numpy()
+    return flags
+
+
 def longs(table: pa.Table, name: str) -> Longs:
-    """A column of whole numbers or moments [rows]; moments in microseconds."""
+    """A column of whole numbers or moments [rows]; moments in microseconds.
+
+    Raises:
+        InputError: when there are nulls among them.
+    """
     column = table.column(name)
+    if column.null_count:
+        raise InputError(
+            f"The point-in-time join needs a value of '{name}' in every row.",
+            got=f"{column.null_count:,} nulls among {len(column):,} rows of a bucket",
+            fix="leave such rows out, or give them a value",
+        )
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", column.type.tz))
     whole: Longs = column.cast(pa.int64()).to_numpy()

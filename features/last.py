@@ -15,8 +15,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
-from features.as_of import BUCKETS, encode, longs, number_keys
+from features.as_of import BUCKETS, encode, longs, number_keys, valid
 from features.kernel import Asked, Facts, Past
+from longplay.errors import ConfigError
 
 _BUCKET, _KNOWN = "_bucket", "known_ts"
 _TIMES = ("event_ts", _KNOWN)
@@ -31,14 +32,23 @@ def last_as_of(
         facts: grain: fact. ``keys``, ``event_ts``, ``known_ts``, and the payload: every further column.
         spine: grain: any. ``keys``, ``as_of`` and any further columns, none called like one of the payload's.
         keys: columns that name a key, compared one by one (never glued together).
-        tie: payload column that decides between facts of one key with equal times: the largest value wins. Without it
-            such facts are taken to be the same.
+        tie: payload column that decides between facts of one key with equal times: the largest value wins, and any
+            before null. Without it such facts are taken to be the same.
         buckets: into how many parts the keys are dealt; each is held in memory at once.
 
     Returns:
         Grain of the spine, one row a spine row: its columns, then the payload, null where nothing was known.
+
+    Raises:
+        ConfigError: when a payload column is called like one of the spine's.
     """
     payload = [name for name in facts.columns if name not in (*keys, *_TIMES)]
+    if both := set(payload) & set(spine.columns):
+        raise ConfigError(
+            "Facts and spine share columns that are no keys.",
+            got=", ".join(sorted(both)),
+            fix="rename them in one of the two",
+        )
     bucket = F.pmod(F.xxhash64(*keys), F.lit(buckets)).cast("int").alias(_BUCKET)
     left = facts.select(bucket, *keys, *_TIMES, *payload).groupBy(_BUCKET)
     right = spine.select(bucket, *spine.columns).groupBy(_BUCKET)
@@ -54,15 +64,15 @@ def answer(
     codes = {name: encode(facts, spine, name) for name in keys}
     fact_keys, asked_keys, size = number_keys(keys, codes)
     order = [(name, "ascending") for name in (*_TIMES, *([tie] if tie else []))]
-    sorted_rows = pc.sort_indices(facts, sort_keys=order).to_numpy()
+    sorted_rows = pc.sort_indices(facts, sort_keys=order, null_placement="at_start").to_numpy()
     ranks = np.empty(len(facts), np.int64)
     ranks[sorted_rows] = np.arange(len(facts))
     event, known = (longs(facts, name) for name in _TIMES)
-    rows, asks = fact_keys >= 0, asked_keys >= 0
+    rows, asks = fact_keys >= 0, (asked_keys >= 0) & valid(spine, "as_of")
     visible = np.maximum(event, known)
     past = Past(
         Facts(fact_keys[rows], event[rows], visible[rows], rows[rows], {}, {}, {}),
-        Asked(asked_keys[asks], longs(spine, "as_of")[asks], size),
+        Asked(asked_keys[asks], longs(spine.select(["as_of"]).filter(pa.array(asks)), "as_of"), size),
     )
     newest = np.full(len(asks), -1)
     newest[asks] = past.largest(ranks[rows], len(facts))
