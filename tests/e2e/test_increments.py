@@ -200,7 +200,8 @@ def test_what_was_known_at_a_moment_can_be_read_off_later(
     for table in tables:
         told, now = (content(read(one, table, at), table) for one in (then, day_by_day))
         assert told == now, table
-        assert read(day_by_day, table, at).count() < day_by_day.store.read(table).count()
+        if table != "first_seen":  # all users and items were seen early
+            assert read(day_by_day, table, at).count() < day_by_day.store.read(table).count()
 
 
 def test_a_build_of_what_is_there_changes_nothing(day_by_day: Job, spark: SparkSession) -> None:

@@ -126,6 +126,7 @@ def explained(frame: DataFrame) -> str:
     with contextlib.redirect_stdout(said):
         frame.explain(mode="simple")
     plan = said.getvalue().split("== Physical Plan ==", 1)[1].strip()
+    plan = re.sub(r"_common_expr_\d+", "_common_expr", plan)
     plan = re.sub(r"#\d+L?|, \[plan_id=\d+\]|_w\d+|\[codegen id : \d+\]", "", plan)
     return "\n".join(line if len(line) <= 160 else line[:157] + "..." for line in plan.splitlines())
 
