@@ -151,7 +151,8 @@ def _common(observed_at: datetime) -> dict[str, Column]:
 def _filters(raw: DataFrame, log: Log) -> dict[str, Column]:
     for rule in log.filters:
         try:
-            raw.where(F.expr(rule.where)).schema  # noqa: B018 - analysis only, reads no data
+            # Analysis only, reads no data. Over Spark Connect a filter alone is not analysed: its columns are known.
+            raw.where(F.expr(rule.where)).select(F.lit(True)).schema  # noqa: B018
         except PySparkException as error:
             raise ConfigError(
                 f"The filter '{rule.reason}' does not fit the log.",
