@@ -6,19 +6,18 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from jobs.connect import CONNECT, check_server
 from jobs.settings import SparkSettings
-from longplay.errors import ConfigError, EnvironmentProblem, first_line
+from longplay.errors import EnvironmentProblem
 
 JAVA_AT_LEAST = 17
-CONNECT = "sc://"
-ANSWER_SECONDS = 20
 Options = dict[str, bool | float | int | str | None]
 YEARS = "interval 3650 days"
 
@@ -70,36 +69,6 @@ def check_jars() -> None:
         )
 
 
-def check_server(address: str) -> None:
-    """See that a Spark Connect server answers: PySpark itself would try for ten minutes.
-
-    Raises:
-        ConfigError: when the address is none.
-        EnvironmentProblem: when nothing answers there.
-    """
-    import grpc  # costs a second, and only Spark Connect wants it
-    from pyspark.sql.connect.client import DefaultChannelBuilder
-
-    try:
-        channel = DefaultChannelBuilder(address).toChannel()
-    except PySparkException as error:
-        fix = "write sc://HOST:PORT, with ;key=value after a / where needed"
-        raise ConfigError(
-            "This is no Spark Connect address.", where="spark.master", got=first_line(error), fix=fix
-        ) from error
-    try:
-        grpc.channel_ready_future(channel).result(timeout=ANSWER_SECONDS)
-    except grpc.FutureTimeoutError as error:
-        raise EnvironmentProblem(
-            "No Spark Connect server answers.",
-            where=address,
-            got=f"nothing for {ANSWER_SECONDS} s",
-            fix="start one (docs/engines.md says how), or name another Spark: --set spark.master=local[*]",
-        ) from error
-    finally:
-        channel.close()
-
-
 def start(settings: SparkSettings, app: str) -> SparkSession:
     """A Spark session with Delta, UTC, and pins that outlive a week.
 
@@ -111,6 +80,8 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     time.tzset()
     if settings.master.startswith(CONNECT):
         check_server(settings.master)
+        # The client warns of windows on the terminal; Spark itself says it in its log, where log_level keeps it back.
+        warnings.filterwarnings("ignore", "WARN WindowExpression")
         return SparkSession.builder.remote(settings.master).config(map=session_options(settings)).getOrCreate()
     check_java()
     check_jars()
