@@ -11,7 +11,7 @@ PORT ?= 5000
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-fast check docs lock wheel bench clean
+.PHONY: help setup demo ui test test-fast test-connect check docs lock wheel bench clean
 
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -52,6 +52,9 @@ test: setup check ## Every test: the fast tier first, then Spark, then end to en
 
 test-fast: setup ## The tier without Spark: seconds
 	@$(BIN)/python -m pytest tests/unit
+
+test-connect: setup ## The specs over Spark Connect, on a server started for them
+	@$(BIN)/python -m tests.over_connect tests/spec --ignore tests/spec/test_mlflow_tracking.py
 
 check: setup ## Lint, strict types, import direction, generated docs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet $(PACKAGES)

@@ -79,10 +79,10 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
     filters = {rule.reason: F.col(f"_filter_{rule.reason}") for rule in log.filters}
     reasons = {**_common(observed_at), **filters, **_specific(log)}
     flags = [F.when(condition, F.lit(reason)) for reason, condition in reasons.items()]
-    marked = mapped.withColumn("_bad", F.array_compact(F.array(*flags)))
+    marked = mapped.withColumns({"_bad": F.array_compact(F.array(*flags)), "_any": _any_order(mapped)})
     # Clean rows first, so that the first row of a key is kept and the rest are its duplicates.
-    order = [F.size("_bad") > 0, F.col("known_ts"), F.col("event_ts"), _any_order(mapped)]
-    ranked = marked.withColumn("_rank", F.row_number().over(Window.partitionBy("key").orderBy(*order)))
+    order = Window.partitionBy("key").orderBy("_is_bad", "known_ts", "event_ts", "_any")
+    ranked = marked.withColumn("_is_bad", F.size("_bad") > 0).withColumn("_rank", F.row_number().over(order))
     every = F.when(F.col("_rank") > 1, F.concat("_bad", F.array(F.lit(DUPLICATE)))).otherwise(F.col("_bad"))
     judged = ranked.withColumn("reasons", every)
     # Only rows that are set aside carry themselves along as JSON.
@@ -151,7 +151,8 @@ def _common(observed_at: datetime) -> dict[str, Column]:
 def _filters(raw: DataFrame, log: Log) -> dict[str, Column]:
     for rule in log.filters:
         try:
-            raw.where(F.expr(rule.where)).schema  # noqa: B018 - analysis only, reads no data
+            # Analysis only, reads no data. Over Spark Connect a filter alone is not analysed: its columns are known.
+            raw.where(F.expr(rule.where)).select(F.lit(True)).schema  # noqa: B018
         except PySparkException as error:
             raise ConfigError(
                 f"The filter '{rule.reason}' does not fit the log.",

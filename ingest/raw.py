@@ -56,8 +56,11 @@ def read_raw(spark: SparkSession, path: Path, source: Source, log: Log) -> DataF
 def _read(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
     try:
         if fmt.type in ("parquet", "delta"):
-            return spark.read.format(fmt.type).load(str(path)).withColumn(MALFORMED, F.lit(False))
-        return _read_text(spark, path, fmt)
+            frame = spark.read.format(fmt.type).load(str(path.absolute())).withColumn(MALFORMED, F.lit(False))
+        else:
+            frame = _read_text(spark, path.absolute(), fmt)  # a server has a folder of its own
+        frame.columns  # noqa: B018 - over Spark Connect nothing is looked at before something is asked
+        return frame
     except SPARK_ERRORS as error:
         said = spark_says(error)
         nanos = "write its times in microseconds (pandas: to_parquet(..., coerce_timestamps='us'))"

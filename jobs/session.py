@@ -6,16 +6,19 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from jobs.connect import CONNECT, check_server
 from jobs.settings import SparkSettings
 from longplay.errors import EnvironmentProblem
 
 JAVA_AT_LEAST = 17
+Options = dict[str, bool | float | int | str | None]
 YEARS = "interval 3650 days"
 
 
@@ -73,15 +76,20 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     """A Spark session with Delta, UTC, and pins that outlive a week.
 
     Raises:
-        EnvironmentProblem: when Java or Delta's jars are missing.
+        ConfigError: when a Spark Connect address is none.
+        EnvironmentProblem: when Java or Delta's jars are missing, or no Spark Connect server answers.
     """
     os.environ["TZ"] = "UTC"  # so that collected timestamps mean UTC whatever the machine's zone
     time.tzset()
-    if settings.master.startswith("sc://"):
-        return SparkSession.builder.remote(settings.master).appName(app).getOrCreate()
+    if settings.master.startswith(CONNECT):
+        check_server(settings.master)
+        # The client warns of windows on the terminal; Spark itself says it in its log, where log_level keeps it back.
+        warnings.filterwarnings("ignore", "WARN WindowExpression")
+        return SparkSession.builder.remote(settings.master).config(map=session_options(settings)).getOrCreate()
     check_java()
     check_jars()
-    builder = SparkSession.builder.appName(app).config(map=_options(settings))
+    options: Options = {**engine_options(settings), **session_options(settings)}
+    builder = SparkSession.builder.appName(app).config(map=options)
     if settings.master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
@@ -89,11 +97,23 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     return builder.getOrCreate()
 
 
-def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | None]:
-    defaults = "spark.databricks.delta.properties.defaults"
+def engine_options(settings: SparkSettings) -> Options:
+    """What Spark must be told when it starts; a Spark Connect server was started by somebody else."""
     return {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.extraJavaOptions": _java_options(settings),
+        "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
+def session_options(settings: SparkSettings) -> Options:
+    """What each session tells Spark, whoever started it."""
+    defaults = "spark.databricks.delta.properties.defaults"
+    return {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Rows that were dealt by user can be joined by user and item without being dealt again.
@@ -102,11 +122,6 @@ def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | No
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",  # removing old versions lists files so wide
         f"{defaults}.deletedFileRetentionDuration": YEARS,
         f"{defaults}.logRetentionDuration": YEARS,
-        "spark.driver.memory": settings.driver_memory,
-        "spark.driver.extraJavaOptions": _java_options(settings),
-        "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
     }
 

@@ -14,7 +14,10 @@ from rankers.config import TransformerConfig, XGBoostConfig
 
 
 class SparkSettings(Closed):
-    """Which Spark runs, and how large. ``master`` is a master URL, or an ``sc://`` address for Spark Connect."""
+    """Which Spark runs, and how large. ``master`` is a master URL, or an ``sc://`` address for Spark Connect.
+
+    A Spark Connect server was given ``driver_memory`` and ``log_level`` when it was started; there they do not apply.
+    """
 
     master: str
     shuffle_partitions: int = Field(ge=1)

@@ -1,5 +1,9 @@
-"""What tests share: one Spark session for the whole run, started only when a test asks for it."""
+"""What tests share: one Spark session for the whole run, started only when a test asks for it.
 
+``LONGPLAY_TEST_MASTER`` names another Spark, such as ``sc://127.0.0.1:15002``; see docs/engines.md.
+"""
+
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +12,7 @@ from pyspark.sql import SparkSession
 from jobs.session import start
 from jobs.settings import SparkSettings
 
+MASTER = os.environ.get("LONGPLAY_TEST_MASTER", "local[2]")
 INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -17,7 +22,7 @@ INTERPRETED = {
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    settings = SparkSettings(master="local[2]", shuffle_partitions=2, driver_memory="2g", log_level="ERROR")
+    settings = SparkSettings(master=MASTER, shuffle_partitions=2, driver_memory="2g", log_level="ERROR")
     session = start(settings, "tests")
     # Tables of a few rows: compiling a query costs more than running it. The command line tests run as users do.
     for key, value in INTERPRETED.items():

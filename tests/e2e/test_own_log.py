@@ -1,5 +1,6 @@
 """A team's own log without exposures, onboarded by one source file outside the repository, on the command line."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ candidates: {per_request: 4, uniform_share: 0.5, seed: 3}
 quarantine_limit: 0.1
 """
 SMALL = (
-    "spark.master=local[2]",
+    f"spark.master={os.environ.get('LONGPLAY_TEST_MASTER', 'local[2]')}",
     "spark.shuffle_partitions=2",
     "spark.driver_memory=2g",
     "rankers.families=[popularity, xgboost]",

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jobs import session
+from jobs import connect, session
 from jobs.ingest_log import command as ingest_command
 from jobs.ingest_log import delivery_id
 from jobs.options import guarded
 from jobs.session import check_jars, check_java, start
-from jobs.settings import load_settings
+from jobs.settings import SparkSettings, load_settings
 from jobs.ui import check_port
 from jobs.ui import command as ui_command
-from longplay.errors import EnvironmentProblem
+from longplay.errors import ConfigError, EnvironmentProblem
 
 
 def test_a_port_in_use() -> None:
@@ -93,6 +93,28 @@ def test_missing_jars_name_the_command_that_brings_them(monkeypatch: pytest.Monk
     with pytest.raises(EnvironmentProblem, match="Delta's jars are missing") as caught:
         check_jars()
     assert "longplay setup" in caught.value.fix
+
+
+def connect_to(address: str) -> None:
+    start(SparkSettings(master=address, shuffle_partitions=2, driver_memory="2g", log_level="ERROR"), "tests")
+
+
+def test_a_spark_connect_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "ANSWER_SECONDS", 1)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # taken, and nothing listens
+        address = f"sc://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(EnvironmentProblem, match="No Spark Connect server answers") as caught:
+            connect_to(address)
+    assert caught.value.where == address
+    assert "--set spark.master=" in caught.value.fix
+
+
+@pytest.mark.parametrize("address", ["sc://", "sc://127.0.0.1:1/path", "sc://127.0.0.1:port"])
+def test_what_is_no_spark_connect_address(address: str) -> None:
+    with pytest.raises(ConfigError, match="This is no Spark Connect address") as caught:
+        connect_to(address)
+    assert caught.value.where == "spark.master"
 
 
 def test_a_refusing_file_system_is_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
