@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.contender import serve
 from bench.read import read_by
-from bench.spark_session import DELTA, session
+from bench.spark_session import AS_JOBS, session
 from ingest.source import load_source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
@@ -18,7 +18,7 @@ from longplay.registry import default_registry
 
 DATA, ROOT = Path(sys.argv[1]), Path(sys.argv[2])
 SOURCE = load_source(str(Path(__file__).parent / "increment_source.yaml"))
-spark = session(**DELTA)
+spark = session(**AS_JOBS)
 waiting = sorted(DATA.iterdir())
 
 

@@ -16,7 +16,8 @@ OPTIONS = {
     "spark.ui.retainedStages": "100000",
     "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC",
 }
-DELTA = {
+AS_JOBS = {
+    "spark.sql.requireAllClusterKeysForCoPartition": "false",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.databricks.delta.snapshotPartitions": "2",

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.contender import serve
 from bench.read import read_by
-from bench.spark_session import session
+from bench.spark_session import AS_JOBS, session
 from bench.training_set import DAYS, LABELS
 from ingest.facts import first_seen
 from jobs.from_facts import Whole, set_from_facts
@@ -16,7 +16,7 @@ from rankers.training_set import SplitPlan
 from signals.horizons import Knowledge
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
-spark = session()
+spark = session(**AS_JOBS)
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:

@@ -96,8 +96,16 @@ def _group(
 
 def _clicked(anchors: DataFrame, events: DataFrame, within: timedelta) -> DataFrame:
     """Anchors that were clicked in ``[t0, t0 + within)``, with the time that was known. Grain: anchor_id."""
-    clicks = events.where("is_click").repartition("user_id").select(
-        "user_id", "item_id", "event_ts", F.col("known_ts").alias("_click_known_ts"), F.col("request_id").alias("_r")
+    clicks = (
+        events.where("is_click")
+        .repartition("user_id")
+        .select(
+            "user_id",
+            "item_id",
+            "event_ts",
+            F.col("known_ts").alias("_click_known_ts"),
+            F.col("request_id").alias("_r"),
+        )
     )
     inside = (F.col("event_ts") >= F.col("t0")) & (F.col("event_ts") < F.col("t0") + seconds(within.total_seconds()))
     pairs = anchors.join(clicks, ["user_id", "item_id"]).where(inside & _same_request())
