@@ -79,11 +79,12 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     check_java()
     check_jars()
     builder = SparkSession.builder.appName(app).config(map=_options(settings))
-    if settings.master.startswith("local"):
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = builder.master(settings.master)  # under spark-submit, --master has decided
-    return builder.getOrCreate()
+        return builder.master(settings.master).getOrCreate()
+    session = builder.getOrCreate()  # under spark-submit, --master has decided, and how the JVM logs
+    session.sparkContext.setLogLevel(settings.log_level.upper())
+    return session
 
 
 def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | None]:
@@ -93,14 +94,19 @@ def _options(settings: SparkSettings) -> dict[str, bool | float | int | str | No
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
-        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": settings.partition_size,
+        "spark.databricks.delta.snapshotPartitions": str(settings.snapshot_partitions),
+        "spark.databricks.delta.optimizeWrite.enabled": str(settings.optimise_write).lower(),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",  # removing old versions lists files so wide
         f"{defaults}.deletedFileRetentionDuration": YEARS,
         f"{defaults}.logRetentionDuration": YEARS,
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
-        "spark.ui.enabled": "false",
+        # Executors elsewhere may live in another zone: neither their JVM nor their Python may know of it.
+        "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+        "spark.executorEnv.TZ": "UTC",
+        "spark.ui.enabled": str(settings.ui).lower(),
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
     }
