@@ -18,7 +18,7 @@ from longplay.errors import InputError
 
 @dataclass(frozen=True)
 class Completeness:
-    """``log_start``: first delivered day. ``watermark``: every event before it has arrived. Both UTC midnights."""
+    """``log_start``: since when the log is delivered. ``watermark``: every event before it has arrived. Both UTC."""
 
     log_start: datetime
     watermark: datetime
@@ -55,6 +55,7 @@ def observe(
     min_users: int = 1,
     heartbeat: datetime | None = None,
     where: str = "",
+    begins: datetime | None = None,
 ) -> Completeness:
     """What a delivery shows of the log's completeness.
 
@@ -67,6 +68,7 @@ def observe(
         min_users: users that make a day a delivered one.
         heartbeat: the deliverer's own word that everything before this moment has been delivered.
         where: the delivery, as errors name it.
+        begins: since when the log is delivered, where source or heartbeat say so; None: since its first delivered day.
 
     Raises:
         InputError: when no day qualifies and there is no heartbeat, or the heartbeat lies after the observation.
@@ -87,7 +89,7 @@ def observe(
             fix="lower completeness.min_users in the source file, or check the log",
         )
     end = heartbeat or midnight(days[-1])
-    return Completeness(midnight(days[0]) if days else end, end)
+    return Completeness(begins or (midnight(days[0]) if days else end), end)
 
 
 def steps(deliveries: Sequence[Delivered], begins: datetime | None = None) -> list[tuple[datetime, datetime]]:

@@ -168,14 +168,16 @@ class Job:
 
     @property
     def log_start(self) -> datetime:
-        """First delivered day (UTC midnight)."""
+        """Since when the log is delivered (UTC)."""
         first: datetime = min(row["log_start"] for row in self.deliveries())
         return first
 
     def watermarks(self) -> list[tuple[datetime, datetime]]:
-        """The watermark's history: from when on, how far."""
+        """The watermark's history: from when on, how far. Before anything is complete: the beginning of the log."""
         begins = self.source.completeness.begins
-        return steps([Delivered.of(row) for row in self.deliveries()], midnight(begins) if begins else None)
+        start = midnight(begins) if begins else None
+        found = steps([Delivered.of(row) for row in self.deliveries()], start)
+        return found or [(start, start)] if start else found
 
     @property
     def frontier(self) -> datetime:

@@ -90,9 +90,10 @@ def _ingest(job: Job, one: Delivery) -> None:
     judged = {name: frame for name, (frame, _) in read.items()}
     counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
     beat = one.heartbeat.complete_until if one.heartbeat else None
-    days = _users_by_day(judged["events"]) if beat is None or not job.store.exists("deliveries") else []
+    begins = _begins(job.source, one)
+    days = _users_by_day(judged["events"]) if beat is None or begins is None else []
     least = job.source.completeness.min_users
-    complete = watermark.observe(days, one.observed_at, least, beat, str(one.data))
+    complete = watermark.observe(days, one.observed_at, least, beat, str(one.data), begins)
     row = one.row(complete, counts)
     frontier = _frontier(job, row)
     lineage = Lineage(job.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
@@ -109,6 +110,13 @@ def _ingest(job: Job, one: Delivery) -> None:
         frame.unpersist()
     _publish(job, "deliveries", one_row(job.spark, row, catalog.get("deliveries")), lineage)
     job.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
+
+
+def _begins(source: Source, one: Delivery) -> datetime | None:
+    """Since when the log is delivered, as source or heartbeat say: late events must not move it with who came first."""
+    if source.completeness.begins:
+        return watermark.midnight(source.completeness.begins)
+    return one.heartbeat.complete_from if one.heartbeat else None
 
 
 def _frontier(job: Job, row: dict[str, Any]) -> datetime:

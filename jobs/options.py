@@ -43,7 +43,9 @@ _OPTIONS: list[Callable[[click.Command], click.Command]] = [
         help="A further folder of signal definitions. Repeatable.",
     ),
 ]
-_FORCE = click.option("--force", is_flag=True, help="Do the step again even if nothing that it depends on has changed.")
+_FORCE: Callable[[click.Command], click.Command] = click.option(
+    "--force", is_flag=True, help="Do the step again even if nothing that it depends on has changed."
+)
 
 
 def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
@@ -73,7 +75,8 @@ def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[
 
         make: Callable[[Callable[..., None]], click.Command] = click.command(name, **settings)
         command = make(body)
-        for option in [*([_FORCE] if alone else []), *reversed(_OPTIONS)]:
+        options = [*_OPTIONS, _FORCE] if alone else _OPTIONS
+        for option in reversed(options):
             command = option(command)
         return command
 

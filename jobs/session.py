@@ -90,11 +90,12 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     check_jars()
     options: Options = {**engine_options(settings), **session_options(settings)}
     builder = SparkSession.builder.appName(app).config(map=options)
-    if settings.master.startswith("local"):
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = builder.master(settings.master)  # under spark-submit, --master has decided
-    return builder.getOrCreate()
+        return builder.master(settings.master).getOrCreate()
+    session = builder.getOrCreate()  # under spark-submit, --master has decided, and how the JVM logs
+    session.sparkContext.setLogLevel(settings.log_level.upper())
+    return session
 
 
 def engine_options(settings: SparkSettings) -> Options:
@@ -105,7 +106,10 @@ def engine_options(settings: SparkSettings) -> Options:
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
-        "spark.ui.enabled": "false",
+        # Executors elsewhere may live in another zone: neither their JVM nor their Python may know of it.
+        "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+        "spark.executorEnv.TZ": "UTC",
+        "spark.ui.enabled": str(settings.ui).lower(),
         "spark.ui.showConsoleProgress": "false",
     }
 
@@ -118,7 +122,9 @@ def session_options(settings: SparkSettings) -> Options:
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Rows that were dealt by user can be joined by user and item without being dealt again.
         "spark.sql.requireAllClusterKeysForCoPartition": "false",
-        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": settings.partition_size,
+        "spark.databricks.delta.snapshotPartitions": str(settings.snapshot_partitions),
+        "spark.databricks.delta.optimizeWrite.enabled": str(settings.optimise_write).lower(),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",  # removing old versions lists files so wide
         f"{defaults}.deletedFileRetentionDuration": YEARS,
         f"{defaults}.logRetentionDuration": YEARS,

@@ -14,15 +14,30 @@ from rankers.config import TransformerConfig, XGBoostConfig
 
 
 class SparkSettings(Closed):
-    """Which Spark runs, and how large. ``master`` is a master URL, or an ``sc://`` address for Spark Connect.
+    """Which Spark runs, and how large. The sizes of executors are spark-submit's.
 
-    A Spark Connect server was given ``driver_memory`` and ``log_level`` when it was started; there they do not apply.
+    A Spark Connect server was given ``driver_memory``, ``log_level`` and ``ui`` when it was started; there they do not
+    apply.
+
+    Attributes:
+        master: a master URL, or an ``sc://`` address for Spark Connect. Under spark-submit its ``--master`` decides.
+        shuffle_partitions: into how many parts a shuffle goes at most; adaptive execution joins small ones.
+        partition_size: parts of a shuffle are joined until they are so large (Spark's size, such as 64m).
+        snapshot_partitions: tasks that read the log of a Delta table; more than 2 pay from thousands of files on.
+        optimise_write: shuffle rows before a Delta write, so that it makes few large files and not one a task.
+        driver_memory: heap of a driver that Longplay starts. Under spark-submit its ``--driver-memory`` decides.
+        log_level: from which level on Spark's own messages are shown.
+        ui: whether the driver serves Spark's web pages (port 4040).
     """
 
     master: str
     shuffle_partitions: int = Field(ge=1)
+    partition_size: str = Field(default="64m", pattern=r"^[1-9]\d*[kmg]$")
+    snapshot_partitions: int = Field(default=2, ge=1)
+    optimise_write: bool = False
     driver_memory: str
     log_level: str
+    ui: bool = False
 
 
 class TrainingSettings(Closed):

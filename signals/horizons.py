@@ -22,7 +22,7 @@ class Knowledge:
     Attributes:
         known_at: T, the moment from which we look back (UTC).
         watermark: W(T).
-        log_start: first delivered day of the log (UTC midnight).
+        log_start: since when the log is delivered (UTC).
         outages: flagged outages, ``[start, end)`` UTC.
         history: the watermark's history, (from when on, how far), both rising; empty: all was delivered on time.
     """

@@ -119,7 +119,7 @@ DELIVERIES = TableSpec(
         delivery       | string             | fingerprint of the delivered files and the source file
         data           | string             | name of the delivered file or folder
         observed_at    | timestamp          | the moment of observation: later event times are future
-        log_start      | timestamp          | first delivered day (UTC midnight)
+        log_start      | timestamp          | since when the log is delivered: as stated, else its first such day (UTC)
         complete_from  | timestamp?         | it holds all that became known from here on; null: from the beginning on
         complete_until | timestamp          | and before this moment (UTC)
         complete_at    | timestamp          | when that could first have been known (UTC)

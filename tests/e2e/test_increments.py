@@ -182,10 +182,17 @@ def test_all_at_once_is_the_same(spark: SparkSession, tmp_path: Path, parts: lis
 def test_any_order_of_arrival_is_the_same(
     spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
 ) -> None:
-    """The third part comes first: nothing is complete until those before it are there."""
-    order = [parts[2], parts[0], None, parts[1], None]
-    shuffled = arrival(spark, tmp_path, order)
+    """The third part comes first: nothing is complete until those before it are there, and builds say so."""
+    early = arrival(spark, tmp_path, [parts[2], None])
+    assert early.frontier == early.log_start == START
+    assert {table: early.store.read(table).count() for table in ("exposure_features", "signal_values")} == {
+        "exposure_features": 0,
+        "signal_values": 0,
+    }
+    shuffled = arrival(spark, tmp_path, [parts[0], None, parts[1], None])
     assert "came behind the watermark" not in said(shuffled)
+    # Late events of the third part happened weeks after the log begins: they are not its beginning.
+    assert shuffled.log_start == day_by_day.log_start == START
     assert contents(shuffled) == contents(day_by_day)
 
 

@@ -54,6 +54,13 @@ def test_a_heartbeat_is_believed_up_to_the_observation() -> None:
     assert caught.value.where == "the log"
 
 
+def test_a_log_begins_where_its_source_says_whatever_day_is_seen_first() -> None:
+    """Late events of a delivery that happens to come first are no beginning."""
+    seen, beat = [(day(9), 8)], datetime(2026, 5, 11, tzinfo=UTC)
+    assert observe(seen, OBSERVED, heartbeat=beat, begins=midnight(day(1))) == Completeness(midnight(day(1)), beat)
+    assert observe([], OBSERVED, heartbeat=beat, begins=midnight(day(1))) == Completeness(midnight(day(1)), beat)
+
+
 @pytest.mark.parametrize("seen", [[], [(date(2026, 5, 3), 4)], [(date(2031, 1, 1), 99)]])
 def test_no_delivered_day_is_an_error(seen: list[tuple[date, int]]) -> None:
     with pytest.raises(InputError, match="No day of this log counts as delivered") as caught:

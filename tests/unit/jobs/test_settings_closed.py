@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from jobs.settings import Settings, load_settings
+from jobs.session import Options, engine_options, session_options
+from jobs.settings import Settings, SparkSettings, load_settings
 from longplay.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
@@ -113,3 +114,32 @@ def test_the_base_leaves_no_key_to_a_default() -> None:
     for section, keys in BASE.items():
         fields = Settings.model_fields[section].annotation.model_fields
         assert set(keys) == set(fields), section
+
+
+def told_to_spark(settings: SparkSettings) -> Options:
+    return {**engine_options(settings), **session_options(settings)}
+
+
+def test_every_spark_setting_changes_what_spark_is_told() -> None:
+    told = told_to_spark(load_settings().spark)
+    changes = {
+        "shuffle_partitions": "9",
+        "partition_size": "9m",
+        "snapshot_partitions": "9",
+        "optimise_write": "true",
+        "driver_memory": "9g",
+        "log_level": "INFO",
+        "ui": "true",
+    }
+    assert set(changes) == set(SparkSettings.model_fields) - {"master"}
+    for key, value in changes.items():
+        other = told_to_spark(load_settings(overrides=[f"spark.{key}={value}"]).spark)
+        assert sum(told[name] != other[name] for name in told) == 1, key
+
+
+def test_a_cluster_gets_what_its_file_says() -> None:
+    told = told_to_spark(load_settings(["cluster"]).spark)
+    assert told["spark.sql.shuffle.partitions"] == "400"
+    assert told["spark.databricks.delta.optimizeWrite.enabled"] == "true"
+    with pytest.raises(ConfigError, match="partition_size"):
+        load_settings(overrides=["spark.partition_size=large"])
