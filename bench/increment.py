@@ -81,7 +81,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--days", type=int, default=100, help="days of the shorter history")
     parser.add_argument("--times", type=int, default=10, help="how many times longer the other is")
-    parser.add_argument("--events", type=int, default=10_000, help="events a day")
+    parser.add_argument("--events", type=int, default=3_000, help="events a day")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="increment-"))
     chosen, bases = [], {}

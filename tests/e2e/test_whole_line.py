@@ -29,11 +29,12 @@ from jobs.ingest_log import ingest
 from jobs.maintain import maintain
 from jobs.manifest import name_of
 from jobs.plan import label_definitions, split_plan
+from jobs.read import At, read
 from jobs.release import open_release, release
 from jobs.run import run
 from jobs.train import arms, ranking_data, study, tracker_of
 from jobs.verify import verify
-from longplay.errors import NotFoundError, QualityError
+from longplay.errors import ConfigError, NotFoundError, QualityError, StoreError
 from rankers.scoring_frame import scoring_frame
 from rankers.tracking import quiet_mlflow
 from rankers.training_set import spine_of, training_set
@@ -142,6 +143,22 @@ def test_the_release_pins_audited_versions(line: Line) -> None:
     manifest = line.job.store.commit("training_set")["facts"]
     assert manifest["release_id"] == opened["release_id"]
     assert set(manifest["labels"].values()) <= set(opened["definition_hashes"].values())
+
+
+def test_a_table_is_read_at_a_release_or_as_it_was_known(line: Line) -> None:
+    pinned = open_release(line.job)
+    then = line.job.log_start + timedelta(days=20)
+    for table, version in pinned["versions"].items():
+        at_release = read(line.job, table, At(release=pinned["release_id"]))
+        assert checksum(at_release) == checksum(line.job.store.read(table, version)), table
+    known = read(line.job, "events", At(known_at=then))
+    assert 0 < known.count() == line.job.store.read("events").where(F.col("known_ts") <= F.lit(then)).count()
+    with pytest.raises(ConfigError, match="read at one state"):
+        read(line.job, "events", At(version=0, release=pinned["release_id"]))
+    with pytest.raises(StoreError, match="does not say when its rows were known"):
+        read(line.job, "quarantine", At(known_at=then))
+    with pytest.raises(NotFoundError, match="A release does not tie 'quarantine'"):
+        read(line.job, "quarantine", At(release=pinned["release_id"]))
 
 
 def test_a_label_that_is_not_mature_is_never_a_number(line: Line) -> None:
