@@ -4,7 +4,9 @@
 
 Days of equal size, a tenth of their events known up to three days late. Each contender is the whole line (ingest,
 histories, features, signals) with a warehouse of its own: it takes a base in one delivery, then day after day, in turn
-with the other. The last days carry one event of three months ago each: a late event costs its own days only.
+with the other. The shorter history is longer than what any definition looks back on (59 days of maturing, after 180
+days in which there was nothing), so both read as far back. The last days carry one event of three months ago each: a
+late event costs its own days only.
 """
 
 import itertools
@@ -79,9 +81,9 @@ def write(folder: Path, days: int, a_day: int, more: int) -> list[str]:
 def main() -> None:
     """Race and print."""
     parser = arguments(__doc__)
-    parser.add_argument("--days", type=int, default=100, help="days of the shorter history")
+    parser.add_argument("--days", type=int, default=260, help="days of the shorter history, above any look-back")
     parser.add_argument("--times", type=int, default=10, help="how many times longer the other is")
-    parser.add_argument("--events", type=int, default=3_000, help="events a day")
+    parser.add_argument("--events", type=int, default=500, help="events a day")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="increment-"))
     chosen, bases = [], {}

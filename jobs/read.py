@@ -51,7 +51,8 @@ def read(job: Job, table: str, at: At) -> DataFrame:
 
     Versions expire: after 'longplay maintain --keep-days' or an erasure old ones are gone. What was known at a moment
     does not: facts, tiles and settled values are only ever added, so it can be read off their own times. Signal values
-    are the latest that were settled by then; what has none was open.
+    are the latest that were settled by then; what has none was open. Item features are those of days that had begun;
+    that they were asked for may have become known later.
 
     Raises:
         ConfigError: when ``at`` asks for two things.
