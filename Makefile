@@ -48,7 +48,7 @@ ui: setup ## Open MLflow on the tracked runs (PORT=5000)
 
 test: setup check ## Every test: the fast tier first, then Spark, then end to end
 	@$(BIN)/python -m pytest tests/unit
-	@$(BIN)/python -m pytest tests --ignore tests/unit --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest tests --ignore tests/unit --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## The tier without Spark: seconds
 	@$(BIN)/python -m pytest tests/unit
