@@ -15,7 +15,6 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -60,13 +59,12 @@ def deliver(folder: Path, first: int, last: int, rows: pa.Table) -> None:
     (folder / "beat.json").write_text(json.dumps({k: v.isoformat() for k, v in beat.items()}), encoding="utf-8")
 
 
-def write(folder: Path, days: int, a_day: int, more: int) -> list[str]:
+def write(folder: Path, days: int, a_day: int, more: int) -> None:
     """A base of so many days and single days after it; the last three of them with an event of three months ago."""
     whole = events(0, days + more, a_day, seed=days)
     start = int(BEGIN.timestamp()) * 1_000_000
     known = (whole["known_ts"].cast(pa.int64()).to_numpy() - start) // DAY_US
     borders = [0, *range(days, days + more + 1)]
-    made = []
     for number, (first, last) in enumerate(itertools.pairwise(borders)):
         rows = whole.filter(pa.array((known >= first) & (known < last)))
         if number > more - 3:
@@ -74,8 +72,6 @@ def write(folder: Path, days: int, a_day: int, more: int) -> list[str]:
             moment = pa.array([start + last * DAY_US - 1]).cast(pa.timestamp("us", "UTC"))
             rows = pa.concat_tables([rows, old.set_column(old.schema.get_field_index("known_ts"), "known_ts", moment)])
         deliver(folder / f"{number:03d}", first, last, rows)
-        made.append(str(folder / f"{number:03d}"))
-    return made
 
 
 def main() -> None:
@@ -86,14 +82,13 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=500, help="events a day")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="increment-"))
-    chosen, bases = [], {}
+    chosen = []
     for days in (args.days, args.days * args.times):
         name = f"{days} days"
-        bases[name] = write(folder / name, days, args.events, 2 + args.runs + 3)
+        write(folder / name, days, args.events, 2 + args.runs + 3)
         command = [sys.executable, "-m", "bench.increment_longplay", str(folder / name), str(folder / f"{name} tables")]
         chosen.append(Contender(name, command, args.limit, folder / f"{name}.log"))
-    cases: dict[str, dict[str, Any]] = {"a day": {}}
-    rows = race(chosen, cases, args.runs, warmups=3, stop=False)
+    rows = race(chosen, {"a day": {}}, args.runs, warmups=3, stop=False)
     rows += race(chosen, {"a day and an event of three months ago": {}}, 3, warmups=0)
     print(table(rows, f"{args.days} days"))
     print(json.dumps(rows), file=sys.stderr)

@@ -121,8 +121,7 @@ def _view(
 ) -> tuple[dict[str, pa.Array], Longs]:
     """The features of a view, and when the newest fact of each row became visible (microseconds)."""
     fact_keys, asked_keys, size = number_keys(view.keys, codes)
-    asks = (asked_keys >= 0) & valid(spine, "as_of")
-    asked = Asked(asked_keys[asks], longs(spine.select(["as_of"]).filter(pa.array(asks)), "as_of"), size)
+    asks, asked = asking(spine, asked_keys, size)
     features = {f.name: f for f in view.features if f.kind not in DERIVED}
     of = {f.of for f in features.values() if f.kind not in CODED | AMOUNTS}
     of |= {"consumptions"} if any(f.kind == "mean" for f in features.values()) else set()
@@ -161,10 +160,11 @@ def number_keys(names: Sequence[str], codes: Mapping[str, tuple[Longs, Longs, in
     return facts, asked, size
 
 
-def valid(table: pa.Table, name: str) -> Flags:
-    """Where a column is not null [rows]."""
-    flags: Flags = pc.is_valid(table.column(name)).to_numpy()
-    return flags
+def asking(spine: pa.Table, keys: Longs, size: int) -> tuple[Flags, Asked]:
+    """Which rows of a spine ask, for they have a key [rows] and ``as_of``, and what they ask of ``size`` keys."""
+    asks: Flags = (keys >= 0) & pc.is_valid(spine.column("as_of")).to_numpy()
+    moments = longs(spine.select(["as_of"]).filter(pa.array(asks)), "as_of")
+    return asks, Asked(keys[asks], moments, size)
 
 
 def longs(table: pa.Table, name: str) -> Longs:

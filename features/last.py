@@ -15,8 +15,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
-from features.as_of import BUCKETS, encode, longs, number_keys, valid
-from features.kernel import Asked, Facts, Past
+from features.as_of import BUCKETS, asking, encode, longs, number_keys
+from features.kernel import Facts, Past
 from longplay.errors import ConfigError
 
 _BUCKET, _KNOWN = "_bucket", "known_ts"
@@ -68,11 +68,12 @@ def answer(
     ranks = np.empty(len(facts), np.int64)
     ranks[sorted_rows] = np.arange(len(facts))
     event, known = (longs(facts, name) for name in _TIMES)
-    rows, asks = fact_keys >= 0, (asked_keys >= 0) & valid(spine, "as_of")
+    rows = fact_keys >= 0
+    asks, asked = asking(spine, asked_keys, size)
     visible = np.maximum(event, known)
     past = Past(
         Facts(fact_keys[rows], event[rows], visible[rows], rows[rows], {}, {}, {}),
-        Asked(asked_keys[asks], longs(spine.select(["as_of"]).filter(pa.array(asks)), "as_of"), size),
+        asked,
     )
     newest = np.full(len(asks), -1)
     newest[asks] = past.largest(ranks[rows], len(facts))

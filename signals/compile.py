@@ -78,7 +78,7 @@ def _group(
     anchors = anchors_of(group[0], events, exposures)
     if renewal is not None:
         anchors = renewal.keep(anchors)
-    anchors = anchors.repartition("user_id")
+    anchors, events = anchors.repartition("user_id"), events.repartition("user_id")
     credits = {d.credit.within: _clicked(anchors, events, d.credit.within) for d in group if d.credit}
     observed = [_observe(anchors, credits, events, d, knowledge).withColumn("_signal", F.lit(d.ref)) for d in group]
     found = reduce(DataFrame.unionByName, observed)
@@ -96,16 +96,12 @@ def _group(
 
 def _clicked(anchors: DataFrame, events: DataFrame, within: timedelta) -> DataFrame:
     """Anchors that were clicked in ``[t0, t0 + within)``, with the time that was known. Grain: anchor_id."""
-    clicks = (
-        events.where("is_click")
-        .repartition("user_id")
-        .select(
-            "user_id",
-            "item_id",
-            "event_ts",
-            F.col("known_ts").alias("_click_known_ts"),
-            F.col("request_id").alias("_r"),
-        )
+    clicks = events.where("is_click").select(
+        "user_id",
+        "item_id",
+        "event_ts",
+        F.col("known_ts").alias("_click_known_ts"),
+        F.col("request_id").alias("_r"),
     )
     inside = (F.col("event_ts") >= F.col("t0")) & (F.col("event_ts") < F.col("t0") + seconds(within.total_seconds()))
     pairs = anchors.join(clicks, ["user_id", "item_id"]).where(inside & _same_request())
@@ -129,13 +125,13 @@ def _outcomes(events: DataFrame, definition: Definition) -> DataFrame:
     keys = ["user_id", "item_id"] if definition.keys == "user_item" else ["user_id"]
     measure = definition.measure
     if isinstance(definition.window, CalendarWindow) and not isinstance(measure, RegretMeasure):
-        days = events.where(F.col(_FLAGS[measure.of])).repartition("user_id").groupBy(*keys, "event_day")
+        days = events.where(F.col(_FLAGS[measure.of])).groupBy(*keys, "event_day")
         facts = days.agg(F.min("known_ts").alias("fact_known_ts"))
         return facts.withColumn("fact_ts", F.col("event_day").cast("timestamp")).withColumn(
             "_r", F.lit(None).cast("string")
         )
     wanted = events if isinstance(measure, RegretMeasure) else events.where(F.col(_FLAGS[measure.of]))
-    return wanted.repartition("user_id").select(
+    return wanted.select(
         *keys,
         "event_day",
         F.col("known_ts").alias("fact_known_ts"),
