@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -22,12 +21,12 @@ from jobs import session
 from jobs.progress import Progress
 from jobs.settings import Settings
 from longplay.delta import read_arrow
-from longplay.errors import NotFoundError, StoreError
+from longplay.errors import NotFoundError
 from longplay.registry import Registry
 from quality.gate import Gate
 from tables import catalog
 from tables.spec import TableSpec
-from tables.store import LOCK_SECONDS, Lineage, Published, Store
+from tables.store import Lineage, Published, Store, held
 
 TABLE_CODE = ("tables", "ingest", "features", "signals", "quality", "rankers", "longplay")
 
@@ -81,24 +80,13 @@ class Job:
         Raises:
             StoreError: when it has waited for ten minutes.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / ".run.lock")
-        try:
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                self.progress.say(f"another run is at work on source '{self.source.name}': waiting for it")
-                lock.acquire(timeout=LOCK_SECONDS, poll_interval=0.2)
-        except Timeout as error:
-            raise StoreError(
-                f"Another run has been at work on source '{self.source.name}' for {LOCK_SECONDS} s.",
-                where=str(self.folder),
-                fix="wait for it, or stop it; the lock ends with its process",
-            ) from error
-        try:
+        name = f"source '{self.source.name}'"
+
+        def waits() -> None:
+            self.progress.say(f"another run is at work on {name}: waiting for it")
+
+        with held(self.folder / ".run.lock", f"Another run has been at work on {name}", self.folder, waits):
             yield
-        finally:
-            lock.release()
 
     def upto(self, batch: int) -> "Job":
         """The same run, as if deliveries after ``batch`` had not come."""

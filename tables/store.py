@@ -60,6 +60,40 @@ class Published:
 Gate = Callable[[DataFrame, TableSpec], Mapping[str, Any]]
 
 
+@contextmanager
+def held(file: Path, busy: str, where: Path, waits: Callable[[], None] | None = None) -> Iterator[None]:
+    """A lock between processes, held while the block runs.
+
+    Args:
+        file: the lock's file; its folder is made.
+        busy: what another process does that holds it, as an error begins.
+        where: what the error names.
+        waits: called once where another process holds it.
+
+    Raises:
+        StoreError: when another process has held it for ten minutes.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if waits is not None:
+                waits()
+            lock.acquire(timeout=LOCK_SECONDS, poll_interval=0.2)
+    except Timeout as error:
+        raise StoreError(
+            f"{busy} for {LOCK_SECONDS} s.",
+            where=str(where),
+            fix="wait for it, or stop it; the lock ends with its process",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class Store:
     """The Delta tables of one source under one root folder.
 
@@ -331,17 +365,8 @@ class Store:
         Raises:
             StoreError: when another process has held it for ten minutes.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / f".{table}.lock")
-        try:
-            with lock.acquire(timeout=LOCK_SECONDS, poll_interval=0.2):
-                yield
-        except Timeout as error:
-            raise StoreError(
-                f"Another process has been writing '{table}' for {LOCK_SECONDS} s.",
-                where=str(self.path(table)),
-                fix="wait for it, or stop it; the lock ends with its process",
-            ) from error
+        with held(self.folder / f".{table}.lock", f"Another process has been writing '{table}'", self.path(table)):
+            yield
 
     @contextmanager
     def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:

@@ -1,0 +1,45 @@
+"""One run of a source at a time: a second waits and says so, and in the end gives up."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from rich.console import Console
+
+import tables.store
+from ingest.source import load_source
+from jobs.context import Job
+from jobs.progress import Progress
+from jobs.settings import load_settings
+from longplay.errors import StoreError
+from longplay.registry import default_registry
+
+
+def run_of(root: Path, source: str) -> tuple[Job, StringIO]:
+    said = StringIO()
+    progress = Progress(Console(file=said, soft_wrap=True))
+    return Job(load_settings(), load_source(source), default_registry(), root, progress=progress), said
+
+
+def test_a_second_run_says_that_it_waits_and_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables.store, "LOCK_SECONDS", 0.3)
+    first, quiet = run_of(tmp_path, "world")
+    second, said = run_of(tmp_path, "world")
+    with first.alone(), pytest.raises(StoreError) as caught, second.alone():
+        pytest.fail("two runs were at work at once")
+    assert caught.value.what == "Another run has been at work on source 'world' for 0.3 s."
+    assert caught.value.where == str(tmp_path / "world")
+    assert "another run is at work on source 'world': waiting for it" in said.getvalue()
+    assert quiet.getvalue() == ""
+
+
+def test_the_lock_ends_with_the_run_and_other_sources_never_wait(tmp_path: Path) -> None:
+    first, _ = run_of(tmp_path, "world")
+    other, said = run_of(tmp_path, "gowalla")
+    with first.alone(), other.alone():
+        assert said.getvalue() == ""
+    with FileLock(tmp_path / "world" / ".run.lock", timeout=0):
+        pass
+    with first.alone():
+        pass
