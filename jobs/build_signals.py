@@ -11,7 +11,8 @@ from jobs.context import Job
 from jobs.increments import Change, Since, increment, since
 from jobs.options import job_command
 from jobs.plan import label_definitions
-from longplay.definition import Definition, RegretMeasure
+from longplay.definition import Definition
+from longplay.measures import RegretMeasure
 from signals.compile import Renewal, signal_values
 from signals.horizons import Knowledge
 
@@ -48,10 +49,11 @@ def build_signals(job: Job) -> None:
             return Change(signal_values(definitions, events, exposures, knowledge).withColumn("batch", batch))
         anchors, renewal = _renewal(definitions, events, exposures, done)
         within = [(low - _look_back(definitions), high + _span(definitions)) for low, high in anchors]
+        shown = [(low - _rivals(definitions), high) for low, high in anchors]
         values = signal_values(
             definitions,
             events.where(_in_days("event_day", _merged(within))),
-            exposures.where(_in_days("as_of_day", anchors)),
+            exposures.where(_in_days("as_of_day", _merged(shown))),
             knowledge,
             renewal,
         )
@@ -73,11 +75,20 @@ def knowledge_of(job: Job, known_at: datetime) -> Knowledge:
 
 def eligible(job: Job, definition: Definition) -> bool:
     """Whether a source can have this signal; said when it cannot."""
-    measure, unit = definition.measure, job.source.events.amount.unit
-    if isinstance(measure, RegretMeasure) and measure.unit != unit:
-        job.progress.say(f"{definition.ref}: not eligible here: it measures {measure.unit}, this source {unit}")
+    if definition.status == "draft":
         return False
-    return definition.status != "draft"
+    events, needs = job.source.events, definition.needs
+    unit = definition.measure.unit if isinstance(definition.measure, RegretMeasure) else needs.unit
+    lacks = []
+    if unit is not None and unit != events.amount.unit:
+        lacks.append(f"it measures {unit}, this source {events.amount.unit}")
+    if missing := sorted(set(needs.kinds) - set(events.kinds or ())):
+        lacks.append(f"this source has no events of kind {', '.join(missing)}")
+    if needs.topics and events.topic is None:
+        lacks.append("this source has no topics")
+    if lacks:
+        job.progress.say(f"{definition.ref}: not eligible here: {'; '.join(lacks)}")
+    return not lacks
 
 
 def _behind(job: Job, inputs: dict[str, int], done: Since) -> int:
@@ -120,8 +131,16 @@ def _span(definitions: Sequence[Definition]) -> timedelta:
 
 
 def _look_back(definitions: Sequence[Definition]) -> timedelta:
-    longest = max([d.void.look_back for d in definitions if d.void.look_back], default=timedelta(0))
-    return timedelta(days=longest.days + 1)
+    """How far before an anchor facts are read."""
+    reach = [d.void.look_back for d in definitions if d.void.look_back]
+    reach += [d.baseline for d in definitions if d.baseline]
+    reach.append(_rivals(definitions))
+    return timedelta(days=max(reach).days + 1)
+
+
+def _rivals(definitions: Sequence[Definition]) -> timedelta:
+    """How far before an exposure others lie that may have a share in the same outcome."""
+    return max([d.horizon for d in definitions if d.credit and d.credit.deals], default=timedelta(0))
 
 
 def _merged(days: Sequence[Days]) -> list[Days]:

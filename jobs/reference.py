@@ -22,7 +22,7 @@ from jobs.options import guarded
 from jobs.settings import Settings, load_settings
 from longplay.cli import cli
 from longplay.definition import Definition
-from longplay.duration import format_duration
+from longplay.duration import PATTERN, format_duration
 from longplay.errors import QualityError
 from longplay.registry import load, shipped_definitions
 from longplay.signals_cli import describe
@@ -58,14 +58,21 @@ def pages() -> dict[str, str]:
         "commands": _commands_page(),
     }
     head = "# {}\n\nGenerated: `make docs` writes this page anew. Edit the code or the data that it shows instead."
-    return {f"{name}.md": "\n\n".join([head.format(name.title()), *blocks]) + "\n" for name, blocks in made.items()}
+    texts = {f"{name}.md": "\n\n".join([head.format(name.title()), *blocks]) + "\n" for name, blocks in made.items()}
+    return texts | {"signal.schema.json": json.dumps(signal_schema(), indent=2) + "\n"}
+
+
+def signal_schema() -> dict[str, Any]:
+    """The JSON Schema of a definition file: editors complete keys from it."""
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A Longplay signal, one version"}
+    return about | {k: v for k, v in Definition.model_json_schema(by_alias=True).items() if k != "title"}
 
 
 def write_pages(folder: Path) -> None:
     """Write every page, and remove pages that are no longer made."""
     folder.mkdir(parents=True, exist_ok=True)
     made = pages()
-    for name in {path.name for path in folder.glob("*.md")} - set(made):
+    for name in {path.name for path in folder.glob("*.*")} - set(made):
         (folder / name).unlink()
     for name, text in made.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -77,7 +84,7 @@ def check_pages(folder: Path) -> None:
     Raises:
         QualityError: naming every page that differs.
     """
-    made, found = pages(), {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+    made, found = pages(), {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.*")}
     stale = sorted(name for name in {*made, *found} if made.get(name) != found.get(name))
     if stale:
         fix = "run 'make docs' and keep what it writes"
@@ -179,17 +186,20 @@ def _type(field: Mapping[str, Any]) -> str:
         return " or ".join(_type(part) for part in parts if part.get("type") != "null")
     if "const" in field or "enum" in field:
         return " or ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
+    if "prefixItems" in field:
+        return f"list of {len(field['prefixItems'])} of {_type(field['prefixItems'][0])}"
     if field["type"] == "array":
         return f"list of {_type(field['items'])}"
-    kind = "duration, such as `24 h`" if field.get("format") == "duration" else str(field["type"])
-    return ", ".join([kind, *(f"{words} `{field[limit]}`" for limit, words in _LIMITS.items() if limit in field)])
+    kind = "duration, such as `24 h`" if field.get("pattern") == PATTERN else str(field["type"])
+    limits = {} if field.get("pattern") == PATTERN else _LIMITS
+    return ", ".join([kind, *(f"{words} `{field[limit]}`" for limit, words in limits.items() if limit in field)])
 
 
 def _default(key: str, field: Mapping[str, Any], model: Mapping[str, Any]) -> str:
     if key in model.get("required", []):
         return "required"
     value = field.get("default")
-    if field.get("format") == "duration" and value is not None:
+    if field.get("pattern") == PATTERN and value is not None:
         value = format_duration(TypeAdapter(timedelta).validate_python(value))
     return "its own defaults" if isinstance(value, dict) else f"`{value}`" if value not in (None, "", []) else "none"
 

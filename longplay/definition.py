@@ -7,152 +7,175 @@ Windows follow the time contract: ``elapsed`` windows are durations from the anc
 
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from datetime import date, datetime, timedelta
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from longplay.closed import Closed
-from longplay.duration import Duration, format_duration
+from longplay.closed import Closed, KeyedError
+from longplay.consistency import fault
+from longplay.duration import Duration
+from longplay.expression import check_filter
+from longplay.measures import Measure
+from longplay.windows import DAY, CalendarWindow, Window
 
-DAY = timedelta(days=1)
-Flag = Literal["consumption", "click", "negative"]
+NAME = r"^[a-z][a-z0-9_]{2,62}$"
+_MEANING = ("anchor", "keys", "window", "lateness", "measure", "credit", "void")
+"""What the hash has covered from the beginning."""
+_FURTHER = ("session_gap", "filter", "baseline", "discount", "cap", "needs")
+"""What it covers where it is set, so that a definition without them keeps its hash."""
+Anchor = Literal["exposure", "discovery", "active_day", "session"]
+CreditRule = Literal["clicked", "last_touch", "first_touch", "time_decayed", "position_corrected"]
 
 
-class CalendarWindow(Closed):
-    """Whole UTC days ``D0 + first`` to ``D0 + last`` inclusive, D0 being the anchor's day.
+class Credit(Closed):
+    """To which exposures an outcome is credited, among those clicked within ``within`` of being shown.
 
-    D0 itself is not among them: part of it lies before the anchor, where features look.
+    ``clicked`` credits each of them in full. The other rules deal one outcome out: the weights of an outcome sum to
+    one over the exposures that could have earned it, and where there is none it is organic.
+
+    Attributes:
+        rule: ``clicked``, ``last_touch``, ``first_touch``, ``time_decayed`` (weights in proportion to
+            ``exp(-age / tau)``) or ``position_corrected`` (in proportion to ``position ** examination``: a click
+            further down was less likely to be seen at all).
+        within: time from being shown to the click, exclusive.
+        tau: time constant of ``time_decayed``.
+        examination: exponent of ``position_corrected``; an item at position k is looked at in proportion to
+            ``k ** -examination``.
     """
 
-    kind: Literal["calendar"]
-    first: int = Field(ge=1, alias="from")
-    last: int = Field(ge=1, alias="to")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "CalendarWindow":
-        if self.last < self.first:
-            raise ValueError(f"the window ends (day {self.last}) before it begins (day {self.first})")
-        return self
-
-    def bounds(self, t0: datetime) -> tuple[datetime, datetime]:
-        """``[start, end)`` of the window for an anchor at ``t0`` (UTC)."""
-        midnight = t0.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight + self.first * DAY, midnight + (self.last + 1) * DAY
-
-    def text(self) -> str:
-        """The window as an interval with units."""
-        return f"[midnight(D0 + {self.first} d), midnight(D0 + {self.last + 1} d)) UTC"
-
-
-class ElapsedWindow(Closed):
-    """Durations from the anchor: ``[t0 + start, t0 + end)``."""
-
-    kind: Literal["elapsed"]
-    start: Duration = Field(alias="from")
-    end: Duration = Field(alias="to")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "ElapsedWindow":
-        if self.end <= self.start or self.start < timedelta(0):
-            raise ValueError("an elapsed window must begin at or after 0 s and end after it begins")
-        return self
-
-    def bounds(self, t0: datetime) -> tuple[datetime, datetime]:
-        """``[start, end)`` of the window for an anchor at ``t0`` (UTC)."""
-        return t0 + self.start, t0 + self.end
-
-    def text(self) -> str:
-        """The window as an interval with units."""
-        return f"[t0 + {format_duration(self.start)}, t0 + {format_duration(self.end)}) UTC"
-
-
-class AnyMeasure(Closed):
-    """1 if at least one event of the flag falls into the window, else 0."""
-
-    kind: Literal["any"]
-    of: Flag
-
-
-class DaysMeasure(Closed):
-    """Number of distinct UTC days in the window with an event of the flag."""
-
-    kind: Literal["days"]
-    of: Flag
-
-
-class WeeksMeasure(Closed):
-    """1 if at least ``weeks`` of the window's whole weeks have ``days`` active days or more."""
-
-    kind: Literal["weeks"]
-    of: Flag
-    weeks: int = Field(ge=1)
-    days: int = Field(ge=1, le=7)
-
-
-class RegretMeasure(Closed):
-    """1 if clicked, and then rejected or left early: nothing consumed for ``below`` of ``unit`` or longer.
-
-    Computed only for sources whose amount is in ``unit``; for others the signal is not eligible.
-    """
-
-    kind: Literal["regret"]
-    below: float = Field(gt=0)
-    unit: str
-
-
-Window = Annotated[CalendarWindow | ElapsedWindow, Field(discriminator="kind")]
-Measure = Annotated[AnyMeasure | DaysMeasure | WeeksMeasure | RegretMeasure, Field(discriminator="kind")]
-
-
-class ClickCredit(Closed):
-    """The outcome is credited to an exposure only if it was clicked within ``within`` of being shown."""
-
-    rule: Literal["clicked"]
+    rule: CreditRule
     within: Duration
+    tau: Duration | None = None
+    examination: float | None = Field(default=None, gt=0, le=5)
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Credit":
+        if self.within <= timedelta(0):
+            raise KeyedError("within", "a click needs some time: more than 0 s")
+        for rule, key in (("time_decayed", "tau"), ("position_corrected", "examination")):
+            if (self.rule == rule) != (getattr(self, key) is not None):
+                raise KeyedError(key, f"'{key}' belongs to credit rule {rule} and only to it; the rule is {self.rule}")
+        if self.tau is not None and self.tau <= timedelta(0):
+            raise KeyedError("tau", "a time constant is more than 0 s")
+        return self
+
+    @property
+    def deals(self) -> bool:
+        """Whether an outcome is dealt out among exposures, rather than counted for each."""
+        return self.rule != "clicked"
+
+
+class Discount(Closed):
+    """Days count for less the further they are from one end: ``gamma ** distance``.
+
+    Attributes:
+        gamma: factor a day.
+        toward: ``anchor``: the window's first day counts in full; ``end``: its last.
+        normalise: divide by the sum of all weights, so that activity on every day gives 1.
+    """
+
+    gamma: float = Field(gt=0, lt=1)
+    toward: Literal["anchor", "end"] = "anchor"
+    normalise: bool = False
+
+
+class Cap(Closed):
+    """Limits of a value: what lies beyond is set to them."""
+
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Cap":
+        if self.low is None and self.high is None:
+            raise ValueError("a cap needs 'low', 'high' or both")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise KeyedError("high", f"the cap's high ({self.high}) is not above its low ({self.low})")
+        return self
 
 
 class VoidRules(Closed):
-    """When a value will never be known: look-back cut by the log's start, or an outage in the window."""
+    """When a value will never be known.
+
+    Attributes:
+        look_back: the log must reach so far back before the anchor.
+        outage: whether a flagged outage that overlaps the window makes it void.
+        settles: ``early``: an event that was seen settles a value of kind ``any`` in spite of an outage.
+        at_least: with fewer facts in the window, at maturity, there is nothing to measure.
+    """
 
     look_back: Duration | None = None
     outage: bool = True
     settles: Literal["early", "late"] = "late"
+    at_least: int | None = Field(default=None, ge=1)
+
+
+class Needs(Closed):
+    """What a source must have, so that the signal can be measured there.
+
+    Attributes:
+        unit: unit of the events' amount.
+        kinds: kinds of event, in the source's words.
+        topics: whether items must have topics.
+    """
+
+    unit: str | None = None
+    kinds: tuple[str, ...] = ()
+    topics: bool = False
+
+
+class Checks(Closed):
+    """What must be true of the values, beside what is true of every signal.
+
+    Attributes:
+        bounds: lowest and highest value that is possible.
+        coverage_at_least: share of settled values that are mature, not void.
+    """
+
+    bounds: tuple[float, float] | None = None
+    coverage_at_least: float | None = Field(default=None, ge=0, le=1)
 
 
 class Definition(Closed):
     """One version of one signal. Grain of its values: one row per anchor and known time."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")
+    name: str = Field(pattern=NAME)
     version: int = Field(ge=1)
-    title: str
-    description: str
-    owner: str
+    title: str = Field(min_length=1, max_length=120)
+    description: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
     status: Literal["draft", "published", "deprecated"]
     direction: Literal["higher_is_better", "lower_is_better"]
     unit: str
-    anchor: Literal["exposure", "discovery", "active_day"]
+    anchor: Anchor
+    session_gap: Duration | None = None
     keys: Literal["user", "user_item"]
     window: Window
     lateness: Duration
     measure: Measure
-    credit: ClickCredit | None = None
+    filter: str | None = None
+    baseline: Duration | None = None
+    discount: Discount | None = None
+    cap: Cap | None = None
+    credit: Credit | None = None
     void: VoidRules = VoidRules()
+    needs: Needs = Needs()
     guardrails: tuple[str, ...] = ()
+    quality: Checks = Checks()
+    covariates: tuple[str, ...] = ()
+    north_star: str = ""
+    tags: tuple[str, ...] = ()
     source: str = ""
+    replaced_by: str = ""
+    deprecated_on: date | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Definition":
-        if self.void.settles == "early" and not isinstance(self.measure, AnyMeasure):
-            raise ValueError("only a measure of kind 'any' can settle early: others count on until the window ends")
-        if self.anchor == "discovery" and self.void.look_back is None:
-            raise ValueError("a discovery anchor needs void.look_back (the absence that makes it a discovery)")
-        if self.anchor == "active_day" and self.keys != "user":
-            raise ValueError("an active_day anchor has no item, so keys must be 'user'")
-        if self.credit is not None and self.anchor != "exposure":
-            raise ValueError("credit by click needs anchor 'exposure'")
-        if isinstance(self.measure, WeeksMeasure) and not isinstance(self.window, CalendarWindow):
-            raise ValueError("a measure in weeks needs a calendar window")
+        if self.filter is not None and (problem := check_filter(self.filter)):
+            raise KeyedError("filter", problem)
+        if found := fault(self):
+            raise KeyedError(*found)
         return self
 
     @property
@@ -161,11 +184,20 @@ class Definition(Closed):
         return f"{self.name}@{self.version}"
 
     @property
+    def grain(self) -> str:
+        """What a value is about: the exposure, or the user (with the item) at an anchor."""
+        return "exposure" if self.anchor == "exposure" else self.keys
+
+    @property
     def hash(self) -> str:
         """First 16 hex digits of SHA-256 over the fields that affect data (texts do not)."""
-        meaning = self.model_dump(
-            mode="json", by_alias=True, include={"anchor", "keys", "window", "lateness", "measure", "credit", "void"}
-        )
+        whole = self.model_dump(mode="json", by_alias=True, include={*_MEANING, *_FURTHER})
+        defaults = {"needs": Needs().model_dump(mode="json")}
+        meaning = {k: v for k, v in whole.items() if k in _MEANING or (v is not None and v != defaults.get(k))}
+        if self.credit is not None:
+            meaning["credit"] = {k: v for k, v in whole["credit"].items() if v is not None}
+        if self.void.at_least is None:
+            meaning["void"] = {k: v for k, v in whole["void"].items() if k != "at_least"}
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
 
     def window_end(self, t0: datetime) -> datetime:

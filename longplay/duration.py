@@ -4,10 +4,11 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-_PATTERN = re.compile(r"^\s*(-?\d+)\s*(s|min|h|d)\s*$")
+PATTERN = r"^\s*(-?\d+)\s*(s|min|h|d)\s*$"
+_PATTERN = re.compile(PATTERN)
 
 
 def parse_duration(text: object) -> timedelta:
@@ -33,4 +34,14 @@ def format_duration(value: timedelta) -> str:
     return f"{seconds} s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+_SCHEMA = {
+    "type": "string",
+    "pattern": PATTERN,
+    "description": "a whole number and a unit: 30 s, 5 min, 24 h, 14 d",
+}
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(_SCHEMA),
+]

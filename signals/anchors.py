@@ -1,4 +1,4 @@
-"""Where signals begin: exposures, discoveries, active days. Pure transforms."""
+"""Where signals begin: exposures, discoveries, active days, ends of sessions. Pure transforms."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from longplay.definition import Definition
 
-ANCHOR = ["anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "request_id", "superseded_ts"]
+ANCHOR = ["anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "request_id", "position", "superseded_ts"]
 """``superseded_ts``: when a fact became known that shows that it was no anchor after all; null: never."""
 
 
@@ -17,6 +17,9 @@ def anchors_of(definition: Definition, events: DataFrame, exposures: DataFrame) 
         return from_exposures(exposures)
     if definition.anchor == "active_day":
         return active_days(events)
+    if definition.anchor == "session":
+        assert definition.session_gap is not None
+        return session_ends(events, definition.session_gap)
     assert definition.void.look_back is not None
     return discoveries(events, definition.void.look_back)
 
@@ -30,6 +33,7 @@ def from_exposures(exposures: DataFrame) -> DataFrame:
         F.col("as_of").alias("t0"),
         F.col("known_ts").alias("anchor_known_ts"),
         F.when(F.col("sampled"), F.lit(None)).otherwise(F.col("request_id")).cast("string").alias("request_id"),
+        "position",
         _never(),
     )
 
@@ -44,7 +48,9 @@ def active_days(events: DataFrame) -> DataFrame:
             "event_day",
             F.col("_first.event_ts").alias("t0"),
             F.col("_first.known_ts").alias("anchor_known_ts"),
-        )
+            _never(),
+        ),
+        anchor_hash("user_id", F.col("event_day").cast("string")),
     )
 
 
@@ -67,7 +73,27 @@ def discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
         F.col("event_ts").alias("t0"),
         F.col("k").alias("anchor_known_ts"),
         F.lit(None).cast("string").alias("request_id"),
+        F.lit(None).cast("int").alias("position"),
         "superseded_ts",
+    )
+
+
+def session_ends(events: DataFrame, gap: timedelta) -> DataFrame:
+    """The last consumption of every session, which ends where none follows in ``(t0, t0 + gap]``.
+
+    That it was the last is known when the silence is over, as far as was known then. A consumption in the silence that
+    becomes known later supersedes it from then on.
+    """
+    consumed = events.where("is_consumption").groupBy("user_id", "event_ts").agg(F.min("known_ts").alias("k"))
+    micros = int(gap.total_seconds() * 1_000_000)
+    order = Window.partitionBy("user_id").orderBy(F.unix_micros("event_ts")).rangeBetween(1, micros)
+    after = consumed.withColumn("superseded_ts", F.min("k").over(order))
+    silent = F.greatest("k", F.timestamp_micros(F.unix_micros("event_ts") + micros))
+    ended = after.withColumn("anchor_known_ts", silent)
+    found = ended.where(F.col("superseded_ts").isNull() | (F.col("superseded_ts") > F.col("anchor_known_ts")))
+    return _without_item(
+        found.select("user_id", F.col("event_ts").alias("t0"), "anchor_known_ts", "superseded_ts"),
+        anchor_hash(F.lit("session"), "user_id", F.unix_micros("t0").cast("string")),
     )
 
 
@@ -76,15 +102,16 @@ def anchor_hash(*parts: str | Column) -> Column:
     return F.substring(F.sha2(F.to_json(F.array(*parts)), 256), 1, 32)
 
 
-def _without_item(days: DataFrame) -> DataFrame:
-    return days.select(
-        anchor_hash("user_id", F.col("event_day").cast("string")).alias("anchor_id"),
+def _without_item(moments: DataFrame, anchor_id: Column) -> DataFrame:
+    return moments.select(
+        anchor_id.alias("anchor_id"),
         "user_id",
         F.lit(None).cast("string").alias("item_id"),
         "t0",
         "anchor_known_ts",
         F.lit(None).cast("string").alias("request_id"),
-        _never(),
+        F.lit(None).cast("int").alias("position"),
+        "superseded_ts",
     )
 
 

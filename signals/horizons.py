@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from longplay.definition import CalendarWindow, Definition
+from signals.terms import Terms
+
+_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -34,50 +36,44 @@ class Knowledge:
     history: Sequence[tuple[datetime, datetime]] = ()
 
 
-def window_bounds(definition: Definition, t0: Column) -> tuple[Column, Column]:
-    """``[start, end)`` of the window as timestamps, for an anchor at ``t0``."""
-    window = definition.window
-    if isinstance(window, CalendarWindow):
-        day = F.to_date(t0)
-        return F.date_add(day, window.first).cast("timestamp"), F.date_add(day, window.last + 1).cast("timestamp")
-    return t0 + seconds(window.start.total_seconds()), t0 + seconds(window.end.total_seconds())
-
-
-def seconds(number: float) -> Column:
-    """A literal interval."""
-    return F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(number).cast("decimal(18,6)"))
-
-
 @dataclass(frozen=True)
 class Horizon:
     """The window of a definition around ``t0`` as columns.
 
     ``matured_ts`` is when the mature value was first known: when the watermark was first known to have reached
-    ``matures_at``, or with the anchor if that came later.
+    ``matures_at``, or with the anchor if that came later. ``cut`` is until when a fact must be known to count: that
+    moment, or now if the value is open.
     """
 
     window_start: Column
     window_end: Column
     matures_at: Column
+    is_mature: Column
     matured_ts: Column
+    cut: Column
     elapsed_share: Column
     void_reason: Column
 
 
-def horizon(definition: Definition, knowledge: Knowledge) -> Horizon:
+def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
     """Window, maturity, elapsed share and void reason of an anchor at the column ``t0``."""
-    start, end = window_bounds(definition, F.col("t0"))
-    passed = (F.unix_micros(F.lit(knowledge.watermark)) - F.unix_micros(start)) / (
-        F.unix_micros(end) - F.unix_micros(start)
-    )
-    matures_at = end + seconds(definition.lateness.total_seconds())
+    day = F.unix_date(F.to_date("t0")).cast("bigint") * _DAY_US
+    base = F.when(terms.is_calendar, day).otherwise(F.unix_micros("t0"))
+    start_us, end_us = base + terms.start_us, base + terms.end_us
+    start, end = F.timestamp_micros(start_us), F.timestamp_micros(end_us)
+    passed = (F.unix_micros(F.lit(knowledge.watermark)) - start_us) / (end_us - start_us)
+    matures_at = F.timestamp_micros(end_us + terms.lateness_us)
+    is_mature = F.lit(knowledge.watermark) >= matures_at
+    matured_ts = F.greatest(reached_at(matures_at, knowledge.history), "anchor_known_ts")
     return Horizon(
         start,
         end,
         matures_at,
-        F.greatest(reached_at(matures_at, knowledge.history), "anchor_known_ts"),
+        is_mature,
+        matured_ts,
+        F.when(is_mature, matured_ts).otherwise(F.lit(knowledge.known_at)),
         F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
-        void_reason(definition, knowledge, start, end),
+        void_reason(terms, knowledge, start, end),
     )
 
 
@@ -116,22 +112,11 @@ def _runs(daily: Sequence[tuple[datetime, datetime, datetime]]) -> list[tuple[da
     return runs
 
 
-def with_horizon(anchors: DataFrame, definition: Definition, knowledge: Knowledge) -> DataFrame:
-    """Adds window_start, window_end and matured_ts. Grain of the anchors."""
-    frame = horizon(definition, knowledge)
-    return anchors.withColumns(
-        {"window_start": frame.window_start, "window_end": frame.window_end, "matured_ts": frame.matured_ts}
-    )
-
-
-def void_reason(definition: Definition, knowledge: Knowledge, window_start: Column, window_end: Column) -> Column:
+def void_reason(terms: Terms, knowledge: Knowledge, window_start: Column, window_end: Column) -> Column:
     """Why a value will never be known, or null. An ``outage`` may still be settled by an event, if it settles early."""
-    reason = F.lit(None).cast("string")
-    if definition.void.outage:
-        for start, end in knowledge.outages:
-            hit = (window_start < F.lit(end)) & (F.lit(start) < window_end)
-            reason = F.coalesce(reason, F.when(hit, F.lit("outage")))
-    if definition.void.look_back is not None:
-        cut = F.col("t0") - seconds(definition.void.look_back.total_seconds()) < F.lit(knowledge.log_start)
-        reason = F.coalesce(F.when(cut, F.lit("left_truncated")), reason)
-    return reason
+    began = F.unix_micros(F.lit(knowledge.log_start))
+    is_cut = F.coalesce(F.unix_micros("t0") - terms.look_back_us < began, F.lit(False))
+    is_hit = F.lit(False)
+    for start, end in knowledge.outages:
+        is_hit = is_hit | ((window_start < F.lit(end)) & (F.lit(start) < window_end))
+    return F.when(is_cut, F.lit("left_truncated")).when(terms.outage & is_hit, F.lit("outage"))

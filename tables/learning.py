@@ -63,6 +63,10 @@ SIGNAL_VALUES = TableSpec(
         value           | double?   | the value, in the definition's unit; null unless mature
         prefix          | double?   | what was observed so far, if open
         elapsed_share   | double    | share of the window that the watermark has passed, 0 to 1
+        event_observed  | boolean?  | whether what the signal waits for was seen; null if void, or if it is SQL
+        ipc_weight      | double    | inverse-probability-of-censoring weight: 1 if mature, else 0
+        censoring       | string    | the censoring model behind the weight: administrative, the log ends
+        cluster_id      | string    | the same for all anchors of a signal that share one outcome (user, item, UTC day)
         known_ts        | timestamp | from when on (inclusive) the row is what was known
         revision        | int       | 0, then 1, 2, ... for what facts known after maturity made of it
         settled         | boolean   | mature or void: such rows are only ever added, open ones are replaced

@@ -49,6 +49,7 @@ class _Maker:
     def __init__(self, seed: int, days: int) -> None:
         self.seed, self.days = seed, days
         self.rng = np.random.default_rng(seed)
+        self.more = np.random.default_rng((seed, 1))  # of its own, so that what else is drawn stays as it was
 
     def pick(self, options):  # type: ignore[no-untyped-def]
         return options[int(self.rng.integers(len(options)))]
@@ -78,8 +79,9 @@ class _Maker:
         sampled = self.chance(0.2)
         known = as_of + self.pick(DELAYS)
         return Exposure(
-            f"{self.seed}:x{n}", f"{self.seed}:r{n}", self.user(), item, as_of, known, TOPICS[item], sampled
-        )
+            f"{self.seed}:x{n}", f"{self.seed}:r{n}", self.user(), item, as_of, known, TOPICS[item], sampled,
+            int(self.more.integers(1, 5)),
+        )  # fmt: skip
 
     def event(self, n: int, shown: Sequence[Exposure]) -> Event:
         near, item, when = self.pick(shown), self.pick(ITEMS[:4]), self.moment()
@@ -91,6 +93,7 @@ class _Maker:
         return Event(
             f"{self.seed}:e{n}", user, item, when, self.known(when, near), TOPICS[item],
             self.chance(0.5), self.chance(0.4), self.chance(0.2), self.pick(AMOUNTS), request,
+            ("play", "complete")[int(self.more.integers(2))],
         )  # fmt: skip
 
     def near(self, as_of: datetime) -> datetime:

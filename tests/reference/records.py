@@ -27,6 +27,7 @@ class Event:
     is_negative: bool = False
     amount: float | None = None
     request_id: str | None = None
+    kind: str = "kind"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Exposure:
     known_ts: datetime
     topic: str | None = "t"
     sampled: bool = False
+    position: int = 1
 
 
 def at(text: str, year: int = 2026) -> datetime:
@@ -65,7 +67,7 @@ def events_frame(spark: SparkSession, events: Iterable[Event]) -> DataFrame:
     """The table ``events`` holding some records."""
     rows = [
         (
-            e.event_id, e.user_id, e.item_id, e.topic, "kind", e.event_ts, e.known_ts, e.event_ts.date(),
+            e.event_id, e.user_id, e.item_id, e.topic, e.kind, e.event_ts, e.known_ts, e.event_ts.date(),
             e.known_ts.date(), e.amount, e.is_consumption, e.is_click, e.is_negative, e.request_id, "home", False, 1,
         )
         for e in events
@@ -79,7 +81,7 @@ def exposures_frame(spark: SparkSession, exposures: Iterable[Exposure]) -> DataF
     rows = [
         (
             e.exposure_id, e.request_id, e.user_id, e.item_id, e.topic, e.as_of, e.as_of.date(), e.known_ts, "home",
-            None if e.sampled else 1, "policy", 0.5, e.sampled, 1,
+            None if e.sampled else e.position, "policy", 0.5, e.sampled, 1,
         )
         for e in exposures
     ]  # fmt: skip

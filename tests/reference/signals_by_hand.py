@@ -3,19 +3,15 @@
 Slow on purpose. Nothing here is shared with the Spark code but the typed definition.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from longplay.definition import (
-    AnyMeasure,
-    CalendarWindow,
-    DaysMeasure,
-    Definition,
-    ElapsedWindow,
-    RegretMeasure,
-    WeeksMeasure,
-)
+from longplay.definition import Definition
+from longplay.measures import AnyMeasure, DaysMeasure, InactivityMeasure, RegretMeasure, SqlMeasure, WeeksMeasure
+from longplay.windows import CalendarWindow, ElapsedWindow
 from signals.horizons import Knowledge
 from tests.reference.records import DAY, Event, Exposure, midnight
 
@@ -34,6 +30,24 @@ class Anchor:
     exposure_id: str | None = None
     request_id: str | None = None
     superseded_ts: datetime | None = None
+    position: int | None = None
+
+
+Formula = Callable[["Anchor", Sequence[Event]], float | None]
+"""What a SQL expression or filter means, said again in Python."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The Python twin of a definition's SQL.
+
+    Attributes:
+        measure: the expression over facts.
+        keeps: the filter on one fact.
+    """
+
+    measure: Formula | None = None
+    keeps: Callable[["Anchor", Event], bool] = lambda _anchor, _event: True
 
 
 @dataclass(frozen=True)
@@ -52,17 +66,25 @@ class Value:
     value: float | None
     prefix: float | None
     elapsed_share: float
+    event_observed: bool | None
+    ipc_weight: float
     known_ts: datetime
     revision: int
 
 
 def values_by_hand(
-    definition: Definition, events: Sequence[Event], exposures: Sequence[Exposure], knowledge: Knowledge
+    definition: Definition,
+    events: Sequence[Event],
+    exposures: Sequence[Exposure],
+    knowledge: Knowledge,
+    meaning: Meaning | None = None,
 ) -> list[Value]:
     """Every row of one signal as known at ``knowledge.known_at``."""
     known = [e for e in events if e.known_ts <= knowledge.known_at]
     shown = [e for e in exposures if e.known_ts <= knowledge.known_at]
-    return [row for a in anchors(definition, known, shown) for row in rows(definition, a, known, knowledge)]
+    found = [a for a in anchors(definition, known, shown) if a.known_ts <= knowledge.known_at]
+    of = Measured(definition, meaning or Meaning(), found, known)
+    return [row for a in found for row in rows(of, a, known, knowledge)]
 
 
 def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence[Exposure]) -> Iterator[Anchor]:
@@ -70,7 +92,8 @@ def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence
     if definition.anchor == "exposure":
         for e in exposures:
             request = None if e.sampled else e.request_id
-            yield Anchor(e.user_id, e.item_id, e.as_of, e.known_ts, e.exposure_id, request)
+            position = None if e.sampled else e.position
+            yield Anchor(e.user_id, e.item_id, e.as_of, e.known_ts, e.exposure_id, request, position=position)
         return
     consumed = [e for e in events if e.is_consumption]
     if definition.anchor == "active_day":
@@ -78,6 +101,16 @@ def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence
             today = [e for e in consumed if e.user_id == user and e.event_ts.date() == day]
             first = min(today, key=lambda e: (e.known_ts, e.event_ts))
             yield Anchor(user, None, first.event_ts, first.known_ts)
+        return
+    if definition.anchor == "session":
+        gap = definition.session_gap
+        assert gap is not None
+        for user, t0 in sorted({(e.user_id, e.event_ts) for e in consumed}):
+            own = [e for e in consumed if e.user_id == user]
+            known = max(min(e.known_ts for e in own if e.event_ts == t0), t0 + gap)
+            after = [e.known_ts for e in own if t0 < e.event_ts <= t0 + gap]
+            if not after or min(after) > known:
+                yield Anchor(user, None, t0, known, superseded_ts=min(after, default=None))
         return
     look_back = definition.void.look_back
     assert look_back is not None
@@ -89,8 +122,9 @@ def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence
             yield Anchor(user, item, t0, known, superseded_ts=min(before, default=None))
 
 
-def rows(definition: Definition, anchor: Anchor, events: Sequence[Event], knowledge: Knowledge) -> Iterator[Value]:
+def rows(of: "Measured", anchor: Anchor, events: Sequence[Event], knowledge: Knowledge) -> Iterator[Value]:
     """The state of one anchor, its value, and a revision for every moment at which late facts changed it."""
+    definition = of.definition
     start, end = window(definition, anchor.t0)
     matures_at = end + definition.lateness
     is_mature = knowledge.watermark >= matures_at
@@ -98,8 +132,8 @@ def rows(definition: Definition, anchor: Anchor, events: Sequence[Event], knowle
     matured = max(reached(matures_at, knowledge), anchor.known_ts)
     own = [e for e in events if e.user_id == anchor.user_id]
 
-    def measured(known_by: datetime) -> float:
-        return measure(definition, anchor, [e for e in own if e.known_ts <= known_by])
+    def measured(known_by: datetime) -> float | None:
+        return of.value(anchor, [e for e in own if e.known_ts <= known_by])
 
     reason, void_since = void_reason(definition, anchor, knowledge), anchor.known_ts
     if reason == "outage" and definition.void.settles == "early":
@@ -107,27 +141,34 @@ def rows(definition: Definition, anchor: Anchor, events: Sequence[Event], knowle
         reason, void_since = ("outage" if is_mature and measured(matured) == 0 else None), matured
 
     spoilt = anchor.superseded_ts
+    is_nothing = reason is None and is_mature and measured(matured) is None
 
     def row(state: str, known_ts: datetime, value: float | None, prefix: float | None, revision: int) -> Value:
         share = {"mature": 1.0, "void": 0.0}.get(state, (knowledge.watermark - start) / (end - start))
+        told = {"mature": value, "open": prefix}.get(state)
+        seen = None if told is None else of.seen(told)
         return Value(
             definition.ref, anchor.user_id, anchor.item_id, anchor.t0, anchor.exposure_id, end, matures_at, state,
-            (reason or "superseded") if state == "void" else None, value, prefix, min(1.0, max(0.0, share)), known_ts,
-            revision,
+            (reason or "superseded") if state == "void" else None, value, prefix, min(1.0, max(0.0, share)), seen,
+            float(state == "mature"), known_ts, revision,
         )  # fmt: skip
 
     if reason is not None:
         yield row("void", void_since, None, None, 0)
     elif spoilt is not None and spoilt <= matured:
         yield row("void", spoilt, None, None, 0)
+    elif is_nothing:
+        reason = "undefined" if definition.void.at_least is None else "too_few_facts"
+        yield row("void", matured, None, None, 0)
     elif not is_mature:
         yield row("open", knowledge.known_at, None, measured(knowledge.known_at), 0)
     else:
         value, revision = measured(matured), 0
         yield row("mature", matured, value, None, 0)
         for moment in sorted({e.known_ts for e in own if e.known_ts > matured}):
-            if measured(moment) != value and (spoilt is None or moment < spoilt):
-                value, revision = measured(moment), revision + 1
+            now = measured(moment)
+            if now is not None and now != value and (spoilt is None or moment < spoilt):
+                value, revision = now, revision + 1
                 yield row("mature", moment, value, None, revision)
         if spoilt is not None:
             yield row("void", spoilt, None, None, revision + 1)
@@ -158,29 +199,146 @@ def void_reason(definition: Definition, anchor: Anchor, knowledge: Knowledge) ->
     return "outage" if definition.void.outage and overlaps else None
 
 
-def measure(definition: Definition, anchor: Anchor, events: Sequence[Event]) -> float:
-    """The measure over the facts of the window that are credited to the anchor."""
-    if definition.credit is not None and not clicked(anchor, events, definition.credit.within):
-        return 0.0
-    start, end = window(definition, anchor.t0)
-    facts = [e for e in events if start <= e.event_ts < end]
-    if definition.keys == "user_item":
-        facts = [e for e in facts if e.item_id == anchor.item_id]
-        if isinstance(definition.window, ElapsedWindow) and definition.window.start == timedelta(0):
-            facts = [e for e in facts if answers(e, anchor)]  # what follows at once is a response to one request
-    rule = definition.measure
-    if isinstance(rule, RegretMeasure):
-        return float(regretted(facts, rule.below))
-    days = {e.event_ts.date() for e in facts if getattr(e, f"is_{rule.of}")}
-    if isinstance(rule, AnyMeasure):
-        return float(bool(days))
-    if isinstance(rule, DaysMeasure):
-        return float(len(days))
-    assert isinstance(rule, WeeksMeasure)
-    first = start.date()
-    whole_weeks = (end - start).days // 7
-    active = [len([d for d in days if (d - first).days // 7 == week]) for week in range(whole_weeks)]
-    return float(len([n for n in active if n >= rule.days]) >= rule.weeks)
+@dataclass(frozen=True)
+class Measured:
+    """What a definition measures, among all its anchors and everything known at T."""
+
+    definition: Definition
+    meaning: Meaning
+    anchors: Sequence[Anchor]
+    known: Sequence[Event]
+
+    def value(self, anchor: Anchor, events: Sequence[Event]) -> float | None:
+        """The value over the user's events that were known by some moment; None where it is not defined."""
+        definition, credit = self.definition, self.definition.credit
+        if credit is not None and credit.rule == "clicked" and not clicked(anchor, events, credit.within):
+            empty = definition.measure.empty if isinstance(definition.measure, SqlMeasure) else None
+            return 0.0 if empty is None else empty
+        if credit is not None and credit.rule != "clicked":
+            found: float | None = self.dealt(anchor, events)
+        else:
+            found = self.over(anchor, events)
+        cap = definition.cap
+        if cap is not None and found is not None:
+            found = min(found, math.inf if cap.high is None else cap.high)
+            found = max(found, -math.inf if cap.low is None else cap.low)
+        return found
+
+    def over(self, anchor: Anchor, events: Sequence[Event]) -> float | None:
+        """The measure over the facts of the window, less that over those of the baseline."""
+        definition, rule = self.definition, self.definition.measure
+        start, end = window(definition, anchor.t0)
+        facts = self.wanted(anchor, [e for e in events if start <= e.event_ts < end])
+        if isinstance(rule, SqlMeasure):
+            found = self.formula(anchor, facts)
+            if definition.baseline is not None:
+                before = [e for e in events if anchor.t0 - definition.baseline <= e.event_ts < anchor.t0]
+                earlier = self.formula(anchor, self.wanted(anchor, before))
+                found = None if found is None or earlier is None else found - earlier
+            too_few = definition.void.at_least is not None and len(facts) < definition.void.at_least
+            return None if too_few else found
+        if isinstance(rule, RegretMeasure):
+            return float(regretted(facts, rule.below))
+        days = {e.event_ts.date() for e in facts if getattr(e, f"is_{rule.of}")}
+        first, length = start.date(), -(-(end - midnight(start)) // DAY)
+        offsets = sorted((d - first).days for d in days)
+        if isinstance(rule, AnyMeasure):
+            return float(bool(days))
+        if isinstance(rule, DaysMeasure):
+            return self.discounted(offsets, length) if definition.discount else float(len(days))
+        if isinstance(rule, InactivityMeasure):
+            quiet = (d for d in range(length - rule.gap + 1) if not {*range(d, d + rule.gap)} & {*offsets})
+            return float(next(quiet, length - rule.gap + 1) + 1)
+        assert isinstance(rule, WeeksMeasure)
+        active = [len([n for n in offsets if n // 7 == week]) for week in range(length // 7)]
+        return float(len([n for n in active if n >= rule.days]) >= rule.weeks)
+
+    def seen(self, value: float) -> bool | None:
+        """Whether what the signal waits for was seen; None where it waits for nothing in particular."""
+        rule = self.definition.measure
+        if isinstance(rule, InactivityMeasure):
+            first, last = self.definition.window.days()
+            return value <= last - first + 1 - rule.gap + 1
+        return None if isinstance(rule, SqlMeasure) else value > 0
+
+    def formula(self, anchor: Anchor, facts: Sequence[Event]) -> float | None:
+        rule = self.definition.measure
+        assert isinstance(rule, SqlMeasure)
+        assert self.meaning.measure is not None
+        return rule.empty if not facts and rule.empty is not None else self.meaning.measure(anchor, facts)
+
+    def wanted(self, anchor: Anchor, facts: Sequence[Event]) -> list[Event]:
+        definition = self.definition
+        if definition.keys == "user_item":
+            facts = [e for e in facts if e.item_id == anchor.item_id]
+            if isinstance(definition.window, ElapsedWindow) and definition.window.start == timedelta(0):
+                facts = [e for e in facts if answers(e, anchor)]  # what follows at once is a response to one request
+        return [e for e in facts if self.meaning.keeps(anchor, e)]
+
+    def discounted(self, offsets: Sequence[int], length: int) -> float:
+        discount = self.definition.discount
+        assert discount is not None
+        distances = {n: n if discount.toward == "anchor" else length - 1 - n for n in range(length)}
+        whole = sum(discount.gamma**d for d in distances.values()) if discount.normalise else 1.0
+        return sum(discount.gamma ** distances[n] for n in offsets) / whole
+
+    def dealt(self, anchor: Anchor, events: Sequence[Event]) -> float:
+        """Shares of the days with the item, dealt out among exposures when each day was first known."""
+        assert isinstance(self.definition.measure, DaysMeasure)
+        flag, total = f"is_{self.definition.measure.of}", 0.0
+        for day in sorted({e.event_ts.date() for e in events if getattr(e, flag) and e.item_id == anchor.item_id}):
+            known = min(
+                e.known_ts
+                for e in events
+                if getattr(e, flag) and e.item_id == anchor.item_id and e.event_ts.date() == day
+            )
+            weights = {id(a): self.weight(a, day) for a in self.rivals(anchor, day, known)}
+            if id(anchor) in weights:
+                weights = self.chosen(weights, anchor, day, known)
+                discount, offset = (
+                    self.definition.discount,
+                    (day - anchor.t0.date()).days - self.definition.window.days()[0],
+                )
+                last = self.definition.window.days()[1] - self.definition.window.days()[0]
+                far = offset if discount is None or discount.toward == "anchor" else last - offset
+                total += weights[id(anchor)] / sum(weights.values()) * (discount.gamma**far if discount else 1.0)
+        return total
+
+    def rivals(self, anchor: Anchor, day: date, known: datetime) -> list[Anchor]:
+        """Anchors that could have earned a day: clicked in time, near enough, and both known when the day was."""
+        credit, (first, last) = self.definition.credit, self.definition.window.days()
+        assert credit is not None
+        seen = [e for e in self.known if e.known_ts <= known and e.user_id == anchor.user_id]
+        own = [a for a in self.anchors if (a.user_id, a.item_id) == (anchor.user_id, anchor.item_id)]
+        near = [a for a in own if first <= (day - a.t0.date()).days <= last and a.known_ts <= known]
+        return [a for a in near if clicked(a, seen, credit.within)]
+
+    def weight(self, anchor: Anchor, day: date) -> float:
+        credit = self.definition.credit
+        assert credit is not None
+        if credit.rule == "time_decayed":
+            assert credit.tau is not None
+            return math.exp(-((datetime(day.year, day.month, day.day, tzinfo=UTC) - anchor.t0) / credit.tau))
+        if credit.rule == "position_corrected":
+            assert credit.examination is not None
+            return float((anchor.position or 1) ** credit.examination)
+        return 1.0
+
+    def chosen(self, weights: Mapping[int, float], anchor: Anchor, day: date, known: datetime) -> dict[int, float]:
+        """All or nothing where one touch takes it all."""
+        rule = self.definition.credit.rule if self.definition.credit else ""
+        if rule not in ("first_touch", "last_touch"):
+            return dict(weights)
+        order = sorted(self.rivals(anchor, day, known), key=lambda a: (a.t0, a.exposure_id or ""))
+        taker = order[-1] if rule == "last_touch" else order[0]
+        return {key: float(key == id(taker)) for key in weights}
+
+
+def entropy(values: Sequence[object]) -> float | None:
+    """Shannon entropy of values that are not None, in nats; None where there are none."""
+    counts = Counter(v for v in values if v is not None)
+    n = sum(counts.values())
+    return math.log(n) - sum(c * math.log(c) for c in counts.values()) / n if n else None
 
 
 def clicked(anchor: Anchor, events: Sequence[Event], within: timedelta) -> bool:

@@ -43,17 +43,17 @@ def write(folder: Path, **changes: Any) -> Path:
 @pytest.mark.parametrize(
     ("changes", "key", "message"),
     [
-        ({"windw": {}}, "(top level)", "did you mean 'window'?"),
+        ({"windw": {}}, "windw", "did you mean 'window'?"),
         ({"lateness": "1 day"}, "lateness", "is not a duration"),
         ({"lateness": None}, "lateness", "is not a duration"),
-        ({"window": {"kind": "calendar", "from": 7, "to": 1}}, "window.calendar", "ends (day 1) before it begins"),
+        ({"window": {"kind": "calendar", "from": 7, "to": 1}}, "window.to", "ends (day 1) before it begins"),
         ({"window": {"kind": "calender", "from": 1, "to": 7}}, "window", "calender"),
-        ({"window": {"kind": "elapsed", "from": "2 h", "to": "2 h"}}, "window.elapsed", "end after it begins"),
-        ({"window": {"kind": "calendar", "from": 1, "too": 7}}, "window.calendar", "did you mean 'to'?"),
-        ({"measure": {"kind": "any", "of": "consumtion"}}, "measure.any.of", "consumption"),
-        ({"measure": {"kind": "weeks", "of": "click", "weeks": 0, "days": 8}}, "measure.weeks.weeks", "greater than"),
-        ({"anchor": "discovery"}, "(top level)", "a discovery anchor needs void.look_back"),
-        ({"anchor": "active_day"}, "(top level)", "keys must be 'user'"),
+        ({"window": {"kind": "elapsed", "from": "2 h", "to": "2 h"}}, "window.to", "end after it begins"),
+        ({"window": {"kind": "calendar", "from": 1, "too": 7}}, "window.too", "did you mean 'to'?"),
+        ({"measure": {"kind": "any", "of": "consumtion"}}, "measure.of", "consumption"),
+        ({"measure": {"kind": "weeks", "of": "click", "weeks": 0, "days": 8}}, "measure.weeks", "greater than"),
+        ({"anchor": "discovery"}, "void.look_back", "a discovery anchor needs void.look_back"),
+        ({"anchor": "active_day"}, "keys", "keys must be 'user'"),
         ({"version": 0}, "version", "greater than or equal to 1"),
         ({"name": "Came Back"}, "name", "pattern"),
         ({"credit": {"rule": "viewed", "within": "1 h"}}, "credit.rule", "clicked"),
@@ -186,7 +186,7 @@ def test_a_file_that_holds_no_definition(tmp_path: Path, text: str, what: str) -
     (tmp_path / "x.v1.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=what) as caught:
         load([tmp_path])
-    assert caught.value.where == str(tmp_path / "x.v1.yaml")
+    assert caught.value.where.startswith(str(tmp_path / "x.v1.yaml"))
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
