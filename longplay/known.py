@@ -80,13 +80,16 @@ class Known:
         return [{**row, "detail": json.loads(row["detail"])} for row in rows]
 
     def search(self, words: str) -> list[str]:
-        """Names whose newest version says all the words, best first. A word may be a beginning."""
+        """Names whose newest version says all the words, best first. A word may be a beginning.
+
+        Hits of several ledgers are interleaved by their place in each: their scores cannot be compared.
+        """
         terms = " ".join('"' + word.replace('"', '""') + '"*' for word in words.split())
-        sql = "SELECT name, bm25(search, 10, 5, 1, 5, 2) AS rank FROM search WHERE search MATCH ?"
-        ranked: dict[str, float] = {}
+        sql = "SELECT name FROM search WHERE search MATCH ? ORDER BY bm25(search, 10, 5, 1, 5, 2), name"
+        ranked: dict[str, int] = {}
         for ledger in self.ledgers if terms else ():
-            for row in ledger.rows(sql, terms):
-                ranked.setdefault(row["name"], row["rank"])
+            for place, row in enumerate(ledger.rows(sql, terms)):
+                ranked.setdefault(row["name"], place)
         return sorted(ranked, key=lambda name: (ranked[name], name))
 
     def names(self) -> set[str]:

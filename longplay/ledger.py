@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
 from longplay.errors import StoreError, first_line
@@ -92,7 +92,7 @@ class Ledger:
             with self.connection:  # commits, or undoes everything where an error leaves it
                 yield
 
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of a query.
 
         Raises:
@@ -101,7 +101,7 @@ class Ledger:
         with explained(self.place):
             return self.connection.execute(sql, values).fetchall()
 
-    def add(self, table: str, **values: Any) -> int:
+    def add(self, table: str, **values: object) -> int:
         """Add one row; gives its row id."""
         marks = ", ".join("?" * len(values))
         sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"

@@ -87,7 +87,8 @@ def taking(function: Command) -> Command:
 
 
 def _with(body: Command, function: Command, options: Iterable[Callable[[Command], Command]]) -> Command:
-    made = update_wrapper(body, function)
+    update_wrapper(body, function)
+    made = body
     for option in options:
         made = option(made)
     return made

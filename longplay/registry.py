@@ -1,4 +1,4 @@
-"""The registry of signal definitions, without Spark: what ships, what was applied to a registry file, one's own folders.
+"""The registry of signal definitions, without Spark: what ships, what was applied to a registry file, own folders.
 
 A published definition whose meaning changed under the same version is refused, wherever its two forms come from.
 """

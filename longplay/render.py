@@ -25,7 +25,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console().print(made)
 
 
-def as_json(data: Any) -> None:
+def as_json(data: object) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(data, indent=2))
 

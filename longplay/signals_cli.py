@@ -70,7 +70,9 @@ def show(place: Place, name: str) -> None:
         definition = registry.get(name)
         render.warn(record_lookup(registry, name, who()))
     aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
-    more = {"aliases": aliases, "warning": registry.warning(definition) or None}
+    told = registry.deprecations.get(definition.ref)
+    status = "deprecated" if told and told.over() else definition.status
+    more = {"status": status, "aliases": aliases, "warning": told.warning if told else None}
     about = describe(definition) | more | {"values": _states(place.store, definition)}
     if place.as_json:
         render.as_json(about)

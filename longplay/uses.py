@@ -53,7 +53,7 @@ def record(registry: "Registry", user: User, asked: Iterable[str]) -> list[str]:
     if recordable(registry.file):
         assert registry.file is not None
         at = now()
-        uses = [(user.kind, user.name, name, d.name, d.version, at) for name, d in found.items()]
+        uses: list[Row] = [(user.kind, user.name, name, d.name, d.version, at) for name, d in found.items()]
         if new := _unseen(registry.file, uses):
             _write(registry.file, new)
     return [warning for d in found.values() if (warning := registry.warning(d))]

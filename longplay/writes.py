@@ -1,7 +1,7 @@
 """Single changes of one ledger. Each is written within the transaction of its caller."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from longplay.ledger import Ledger
 from longplay.records import Head, Version
@@ -42,7 +42,7 @@ def put_deprecation(
     ledger.add("deprecations", name=ref[0], version=ref[1], **told, by=by[0], at=by[1])
 
 
-def note(ledger: Ledger, action: str, ref: tuple[str, int | None], by: tuple[str, str], **detail: Any) -> None:
+def note(ledger: Ledger, action: str, ref: tuple[str, int | None], by: tuple[str, str], **detail: object) -> None:
     """Add a line to the journal."""
     name, version = ref
     told = json.dumps(detail, sort_keys=True)
