@@ -19,7 +19,7 @@ direction: higher_is_better   # or lower_is_better
 unit: 0 or 1
 anchor: exposure              # where it begins: exposure, discovery or active_day
 keys: user_item               # whose events are read: those of the user, or of the user_item
-# calendar: whole UTC days after the anchor's day, both ends counted; or durations, {{kind: elapsed, from: 0 s, to: 1 h}}
+# calendar: whole UTC days after the anchor's day, both ends counted; durations: {{kind: elapsed, from: 0 s, to: 1 h}}
 window: {{kind: calendar, from: 1, to: 7}}
 lateness: 1 d                 # how long after the window facts may still arrive
 measure: {{kind: any, of: consumption}}
