@@ -10,7 +10,7 @@ from rankers.training_set import SplitPlan
 
 
 def label_definitions(job: Job) -> list[Definition]:
-    """The definitions that the settings name as labels, as ``name`` (the newest version), ``name@2`` or ``name@champion``.
+    """The definitions that the settings name as labels: ``name`` (the newest), ``name@2`` or ``name@champion``.
 
     Raises:
         ConfigError: when one is no label of an exposure, or two have one name.

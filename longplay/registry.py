@@ -85,25 +85,30 @@ class Registry:
 
 
 class Stored(Mapping[str, Definition]):
-    """Definitions of some ledgers by ref, each read and checked when it is first asked for."""
+    """Definitions of some ledgers by ref, each read and checked when it is first asked for.
+
+    Which versions there are is settled at the start: one that is applied later is not seen, so that the steps of a run
+    agree.
+    """
 
     def __init__(self, known: Known) -> None:
-        self._known, self._read = known, dict[str, Definition]()
+        self._known, self._refs, self._read = known, dict.fromkeys(known.refs()), dict[str, Definition]()
 
     def __getitem__(self, ref: str) -> Definition:
+        if ref not in self._refs:
+            raise KeyError(ref)
         if ref not in self._read:
             name, _, version = ref.partition("@")
-            found = self._known.version(name, int(version)) if version.isdigit() else None
-            if found is None:
-                raise KeyError(ref)
+            found = self._known.version(name, int(version))
+            assert found is not None, "a version is never deleted"
             self._read[ref] = found.definition(self._known.place)
         return self._read[ref]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._known.refs())
+        return iter(self._refs)
 
     def __len__(self) -> int:
-        return len(self._known.refs())
+        return len(self._refs)
 
 
 def load(folders: Iterable[Path]) -> Registry:
