@@ -4,6 +4,7 @@ Readers open it read-only. A writer holds ``BEGIN IMMEDIATE`` from before it loo
 decides on cannot change under it.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -55,11 +56,15 @@ class Ledger:
     def open(cls, file: Path) -> Self:
         """Open a registry file for reading.
 
+        Where the file is writable, SQLite may undo what a killed writer left half done; nothing else is ever written.
+
         Raises:
             StoreError: when it is no registry, or one of a newer Longplay.
         """
+        mode = "rw" if writable(file) else "ro"
         with explained(str(file)):
-            ledger = cls(_connected(f"file:{quote(str(file.absolute()))}?mode=ro", WAIT_S), str(file))
+            ledger = cls(_connected(f"file:{quote(str(file.absolute()))}?mode={mode}", WAIT_S), str(file))
+        ledger.rows("PRAGMA query_only = ON")
         _check(ledger)
         return ledger
 
@@ -73,8 +78,8 @@ class Ledger:
         Raises:
             StoreError: when it cannot be written, is no registry, or another writer was at it for ``wait_s``.
         """
-        file.parent.mkdir(parents=True, exist_ok=True)
         with explained(str(file)):
+            file.parent.mkdir(parents=True, exist_ok=True)
             connection = _connected(f"file:{quote(str(file.absolute()))}?mode=rwc", wait_s)
         with closing(connection):
             ledger = cls(connection, str(file))
@@ -119,10 +124,15 @@ def explained(place: str) -> Iterator[None]:
     """Say in our words what SQLite refused."""
     try:
         yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
+    except (sqlite3.Error, OSError) as error:
+        name = getattr(error, "sqlite_errorname", "SQLITE_CANTOPEN" if isinstance(error, OSError) else "")
         fix = next((fix for start, fix in _FIXES.items() if name.startswith(start)), "")
         raise StoreError("The registry refused.", where=place, got=first_line(error), fix=fix) from error
+
+
+def writable(file: Path) -> bool:
+    """Whether a registry file is there and can be changed: SQLite also writes beside it."""
+    return file.is_file() and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
 
 
 def _connected(target: str, wait_s: float) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,20 @@ from longplay.registry import registry_of, shipped_ledger
 from longplay.writes import note, put_alias, put_deprecation
 
 _ALIAS = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A version that was deprecated (or no longer is): what its users are told, who they are, what points to it."""
+
+    warning: str
+    consumers: tuple[Consumer, ...]
+    aliases: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        told = {"warning": self.warning or None, "aliases": list(self.aliases)}
+        return {**told, "consumers": [one.as_json() for one in self.consumers]}
 
 
 @dataclass(frozen=True)
@@ -44,11 +58,8 @@ def plan(file: Path | None, paths: Iterable[Path], terms: Terms) -> list[Step]:
     """What applying some files would do. Nothing is written: it is done to a ledger in memory over the file."""
     found = proposals(paths).values()
     ledgers = [Ledger.memory("the plan"), *([Ledger.open(file)] if file else []), shipped_ledger()]
-    known = Known(tuple(ledgers))
-    with ledgers[0].writing():
-        steps = carry_out(known, found, terms)
-    known.close()
-    return steps
+    with closing(Known(tuple(ledgers))) as known, ledgers[0].writing():
+        return carry_out(known, found, terms)
 
 
 def apply(file: Path, given: Iterable[Proposal], terms: Terms) -> list[Step]:
@@ -94,11 +105,8 @@ def move_alias(file: Path, alias: str, version: int, terms: Terms) -> Move:
     return Move(alias, old, definition.ref, told, following, registry.warning(definition))
 
 
-def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: Terms) -> tuple[str, list[Consumer]]:
+def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: Terms) -> Retired:
     """Deprecate a version from a day on (``on``, ISO), or take a deprecation back (None). Nothing is deleted.
-
-    Returns:
-        The warning that users of the version get from now on (empty where it was taken back), and those users.
 
     Raises:
         ConfigError: when it would be replaced by itself or by a draft, or there is nothing to take back.
@@ -117,8 +125,9 @@ def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: Te
         put_deprecation(known.ledgers[0], ref, on, (instead, terms.reason), by)
         told = {"on": on, "replaced_by": instead or None, "reason": terms.reason}
         note(known.ledgers[0], "deprecate" if on else "withdraw deprecation", ref, by, **told)
-        users = [one for one in known.consumers(version.name) if one.version == version.version]
-    return Deprecation(version.ref, on, instead, terms.reason).warning if on else "", users
+        users = tuple(one for one in known.consumers(version.name) if one.version == version.version)
+    warning = Deprecation(version.ref, on, instead, terms.reason).warning if on else ""
+    return Retired(warning, users, tuple(alias for alias, ref in registry.aliases.items() if ref == version.ref))
 
 
 @contextmanager

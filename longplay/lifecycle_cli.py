@@ -122,12 +122,14 @@ def deprecate(place: Place, ref: str, replaced_by: str, on: datetime | None, wit
     if withdraw and (on or replaced_by):
         raise ConfigError("--withdraw takes a deprecation back: it needs no --on and no --replaced-by.")
     day = None if withdraw else f"{on or datetime.now(UTC):%Y-%m-%d}"
-    warning, users = lifecycle.deprecate(place.file, ref, day, replaced_by, terms)
+    done = lifecycle.deprecate(place.file, ref, day, replaced_by, terms)
     if place.as_json:
-        as_json({"warning": warning or None, "consumers": [one.as_json() for one in users]})
+        as_json(done.as_json())
         return
-    click.echo(warning or f"{ref}: the deprecation is withdrawn")
-    for one in users:
+    click.echo(done.warning or f"{ref}: the deprecation is withdrawn")
+    for pointing in done.aliases if done.warning else ():
+        click.echo(f"  {pointing} points to it: 'longplay signals alias' moves it")
+    for one in done.consumers if done.warning else ():
         click.echo(f"  {one.kind} '{one.consumer}' (asked for {one.asked}, last {one.last_at[:16]}) is warned")
 
 

@@ -4,14 +4,13 @@ A read never fails for the record's sake. Nothing is recorded where there is no 
 folder cannot be written, or where another process writes for longer than a short wait.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from longplay.errors import StoreError
-from longplay.ledger import Ledger, now
+from longplay.ledger import Ledger, now, writable
 
 if TYPE_CHECKING:
     from longplay.registry import Registry
@@ -31,11 +30,6 @@ class User:
     name: str
 
 
-def recordable(file: Path | None) -> bool:
-    """Whether uses can be written down: the file is there, and it and its folder are writable."""
-    return file is not None and file.is_file() and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
-
-
 def record(registry: "Registry", user: User, asked: Iterable[str]) -> list[str]:
     """Record that ``user`` uses some signals, and give the warnings about them.
 
@@ -50,8 +44,7 @@ def record(registry: "Registry", user: User, asked: Iterable[str]) -> list[str]:
         What the user should be told, such as a deprecation; one text a signal that has any.
     """
     found = {name: registry.get(name) for name in asked}
-    if recordable(registry.file):
-        assert registry.file is not None
+    if registry.file is not None and writable(registry.file):
         at = now()
         uses: list[Row] = [(user.kind, user.name, name, d.name, d.version, at) for name, d in found.items()]
         if new := _unseen(registry.file, uses):

@@ -6,10 +6,12 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from ingest.source import load_source
 from jobs.context import Job
+from jobs.options import job_command
 from jobs.plan import label_definitions, use_labels
 from jobs.progress import Progress
 from jobs.settings import load_settings
@@ -47,6 +49,22 @@ def test_labels_are_named_by_alias_and_recorded_as_pins(root: Path) -> None:
         ("training_set", "world abc", "click", "click", 1),
     ]
     assert said.getvalue() == ""
+
+
+def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp_path: Path) -> None:
+    seen: list[Job] = []
+
+    @job_command("probe", alone=False)
+    def probe(job: Job) -> None:
+        seen.append(job)
+
+    for where in (["--store", str(root)], ["--store", str(tmp_path / "x"), "--registry", str(root / "registry.db")]):
+        done = CliRunner().invoke(probe, ["--source", "world", *where])
+        assert done.exit_code == 0, done.output
+        assert seen.pop().registry.get("came_back@champion").ref == "came_back@1"
+    gone = CliRunner().invoke(probe, ["--source", "world", "--registry", str(root / "gone.db")])
+    assert gone.exit_code == 7
+    assert "There is no registry." in gone.output
 
 
 def test_a_deprecated_label_is_said(root: Path) -> None:

@@ -168,8 +168,10 @@ def test_a_deprecation_warns_whoever_uses_the_version() -> None:
     ok("apply", "d")
     record(default_registry(file=FILE), User("deployment", "world 1"), ["came_back"])
     warning = "came_back@1 will be deprecated on 2099-01-01: use click@1"
+    ok("alias", "came_back@champion", "1")
     told = ok("deprecate", "came_back", "--replaced-by", "click", "--on", "2099-01-01")
-    assert told.startswith(f"{warning}\n  deployment 'world 1' (asked for came_back, last 20")
+    pointing = "  came_back@champion points to it: 'longplay signals alias' moves it"
+    assert told.startswith(f"{warning}\n{pointing}\n  deployment 'world 1' (asked for came_back, last 20")
     assert told.endswith(") is warned\n")
     for command in (("show", "came_back"), ("consumers", "came_back")):
         assert run(*command).stderr == f"warning: {warning}\n"

@@ -227,6 +227,44 @@ def test_of_two_teams_that_apply_at_once_exactly_one_wins(tmp_path: Path) -> Non
             assert len(found.journal(f"race_{number}")) == 1
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from longplay.ledger import Ledger
+
+with Ledger.changing(Path(sys.argv[1])) as ledger:
+    ledger.rows("PRAGMA cache_size = 1")  # what is written goes to the file before the commit
+    for number in range(2000):
+        ledger.add("journal", at="x", by="x", action="x", name="came_back", detail="{}")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_writer_leaves_the_registry_as_it_was(file: Path) -> None:
+    apply(file)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", KILLED, str(file)], env=environment, check=False)
+    assert done.returncode == -9
+    assert file.with_name("registry.db-journal").exists()
+    with known(file) as found:
+        assert [line["action"] for line in found.journal("came_back")] == ["new"]
+    assert apply(file, version=2, lateness="2 d") == ["new version"]
+
+
+def test_a_reader_cannot_write(file: Path) -> None:
+    apply(file)
+    with known(file) as found, pytest.raises(StoreError, match="readonly"):
+        found.ledgers[0].add("journal", at="x", by="x", action="x", name="came_back", detail="{}")
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a_file").touch()
+    with pytest.raises(StoreError) as caught:
+        lifecycle.apply(tmp_path / "a_file" / "registry.db", [], ANA)
+    assert caught.value.where == str(tmp_path / "a_file" / "registry.db")
+    assert "writable" in caught.value.fix
+
+
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
