@@ -16,7 +16,11 @@ class Known:
 
     def version(self, name: str, version: int) -> Version | None:
         """One version, from the first ledger that has it."""
-        return next((v for v in self.versions(name) if v.version == version), None)
+        for ledger in self.ledgers:
+            sql = "SELECT * FROM current_versions WHERE name = ? AND version = ?"
+            if rows := ledger.rows(sql, name, version):
+                return Version(**dict(rows[0]))
+        return None
 
     def versions(self, name: str) -> list[Version]:
         """Every version of a signal, oldest first."""

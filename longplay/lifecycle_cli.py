@@ -1,6 +1,5 @@
-"""``longplay signals new|plan|apply|alias|deprecate``: what changes a registry. Starts no Spark and no Java."""
+"""``longplay signals plan|apply|alias|deprecate``: what changes a registry. Starts no Spark and no Java."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,35 +9,12 @@ import click
 
 from longplay.errors import ConfigError
 from longplay.options import acting, placed, taking
-from longplay.place import Place, who
+from longplay.place import Place
 
 if TYPE_CHECKING:
     from longplay.plan import Step, Terms
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER_OR_FILES...")
-
-
-@click.command(short_help="Write the file of a new signal.")
-@click.argument("name")
-@click.option("--to", "folder", type=click.Path(path_type=Path), default=Path("definitions"), show_default=True)
-@click.option("--owner", help="The team that answers for it. [as LONGPLAY_USER, else the user of the system]")
-@placed
-def new(place: Place, name: str, folder: Path, owner: str | None) -> None:
-    """Write FOLDER/NAME.v1.yaml: a draft that is valid as it stands, with what each key means.
-
-    Example: longplay signals new return_to_item_7d --owner podcasts
-    """
-    from longplay.render import as_json
-    from longplay.template import template
-
-    file = folder / f"{name}.v1.yaml"
-    _free(place, name, file)
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(template(name, owner or who(), str(file)), encoding="utf-8")
-    if place.as_json:
-        as_json({"signal": f"{name}@1", "file": str(file)})
-        return
-    click.echo(f"written: {file}; edit it, then 'longplay signals plan {file}'")
 
 
 @click.command(short_help="What applying definitions would do; changes nothing.")
@@ -131,22 +107,6 @@ def deprecate(place: Place, ref: str, replaced_by: str, on: datetime | None, wit
         click.echo(f"  {pointing} points to it: 'longplay signals alias' moves it")
     for one in done.consumers if done.warning else ():
         click.echo(f"  {one.kind} '{one.consumer}' (asked for {one.asked}, last {one.last_at[:16]}) is warned")
-
-
-def _free(place: Place, name: str, file: Path) -> None:
-    """See that a name is one, and that nobody has it."""
-    from longplay.registry import read_known
-
-    if not re.fullmatch(r"[a-z][a-z0-9_]{2,62}", name):
-        raise ConfigError("This is no name of a signal.", got=name, fix="lower case letters, digits and _, 3 to 63")
-    known = read_known(place.existing)
-    there = known.newest(name)
-    known.close()
-    if there is not None:
-        fix = f"copy its file as version {there.version + 1}, or take another name"
-        raise ConfigError(f"The signal '{name}' is there already.", where=f"{there.ref}, {there.applied}", fix=fix)
-    if file.exists():
-        raise ConfigError("This file is there already.", where=str(file), fix="edit it, or name another folder: --to")
 
 
 def _print_steps(steps: Sequence["Step"], place: Place) -> None:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from longplay import lifecycle_cli, lookups_cli
+from longplay import lifecycle_cli, lookups_cli, new_cli
 from longplay.duration import format_duration
 from longplay.options import paged, reading
 from longplay.place import Page, Place, who
 
 if TYPE_CHECKING:
     from longplay.definition import Definition
-    from longplay.records import Head
 
 PAGE = 50
 """Signals that a table shows unless --limit says otherwise."""
@@ -40,14 +39,18 @@ def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
     Example: longplay signals list --owner longplay --anchor exposure
     """
     from longplay import render
+    from longplay.filters import fits, hint
     from longplay.registry import read_known, registry_of
 
     with closing(read_known(place.existing, place.definitions)) as known:
         registry = registry_of(known, place.existing)
-        found = [head for head in known.heads() if _fits(head, wanted)]
+        found = [head for head in known.heads() if fits(head, wanted)]
         shown = render.page(found, page.limit or (None if place.as_json else PAGE), page.offset)
         if place.as_json:
             render.as_json([describe(registry.by_ref[head.ref]) for head in shown])
+            return
+        if not found:
+            click.echo(f"No signal is like that{hint(known.heads(), wanted)}.")
             return
     rows = [(h.ref, h.title, h.anchor, h.window, h.owner, h.status) for h in shown]
     render.table(("signal", "title", "anchor", "window", "owner", "status"), rows)
@@ -78,13 +81,6 @@ def show(place: Place, name: str) -> None:
         render.as_json(about)
         return
     _show(definition, about, place.store)
-
-
-def _fits(head: "Head", wanted: dict[str, str | None]) -> bool:
-    """Whether a signal is what the filters ask for."""
-    tag = wanted["tag"]
-    said = {"owner": head.owner, "status": head.status, "anchor": head.anchor}
-    return all(wanted[key] in (None, value) for key, value in said.items()) and (tag is None or tag in head.tags)
 
 
 def _show(definition: "Definition", about: dict[str, Any], store: Path) -> None:
@@ -149,7 +145,7 @@ for command in (
     lookups_cli.diff,
     lookups_cli.history,
     lookups_cli.consumers,
-    lifecycle_cli.new,
+    new_cli.new,
     lifecycle_cli.plan,
     lifecycle_cli.apply,
     lifecycle_cli.alias,

@@ -1,4 +1,11 @@
-"""The file that ``longplay signals new`` writes: a definition that is valid as it stands, with what each key means."""
+"""The file that ``longplay signals new`` writes: valid as it stands, with what each key means, or a copy of another."""
+
+import re
+from collections.abc import Mapping
+
+import yaml
+
+from longplay.errors import ConfigError
 
 TEMPLATE = """\
 # A signal: what followed a recommendation, a discovery or an active day. Every key: docs/signals.md.
@@ -28,6 +35,24 @@ credit: {{rule: clicked, within: 24 h}}
 void: {{outage: true, settles: early}}
 guardrails: [regret]          # signals that must not get worse
 """
+
+
+def copied(text: str, changes: Mapping[str, str | int], where: str) -> str:
+    """The YAML of a definition with some keys of its top level changed, comments and all else as they were.
+
+    Raises:
+        ConfigError: when a key is not on a line of its own.
+    """
+    from longplay.closed import build
+    from longplay.definition import Definition
+
+    for key, value in changes.items():
+        text, found = re.subn(rf"^{key}:.*$", f"{key}: {value}", text, count=1, flags=re.MULTILINE)
+        if not found:
+            fix = "copy it by hand: its keys are not written one a line"
+            raise ConfigError(f"'{where}' cannot be copied: it has no line '{key}: ...'.", fix=fix)
+    build(Definition, yaml.safe_load(text), f"the copy of {where}")
+    return text
 
 
 def template(name: str, owner: str, file: str) -> str:

@@ -54,6 +54,12 @@ def test_a_new_file_is_valid_as_it_stands() -> None:
     assert [(one["signal"], one["kind"]) for one in planned] == [("return_to_item_7d@1", "new")]
     shown = json.loads(ok("show", "return_to_item_7d", "--definitions", "definitions", "--json"))
     assert (shown["owner"], shown["status"]) == ("podcasts", "draft")
+    copied = json.loads(ok("new", "click_twice", "--from", "click", "--json"))
+    text = Path(copied["file"]).read_text(encoding="utf-8")
+    assert text.splitlines()[:2] == ["name: click_twice", "version: 1"]
+    assert {"owner: cleo", "status: draft"} <= set(text.splitlines())
+    assert json.loads(ok("new", "click", "--from", "click", "--json"))["signal"] == "click@2"
+    assert {"version: 2", "owner: longplay"} <= set(Path("definitions/click.v2.yaml").read_text().splitlines())
     for name, told in (("click", "is there already"), ("Bad-Name", "no name"), ("return_to_item_7d", "file is there")):
         refused = run("new", name)
         assert isinstance(refused.exception, ConfigError)
@@ -120,6 +126,9 @@ def test_show_list_and_search_see_what_was_applied() -> None:
     }
     assert "No signal says 'musc_habit'; did you mean 'music_habit'?" in ok("search", "musc_habit")
     assert json.loads(ok("search", '"@', "--json")) == []
+    assert ok("list", "--owner", "musc", "--tag", "x") == (
+        "No signal is like that; --owner: did you mean 'music'?; --tag: known names: none.\n"
+    )
     paged = run("list", "--limit", "2", "--offset", "1", "--json")
     assert [one["signal"] for one in json.loads(paged.stdout)] == ["click@1", "habit_formed_28d@1"]
     assert paged.stderr == "2 of 10; --offset 3 shows what follows\n"
