@@ -127,8 +127,8 @@ def _refusal(step: Step, there: Version | None, last: Version | None, terms: Ter
             f"'{d.ref}' is published and cannot be a draft again.", where=where, got=there.applied, fix=fix
         )
     changed = [str(one) for one in step.differences if one.effect != "text"]
-    if not changed:
+    if not changed and there.hash == d.hash:
         return None
-    got = f"{'; '.join(changed)}; {there.ref} belongs to {there.owner}, {there.applied}"
+    got = f"{'; '.join(changed) or 'another hash'}; {there.ref} belongs to {there.owner}, {there.applied}"
     fix = f"undo the change, or apply it as version {(last or there).version + 1} in a new file"
     return ConfigError(f"The published signal '{d.ref}' has changed its meaning.", where=where, got=got, fix=fix)

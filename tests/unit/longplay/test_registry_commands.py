@@ -114,7 +114,8 @@ def test_show_list_and_search_see_what_was_applied() -> None:
         write(Path("d"), name=name, owner=owner, title=title)
     write(Path("d"), name="half_done", status="draft")
     ok("apply", "d", "--as", "ana")
-    assert json.loads(ok("show", "podcast_habit", "--json"))["owner"] == "podcasts"
+    shown = json.loads(ok("show", "podcast_habit", "--json"))
+    assert (shown["owner"], shown["applied"][:17]) == ("podcasts", "applied by ana at")
     assert [one["signal"] for one in json.loads(ok("list", "--owner", "music", "--json"))] == ["music_habit@1"]
     assert [one["signal"] for one in json.loads(ok("list", "--status", "draft", "--json"))] == ["half_done@1"]
     assert "click@1" in ok("list", "--anchor", "exposure")
