@@ -75,9 +75,8 @@ def show(place: Place, name: str) -> None:
         render.warn(record_lookup(registry, name, who()))
     aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
     told = registry.deprecations.get(definition.ref)
-    status = "deprecated" if told and told.over() else definition.status
     more = {
-        "status": status,
+        "status": "deprecated" if told and told.over() else definition.status,
         "applied": kept.applied if kept else "",
         "aliases": aliases,
         "warning": told.warning if told else None,
