@@ -91,7 +91,8 @@ def judge(known: Known, proposal: Proposal, terms: Terms) -> Step:
     step = Step(proposal, _kind(proposal, there, base), base, taken_from=owner if owner not in ("", d.owner) else "")
     if base is not None:
         told = differences(base.definition(known.place), d)
-        step = replace(step, differences=told, consumers=tuple(known.consumers(d.name)))
+        users = sorted(known.consumers(d.name), key=lambda c: (c.kind, c.consumer, c.asked, c.version))
+        step = replace(step, differences=told, consumers=tuple(users))
     if step.kind == "unchanged":
         return replace(step, taken_from="")
     refusal = _refusal(step, there, versions[-1] if versions else None, terms)
