@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def search(place: Place, words: tuple[str, ...], page: Page) -> None:
     """Find signals whose name, title, description, tags or owner say all WORDS; a word may be a beginning.
 
+    A table shows the 50 best unless --limit says otherwise; --json shows all.
+
     Example: longplay signals search habit weekly
     """
     from longplay import render
@@ -32,7 +34,7 @@ def search(place: Place, words: tuple[str, ...], page: Page) -> None:
     with closing(read_known(place.existing, place.definitions)) as known:
         heads = {head.name: head for head in known.heads()}
         ranked = known.search(" ".join(words))
-    found = [heads[name] for name in render.page(ranked, page.limit, page.offset)]
+    found = [heads[name] for name in render.page(ranked, page.limit_of(place), page.offset)]
     if place.as_json:
         render.as_json([{"signal": head.ref, **vars(head)} for head in found])
     elif ranked:
@@ -111,7 +113,7 @@ def consumers(place: Place, name: str | None, kind: str | None, page: Page) -> N
         found = known.consumers(asked.name if asked else "")
     if name and asked and "@" in name:
         found = [one for one in found if one.ref == asked.ref]
-    shown = render.page([one for one in found if kind in (None, one.kind)], page.limit, page.offset)
+    shown = render.page([one for one in found if kind in (None, one.kind)], page.limit_of(place), page.offset)
     warnings = {one.ref: registry.deprecations[one.ref].warning for one in shown if one.ref in registry.deprecations}
     render.warn(warnings.values())
     if place.as_json:

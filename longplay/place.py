@@ -8,6 +8,8 @@ from pathlib import Path
 from longplay.errors import ConfigError, NotFoundError
 
 FILE = "registry.db"
+ROWS = 50
+"""Rows that a table shows unless --limit says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Page:
 
     limit: int | None
     offset: int
+
+    def limit_of(self, place: Place) -> int | None:
+        """How many rows to print: as said, else a screenful of a table, and all of JSON."""
+        return self.limit or (None if place.as_json else ROWS)
 
 
 def registry_file(store: Path, given: Path | None) -> Path:

@@ -15,9 +15,6 @@ from longplay.place import Page, Place, who
 if TYPE_CHECKING:
     from longplay.definition import Definition
 
-PAGE = 50
-"""Signals that a table shows unless --limit says otherwise."""
-
 
 @click.group()
 def signals() -> None:
@@ -45,7 +42,7 @@ def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
     with closing(read_known(place.existing, place.definitions)) as known:
         registry = registry_of(known, place.existing)
         found = [head for head in known.heads() if fits(head, wanted)]
-        shown = render.page(found, page.limit or (None if place.as_json else PAGE), page.offset)
+        shown = render.page(found, page.limit_of(place), page.offset)
         if place.as_json:
             render.as_json([describe(registry.by_ref[head.ref]) for head in shown])
             return
