@@ -26,8 +26,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def as_json(data: object) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(data, indent=2))
+    """Print one JSON document; of a list one line an element, which is also the quickest to write."""
+    if isinstance(data, list | tuple):
+        click.echo("[" + ",\n".join(json.dumps(one) for one in data) + "]")
+    else:
+        click.echo(json.dumps(data, indent=2))
 
 
 def page(found: Sequence[Any], limit: int | None, offset: int) -> Sequence[Any]:
