@@ -10,8 +10,8 @@ from datetime import date, timedelta
 
 from longplay.catalogue import figures
 
-HEIGHT, TOP = 140, 18
-"""Height of a plot, and what is kept free above it for the label of its topmost line, in pixels."""
+HEIGHT, TOP = 140, 8
+"""Height of a plot, and what is kept free above it for half the label of its topmost line, in pixels."""
 PATH_WIDTH = 1000
 """Width of the box that paths are drawn in."""
 
@@ -68,6 +68,11 @@ class Chart:
 
     height, top = HEIGHT, TOP
 
+    @property
+    def gutter(self) -> int:
+        """Pixels at the left that the labels of the y axis take."""
+        return 8 + 8 * max(len(tick.label) for tick in self.y)
+
 
 def rounded(value: float) -> float:
     """A coordinate with two decimals, so that the same picture has the same bytes everywhere."""
@@ -87,9 +92,13 @@ def ceiling(most: float) -> tuple[float, float]:
 def y_ticks(most: float, write: str = "number") -> tuple[float, Sequence[Tick]]:
     """The top of the axis, and its ticks in pixels from the top."""
     top, step = ceiling(most)
-    label = figures.share if write == "share" else figures.number
+    label = _percent if write == "share" else figures.number
     values = [step * i for i in range(round(top / step) + 1)]
-    return top, tuple(Tick(rounded(down(value, top)), label(value), "start") for value in values)
+    return top, tuple(Tick(rounded(down(value, top)), label(value), "end") for value in values)
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:g}%"
 
 
 def down(value: float, top: float) -> float:
@@ -99,17 +108,18 @@ def down(value: float, top: float) -> float:
 
 def side(at: float) -> str:
     """How a label is set at a place: it must not run over an edge."""
-    return "start" if at < 8 else "end" if at > 92 else "middle"
+    return "start" if at < 6 else "end" if at > 94 else "middle"
 
 
 def day_ticks(first: date, last: date) -> Sequence[Tick]:
-    """At most five dates on an axis from ``first`` to the end of ``last``."""
+    """At most five dates on an axis from ``first`` to the end of ``last``: beginnings of months where they are many."""
     days = (last - first).days + 1
-    step = max(1, math.ceil(days / 4))
-    marks = [first + timedelta(days=step * i) for i in range(4) if step * i < days]
-    places = [rounded(100 * (mark - first).days / days) for mark in marks]
-    ticks = [Tick(at, f"{mark.day} {mark:%b %Y}", "start") for at, mark in zip(places, marks, strict=True)]
-    return tuple(ticks)
+    months = [first + timedelta(days=i) for i in range(days) if (first + timedelta(days=i)).day == 1]
+    few = len(months) < 4
+    marks = [first + timedelta(days=i) for i in range(0, days, max(1, -(-days // 4)))] if few else months
+    marks = marks[:: -(-len(marks) // 5)]
+    ticks = [(rounded(100 * (mark - first).days / days), mark) for mark in marks]
+    return tuple(Tick(at, f"{d:%b %Y}" if not few else f"{d.day} {d:%b %Y}", "start") for at, d in ticks if at <= 80)
 
 
 def number_ticks(low: float, high: float, unit: str = "") -> Sequence[Tick]:

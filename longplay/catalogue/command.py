@@ -14,9 +14,7 @@ QUIET_S = 2.0
     "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that the pages are written to.")
-@click.option(
-    "--definitions", multiple=True, type=click.Path(path_type=Path), help="A further folder of definitions."
-)
+@click.option("--definitions", multiple=True, type=click.Path(path_type=Path), help="A further folder of definitions.")
 def catalogue(store: Path, out: Path, definitions: tuple[Path, ...]) -> None:
     """Write a page for every signal and an index with search, from definitions and tables.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from longplay.catalogue import mathml as m
 from longplay.catalogue import words
 from longplay.duration import parse_duration
 
@@ -23,19 +24,27 @@ def formulas(plain: Mapping[str, Any]) -> Iterator[Formula]:
     told = plain.get("measure") or {}
     draw = _MEASURES.get(str(told.get("kind")))
     if draw:
-        yield Formula(_row(_i("y"), _o("="), draw(told)), words.measure(plain))
+        yield Formula(m.row(m.name("y"), m.sign("="), draw(told)), words.measure(plain))
     elif told:
         text = ", ".join(f"{name} = {value}" for name, value in told.items() if name != "kind")
-        yield Formula(_row(_i("y"), _o("="), _text(f"{told.get('kind')}({text})")), words.measure(plain))
-    if plain.get("keys"):
-        yield Formula(_row(_i("E"), _o("="), _text("events")), f"The events of {words.whose(plain)} as the anchor's.")
+        yield Formula(m.row(m.name("y"), m.sign("="), m.text(f"{told.get('kind')}({text})")), words.measure(plain))
+    if "of" in told:
+        yield Formula(
+            m.row(_events(told), m.sign("="), _own(told, plain)), f"The events of {words.whose(plain)} as the anchor's."
+        )
     yield from _window(plain.get("window") or {}, plain)
     credit = plain.get("credit") or {}
     if credit.get("rule") == "clicked" and set(credit) <= {"rule", "within"}:
-        spent = _row(_i("c"), _o("∈"), _interval(_t0(), _row(_t0(), _o("+"), _text(credit["within"]))))
-        yield Formula(_row(_i("y"), _o("←"), _i("y"), _o("·"), _one(spent)), f"Credit: {words.credit(credit)}. c is a click on the exposure.")
+        spent = m.row(m.name("c"), m.sign("∈"), _interval(_t0(), m.row(_t0(), m.sign("+"), m.text(credit["within"]))))
+        yield Formula(
+            m.row(m.name("y"), m.sign("←"), m.name("y"), m.sign("·"), m.one(spent)),
+            f"Credit: {words.credit(credit)}. c is a click on the exposure.",
+        )
     elif credit:
-        yield Formula(_row(_i("y"), _o("←"), _text("credit"), _o("("), _i("y"), _o(")")), f"Credit: {words.credit(credit)}.")
+        yield Formula(
+            m.row(m.name("y"), m.sign("←"), m.text("credit"), m.sign("("), m.name("y"), m.sign(")")),
+            f"Credit: {words.credit(credit)}.",
+        )
 
 
 def _window(window: Mapping[str, Any], plain: Mapping[str, Any]) -> Iterator[Formula]:
@@ -47,31 +56,69 @@ def _window(window: Mapping[str, Any], plain: Mapping[str, Any]) -> Iterator[For
         note = "t0 is the moment of the anchor. The left edge is in, the right edge is out."
     else:
         return
-    yield Formula(_row(_i("w"), _o("="), _interval(start, end)), note)
+    yield Formula(m.row(m.name("w"), m.sign("="), _interval(start, end)), note)
     late = plain.get("lateness", "0 s")
-    ripe = _row(end, _o("+"), _text(late)) if parse_duration(late) else end
-    watermark = _row(_i("W"), _o("("), _i("T"), _o(")"))
-    yield Formula(_row(_text("mature at"), _i("T"), _o("⟺"), watermark, _o("≥"), ripe), "W(T) is the watermark at T: the log is complete before it.")
+    end = m.row(m.text("end"), m.sign("("), m.name("w"), m.sign(")"))
+    ripe = m.row(end, m.sign("+"), m.text(late)) if parse_duration(late) else end
+    watermark = m.row(m.name("W"), m.sign("("), m.name("T"), m.sign(")"))
+    yield Formula(
+        m.row(m.text("mature at"), m.gap(), m.name("T"), m.sign("⟺"), watermark, m.sign("≥"), ripe),
+        "W(T) is the watermark at T: the log is complete before it.",
+    )
 
 
 def _any(told: Mapping[str, Any]) -> Markup:
-    return _one(_row(_o("∃"), _i("e"), _o("∈"), _events(told), _o(":"), _inside()))
+    return m.one(m.row(m.sign("∃"), m.name("e"), m.sign("∈"), _events(told), m.sign(":"), _inside()))
 
 
 def _days(told: Mapping[str, Any]) -> Markup:
-    held = _row(_text("day"), _o("("), _time(), _o(")"), _o(":"), _i("e"), _o("∈"), _events(told), _o(","), _inside())
-    return _row(_o("|"), _o("{"), held, _o("}"), _o("|"))
+    held = m.row(
+        m.text("day"),
+        m.sign("("),
+        _time(),
+        m.sign(")"),
+        m.sign(":"),
+        m.name("e"),
+        m.sign("∈"),
+        _events(told),
+        m.sign(","),
+        _inside(),
+    )
+    return m.row(m.sign("|"), m.sign("{"), held, m.sign("}"), m.sign("|"))
 
 
 def _weeks(told: Mapping[str, Any]) -> Markup:
-    days = _sub(_i("d"), _i("k"))
-    enough = _row(_sub(_o("∑"), _i("k")), _one(_row(days, _o("≥"), _n(told["days"]))), _o("≥"), _n(told["weeks"]))
-    return _row(_one(enough), _o(","), days, _o("="), _text(f"days of week k in w with a {words.FLAGS.get(told['of'], told['of'])}"))
+    days = m.sub(m.name("d"), m.name("k"))
+    enough = m.row(
+        m.sub(m.sign("∑"), m.name("k")),
+        m.one(m.row(days, m.sign("≥"), m.number(told["days"]))),
+        m.sign("≥"),
+        m.number(told["weeks"]),
+    )
+    return m.row(
+        m.one(enough),
+        m.sign(","),
+        days,
+        m.sign("="),
+        m.text(f"days of week k in w with a {words.FLAGS.get(told['of'], told['of'])}"),
+    )
 
 
 def _regret(told: Mapping[str, Any]) -> Markup:
-    left = _row(_text("longest"), _o("<"), _n(f"{told['below']:g}"), _text(f" {told['unit']}"))
-    return _one(_row(_text("clicked"), _o("∧"), _o("("), _text("rejected"), _o("∨"), left, _o(")")))
+    left = m.row(m.text("longest"), m.sign("<"), m.number(f"{told['below']:g}"), m.text(f" {told['unit']}"))
+    return m.one(
+        m.row(
+            m.text("clicked in"),
+            m.gap(),
+            m.name("w"),
+            m.sign("∧"),
+            m.sign("("),
+            m.text("rejected"),
+            m.sign("∨"),
+            left,
+            m.sign(")"),
+        )
+    )
 
 
 _MEASURES: Mapping[str, Callable[[Mapping[str, Any]], Markup]] = {
@@ -84,57 +131,41 @@ _MEASURES: Mapping[str, Callable[[Mapping[str, Any]], Markup]] = {
 
 def _events(told: Mapping[str, Any]) -> Markup:
     """The events of the flag that a measure reads."""
-    return _sub(_i("E"), _text(words.FLAGS.get(told["of"], told["of"])))
+    return m.sub(m.name("E"), m.text(words.FLAGS.get(told["of"], told["of"])))
+
+
+def _own(told: Mapping[str, Any], plain: Mapping[str, Any]) -> Markup:
+    """The events of the anchor's own keys, as a set."""
+    same = []
+    for key in str(plain.get("keys", "")).split("_"):
+        of = (m.row(m.text(key), m.sign("("), m.name(name), m.sign(")")) for name in ("e", "a"))
+        same.append(m.row(next(of), m.sign("="), next(of)))
+    flag = m.text(words.FLAGS.get(told["of"], told["of"]))
+    alike = Markup("").join([m.row(part, m.sign(",")) for part in same[:-1]] + same[-1:])
+    return m.row(m.sign("{"), m.name("e"), m.sign(":"), flag, m.sign(","), alike, m.sign("}"))
 
 
 def _inside() -> Markup:
-    return _row(_time(), _o("∈"), _i("w"))
+    return m.row(_time(), m.sign("∈"), m.name("w"))
 
 
 def _time() -> Markup:
-    return _sub(_i("t"), _i("e"))
+    return m.sub(m.name("t"), m.name("e"))
 
 
 def _t0() -> Markup:
-    return _sub(_i("t"), _n(0))
+    return m.sub(m.name("t"), m.number(0))
 
 
 def _after(duration: str) -> Markup:
-    return _row(_t0(), _o("+"), _text(duration)) if parse_duration(duration) else _t0()
+    return m.row(_t0(), m.sign("+"), m.text(duration)) if parse_duration(duration) else _t0()
 
 
 def _midnight(days: int) -> Markup:
-    return _row(_text("midnight"), _o("("), _sub(_i("D"), _n(0)), _o("+"), _text(f"{days} d"), _o(")"))
+    return m.row(
+        m.text("midnight"), m.sign("("), m.sub(m.name("D"), m.number(0)), m.sign("+"), m.text(f"{days} d"), m.sign(")")
+    )
 
 
 def _interval(start: Markup, end: Markup) -> Markup:
-    return _row(_o("["), start, _o(","), end, _o(")"))
-
-
-def _one(condition: Markup) -> Markup:
-    """1 where a condition holds, else 0."""
-    return _row(_n(1), _o("["), condition, _o("]"))
-
-
-def _row(*parts: Markup) -> Markup:
-    return Markup("<mrow>{}</mrow>").format(Markup("").join(parts))
-
-
-def _sub(base: Markup, index: Markup) -> Markup:
-    return Markup("<msub>{}{}</msub>").format(base, index)
-
-
-def _i(name: str) -> Markup:
-    return Markup("<mi>{}</mi>").format(name)
-
-
-def _n(number: object) -> Markup:
-    return Markup("<mn>{}</mn>").format(number)
-
-
-def _o(sign: str) -> Markup:
-    return Markup('<mo stretchy="false">{}</mo>').format(sign)
-
-
-def _text(text: str) -> Markup:
-    return Markup("<mtext>{}</mtext>").format(text)
+    return m.row(m.sign("["), start, m.sign(","), m.gap(), end, m.sign(")"))

@@ -94,7 +94,12 @@ def evidence(ref: str, sets: Sequence[TrainingSet], made: Sequence[Deployment]) 
 
 def arms_grid(deployment: Deployment) -> Grid:
     """The arms of a deployment as a table; an interval holds in 95 of 100 cases."""
-    columns = {"survival": "still there", "active_days": "active days", "ctr": "clicks per exposure", "regret": "regret"}
+    columns = {
+        "survival": "still there",
+        "active_days": "active days",
+        "ctr": "clicks per exposure",
+        "regret": "regret",
+    }
     rows = [[arm["arm"], *(_estimate(name, arm[name]) for name in columns)] for arm in deployment.arms]
     return Grid(["arm", *columns.values()], rows)
 
@@ -103,7 +108,7 @@ def _estimate(name: str, told: Mapping[str, float] | None) -> str:
     if told is None:
         return "none"
     write = figures.number if name == "active_days" else figures.share
-    return f"{write(told['value'])} ({write(told['low'])} to {write(told['high'])})"
+    return f"{write(told['value'])}\n{write(told['low'])} to {write(told['high'])}"
 
 
 def _target(label: str, labels: Sequence[str]) -> str:

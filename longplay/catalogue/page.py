@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from longplay.catalogue import pictures, uses, words
+from longplay.catalogue import pictures, spreads, uses, words
 from longplay.catalogue.chart import Chart
 from longplay.catalogue.distribution import FEW, Distribution, distribution
 from longplay.catalogue.formula import Formula, formulas
@@ -14,13 +14,17 @@ from longplay.catalogue.pictures import Bar
 from longplay.catalogue.plain import Change, changes, flat, plain, written
 from longplay.catalogue.sources import Source
 from longplay.catalogue.standing import Standing, standing
-from longplay.catalogue.timeline import Timeline, timeline
+from longplay.catalogue.timeline import Timeline, timeline, window_text
 from longplay.definition import Definition
 from longplay.duration import format_duration
 from longplay.registry import Registry
 
 SHORT_H = 96
 """Horizons up to which ages are told in hours."""
+
+
+AGES = 31
+"""About how many groups of ages there are, where ages are told in days."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,11 @@ class Page:
         return int(self.definition.horizon.total_seconds() // 3600)
 
 
+_TOLD = frozenset(
+    ["name", "version", "title", "description", "direction", "unit", "guardrails", "owner", "status", "tags"]
+)
+
+
 def href(definition: Definition) -> str:
     """The file of a version's page, as definitions are named."""
     return f"{definition.name}.v{definition.version}.html"
@@ -114,15 +123,17 @@ def _sentences(definition: Definition, told: Mapping[str, Any]) -> Iterator[tupl
     if not told.get("window"):
         yield from words.sentences(told, "", "")
         return
+    zero = ", D0 being the UTC day of t0" if told["window"].get("kind") == "calendar" else ""
+    window = f"{window_text(told)}{zero}: {definition.window.text()}".removeprefix(": ")
     late = format_duration(definition.lateness)
     matures = f"when the watermark reaches the end of the window + {late}; late facts after that make revisions"
-    yield from words.sentences(told, definition.window.text(), matures)
+    yield from words.sentences(told, window, matures)
 
 
 def _about(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Keys for readers that the top of the page does not say."""
     for key in told:
-        if key in words.READERS - {"name", "version", "title", "description", "direction", "unit", "guardrails"}:
+        if key in words.READERS - _TOLD:
             yield from ((path.replace("_", " "), text) for path, text in flat(told[key], key) if text)
 
 
@@ -141,7 +152,8 @@ def _held(definition: Definition, sources: Sequence[Source]) -> Iterator[Held]:
             continue
         spread = distribution(found, source.gathered, definition.ref, definition.hash)
         few = spread is not None and spread.exact and len(found.levels) <= FEW
-        hours = 1 if definition.horizon.total_seconds() <= SHORT_H * 3600 else 24
+        horizon = definition.horizon.total_seconds() / 3600
+        hours = 1 if horizon <= SHORT_H else 24 * -(-int(horizon / 24) // AGES)
         yield Held(
             source=source,
             found=found,
@@ -149,9 +161,9 @@ def _held(definition: Definition, sources: Sequence[Source]) -> Iterator[Held]:
             states=pictures.state_bars(found),
             coverage=pictures.coverage(found),
             means=pictures.means(found, definition.unit),
-            values=pictures.value_bars(spread) if spread and few else (),
-            columns=pictures.columns(spread, definition.unit) if spread and not few else None,
-            delay=pictures.delay(found, hours),
+            values=spreads.value_bars(spread) if spread and few else (),
+            columns=spreads.columns(spread, definition.unit) if spread and not few else None,
+            delay=spreads.delay(found, hours),
         )
 
 

@@ -47,7 +47,7 @@ def written(definition: Definition) -> str:
     return yaml.dump(data, Dumper=_Folding, sort_keys=False, allow_unicode=True, width=88)
 
 
-def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Every field by its dotted path, its value as YAML; lists are one field."""
     if isinstance(value, Mapping):
         for key, held in value.items():
@@ -56,7 +56,7 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, scalar(value)
 
 
-def scalar(value: Any) -> str:
+def scalar(value: object) -> str:
     """A value in a line of text: ``true``, ``14``, ``[a, b]``; nothing for what is not set."""
     if value is None or value in ([], {}, ""):
         return ""

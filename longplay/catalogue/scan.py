@@ -12,16 +12,14 @@ import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 from pyarrow import dataset
 
-from longplay.catalogue.fold import Fold, Levels
+from longplay.catalogue.sums import KEY, Sums
 from longplay.delta import check_files, open_table
 from longplay.errors import StoreError, first_line
 
-KEY = ("signal", "definition_hash")
 COLUMNS = (
     *(*KEY, "anchor_id", "t0", "t0_day", "state", "void_reason"),
     *("value", "prefix", "known_ts", "matures_at", "revision"),
 )
-HOUR_US = 3_600_000_000
 _UTC = pa.timestamp("us", tz="UTC")
 
 
@@ -64,14 +62,16 @@ def gather(table: Path, say: Callable[[str], None]) -> Gathered:
     """
     source = table.parent.name
     late = pc.unique(_column(table, "anchor_id", dataset.field("revision") > 0))
-    sums, aside, seen = _Sums(), [], 0
+    sums, aside, seen = Sums(), [], 0
     for batch in read(table, COLUMNS):
         is_late = pc.is_in(batch["anchor_id"], value_set=late)
         aside.append(batch.filter(is_late))
         sums.add(batch.filter(pc.invert(is_late)))
         seen += batch.num_rows
         say(f"{source}: {seen:,} rows read")
-    revised = pa.concat_tables([*aside, _empty()]).sort_by([(name, "ascending") for name in (*KEY, "anchor_id", "revision")])
+    revised = pa.concat_tables([*aside, _empty()]).sort_by(
+        [(name, "ascending") for name in (*KEY, "anchor_id", "revision")]
+    )
     sums.add(newest(revised))
     return Gathered(source, table, int(open_table(table).version()), **sums.tables(), revised=revised)
 
@@ -141,40 +141,13 @@ def _plain(rows: pa.Table) -> pa.Table:
 
 
 def _types() -> dict[str, pa.DataType]:
-    times, numbers = dict.fromkeys(("t0", "known_ts", "matures_at"), _UTC), dict.fromkeys(("value", "prefix"), pa.float64())
+    times, numbers = (
+        dict.fromkeys(("t0", "known_ts", "matures_at"), _UTC),
+        dict.fromkeys(("value", "prefix"), pa.float64()),
+    )
     whole = {"t0_day": pa.date32(), "revision": pa.int64()}
     return {**dict.fromkeys(COLUMNS, pa.string()), **times, **numbers, **whole}
 
 
 def _empty() -> pa.Table:
     return pa.table({name: pa.array([], kind) for name, kind in _types().items()})
-
-
-class _Sums:
-    """The sums of :class:`Gathered` while they grow."""
-
-    def __init__(self) -> None:
-        self.days = Fold((*KEY, "t0_day", "state", "void_reason"), {"rows": "sum", "value": "sum"})
-        spread = {"rows": "sum", "value": "sum", "square": "sum", "low": "min", "high": "max"}
-        self.totals = Fold(KEY, spread)
-        self.ages = Fold((*KEY, "age_h"), {"rows": "sum", "prefix": "sum"})
-        self.known = Fold(KEY, {"rows": "sum", "known_ts": "max"})
-        self.levels = Levels(KEY)
-
-    def add(self, rows: pa.Table) -> None:
-        """Add rows, each the newest of its anchor."""
-        rows = rows.append_column("rows", pa.array([1] * rows.num_rows, pa.int64()))
-        self.days.add(rows)
-        self.known.add(rows)
-        mature, value = rows.filter(pc.field("state") == "mature"), "value"
-        mature = mature.append_column("square", pc.multiply(mature[value], mature[value]))
-        self.totals.add(mature.append_column("low", mature[value]).append_column("high", mature[value]))
-        self.levels.add(mature)
-        opened = rows.filter(pc.field("state") == "open")
-        age = pc.divide(pc.subtract(opened["known_ts"].cast(pa.int64()), opened["t0"].cast(pa.int64())), HOUR_US)
-        self.ages.add(opened.append_column("age_h", age))
-
-    def tables(self) -> dict[str, pa.Table]:
-        """The sums by name."""
-        named = {"days": self.days, "totals": self.totals, "ages": self.ages, "known": self.known}
-        return {name: fold.table() for name, fold in named.items()} | {"levels": self.levels.table()}

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from longplay.catalogue import figures, found, pictures
+from longplay.catalogue import figures, found, pictures, spreads
 from longplay.catalogue.page import Page, href, page_of
 from longplay.catalogue.sources import Source, sources
 from longplay.catalogue.standing import unexplained
@@ -134,7 +134,9 @@ def _environment() -> Environment:
     )
     filters = ("count", "share", "number", "moment", "day")
     environment.filters.update({name: getattr(figures, name) for name in filters})
-    environment.globals.update(spark=pictures.spark, arms_grid=found.arms_grid, revised=pictures.revised, window=lambda d: d.window.text())
+    environment.globals.update(
+        spark=pictures.spark, arms_grid=found.arms_grid, revised=spreads.revised, window=lambda d: d.window.text()
+    )
     return environment
 
 

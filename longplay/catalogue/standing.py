@@ -10,10 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from longplay.catalogue.scan import Gathered, newest, same_anchor
-
-STEPS_D = (1, 2, 4, 8, 15, 29)
-"""Ages after maturity at which a new group of revisions begins, in whole days."""
+from longplay.catalogue.revisions import Revisions, revisions_of
+from longplay.catalogue.scan import Gathered
 
 
 @dataclass(frozen=True)
@@ -47,25 +45,6 @@ class Age:
     hours: int
     anchors: int
     seen: float
-
-
-@dataclass(frozen=True)
-class Revisions:
-    """What became of mature values.
-
-    Attributes:
-        matured: anchors that became mature at any time.
-        changed: anchors among them that were revised, once or more.
-        at_maturity: mean value of the changed as they were at maturity; None without any.
-        now: mean value of those of the changed that are mature now; None without any.
-        by_age: revisions by whole days since maturity (groups of :data:`STEPS_D`): raised, lowered, made void.
-    """
-
-    matured: int
-    changed: int
-    at_maturity: float | None
-    now: float | None
-    by_age: Sequence[tuple[int, Mapping[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -146,7 +125,7 @@ def standing(gathered: Gathered, signal: str, definition_hash: str) -> Standing 
         **_spread(totals[0] if totals else None),
         levels=tuple((row["value"], row["rows"]) for row in own(gathered.levels).to_pylist()),
         ages=tuple(Age(row["age_h"], row["rows"], row["prefix"]) for row in own(gathered.ages).to_pylist()),
-        revisions=_revisions(revised, sum(day.mature for day in days)),
+        revisions=revisions_of(revised, sum(day.mature for day in days)),
     )
 
 
@@ -189,31 +168,3 @@ def _spread(total: Mapping[str, Any] | None) -> dict[str, float | None]:
     mean = total["value"] / total["rows"]
     variance = max(total["square"] / total["rows"] - mean * mean, 0.0)
     return {"mean": mean, "deviation": variance**0.5, "low": total["low"], "high": total["high"]}
-
-
-def _revisions(rows: pa.Table, mature: int) -> Revisions:
-    """Count revisions. Rows: all of revised anchors, sorted by anchor and revision; some have one row only."""
-    if not rows.num_rows:
-        return Revisions(mature, 0, None, None, ())
-    follows = same_anchor(rows)
-    before = pa.chunked_array([pa.array([None], pa.float64()), *rows["value"][:-1].chunks])
-    late = rows.append_column("before", before).filter(follows)
-    first = rows.filter(pc.invert(follows))
-    touched = pc.unique(late["anchor_id"])
-    first, last = (t.filter(pc.is_in(t["anchor_id"], value_set=touched)) for t in (first, newest(rows)))
-    lost = late.filter(pc.field("state") == "void").num_rows
-    means = (pc.mean(one["value"]).as_py() for one in (first, last))
-    return Revisions(mature + lost, first.num_rows, *means, tuple(_by_age(late)))
-
-
-def _by_age(late: pa.Table) -> Iterator[tuple[int, Mapping[str, int]]]:
-    elapsed = pc.subtract(late["known_ts"].cast(pa.int64()), late["matures_at"].cast(pa.int64()))
-    days = pc.divide(elapsed, 86_400_000_000)
-    rose = pc.greater(late["value"], late["before"])
-    turn = pc.if_else(pc.equal(late["state"], "void"), "void", pc.if_else(rose, "raised", "lowered"))
-    counted = pa.table({"days": days, "turn": turn}).group_by(["days", "turn"]).aggregate([([], "count_all")])
-    found: dict[int, Counter[str]] = {}
-    for row in counted.to_pylist():
-        step = max((at for at in STEPS_D if at <= row["days"]), default=0)
-        found.setdefault(step, Counter())[row["turn"]] += row["count_all"]
-    yield from sorted((step, dict(sorted(turns.items()))) for step, turns in found.items())

@@ -1,10 +1,10 @@
 """The times of a signal on one axis: anchor, credit, window, lateness, maturity. From the definition alone.
 
-Elapsed windows count from t0, calendar windows from the midnight that begins the anchor's day D0, with t0 anywhere in it
-(drawn at noon). Look-backs are set apart at the left, not to scale: they are often many times as long.
+Elapsed windows count from t0, calendar windows from the midnight that begins the anchor's day D0, with t0 anywhere
+in it (drawn at noon). Look-backs are set apart at the left, not to scale: they are often many times as long.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,9 @@ LOOK_BACK = 14.0
 """Share of the width kept for a look-back, in per cent."""
 LEAST = 0.8
 """Least width of a bar in per cent: what is shorter would not be seen."""
-_STEPS = [timedelta(hours=h) for h in (1, 2, 3, 6, 12)] + [timedelta(days=d) for d in (1, 2, 5, 7, 14, 28, 56, 91, 182, 364)]
+_STEPS = [timedelta(hours=h) for h in (1, 2, 3, 6, 12)] + [
+    timedelta(days=d) for d in (1, 2, 5, 7, 14, 28, 56, 91, 182, 364)
+]
 
 
 @dataclass(frozen=True)
@@ -92,27 +94,41 @@ def _times(plain: Mapping[str, Any]) -> _Times | None:
     return None
 
 
-def _spans(plain: Mapping[str, Any], times: _Times, at: Any) -> Iterator[Span]:
+def _spans(plain: Mapping[str, Any], times: _Times, at: Callable[[timedelta], float]) -> Iterator[Span]:
     def bar(label: str, start: timedelta, end: timedelta, css: str) -> Span:
         return Span(label, at(start), max(rounded(at(end) - at(start)), LEAST), css)
 
     if times.look_back:
-        yield Span(f"Look-back: {format_duration(times.look_back)} before t0 (not to scale)", 0.0, at(times.anchor), "back")
+        yield Span(
+            f"Look-back: {format_duration(times.look_back)} before t0 (not to scale)", 0.0, at(times.anchor), "back"
+        )
     anchor = str(plain.get("anchor", "anchor")).replace("_", " ")
     if times.zero == "D0":
         yield bar(f"Anchor: {anchor}, t0 within day D0", timedelta(0), DAY, "anchor")
     else:
         yield Span(f"Anchor: {anchor} at t0", at(timedelta(0)), LEAST, "anchor")
     if times.credit:
-        yield bar(f"Credit: within {format_duration(times.credit)} of t0", times.anchor, times.anchor + times.credit, "credit")
-    yield bar(f"Window: {window_words(times)}", times.start, times.end, "window")
+        yield bar(
+            f"Credit: within {format_duration(times.credit)} of t0", times.anchor, times.anchor + times.credit, "credit"
+        )
+    yield bar(f"Window: {_window(times)}", times.start, times.end, "window")
     if times.mature > times.end:
-        yield bar(f"Lateness: {format_duration(times.mature - times.end)} more for late facts", times.end, times.mature, "late")
-    yield Span(f"Mature: {_offset(times, times.mature)}", rounded(at(times.mature) - LEAST), LEAST, "ripe")
+        yield bar(
+            f"Lateness: {format_duration(times.mature - times.end)} more for late facts",
+            times.end,
+            times.mature,
+            "late",
+        )
+    yield Span(f"Mature: watermark at {_offset(times, times.mature)}", rounded(at(times.mature) - LEAST), LEAST, "ripe")
 
 
-def window_words(times: _Times) -> str:
-    """The window in words, with its unit."""
+def window_text(plain: Mapping[str, Any]) -> str:
+    """The window of a definition (as plain data) in words; nothing where it has none of a known kind."""
+    times = _times(plain)
+    return _window(times) if times else ""
+
+
+def _window(times: _Times) -> str:
     if times.zero == "t0":
         return f"{_offset(times, times.start)} to {_offset(times, times.end)}"
     first, last = times.start // DAY, times.end // DAY - 1
@@ -123,8 +139,8 @@ def window_words(times: _Times) -> str:
 def _caption(times: _Times) -> str:
     if times.zero == "t0":
         return "Time since t0, the moment of the anchor. Left edges are in, right edges are out. All times are UTC."
-    zero = "Time since the midnight that begins D0, the UTC day of the anchor. t0 is drawn at noon, but may be any time of D0."
-    return f"{zero} Left edges are in, right edges are out."
+    zero = "Time since the midnight that begins D0, the UTC day of the anchor."
+    return f"{zero} t0 is drawn at noon, but may be any time of D0. Left edges are in, right edges are out."
 
 
 def _rows(times: _Times) -> Iterator[tuple[str, str, str]]:
@@ -146,7 +162,7 @@ def _offset(times: _Times, offset: timedelta) -> str:
     return f"{midnight} + {format_duration(rest)}" if rest else midnight
 
 
-def _ticks(times: _Times, at: Any) -> Iterator[Tick]:
+def _ticks(times: _Times, at: Callable[[timedelta], float]) -> Iterator[Tick]:
     step = next((s for s in _STEPS if times.mature / s <= 5), times.mature / 4)
     yield Tick(at(timedelta(0)), times.zero, "middle" if times.look_back else "start")
     for place in range(1, int(times.mature / step) + 1):

@@ -13,16 +13,32 @@ ANCHORS = {
 KEYS = {"user": "the same user", "user_item": "the same user and item"}
 FLAGS = {"consumption": "consumption", "click": "click", "negative": "rejection"}
 READERS = frozenset(
-    "name version title description owner status direction unit guardrails source tags quality covariates north_star "
-    "replaced_by deprecated_on".split()
+    [
+        "name",
+        "version",
+        "title",
+        "description",
+        "owner",
+        "status",
+        "direction",
+        "unit",
+        "guardrails",
+        "source",
+        "tags",
+        "quality",
+        "covariates",
+        "north_star",
+        "replaced_by",
+        "deprecated_on",
+    ]
 )
 """Keys that are for readers: they change no value."""
-_TOLD = frozenset("anchor keys window lateness measure credit void".split())
+_TOLD = frozenset(["anchor", "keys", "window", "lateness", "measure", "credit", "void"])
 _MEASURES = {
     "any": "1 if at least one {of} of {whose} falls into the window, else 0.",
     "days": "The number of distinct UTC days in the window with a {of} of {whose}.",
-    "weeks": "1 if at least {weeks} of the window's whole weeks have {days} or more days with a {of} of {whose}, else 0.",
-    "regret": "1 if clicked and, from the first click on, rejected or never consumed for {below} {unit} or longer, else 0.",
+    "weeks": "1 if at least {weeks} of the window's weeks have {days} or more days with a {of} of {whose}, else 0.",
+    "regret": "1 if clicked and, from the first click on, rejected or never consumed for {below} {unit} or more, else 0.",
 }
 _PARAMETERS = {"any": ("of",), "days": ("of",), "weeks": ("of", "weeks", "days"), "regret": ("below", "unit")}
 _DIRECTIONS = {"higher_is_better": "more is better", "lower_is_better": "less is better"}
