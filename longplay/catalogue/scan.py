@@ -86,7 +86,7 @@ def newest(rows: pa.Table) -> pa.Table:
 
 def same_anchor(rows: pa.Table) -> pa.ChunkedArray:
     """[rows] whether a row is of the same signal and anchor as the row before it."""
-    same = pa.chunked_array([pa.array([True] * (rows.num_rows - 1))])
+    same = pa.chunked_array([pa.repeat(pa.scalar(True), rows.num_rows - 1)])
     for name in (*KEY, "anchor_id"):
         same = pc.and_(same, pc.equal(rows[name][1:], rows[name][:-1]))
     return pa.chunked_array([pa.array([False]), *same.chunks])

@@ -22,7 +22,7 @@ class Sums:
 
     def add(self, rows: pa.Table) -> None:
         """Add rows, each the newest of its anchor."""
-        rows = rows.append_column("rows", pa.array([1] * rows.num_rows, pa.int64()))
+        rows = rows.append_column("rows", pa.repeat(pa.scalar(1, pa.int64()), rows.num_rows))
         self.days.add(rows)
         self.known.add(rows)
         mature, value = rows.filter(pc.field("state") == "mature"), "value"

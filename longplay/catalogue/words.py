@@ -38,7 +38,7 @@ _MEASURES = {
     "any": "1 if at least one {of} of {whose} falls into the window, else 0.",
     "days": "The number of distinct UTC days in the window with a {of} of {whose}.",
     "weeks": "1 if at least {weeks} of the window's weeks have {days} or more days with a {of} of {whose}, else 0.",
-    "regret": "1 if clicked and, from the first click on, rejected or never consumed for {below} {unit} or more, else 0.",
+    "regret": "1 if clicked and, from then on, rejected or never consumed for {below} {unit} or more; else 0.",
 }
 _PARAMETERS = {"any": ("of",), "days": ("of",), "weeks": ("of", "weeks", "days"), "regret": ("below", "unit")}
 _DIRECTIONS = {"higher_is_better": "more is better", "lower_is_better": "less is better"}
