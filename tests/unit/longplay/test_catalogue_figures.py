@@ -78,7 +78,9 @@ def test_anchors_shared_by_signals_keep_their_own_revisions(tmp_path: Path) -> N
 
 def test_values_under_another_hash_are_told_apart(tmp_path: Path) -> None:
     drafted = CLICK.updated(lateness="2 d")
-    folder = write(tmp_path, "shop", table(CLICK, [Row("a", day(1), value=1.0)]), table(drafted, [Row("a", day(1), value=0.0)]))
+    folder = write(
+        tmp_path, "shop", table(CLICK, [Row("a", day(1), value=1.0)]), table(drafted, [Row("a", day(1), value=0.0)])
+    )
     gathered = gather(folder, lambda _: None)
     found = standing(gathered, CLICK.ref, CLICK.hash)
     assert found is not None
