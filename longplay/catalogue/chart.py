@@ -46,10 +46,11 @@ class Path:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a drawing says as a table: row names first."""
+    """What a drawing says as a table: row names first, the other cells numbers unless it says otherwise."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    numbers: bool = True
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that the page of a signal version is made of."""
+    """Everything that the page of a signal version is made of. ``newest`` is what the signal's bare name stands for."""
 
     definition: Definition
+    newest: Definition
     plain: Mapping[str, Any]
     href: str
     sentences: Sequence[tuple[str, str]]
@@ -70,11 +71,6 @@ class Page:
     training_sets: Sequence[TrainingSet]
     deployments: Sequence[Deployment]
     snippets: Sequence[uses.Snippet]
-
-    @property
-    def newest(self) -> Definition:
-        """The newest version of the signal."""
-        return self.versions[-1].definition
 
     @property
     def tags(self) -> Sequence[str]:
@@ -103,6 +99,7 @@ def page_of(definition: Definition, registry: Registry, sources: Sequence[Source
     held = tuple(_held(definition, sources))
     return Page(
         definition=definition,
+        newest=registry.get(definition.name),
         plain=told,
         href=href(definition),
         sentences=tuple(_sentences(definition, told)),

@@ -39,13 +39,13 @@ class Site:
     @cached_property
     def newest(self) -> Sequence[Page]:
         """The page of the newest version of every signal, by name."""
-        return [page for page in self.pages if page.definition.version == page.newest.version]
+        return [page for page in self.pages if page.definition.ref == page.newest.ref]
 
     def link(self, name: str) -> str | None:
         """The file of a signal's page, by pinned name or by name alone (its newest version); None if it has none."""
         if name in self.registry.by_ref:
             return href(self.registry.by_ref[name])
-        return next((page.href for page in self.newest if page.definition.name == name), None)
+        return next((href(page.newest) for page in self.newest if page.definition.name == name), None)
 
     def guards(self, page: Page) -> Sequence[Page]:
         """The signals that have this one for a guardrail."""
@@ -135,7 +135,11 @@ def _environment() -> Environment:
     filters = ("count", "share", "number", "moment", "day")
     environment.filters.update({name: getattr(figures, name) for name in filters})
     environment.globals.update(
-        spark=pictures.spark, arms_grid=found.arms_grid, revised=spreads.revised, window=lambda d: d.window.text()
+        href=href,
+        spark=pictures.spark,
+        arms_grid=found.arms_grid,
+        revised=spreads.revised,
+        window=lambda d: d.window.text(),
     )
     return environment
 

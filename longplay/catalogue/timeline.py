@@ -76,7 +76,7 @@ def timeline(plain: Mapping[str, Any]) -> Timeline | None:
         mature_x=at(times.mature),
         alt=". ".join(span.label for span in spans) + ".",
         caption=_caption(times),
-        grid=Grid(["what", "from", "to"], [list(row) for row in _rows(times)]),
+        grid=Grid(["what", "from", "to"], [list(row) for row in _rows(times)], numbers=False),
     )
 
 
