@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from longplay.catalogue import chart, figures
+from longplay.catalogue.axis import Scale, day_ticks, rounded
 from longplay.catalogue.chart import Chart, Grid, Path
 from longplay.catalogue.standing import Day, Standing
 
@@ -24,7 +25,7 @@ class Bar:
     @property
     def width(self) -> float:
         """Length of the bar in per cent; what is there at all is seen."""
-        return chart.rounded(max(100 * self.share, 0.5 if self.anchors else 0.0))
+        return rounded(max(100 * self.share, 0.5 if self.anchors else 0.0))
 
 
 def state_bars(found: Standing) -> list[Bar]:
@@ -42,10 +43,10 @@ def coverage(found: Standing) -> Chart:
     bins, wide = _bins(found.days, MOST_BINS)
     reasons = list(found.void)
     stacks = [[b.mature for b in bins], [b.open for b in bins], *([b.void.get(r, 0) for b in bins] for r in reasons)]
-    top, ticks = chart.y_ticks(max(b.anchors for b in bins))
+    scale = Scale.over(b.anchors for b in bins)
     classes = ["mature", "open", *_voids(found)]
     names = ["mature", "open", *(f"void: {reason}" for reason in reasons)]
-    drawn = [Path(d, css) for d, css in zip(chart.layers(stacks, top), classes, strict=True)]
+    drawn = [Path(d, css) for d, css in zip(chart.layers(stacks, scale), classes, strict=True)]
     rows, of = _bins(found.days, MOST_ROWS)
     cells = [
         [_name(b, of), *map(figures.count, (b.mature, b.open, *(b.void.get(r, 0) for r in reasons)))] for b in rows
@@ -56,8 +57,8 @@ def coverage(found: Standing) -> Chart:
         title=f"Anchors by {_each(wide)} of t0",
         alt=f"From {first} to {last}: {', '.join(sums)}.",
         caption=f"Anchors {_per(wide)} as they stand now, by the UTC day of t0. The newest are open until they mature.",
-        x=chart.day_ticks(first, last),
-        y=ticks,
+        x=day_ticks(first, last),
+        y=scale.ticks(),
         grid=Grid([_each(of), *names], cells),
         paths=drawn,
         legend=list(zip(classes, names, strict=True)),
@@ -69,9 +70,9 @@ def means(found: Standing, unit: str) -> Chart | None:
     bins, wide = _bins(found.days, MOST_ROWS)
     points = [b.total / b.mature if b.mature else None for b in bins]
     told = [p for p in points if p is not None]
-    if len(told) < 2 or min(told) < 0:
+    if len(told) < 2:
         return None
-    top, ticks = chart.y_ticks(max(told))
+    scale = Scale.over(told)
     line = [((i + 0.5) / len(bins), point) for i, point in enumerate(points)]
     first, last = found.days[0].day, found.days[-1].day
     rows = [
@@ -82,10 +83,10 @@ def means(found: Standing, unit: str) -> Chart | None:
         title=f"Mean of the mature values by {_each(wide)} of t0",
         alt="Between {} and {}; the last is {}.".format(*map(figures.number, (min(told), max(told), told[-1]))),
         caption=f"Mean {_per(wide)}, in the signal's unit ({unit}). A gap: nothing is mature.",
-        x=chart.day_ticks(first, last),
-        y=ticks,
+        x=day_ticks(first, last),
+        y=scale.ticks(),
         grid=Grid([_each(wide), "mean", "mature anchors"], rows),
-        paths=[Path(chart.line(line, top), "line")],
+        paths=[Path(chart.line(line, scale), "line")],
     )
 
 
@@ -95,8 +96,8 @@ def spark(found: Standing) -> str:
     wide = 100 / len(bins)
     parts = ["M0 20"]
     for i, b in enumerate(bins):
-        y = chart.rounded(20 - 20 * b.mature / b.anchors) if b.anchors else 20
-        parts.append(f"L{chart.rounded(wide * i):g} {y:g} L{chart.rounded(wide * (i + 1)):g} {y:g}")
+        y = rounded(20 - 20 * b.mature / b.anchors) if b.anchors else 20
+        parts.append(f"L{rounded(wide * i):g} {y:g} L{rounded(wide * (i + 1)):g} {y:g}")
     return " ".join([*parts, "L100 20 Z"])
 
 

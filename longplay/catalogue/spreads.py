@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from longplay.catalogue import chart, figures
+from longplay.catalogue.axis import HEIGHT, TOP, Scale, Tick, number_ticks, percent, rounded, side
 from longplay.catalogue.chart import Box, Chart, Grid, Path
 from longplay.catalogue.distribution import Distribution, Slot
 from longplay.catalogue.pictures import Bar
@@ -19,9 +20,9 @@ def value_bars(spread: Distribution) -> list[Bar]:
 def columns(spread: Distribution, unit: str) -> Chart:
     """The spread of the mature values, a column each."""
     whole = sum(slot.anchors for slot in spread.slots)
-    top, ticks = chart.y_ticks(max(slot.anchors for slot in spread.slots) / whole, "share")
+    scale = Scale.over(slot.anchors / whole for slot in spread.slots)
     wide = 100 / len(spread.slots)
-    boxes = [_column(i, slot.anchors / whole, wide, top) for i, slot in enumerate(spread.slots)]
+    boxes = [_column(i, slot.anchors / whole, wide, scale) for i, slot in enumerate(spread.slots)]
     low = spread.slots[0].low
     ends = spread.slots[-1].low + (1 if spread.exact else 0)
     mode = max(spread.slots, key=lambda slot: slot.anchors)
@@ -31,7 +32,7 @@ def columns(spread: Distribution, unit: str) -> Chart:
         caption=f"Share of the mature anchors by value ({unit})."
         + ("" if spread.exact else " The last column takes all above the 99th percentile."),
         x=_value_ticks(spread, low, ends),
-        y=ticks,
+        y=scale.ticks(percent),
         grid=Grid(["value", "anchors", "share"], [_slot_row(slot, whole) for slot in spread.slots]),
         boxes=boxes,
     )
@@ -48,7 +49,7 @@ def delay(found: Standing, hours: int) -> Chart | None:
         return None
     groups = _ages(found.ages, hours)
     shares = [seen / anchors / found.mean for _, anchors, seen in groups]
-    top, ticks = chart.y_ticks(max(1.0, *shares), "share")
+    scale = Scale.over([1.0, *shares])
     unit, size = ("d", 24) if hours % 24 == 0 else ("h", 1)
     end = (groups[-1][0] + hours) / size
     points = [((start + hours / 2) / size / end, part) for (start, _, _), part in zip(groups, shares, strict=True)]
@@ -60,10 +61,10 @@ def delay(found: Standing, hours: int) -> Chart | None:
         title="How much is seen by age",
         alt=f"Share of the mature mean: {rows[0][2]} at {rows[0][0]} after t0, {rows[-1][2]} at {rows[-1][0]}.",
         caption="Mean of what open anchors have shown so far, by time since t0, as a share of the mean of mature ones.",
-        x=chart.number_ticks(0, end, f" {unit}"),
-        y=ticks,
+        x=number_ticks(0, end, f" {unit}"),
+        y=scale.ticks(percent),
         grid=Grid(["age", "open anchors", "share of the mature mean"], rows),
-        paths=[Path(chart.line(points, top), "line")],
+        paths=[Path(chart.line(points, scale), "line")],
     )
 
 
@@ -88,20 +89,20 @@ def _ages(ages: Sequence[Age], hours: int) -> list[tuple[int, int, float]]:
     return [(start, *found[start]) for start in sorted(found)]
 
 
-def _column(place: int, part: float, wide: float, top: float) -> Box:
-    y, gap = chart.down(part, top), min(0.4, wide / 8)
-    height = chart.TOP + chart.HEIGHT - y
-    x, y, width, height = (chart.rounded(v) for v in (wide * place + gap / 2, y, wide - gap, height))
+def _column(place: int, part: float, wide: float, scale: Scale) -> Box:
+    y, gap = scale.down(part), min(0.4, wide / 8)
+    height = TOP + HEIGHT - y
+    x, y, width, height = (rounded(v) for v in (wide * place + gap / 2, y, wide - gap, height))
     return Box(x, y, width, height, "bar")
 
 
-def _value_ticks(spread: Distribution, low: float, high: float) -> Sequence[chart.Tick]:
+def _value_ticks(spread: Distribution, low: float, high: float) -> Sequence[Tick]:
     """Labels under the middles of the columns of whole numbers, or at the edges of ranges."""
     if not spread.exact:
-        return chart.number_ticks(low, high)
+        return number_ticks(low, high)
     places = range(0, len(spread.slots), max(1, -(-len(spread.slots) // 8)))
-    at = {i: chart.rounded(100 * (i + 0.5) / len(spread.slots)) for i in places}
-    return [chart.Tick(at[i], figures.number(spread.slots[i].low), chart.side(at[i])) for i in places]
+    at = {i: rounded(100 * (i + 0.5) / len(spread.slots)) for i in places}
+    return [Tick(at[i], figures.number(spread.slots[i].low), side(at[i])) for i in places]
 
 
 def _slot(slot: Slot) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from longplay.catalogue.chart import Grid, Tick, rounded, side
+from longplay.catalogue.axis import Tick, rounded, side
+from longplay.catalogue.chart import Grid
 from longplay.duration import format_duration, parse_duration
 
 DAY = timedelta(days=1)

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from longplay.catalogue import chart, figures
+from longplay.catalogue.axis import Scale, day_ticks
 from longplay.catalogue.formula import formulas
 from longplay.catalogue.plain import changes, plain, written
 from longplay.catalogue.timeline import timeline
@@ -158,41 +159,47 @@ def test_the_yaml_says_what_the_file_says(tmp_path: Any) -> None:
 
 
 def test_axes_end_in_round_numbers() -> None:
-    assert chart.ceiling(0.0) == (1.0, 1.0)
-    assert chart.ceiling(2600) == (3000.0, 1000.0)
-    assert chart.ceiling(0.0847)[0] == pytest.approx(0.1)
-    assert chart.ceiling(1.0)[0] == pytest.approx(1.0)
-    top, ticks = chart.y_ticks(2600)
+    assert Scale.over([]) == Scale.over([0.0]) == Scale(0.0, 1.0, 1.0)
+    assert Scale.over([0.0847]).high == pytest.approx(0.1)
+    assert Scale.over([1.0]).high == pytest.approx(1.0)
+    assert Scale.over([-3.0, 5.0]) == Scale(-5.0, 5.0, 5.0)
+    scale = Scale.over([2600])
+    assert scale == Scale(0.0, 3000.0, 1000.0)
+    ticks = scale.ticks()
     assert [(t.at, t.label) for t in ticks] == [(148.0, "0"), (101.33, "1,000"), (54.67, "2,000"), (8.0, "3,000")]
-    assert chart.down(1500, top) == 78.0
+    assert scale.down(1500) == 78.0
 
 
 def test_layers_stand_on_each_other() -> None:
-    lower, upper = chart.layers([[1, 2], [1, 0]], 2.0)
+    lower, upper = chart.layers([[1, 2], [1, 0]], Scale(0.0, 2.0, 1.0))
     assert lower == "M0 78 L500 78 L500 8 L1000 8 L1000 148 L500 148 L500 148 L0 148 Z"
     assert upper == "M0 8 L500 8 L500 8 L1000 8 L1000 8 L500 8 L500 78 L0 78 Z"
 
 
 def test_lines_break_where_nothing_is() -> None:
-    assert chart.line([(0.25, 1.0), (0.5, None), (0.75, 2.0), (1.0, 0.0)], 2.0) == "M250 78 M750 8 L1000 148"
+    assert (
+        chart.line([(0.25, 1.0), (0.5, None), (0.75, 2.0), (1.0, 0.0)], Scale(0.0, 2.0, 1.0))
+    points = [(0.25, 1.0), (0.5, None), (0.75, 2.0), (1.0, 0.0)]
+    assert chart.line(points, Scale(0.0, 2.0, 1.0)) == "M250 78 M750 8 L1000 148"
+    )
 
 
 def test_dates_on_an_axis() -> None:
-    long = chart.day_ticks(date(2024, 1, 1), date(2024, 9, 26))
+    long = day_ticks(date(2024, 1, 1), date(2024, 9, 26))
     assert [(t.at, t.label) for t in long] == [
         (0.0, "Jan 2024"),
         (22.22, "Mar 2024"),
         (44.81, "May 2024"),
         (67.41, "Jul 2024"),
     ]
-    short = chart.day_ticks(date(2026, 1, 1), date(2026, 1, 8))
+    short = day_ticks(date(2026, 1, 1), date(2026, 1, 8))
     assert [(t.at, t.label) for t in short] == [
         (0.0, "1 Jan 2026"),
         (25.0, "3 Jan 2026"),
         (50.0, "5 Jan 2026"),
         (75.0, "7 Jan 2026"),
     ]
-    assert [t.label for t in chart.day_ticks(date(2026, 1, 1), date(2026, 1, 1))] == ["1 Jan 2026"]
+    assert [t.label for t in day_ticks(date(2026, 1, 1), date(2026, 1, 1))] == ["1 Jan 2026"]
 
 
 def test_numbers_as_they_are_written() -> None:
