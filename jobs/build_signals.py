@@ -26,7 +26,7 @@ def build_signals(job: Job) -> None:
     Settled values (mature or void) are only ever added: those that settled since, and revisions by facts that came
     late. Open ones are replaced. So a day reads the windows that were open and those that late facts fall into.
     """
-    wanted = {d.ref: d for d in [*job.registry.newest(), *label_definitions(job)]}
+    wanted = {d.ref: d for d in [*job.registry.current(), *label_definitions(job)]}
     definitions = [d for d in wanted.values() if eligible(job, d)]
     knowledge = knowledge_of(job, job.known_at(None))
     inputs = job.versions("events", "exposures")

@@ -11,7 +11,7 @@ from features.views import ITEM
 from jobs.context import Job
 from jobs.manifest import Manifest, keep
 from jobs.options import job_command
-from jobs.plan import label_definitions, split_plan
+from jobs.plan import label_definitions, split_plan, use_labels
 from jobs.release import open_release, release_option
 from longplay.errors import QualityError
 from rankers.training_set import spine_of, training_set
@@ -47,6 +47,7 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
         job.progress.say(f"row-preserving: {done.rows:,} exposures in, {done.rows:,} rows out")
         say_labels(job)
     digest = job.store.commit("training_set")["audit"]["checksum"]
+    use_labels(job, "training_set", f"{job.source.name} {digest}")
     job.progress.say(f"manifest: {keep(job.folder, manifest, digest)}; 'longplay verify' builds the set from it again")
     return done
 

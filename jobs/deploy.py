@@ -20,6 +20,7 @@ from features.as_of import as_of_join
 from features.online import ItemView
 from jobs.context import TABLE_CODE, Job, code_hash
 from jobs.options import job_command
+from jobs.plan import use_labels
 from jobs.release import open_release
 from jobs.train import arms, study, tracker_of
 from longplay.errors import InputError
@@ -43,6 +44,7 @@ def deploy(job: Job, data: Path) -> Verdict:
             fix="give the --data that was ingested, or another --store",
         )
     file = job.folder / "_deployments" / f"{deployment_id(job, world)}.json"
+    use_labels(job, "deployment", f"{job.source.name} {file.stem}")
     if file.exists() and not job.force:
         job.progress.say(f"deployed before, nothing to do ({file.name}; --force does it again)")
         return Verdict.from_json(file.read_text(encoding="utf-8"))

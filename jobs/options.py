@@ -14,6 +14,8 @@ from ingest.source import load_source
 from jobs.context import Job
 from jobs.settings import load_settings
 from longplay.errors import EnvironmentProblem, LongplayError, first_line
+from longplay.options import registry_option
+from longplay.place import existing
 from longplay.registry import default_registry
 from tables.store import SPARK_ERRORS, explain_spark
 
@@ -42,6 +44,7 @@ _OPTIONS: list[Callable[[click.Command], click.Command]] = [
         type=click.Path(path_type=Path),
         help="A further folder of signal definitions. Repeatable.",
     ),
+    registry_option,
 ]
 _FORCE: Callable[[click.Command], click.Command] = click.option(
     "--force", is_flag=True, help="Do the step again even if nothing that it depends on has changed."
@@ -62,12 +65,13 @@ def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[
             conf: tuple[str, ...],
             overrides: tuple[str, ...],
             definitions: tuple[Path, ...],
+            registry: Path | None,
             force: bool = False,
             **own: Any,
         ) -> None:
             def call() -> None:
-                loaded = load_settings(conf, overrides)
-                job = Job(loaded, load_source(source), default_registry(definitions), store, force)
+                loaded, known = load_settings(conf, overrides), default_registry(definitions, existing(store, registry))
+                job = Job(loaded, load_source(source), known, store, force)
                 with job.alone() if alone else nullcontext():
                     function(job, **own)
 

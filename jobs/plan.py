@@ -5,11 +5,12 @@ from datetime import datetime
 from jobs.context import Job
 from longplay.definition import Definition
 from longplay.errors import ConfigError
+from longplay.uses import Kind, User, record
 from rankers.training_set import SplitPlan
 
 
 def label_definitions(job: Job) -> list[Definition]:
-    """The definitions that the settings name as labels, by name (the newest version) or ``name@version``.
+    """The definitions that the settings name as labels: ``name`` (the newest), ``name@2`` or ``name@champion``.
 
     Raises:
         ConfigError: when one is no label of an exposure, or two have one name.
@@ -30,6 +31,12 @@ def label_definitions(job: Job) -> list[Definition]:
 def label_names(job: Job) -> list[str]:
     """Names of the labels, as the training set's columns carry them."""
     return [definition.name for definition in label_definitions(job)]
+
+
+def use_labels(job: Job, kind: Kind, name: str) -> None:
+    """Record in the registry who learns from the labels, and say what it warns of."""
+    for warning in record(job.registry, User(kind, name), job.settings.training.labels):
+        job.progress.say(f"warning: {warning}")
 
 
 def split_plan(job: Job, known_at: datetime) -> SplitPlan:

@@ -20,7 +20,7 @@ def release(job: Job, date: datetime | None = None) -> str:
     """Append the release of the newest versions, unless it is there; returns its id."""
     known_at, batch = job.known_at(date), job.batch
     versions = job.versions(*catalog.RELEASED)
-    hashes = {d.ref: d.hash for d in job.registry.newest()}
+    hashes = {d.ref: d.hash for d in job.registry.current()}
     whole = [known_at, batch, sorted(versions.items()), sorted(hashes.items())]
     fingerprint = hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
     release_id = f"{known_at:%Y-%m-%d}-{fingerprint[:8]}"

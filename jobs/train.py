@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 
 from jobs.context import Job
 from jobs.options import job_command
-from jobs.plan import label_names
+from jobs.plan import label_names, use_labels
 from longplay.delta import open_table
 from longplay.errors import ConfigError, nearest
 from rankers.config import FAMILIES, Family, RankerConfig, parse_config
@@ -30,6 +30,7 @@ class Arm:
 def train(job: Job) -> None:
     """Train each ranker of the settings on the newest training set, unless its finished run is there."""
     tracker, found = tracker_of(job), study(job)
+    use_labels(job, "experiment", found.experiment)
     data: RankingData | None = None
     for arm in arms(job):
         if tracker.find(found, arm.spec) is not None:

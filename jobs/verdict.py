@@ -23,7 +23,7 @@ from experiments.verdict import PooledFamily, Verdict
 from jobs.context import Job
 from jobs.deploy import deploy, truth_of
 from jobs.options import job_command
-from jobs.plan import label_names
+from jobs.plan import label_names, use_labels
 from jobs.release import open_release
 from jobs.train import arms, study, tracker_of
 from longplay.delta import open_table
@@ -37,6 +37,7 @@ def verdict(job: Job, data: Path | None) -> Verdict | None:
     """
     simulated = data is not None and truth_of(data).exists()
     outcome = deploy(job, data) if simulated and data is not None else None
+    use_labels(job, "experiment", study(job).experiment)
     for table in terminal_tables(write_report(job, outcome)):
         job.progress.console.print(table)
     job.progress.say(f"report: {report_file(job)}")

@@ -6,6 +6,9 @@ An error says four things: what went wrong, where, what was found there, and how
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_SHOWN = 50
+"""So many names an error lists."""
+
 
 class LongplayError(Exception):
     """Base of all deliberate errors.
@@ -72,7 +75,8 @@ def first_line(error: BaseException) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint naming the known name closest to ``name``, or the whole list when none is close."""
+    """A hint naming the known name closest to ``name``, or the first of the list when none is close."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"known names: {', '.join(names) or 'none'}"
+    more = f", ... ({len(names):,} names)" if len(names) > _SHOWN else ""
+    return f"did you mean '{close[0]}'?" if close else f"known names: {', '.join(names[:_SHOWN]) or 'none'}{more}"

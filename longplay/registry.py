@@ -1,62 +1,114 @@
-"""The registry of signal definitions: read from YAML files, without Spark.
+"""The registry of signal definitions, without Spark: what ships, what was applied to a registry file, own folders.
 
-A folder of definitions holds one file a version and ``published.yaml``, the hash of every published version.
-A published definition whose meaning changed under the same version is refused.
+A published definition whose meaning changed under the same version is refused, wherever its two forms come from.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from longplay.closed import build, read_yaml
 from longplay.definition import Definition
-from longplay.errors import ConfigError, NotFoundError, nearest
+from longplay.errors import NotFoundError, nearest
+from longplay.folders import proposals, shipped_definitions, shipped_folder
+from longplay.known import Known
+from longplay.ledger import Ledger
+from longplay.loose import agree, loose
+from longplay.records import Deprecation
 
-PUBLISHED = "published.yaml"
+__all__ = [
+    "Registry",
+    "Stored",
+    "default_registry",
+    "load",
+    "read_known",
+    "registry_of",
+    "shipped_definitions",
+    "shipped_ledger",
+]
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Definitions by pinned name (``return_to_item_14d@1``)."""
+    """Definitions by pinned name (``return_to_item_14d@1``).
+
+    Attributes:
+        by_ref: every version; those of a registry file are read when they are asked for.
+        aliases: where each alias points, ``name@alias`` to ``name@version``.
+        deprecations: by ref, those in force and those announced.
+        file: the registry file that it was read from, where there is one.
+    """
 
     by_ref: Mapping[str, Definition]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    deprecations: Mapping[str, Deprecation] = field(default_factory=dict)
+    file: Path | None = None
 
     def get(self, name: str) -> Definition:
-        """Look one definition up, by ``name@version`` or by name alone (its newest version).
+        """Look one definition up, by ``name@version``, ``name@alias``, or by name alone.
+
+        A name alone is its newest version that is no draft; the newest draft where there is no other.
 
         Raises:
             NotFoundError: with the nearest known name.
         """
-        if name in self.by_ref:
-            return self.by_ref[name]
-        versions = [d for d in self.by_ref.values() if d.name == name]
-        if versions:
-            return max(versions, key=lambda d: d.version)
-        known = {d.name for d in self.by_ref.values()} if "@" not in name else set(self.by_ref)
+        pinned = self.aliases.get(name, name)
+        if pinned in self.by_ref:
+            return self.by_ref[pinned]
+        if versions := [ref for ref in self.by_ref if ref.partition("@")[0] == name]:
+            return self._newest(versions)
+        known = {ref.partition("@")[0] for ref in self.by_ref}
+        if name.partition("@")[0] in known:
+            known = {ref for ref in (*self.by_ref, *self.aliases) if ref.partition("@")[0] == name.partition("@")[0]}
         raise NotFoundError(f"There is no signal '{name}'.", fix=nearest(name, known))
 
     def newest(self) -> list[Definition]:
-        """The newest version of every signal, by name."""
-        return [self.get(name) for name in sorted({d.name for d in self.by_ref.values()})]
+        """What the bare name of every signal stands for, by name."""
+        versions: dict[str, list[str]] = {}
+        for ref in self.by_ref:
+            versions.setdefault(ref.partition("@")[0], []).append(ref)
+        return [self._newest(versions[name]) for name in sorted(versions)]
+
+    def current(self) -> list[Definition]:
+        """What may be asked for without a version: the newest of every signal, and what aliases point to."""
+        found = {d.ref: d for d in self.newest()}
+        return [*found.values(), *(self.by_ref[ref] for ref in sorted(set(self.aliases.values()) - set(found)))]
+
+    def warning(self, definition: Definition) -> str:
+        """What who uses a definition should be told; empty where there is nothing."""
+        found = self.deprecations.get(definition.ref)
+        return found.warning if found else ""
+
+    def _newest(self, refs: Iterable[str]) -> Definition:
+        downward = sorted(refs, key=lambda ref: int(ref.partition("@")[2]), reverse=True)
+        found = (self.by_ref[ref] for ref in downward)
+        return next((d for d in found if d.status != "draft"), self.by_ref[downward[0]])
 
 
-def shipped_definitions() -> Path:
-    """The folder of definitions that ships with the application (found without importing it).
+class Stored(Mapping[str, Definition]):
+    """Definitions of some ledgers by ref, each read and checked when it is first asked for.
 
-    Raises:
-        NotFoundError: when the application is not installed.
+    Which versions there are is settled at the start: one that is applied later is not seen, so that the steps of a run
+    agree.
     """
-    folder = _shipped()
-    if folder is None:
-        raise NotFoundError("No signal definitions are installed.", fix="pass --definitions FOLDER")
-    return folder
 
+    def __init__(self, known: Known) -> None:
+        self._known, self._refs, self._read = known, dict.fromkeys(known.refs()), dict[str, Definition]()
 
-def _shipped() -> Path | None:
-    spec = find_spec("signals")
-    folders = [Path(place) / "definitions" for place in (spec.submodule_search_locations or [])] if spec else []
-    return next((folder for folder in folders if folder.is_dir()), None)
+    def __getitem__(self, ref: str) -> Definition:
+        if ref not in self._refs:
+            raise KeyError(ref)
+        if ref not in self._read:
+            name, _, version = ref.partition("@")
+            found = self._known.version(name, int(version))
+            assert found is not None, "a version is never deleted"
+            self._read[ref] = found.definition(self._known.place)
+        return self._read[ref]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._refs)
+
+    def __len__(self) -> int:
+        return len(self._refs)
 
 
 def load(folders: Iterable[Path]) -> Registry:
@@ -65,38 +117,38 @@ def load(folders: Iterable[Path]) -> Registry:
     Raises:
         ConfigError: on a malformed file, two files for one version, or a changed published version.
     """
-    found: dict[str, Definition] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise ConfigError("No such folder of definitions.", where=str(folder))
-        published = _published(folder)
-        for path in sorted(folder.glob("*.yaml")):
-            if path.name != PUBLISHED:
-                _add(found, path, published)
-    return Registry(found)
+    return Registry({ref: one.definition for ref, one in proposals(folders).items()})
 
 
-def default_registry(extra: Iterable[Path] = ()) -> Registry:
-    """The shipped definitions and those of ``extra`` folders."""
-    own, shipped = list(extra), _shipped()
-    return load([shipped_definitions()] if not own else [*filter(None, [shipped]), *own])
+def read_known(file: Path | None = None, extra: Iterable[Path] = ()) -> Known:
+    """What is known: folders of one's own, a registry file, and what ships; each goes before the next.
+
+    Raises:
+        ConfigError: when one version means different things in two of them.
+        NotFoundError: when there is none of them.
+    """
+    own, shipped = list(extra), shipped_folder()
+    if not own and file is None:
+        shipped = shipped_definitions()
+    ledgers = [loose(proposals(own).values(), "--definitions")] if own else []
+    ledgers += [Ledger.open(file)] if file else []
+    ledgers += [shipped_ledger()] if shipped else []
+    known = Known(tuple(ledgers))
+    agree(known)
+    return known
 
 
-def _published(folder: Path) -> Mapping[str, str]:
-    path = folder / PUBLISHED
-    return {str(k): str(v) for k, v in read_yaml(path).items()} if path.exists() else {}
+def shipped_ledger() -> Ledger:
+    """What ships with the application, as a ledger in memory; empty where it is not installed."""
+    shipped = shipped_folder()
+    return loose(proposals([shipped] if shipped else []).values(), "the definitions that ship with Longplay")
 
 
-def _add(found: dict[str, Definition], path: Path, published: Mapping[str, str]) -> None:
-    definition = build(Definition, read_yaml(path), str(path))
-    if definition.ref in found:
-        raise ConfigError(f"'{definition.ref}' is defined twice.", where=str(path), fix="give one a new version")
-    expected = published.get(definition.ref)
-    if expected is not None and expected != definition.hash:
-        raise ConfigError(
-            f"The published signal '{definition.ref}' has changed its meaning.",
-            where=str(path),
-            got=f"hash {definition.hash}, published as {expected}",
-            fix=f"undo the change, or publish it as version {definition.version + 1} in a new file",
-        )
-    found[definition.ref] = definition
+def default_registry(extra: Iterable[Path] = (), file: Path | None = None) -> Registry:
+    """The shipped definitions, those applied to a registry file, and those of ``extra`` folders."""
+    return registry_of(read_known(file, extra), file)
+
+
+def registry_of(known: Known, file: Path | None) -> Registry:
+    """A registry over what is known."""
+    return Registry(Stored(known), known.aliases(), known.deprecations(), file)

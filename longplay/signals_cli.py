@@ -1,70 +1,96 @@
 """``longplay signals``: look definitions up, and how their values stand. Starts no Spark and no Java."""
 
 import json
-from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from longplay.definition import Definition
+from longplay import lifecycle_cli, lookups_cli, new_cli
 from longplay.duration import format_duration
-from longplay.registry import Registry, default_registry
+from longplay.options import paged, reading
+from longplay.place import Page, Place, who
 
+if TYPE_CHECKING:
+    from longplay.definition import Definition
 
-def _options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
-        click.option(
-            "--definitions", multiple=True, type=click.Path(path_type=Path), help="A further folder of definitions."
-        ),
-    ):
-        function = option(function)
-    return function
+PAGE = 50
+"""Signals that a table shows unless --limit says otherwise."""
 
 
 @click.group()
 def signals() -> None:
-    """Look signals up: what they mean, when they mature, how their values stand."""
+    """The life of signals: look up what they mean and how their values stand; plan, apply and retire definitions."""
 
 
 @signals.command("list", short_help="Every signal, newest version.")
-@_options
-def list_signals(as_json: bool, definitions: tuple[Path, ...]) -> None:
-    """List every signal by name: its window, when it matures, its direction and status.
+@click.option("--owner", help="Only signals of this owner.")
+@click.option("--tag", help="Only signals with this tag.")
+@click.option("--status", type=click.Choice(["draft", "published", "deprecated"]), help="Only signals of this status.")
+@click.option("--anchor", help="Only signals that begin there: exposure, discovery or active_day.")
+@paged
+@reading
+def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
+    """List every signal by name: its anchor, window, owner and status.
 
-    Example: longplay signals list
+    A table shows 50 at a time unless --limit says otherwise; --json shows all.
+
+    Example: longplay signals list --owner longplay --anchor exposure
     """
-    found = default_registry(definitions).newest()
-    if as_json:
-        click.echo(json.dumps([describe(d) for d in found], indent=2))
-        return
-    rows = [(d.ref, d.title, d.anchor, d.window.text(), format_duration(d.lateness), d.status) for d in found]
-    _table(("signal", "title", "anchor", "window", "lateness", "status"), rows)
+    from longplay import render
+    from longplay.filters import fits, hint
+    from longplay.registry import read_known, registry_of
+
+    with closing(read_known(place.existing, place.definitions)) as known:
+        registry = registry_of(known, place.existing)
+        found = [head for head in known.heads() if fits(head, wanted)]
+        shown = render.page(found, page.limit or (None if place.as_json else PAGE), page.offset)
+        if place.as_json:
+            render.as_json([describe(registry.by_ref[head.ref]) for head in shown])
+            return
+        if not found:
+            click.echo(f"No signal is like that{hint(known.heads(), wanted)}.")
+            return
+    rows = [(h.ref, h.title, h.anchor, h.window, h.owner, h.status) for h in shown]
+    render.table(("signal", "title", "anchor", "window", "owner", "status"), rows)
 
 
 @signals.command(short_help="One signal: meaning, window, maturity, values.")
 @click.argument("name")
-@click.option(
-    "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
-)
-@_options
-def show(name: str, store: Path, as_json: bool, definitions: tuple[Path, ...]) -> None:
-    """Show one signal, by NAME or NAME@VERSION, and how many of its values are open, mature and void.
+@reading
+def show(place: Place, name: str) -> None:
+    """Show one signal, by NAME, NAME@VERSION or NAME@ALIAS, and how many of its values are open, mature and void.
 
     Example: longplay signals show return_to_item_14d
     """
-    registry: Registry = default_registry(definitions)
-    definition = registry.get(name)
-    about = describe(definition) | {"values": _states(store, definition)}
-    if as_json:
-        click.echo(json.dumps(about, indent=2))
+    from longplay import render
+    from longplay.registry import read_known, registry_of
+    from longplay.uses import record_lookup
+
+    with closing(read_known(place.existing, place.definitions)) as known:
+        registry = registry_of(known, place.existing)
+        definition = registry.get(name)
+        render.warn(record_lookup(registry, name, who()))
+    aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
+    told = registry.deprecations.get(definition.ref)
+    status = "deprecated" if told and told.over() else definition.status
+    more = {"status": status, "aliases": aliases, "warning": told.warning if told else None}
+    about = describe(definition) | more | {"values": _states(place.store, definition)}
+    if place.as_json:
+        render.as_json(about)
         return
+    _show(definition, about, place.store)
+
+
+def _show(definition: "Definition", about: dict[str, Any], store: Path) -> None:
     click.secho(f"{definition.ref}  {definition.title}", bold=True)
     click.echo(definition.description.strip() + "\n")
     for key, value in about.items():
-        if key not in ("signal", "title", "description", "values"):
+        if key not in ("signal", "title", "description", "values", "warning", "aliases"):
             click.echo(f"  {key + ':':<13}{value}")
+    if about["aliases"]:
+        click.echo(f"  {'aliases:':<13}{', '.join(about['aliases'])}")
     click.echo("")
     if not about["values"]:
         click.echo(f"  No values under {store}/ yet: 'longplay build-signals' makes them.")
@@ -74,7 +100,7 @@ def show(name: str, store: Path, as_json: bool, definitions: tuple[Path, ...]) -
         click.echo(f"  {source}: {counts}{mean}")
 
 
-def describe(definition: Definition) -> dict[str, Any]:
+def describe(definition: "Definition") -> dict[str, Any]:
     """A definition as plain data, its window and maturity in words."""
     return {
         "signal": definition.ref,
@@ -97,13 +123,13 @@ def describe(definition: Definition) -> dict[str, Any]:
     }
 
 
-def _states(store: Path, definition: Definition) -> dict[str, dict[str, Any]]:
+def _states(store: Path, definition: "Definition") -> dict[str, dict[str, Any]]:
     """Newest values by state, per source that has any. Reads two columns through Arrow."""
     tables = sorted(store.glob("*/signal_values/_delta_log"))
     return {log.parent.parent.name: _count(log.parent, definition) for log in tables}
 
 
-def _count(table: Path, definition: Definition) -> dict[str, Any]:
+def _count(table: Path, definition: "Definition") -> dict[str, Any]:
     from longplay.delta import read_arrow  # only when there are values to count
 
     own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash), ("revision", "=", 0)]
@@ -114,11 +140,15 @@ def _count(table: Path, definition: Definition) -> dict[str, Any]:
     return states | {"mean": means[0] if means else None}
 
 
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*header, box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+for command in (
+    lookups_cli.search,
+    lookups_cli.diff,
+    lookups_cli.history,
+    lookups_cli.consumers,
+    new_cli.new,
+    lifecycle_cli.plan,
+    lifecycle_cli.apply,
+    lifecycle_cli.alias,
+    lifecycle_cli.deprecate,
+):
+    signals.add_command(command)

@@ -1,0 +1,120 @@
+"""A large registry: how long look-ups take from a cold start, the start of Python included.
+
+``python -m bench.registry`` makes a registry of 2,000 signals with five versions each, by applying them, and times
+every look-up as a process of its own. Medians of five, after one run that warms the disk's cache.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from longplay import lifecycle
+from longplay.closed import build
+from longplay.definition import Definition
+from longplay.plan import Terms
+from longplay.records import Proposal
+
+ROOT = Path(__file__).parents[1]
+WORDS = [
+    "album",
+    "artist",
+    "evening",
+    "morning",
+    "playlist",
+    "podcast",
+    "radio",
+    "session",
+    "skip",
+    "stream",
+    "weekly",
+    "daily",
+    "mood",
+    "genre",
+    "release",
+]
+LOOK_UPS = {
+    "show, one signal": ["show", "{name}"],
+    "show, an alias": ["show", "{name}@champion"],
+    "show, a name that is not there": ["show", "{name}x"],
+    "list, a page": ["list"],
+    "list, all as JSON": ["list", "--json"],
+    "list, one owner": ["list", "--owner", "team_3", "--limit", "20"],
+    "search, two words": ["search", "podcast", "evening"],
+    "history": ["history", "{name}"],
+    "diff, two versions": ["diff", "{name}@1", "{name}@5"],
+    "plan, nothing new": ["plan", "{file}"],
+}
+_ENTRY = "from longplay.cli import main; main()"
+
+
+def proposals(signals: int, versions: int, seed: int) -> Iterator[Proposal]:
+    """Definitions with other words, owners and windows; every version has another window."""
+    rng = random.Random(seed)
+    for number in range(signals):
+        words = rng.sample(WORDS, 3)
+        data = {
+            "name": f"{'_'.join(words)}_{number}",
+            "title": f"{' '.join(words).capitalize()}, number {number}",
+            "description": f"1 if the listener came back to the {' of the '.join(rng.sample(WORDS, 6))}.",
+            "owner": f"team_{number % 40}",
+            "status": "published",
+            "direction": "higher_is_better",
+            "unit": "0 or 1",
+            "anchor": "exposure",
+            "keys": "user_item",
+            "lateness": "1 d",
+            "measure": {"kind": "any", "of": "consumption"},
+        }
+        for version in range(1, versions + 1):
+            whole = {**data, "version": version, "window": {"kind": "calendar", "from": 1, "to": 6 + version}}
+            text = yaml.dump(whole, Dumper=yaml.CSafeDumper, sort_keys=False)
+            yield Proposal(build(Definition, whole, "bench"), text, f"{data['name']}.v{version}.yaml")
+
+
+def timed(arguments: list[str]) -> float:
+    """Seconds of one command as a process of its own."""
+    before = time.perf_counter()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", _ENTRY, "signals", *arguments], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
+    if done.returncode not in (0, 7):
+        sys.exit(f"{arguments} ended with {done.returncode}:\n{done.stderr}")
+    return time.perf_counter() - before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--signals", type=int, default=2000)
+    parser.add_argument("--versions", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=5, help="counted runs, after one that warms up")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        file, made = Path(folder) / "registry.db", list(proposals(given.signals, given.versions, given.seed))
+        before = time.perf_counter()
+        lifecycle.apply(file, made, Terms("bench"))
+        took = time.perf_counter() - before
+        print(f"{len(made):,} versions applied in {took:.1f} s; {file.stat().st_size / 1e6:.1f} MB")
+        name = made[len(made) // 2].definition.name
+        lifecycle.move_alias(file, f"{name}@champion", 2, Terms("bench"))
+        one = Path(folder) / "one.yaml"
+        one.write_text(next(p.text for p in made if p.definition.name == name), encoding="utf-8")
+        for what, pattern in LOOK_UPS.items():
+            arguments = [part.format(name=name, file=one) for part in pattern]
+            arguments += ["--registry", str(file)]
+            taken = [timed(arguments) for _ in range(given.runs + 1)][1:]
+            print(f"{what:<32}{statistics.median(taken):.3f} s  ({min(taken):.3f} to {max(taken):.3f})")
+
+
+if __name__ == "__main__":
+    main()

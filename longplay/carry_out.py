@@ -1,0 +1,66 @@
+"""Writes what a plan says, one definition after the other, so that each is judged with those before it in place.
+
+To plan is to do this in a ledger in memory that is thrown away. So a plan says what applying does.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from longplay.known import Known
+from longplay.ledger import Ledger, now
+from longplay.plan import Step, Terms, judge
+from longplay.records import Proposal, Version
+from longplay.writes import note, put_deprecation, put_draft, put_head, put_owner, put_text, put_version
+
+if TYPE_CHECKING:
+    from longplay.definition import Definition
+
+
+def carry_out(known: Known, proposals: Iterable[Proposal], terms: Terms) -> list[Step]:
+    """Judge definitions in order of name and version, and write each that may be to the first ledger."""
+    steps = []
+    for one in sorted(proposals, key=lambda p: (p.definition.name, p.definition.version)):
+        step = judge(known, one, terms)
+        if step.refusal is None and step.kind != "unchanged":
+            write(known, step, terms)
+        steps.append(step)
+    return steps
+
+
+def write(known: Known, step: Step, terms: Terms) -> None:
+    """Write one step to the first ledger, with its line in the journal."""
+    ledger, d, by = known.ledgers[0], step.proposal.definition, (terms.by, now())
+    made = Version.of(step.proposal, *by)
+    if step.base is not None and step.base.ref == d.ref:
+        _change(ledger, step.base, made)
+    else:
+        put_version(ledger, made)
+    if step.taken_from:
+        put_owner(ledger, d.name, d.owner, terms.reason, by)
+        moved = {"from": step.taken_from, "to": d.owner, "reason": terms.reason}
+        note(ledger, "take over", (d.name, d.version), by, **moved)
+    told = [[one.key, one.old, one.new, one.effect] for one in step.differences]
+    note(ledger, step.kind, (d.name, d.version), by, hash=made.hash, text_hash=made.text_hash, differences=told)
+    follow(known, d, by)
+
+
+def _change(ledger: Ledger, base: Version, made: Version) -> None:
+    """Change a version that is there: a draft itself, a published one only by a further text."""
+    if not ledger.rows("SELECT 1 FROM versions WHERE name = ? AND version = ?", made.name, made.version):
+        put_version(ledger, base)
+    if base.status == "draft":
+        put_draft(ledger, made)
+    else:
+        put_text(ledger, made)
+
+
+def follow(known: Known, definition: "Definition", by: tuple[str, str]) -> None:
+    """Write what follows from a definition: its owner, its line in lists, and the deprecation that it states."""
+    ledger, d, newest = known.ledgers[0], definition, known.newest(definition.name)
+    if not known.owner(d.name):
+        put_owner(ledger, d.name, d.owner, "first version", by)
+    if newest is not None and newest.version == d.version:
+        put_head(ledger, d)
+    if d.status == "deprecated" and d.ref not in known.deprecations():
+        on, use = getattr(d, "deprecated_on", None) or by[1][:10], getattr(d, "replaced_by", None) or ""
+        put_deprecation(ledger, (d.name, d.version), str(on), (str(use), ""), by)

@@ -1,0 +1,88 @@
+"""The tables of the registry file, and the triggers that keep what was published as it was published.
+
+What happened is only ever added to: versions that are published, texts, aliases, deprecations, owners and the journal.
+``heads`` and ``search`` are made from them, for look-ups; ``consumers`` holds when a use was last seen.
+"""
+
+APPLICATION_ID = 0x4C504C59
+"""Marks the file as a registry (``LPLY``), in SQLite's own header."""
+SCHEMA_VERSION = 1
+
+_TABLES = (
+    # One row a version. A draft may change until it is published; status is 'published' for deprecated ones too.
+    """CREATE TABLE versions (
+         name TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN ('draft', 'published')),
+         hash TEXT NOT NULL, text_hash TEXT NOT NULL, owner TEXT NOT NULL, body TEXT NOT NULL, text TEXT NOT NULL,
+         applied_by TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (name, version))""",
+    # What was written about a published version later, with the same meaning.
+    """CREATE TABLE texts (
+         id INTEGER PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, text_hash TEXT NOT NULL,
+         owner TEXT NOT NULL, body TEXT NOT NULL, text TEXT NOT NULL, applied_by TEXT NOT NULL,
+         applied_at TEXT NOT NULL)""",
+    "CREATE INDEX texts_of ON texts (name, version)",
+    """CREATE TABLE owners (
+         id INTEGER PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, reason TEXT NOT NULL, by TEXT NOT NULL,
+         at TEXT NOT NULL)""",
+    "CREATE INDEX owners_of ON owners (name)",
+    """CREATE TABLE aliases (
+         id INTEGER PRIMARY KEY, name TEXT NOT NULL, alias TEXT NOT NULL, version INTEGER NOT NULL,
+         reason TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL)""",
+    "CREATE INDEX aliases_of ON aliases (name, alias)",
+    # on_date is null where a deprecation was withdrawn.
+    """CREATE TABLE deprecations (
+         id INTEGER PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, on_date TEXT, replaced_by TEXT NOT NULL,
+         reason TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL)""",
+    "CREATE INDEX deprecations_of ON deprecations (name, version)",
+    """CREATE TABLE journal (
+         id INTEGER PRIMARY KEY, at TEXT NOT NULL, by TEXT NOT NULL, action TEXT NOT NULL, name TEXT NOT NULL,
+         version INTEGER, detail TEXT NOT NULL)""",
+    "CREATE INDEX journal_of ON journal (name)",
+    """CREATE TABLE consumers (
+         kind TEXT NOT NULL, consumer TEXT NOT NULL, asked TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+         first_at TEXT NOT NULL, last_at TEXT NOT NULL, PRIMARY KEY (name, version, kind, consumer, asked))""",
+    """CREATE TABLE heads (
+         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, owner TEXT NOT NULL,
+         status TEXT NOT NULL, anchor TEXT NOT NULL, title TEXT NOT NULL, window TEXT NOT NULL, lateness TEXT NOT NULL,
+         tags TEXT NOT NULL)""",
+    "CREATE VIRTUAL TABLE search USING fts5 (name, title, description, tags, owner, tokenize = 'porter unicode61')",
+    # Every version with the newest of its texts.
+    """CREATE VIEW current_versions AS
+       SELECT v.name, v.version, v.status, v.hash, coalesce(t.text_hash, v.text_hash) AS text_hash,
+              coalesce(t.owner, v.owner) AS owner, coalesce(t.body, v.body) AS body, coalesce(t.text, v.text) AS text,
+              v.applied_by, v.applied_at
+       FROM versions v LEFT JOIN texts t
+         ON t.id = (SELECT max(id) FROM texts WHERE name = v.name AND version = v.version)""",
+    """CREATE VIEW current_aliases AS
+       SELECT * FROM aliases WHERE id IN (SELECT max(id) FROM aliases GROUP BY name, alias)""",
+    """CREATE VIEW current_deprecations AS
+       SELECT * FROM deprecations WHERE id IN (SELECT max(id) FROM deprecations GROUP BY name, version)""",
+)
+_KEPT = ("texts", "owners", "aliases", "deprecations", "journal")
+
+
+def statements() -> list[str]:
+    """What makes an empty file a registry, one statement each."""
+    sealed = "SELECT RAISE(ABORT, 'a published version never changes')"
+    made = [
+        f"CREATE TRIGGER versions_{verb.lower()} BEFORE {verb} ON versions WHEN OLD.status = 'published' "
+        f"BEGIN {sealed}; END"
+        for verb in ("UPDATE", "DELETE")
+    ]
+    # INSERT OR REPLACE deletes without a DELETE trigger, so it is refused where it begins.
+    made.append(
+        "CREATE TRIGGER versions_replace BEFORE INSERT ON versions WHEN EXISTS (SELECT 1 FROM versions "
+        "WHERE name = NEW.name AND version = NEW.version AND status = 'published') "
+        f"BEGIN {sealed}; END"
+    )
+    for table in _KEPT:
+        kept = f"SELECT RAISE(ABORT, '{table} are only ever added to')"
+        made += [
+            f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} BEGIN {kept}; END"
+            for verb in ("UPDATE", "DELETE")
+        ]
+        made.append(
+            f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} "
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) BEGIN {kept}; END"
+        )
+    marks = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {SCHEMA_VERSION}"]
+    return [*_TABLES, *made, *marks]

@@ -1,0 +1,80 @@
+"""Where the registry file is, and who asks."""
+
+import getpass
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from longplay.errors import ConfigError, NotFoundError
+
+FILE = "registry.db"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a command looks, and how it prints.
+
+    Attributes:
+        store: root of all tables.
+        given: the registry file that was named.
+        as_json: whether to print JSON.
+        definitions: further folders of definitions.
+    """
+
+    store: Path
+    given: Path | None
+    as_json: bool
+    definitions: tuple[Path, ...] = ()
+
+    @property
+    def file(self) -> Path:
+        """The registry file, there or not."""
+        return registry_file(self.store, self.given)
+
+    @property
+    def existing(self) -> Path | None:
+        """The registry file to read from; None where there is none yet."""
+        return existing(self.store, self.given)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list to show."""
+
+    limit: int | None
+    offset: int
+
+
+def registry_file(store: Path, given: Path | None) -> Path:
+    """The registry file: as given, else that of the store."""
+    return given or store / FILE
+
+
+def existing(store: Path, given: Path | None) -> Path | None:
+    """The registry file to read from; None where there is none yet.
+
+    Raises:
+        NotFoundError: when one was named and is not there.
+    """
+    file = registry_file(store, given)
+    if file.is_file() and file.stat().st_size:
+        return file
+    if given is None:
+        return None
+    fix = "check --registry or LONGPLAY_REGISTRY; 'longplay signals apply' makes a new one"
+    raise NotFoundError("There is no registry.", where=str(file), fix=fix)
+
+
+def who(by: str | None = None) -> str:
+    """Who asks: as said, else ``LONGPLAY_USER``, else the user of the system.
+
+    Raises:
+        ConfigError: when none of these says.
+    """
+    said = by or os.environ.get("LONGPLAY_USER")
+    if said:
+        return said
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        raise ConfigError("Nobody says who does this.", fix="say it: --as NAME, or LONGPLAY_USER") from error
