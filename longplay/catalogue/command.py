@@ -5,6 +5,9 @@ from pathlib import Path
 
 import click
 
+from longplay.options import registry_option
+from longplay.place import existing
+
 QUIET_S = 2.0
 """Seconds that may pass before a line of progress is said."""
 
@@ -15,14 +18,15 @@ QUIET_S = 2.0
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that the pages are written to.")
 @click.option("--definitions", multiple=True, type=click.Path(path_type=Path), help="A further folder of definitions.")
-def catalogue(store: Path, out: Path, definitions: tuple[Path, ...]) -> None:
+@registry_option
+def catalogue(store: Path, out: Path, definitions: tuple[Path, ...], registry: Path | None) -> None:
     """Write a page for every signal and an index with search, from definitions and tables.
 
     The pages need no server and load nothing from anywhere: open index.html.
 
     Example: longplay catalogue --store warehouse --out catalogue
     """
-    from longplay.catalogue.site import write_site  # loads Arrow and templates, which other look-ups do without
+    from longplay.catalogue.site import Asked, write_site  # loads Arrow and templates, which other look-ups do without
 
     last = time.monotonic()
 
@@ -32,5 +36,5 @@ def catalogue(store: Path, out: Path, definitions: tuple[Path, ...]) -> None:
             click.echo(line, err=True)
             last = time.monotonic()
 
-    pages = write_site(store, out, definitions, say)
+    pages = write_site(Asked(store, definitions, existing(store, registry)), out, say)
     click.echo(f"{pages} pages: open {out / 'index.html'}")

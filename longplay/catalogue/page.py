@@ -12,6 +12,7 @@ from longplay.catalogue.formula import Formula, formulas
 from longplay.catalogue.found import Deployment, TrainingSet
 from longplay.catalogue.pictures import Bar
 from longplay.catalogue.plain import Change, changes, flat, plain, written
+from longplay.catalogue.recorded import Recorded
 from longplay.catalogue.sources import Source
 from longplay.catalogue.standing import Standing, standing
 from longplay.catalogue.timeline import Timeline, timeline, window_text
@@ -70,7 +71,13 @@ class Page:
     held: Sequence[Held]
     training_sets: Sequence[TrainingSet]
     deployments: Sequence[Deployment]
+    recorded: Recorded
     snippets: Sequence[uses.Snippet]
+
+    @property
+    def status(self) -> str:
+        """Its status, deprecation taken in."""
+        return self.recorded.status(self.definition)
 
     @property
     def tags(self) -> Sequence[str]:
@@ -112,6 +119,7 @@ def page_of(definition: Definition, registry: Registry, sources: Sequence[Source
         held=held,
         training_sets=(),
         deployments=(),
+        recorded=Recorded((), None, False, ()),
         snippets=tuple(_snippets(definition, held, folders)),
     )
 

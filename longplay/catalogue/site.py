@@ -13,10 +13,11 @@ from markupsafe import Markup
 
 from longplay.catalogue import figures, found, pictures, spreads
 from longplay.catalogue.page import Page, href, page_of
+from longplay.catalogue.recorded import Records, records
 from longplay.catalogue.sources import Source, sources
 from longplay.catalogue.standing import unexplained
 from longplay.errors import ConfigError
-from longplay.registry import Registry, default_registry
+from longplay.registry import Registry
 
 MARK = '<meta name="generator" content="Longplay catalogue">'
 """How the index of a catalogue is told from somebody else's."""
@@ -43,8 +44,9 @@ class Site:
 
     def link(self, name: str) -> str | None:
         """The file of a signal's page, by pinned name or by name alone (its newest version); None if it has none."""
-        if name in self.registry.by_ref:
-            return href(self.registry.by_ref[name])
+        pinned = self.registry.aliases.get(name, name)
+        if pinned in self.registry.by_ref:
+            return href(self.registry.by_ref[pinned])
         return next((href(page.newest) for page in self.newest if page.definition.name == name), None)
 
     def guards(self, page: Page) -> Sequence[Page]:
@@ -58,13 +60,21 @@ class Site:
         return [(source.name, *row) for source in self.sources for row in unexplained(source.gathered, hashes)]
 
 
-def write_site(store: Path, out: Path, folders: Sequence[Path], say: Callable[[str], None]) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """What the site is made from: the root of all tables, further folders of definitions, a registry file."""
+
+    store: Path
+    folders: Sequence[Path]
+    file: Path | None = None
+
+
+def write_site(asked: Asked, out: Path, say: Callable[[str], None]) -> int:
     """Write the whole site; gives the number of pages. The same tables and definitions give the same bytes.
 
     Args:
-        store: root of all tables.
+        asked: what from.
         out: where to; a folder that is empty, new, or holds a catalogue.
-        folders: further folders of definitions.
         say: takes lines of progress.
 
     Raises:
@@ -73,8 +83,8 @@ def write_site(store: Path, out: Path, folders: Sequence[Path], say: Callable[[s
         StoreError: when a table is corrupted.
     """
     _check_out(out)
-    site = _gather(store, folders, say)
-    made = _render(site, say)
+    with records(asked.folders, asked.file) as told:
+        made = _render(_gather(asked, told, say), say)
     for folder in (out, out / "signals"):
         folder.mkdir(parents=True, exist_ok=True)
     for old in set((out / "signals").glob("*.html")) - {out / name for name in made}:
@@ -84,18 +94,18 @@ def write_site(store: Path, out: Path, folders: Sequence[Path], say: Callable[[s
     return len(made)
 
 
-def _gather(store: Path, folders: Sequence[Path], say: Callable[[str], None]) -> Site:
-    registry = default_registry(folders)
-    having = tuple(sources(store, say))
-    sets, deployed = found.training_sets(store), found.deployments(store)
+def _gather(asked: Asked, told: Records, say: Callable[[str], None]) -> Site:
+    having = tuple(sources(asked.store, say))
+    at = max((source.known_at.date() for source in having if source.known_at), default=None)
+    sets, deployed = found.training_sets(asked.store), found.deployments(asked.store)
     pages = []
-    for one in sorted(registry.by_ref.values(), key=lambda d: (d.name, d.version)):
+    for one in sorted(told.registry.by_ref.values(), key=lambda d: (d.name, d.version)):
         say(f"{one.ref}: figures")
-        page = page_of(one, registry, having, folders)
+        page = page_of(one, told.registry, having, asked.folders)
         learned = found.learned_from(one.ref, one.hash, sets)
         shown = tuple(found.evidence(one.ref, sets, deployed)) if learned else ()
-        pages.append(replace(page, training_sets=learned, deployments=shown))
-    return Site(registry, having, pages)
+        pages.append(replace(page, training_sets=learned, deployments=shown, recorded=told.of(one, at)))
+    return Site(told.registry, having, pages)
 
 
 def _render(site: Site, say: Callable[[str], None]) -> dict[str, str]:
