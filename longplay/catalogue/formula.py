@@ -29,9 +29,8 @@ def formulas(plain: Mapping[str, Any]) -> Iterator[Formula]:
         text = ", ".join(f"{name} = {value}" for name, value in told.items() if name != "kind")
         yield Formula(m.row(m.name("y"), m.sign("="), m.text(f"{told.get('kind')}({text})")), words.measure(plain))
     if "of" in told:
-        yield Formula(
-            m.row(_events(told), m.sign("="), _own(told, plain)), f"The events of {words.whose(plain)} as the anchor's."
-        )
+        own = m.row(m.sign("{"), m.name("e"), m.sign(":"), m.text(words.whose(plain)), m.sign("}"))
+        yield Formula(m.row(_events(told), m.sign("="), own), f"The events of {words.whose(plain)} as the anchor's.")
     yield from _window(plain.get("window") or {}, plain)
     credit = plain.get("credit") or {}
     if credit.get("rule") == "clicked" and set(credit) <= {"rule", "within"}:
@@ -132,17 +131,6 @@ _MEASURES: Mapping[str, Callable[[Mapping[str, Any]], Markup]] = {
 def _events(told: Mapping[str, Any]) -> Markup:
     """The events of the flag that a measure reads."""
     return m.sub(m.name("E"), m.text(words.FLAGS.get(told["of"], told["of"])))
-
-
-def _own(told: Mapping[str, Any], plain: Mapping[str, Any]) -> Markup:
-    """The events of the anchor's own keys, as a set."""
-    same = []
-    for key in str(plain.get("keys", "")).split("_"):
-        of = (m.row(m.text(key), m.sign("("), m.name(name), m.sign(")")) for name in ("e", "a"))
-        same.append(m.row(next(of), m.sign("="), next(of)))
-    flag = m.text(words.FLAGS.get(told["of"], told["of"]))
-    alike = Markup("").join([m.row(part, m.sign(",")) for part in same[:-1]] + same[-1:])
-    return m.row(m.sign("{"), m.name("e"), m.sign(":"), flag, m.sign(","), alike, m.sign("}"))
 
 
 def _inside() -> Markup:

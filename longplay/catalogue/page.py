@@ -120,7 +120,7 @@ def page_of(definition: Definition, registry: Registry, sources: Sequence[Source
         training_sets=(),
         deployments=(),
         recorded=Recorded((), None, False, ()),
-        snippets=tuple(_snippets(definition, held, folders)),
+        snippets=tuple(_snippets(definition, registry, held, folders)),
     )
 
 
@@ -172,8 +172,10 @@ def _held(definition: Definition, sources: Sequence[Source]) -> Iterator[Held]:
         )
 
 
-def _snippets(definition: Definition, held: Sequence[Held], folders: Sequence[Path]) -> Iterator[uses.Snippet]:
-    label = uses.label(definition)
+def _snippets(
+    definition: Definition, registry: Registry, held: Sequence[Held], folders: Sequence[Path]
+) -> Iterator[uses.Snippet]:
+    label = uses.label(definition, registry.get(definition.name))
     if label:
         yield label
     if held:

@@ -17,9 +17,9 @@ class Snippet:
     text: str
 
 
-def label(definition: Definition) -> Snippet | None:
-    """The setting that makes a label of it; None where it cannot be one."""
-    if definition.anchor != "exposure":
+def label(definition: Definition, newest: Definition) -> Snippet | None:
+    """The setting that makes a label of it; None where it cannot be one: a label is what the bare name stands for."""
+    if definition.anchor != "exposure" or definition.status == "draft" or definition.ref != newest.ref:
         return None
     text = f"training:\n  labels: [{', '.join(dict.fromkeys(['click', definition.name]))}]\n"
     return Snippet("As a label", "In the settings; the newest version is taken. Labels must be 0 or 1.", "yaml", text)

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -281,10 +283,17 @@ def test_the_snippets_do_what_they_say(pages: dict[str, Element]) -> None:
     assert len(names["mature"]) == 60
     assert names["mature"]["value"].sum() == 16
     assert yaml.safe_load(texts["As a label"]) == {"training": {"labels": ["click"]}}
-    assert "signal = 'click@1' AND definition_hash = 'b3a7fb11bb6fd0b8'" in texts["In SQL"]
+    with closing(sqlite3.connect(":memory:")) as engine:
+        names["rows"].assign(user_id="u", item_id="i", signal="click@1", definition_hash="b3a7fb11bb6fd0b8").to_sql(
+            "signal_values", engine, index=False
+        )
+        asked = re.sub(r"delta\.`.*`", "signal_values", texts["In SQL"])
+        assert sorted(engine.execute(asked).fetchall()) == sorted(
+            (row.anchor_id, "u", "i", str(row.t0), row.value) for row in names["mature"].itertuples()
+        )
     assert yaml.safe_load(texts["the definition"])["name"] == "click"
-    days = {pre.attributes["data-copy"] for pre in pages["signals/active_days_28d.v1.html"].all("pre")}
-    assert "As a label" not in days
+    for name in ("active_days_28d.v1", "return_to_item_7d.v1", "evil.v1"):  # no exposures, an older version, a draft
+        assert "As a label" not in {h.text for h in pages[f"signals/{name}.html"].all("h3")}
 
 
 def test_every_link_leads_somewhere(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
