@@ -4,15 +4,17 @@ Both are read from the JSON files that the steps leave (``_manifests`` and ``_de
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from longplay.catalogue import figures
 from longplay.catalogue.chart import Grid
-from longplay.errors import StoreError, first_line
+from longplay.errors import StoreError
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,7 @@ def training_sets(store: Path) -> list[TrainingSet]:
     Raises:
         StoreError: when a manifest cannot be read.
     """
-    found = []
-    for path, told in _files(store, "_manifests"):
-        with_rows, at = told["checksum"].partition(":")[0], datetime.fromisoformat(told["known_at"])
-        found.append(TrainingSet(path.parent.parent.name, told["release_id"], int(with_rows), at, told["labels"]))
+    found = _read(store, "_manifests", _training_set)
     return sorted(found, key=lambda one: (one.source, one.known_at, one.release, one.rows))
 
 
@@ -64,11 +63,7 @@ def deployments(store: Path) -> list[Deployment]:
     Raises:
         StoreError: when a verdict cannot be read.
     """
-    found = []
-    for path, told in _files(store, "_deployments"):
-        words = tuple(family["words"] for family in told["families"])
-        found.append(Deployment(path.parent.parent.name, path.stem, told["days"], words, tuple(told["arms"])))
-    return found
+    return _read(store, "_deployments", _deployment)
 
 
 def learned_from(ref: str, definition_hash: str, sets: Sequence[TrainingSet]) -> list[TrainingSet]:
@@ -118,10 +113,23 @@ def _target(label: str, labels: Sequence[str]) -> str:
     return "return" if [one for one in names if one.startswith("return_to_item")] == [name] else name
 
 
-def _files(store: Path, folder: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _training_set(path: Path, told: Mapping[str, Any]) -> TrainingSet:
+    rows, at = int(told["checksum"].partition(":")[0]), datetime.fromisoformat(told["known_at"])
+    return TrainingSet(path.parent.parent.name, told["release_id"], rows, at, dict(told["labels"]))
+
+
+def _deployment(path: Path, told: Mapping[str, Any]) -> Deployment:
+    words = tuple(family["words"] for family in told["families"])
+    return Deployment(path.parent.parent.name, path.stem, told["days"], words, tuple(told["arms"]))
+
+
+def _read(store: Path, folder: str, make: Callable[[Path, Mapping[str, Any]], Found]) -> list[Found]:
+    """What the files of a folder say, in every source, by source and file."""
+    found = []
     for path in sorted(store.glob(f"*/{folder}/*.json")):
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise StoreError("This file is not JSON.", where=str(path), got=first_line(error)) from error
-        yield path, told
+            found.append(make(path, json.loads(path.read_text(encoding="utf-8"))))
+        except (KeyError, TypeError, ValueError) as error:
+            what, fix = "This file is not what a step writes.", "run the step that writes it again, or move it away"
+            raise StoreError(what, where=str(path), got=repr(error), fix=fix) from error
+    return found

@@ -60,10 +60,10 @@ def gather(table: Path, say: Callable[[str], None]) -> Gathered:
     Raises:
         StoreError: when the table is corrupted, or lacks a column.
     """
-    source = table.parent.name
-    late = pc.unique(_column(table, "anchor_id", dataset.field("revision") > 0))
+    source, version = table.parent.name, int(open_table(table).version())
+    late = pc.unique(_anchors(table, version, dataset.field("revision") > 0))
     sums, aside, seen = Sums(), [], 0
-    for batch in read(table, COLUMNS):
+    for batch in read(table, version, COLUMNS):
         is_late = pc.is_in(batch["anchor_id"], value_set=late)
         aside.append(batch.filter(is_late))
         sums.add(batch.filter(pc.invert(is_late)))
@@ -73,7 +73,7 @@ def gather(table: Path, say: Callable[[str], None]) -> Gathered:
         [(name, "ascending") for name in (*KEY, "anchor_id", "revision")]
     )
     sums.add(newest(revised))
-    return Gathered(source, table, int(open_table(table).version()), **sums.tables(), revised=revised)
+    return Gathered(source, table, version, **sums.tables(), revised=revised)
 
 
 def newest(rows: pa.Table) -> pa.Table:
@@ -93,10 +93,11 @@ def same_anchor(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def values_of(gathered: Gathered, signal: str, definition_hash: str) -> pa.ChunkedArray:
-    """Every mature value of one signal as it stands now: for those whose values are too many to count one by one."""
+    """Every mature value of one signal as it stands now: for signals with too many values to count one by one."""
     own = (dataset.field("signal") == signal) & (dataset.field("definition_hash") == definition_hash)
+    ripe = own & (dataset.field("state") == "mature")
     late, parts = pc.unique(gathered.revised["anchor_id"]), []
-    for batch in read(gathered.table, ("anchor_id", "value"), own & (dataset.field("state") == "mature")):
+    for batch in read(gathered.table, gathered.version, ("anchor_id", "value"), ripe):
         parts.append(batch.filter(pc.invert(pc.is_in(batch["anchor_id"], value_set=late)))["value"])
     last = newest(gathered.revised)
     mine = last.filter((pc.field("signal") == signal) & (pc.field("definition_hash") == definition_hash))
@@ -104,14 +105,16 @@ def values_of(gathered: Gathered, signal: str, definition_hash: str) -> pa.Chunk
     return pa.chunked_array(chunks, pa.float64())
 
 
-def read(table: Path, columns: Sequence[str], rows: dataset.Expression | None = None) -> Iterator[pa.Table]:
-    """Columns of a table in batches, after checking that its files are all there.
+def read(
+    table: Path, version: int, columns: Sequence[str], rows: dataset.Expression | None = None
+) -> Iterator[pa.Table]:
+    """Columns of a version of a table in batches, after checking that its files are all there.
 
     Raises:
         StoreError: when the table is corrupted, or lacks a column.
     """
-    check_files(table)
-    opened = open_table(table)
+    check_files(table, version)
+    opened = open_table(table, version)
     try:
         found = opened.to_pyarrow_dataset()
         missing = sorted(set(columns) - set(found.schema.names))
@@ -129,8 +132,9 @@ def read(table: Path, columns: Sequence[str], rows: dataset.Expression | None = 
         raise StoreError("Signal values cannot be read.", where=str(table), got=first_line(error)) from error
 
 
-def _column(table: Path, name: str, rows: dataset.Expression) -> pa.ChunkedArray:
-    parts = [chunk for batch in read(table, (name, "revision"), rows) for chunk in batch[name].chunks]
+def _anchors(table: Path, version: int, rows: dataset.Expression) -> pa.ChunkedArray:
+    """Anchors of some rows."""
+    parts = [chunk for batch in read(table, version, ("anchor_id", "revision"), rows) for chunk in batch[0].chunks]
     return pa.chunked_array(parts, pa.string())
 
 

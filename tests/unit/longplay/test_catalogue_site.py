@@ -269,10 +269,11 @@ def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_p
     again = build(store, tmp_path / "site", own)["signals/return_to_item_14d.v1.html"]
     assert "Evidence" not in {h.text for h in again.all("h2")}
 
-    (store / "shop" / "_manifests" / "two.json").write_text("{", encoding="utf-8")
-    with pytest.raises(StoreError, match="not JSON") as failed:
-        build(store, tmp_path / "site", own)
-    assert failed.value.where.endswith("two.json")
+    for broken in ("{", "[]", '{"checksum": "1:a"}'):
+        (store / "shop" / "_manifests" / "two.json").write_text(broken, encoding="utf-8")
+        with pytest.raises(StoreError, match="not what a step writes") as failed:
+            build(store, tmp_path / "site", own)
+        assert failed.value.where.endswith("two.json")
 
 
 def test_the_snippets_do_what_they_say(pages: dict[str, Element]) -> None:
