@@ -31,8 +31,9 @@ def write(known: Known, step: Step, terms: Terms) -> None:
     """Write one step to the first ledger, with its line in the journal."""
     ledger, d, by = known.ledgers[0], step.proposal.definition, (terms.by, now())
     made = Version.of(step.proposal, *by)
-    if step.base is not None and step.base.ref == d.ref:
-        _change(ledger, step.base, made)
+    there = step.base if step.base is not None and step.base.ref == d.ref else None
+    if there is not None:
+        _change(ledger, there, made)
     else:
         put_version(ledger, made)
     if step.taken_from:
@@ -41,6 +42,9 @@ def write(known: Known, step: Step, terms: Terms) -> None:
         note(ledger, "take over", (d.name, d.version), by, **moved)
     told = [[one.key, one.old, one.new, one.effect] for one in step.differences]
     note(ledger, step.kind, (d.name, d.version), by, hash=made.hash, text_hash=made.text_hash, differences=told)
+    if any(one.key == "status" and one.old == "deprecated" for one in step.differences) and there is not None:
+        put_deprecation(ledger, (d.name, d.version), None, ("", ""), by)
+        note(ledger, "withdraw deprecation", (d.name, d.version), by, reason="its file says so")
     follow(known, d, by)
 
 
@@ -55,7 +59,7 @@ def _change(ledger: Ledger, base: Version, made: Version) -> None:
 
 
 def follow(known: Known, definition: "Definition", by: tuple[str, str]) -> None:
-    """Write what follows from a definition: its owner, its line in lists, and the deprecation that it states."""
+    """Write what follows from a definition: its owner, its line in lists, and the deprecation that its file states."""
     ledger, d, newest = known.ledgers[0], definition, known.newest(definition.name)
     if not known.owner(d.name):
         put_owner(ledger, d.name, d.owner, "first version", by)
@@ -64,3 +68,4 @@ def follow(known: Known, definition: "Definition", by: tuple[str, str]) -> None:
     if d.status == "deprecated" and d.ref not in known.deprecations():
         on, use = getattr(d, "deprecated_on", None) or by[1][:10], getattr(d, "replaced_by", None) or ""
         put_deprecation(ledger, (d.name, d.version), str(on), (str(use), ""), by)
+        note(ledger, "deprecate", (d.name, d.version), by, on=str(on), replaced_by=str(use) or None, reason="")

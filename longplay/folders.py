@@ -39,7 +39,8 @@ def proposals(paths: Iterable[Path]) -> dict[str, Proposal]:
     found: dict[str, Proposal] = {}
     for path in paths:
         if not path.exists():
-            raise ConfigError("No such folder of definitions, nor a file.", where=str(path))
+            what = "file" if path.suffix in (".yaml", ".yml") else "folder of definitions"
+            raise ConfigError(f"No such {what}.", where=str(path), fix="check the path")
         published = _published(path if path.is_dir() else path.parent)
         for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
             if file.name != PUBLISHED:

@@ -91,7 +91,8 @@ def judge(known: Known, proposal: Proposal, terms: Terms) -> Step:
     step = Step(proposal, _kind(proposal, there, base), base, taken_from=owner if owner not in ("", d.owner) else "")
     if base is not None:
         told = differences(base.definition(known.place), d)
-        step = replace(step, differences=told, consumers=tuple(known.consumers(d.name)))
+        users = sorted(known.consumers(d.name), key=lambda c: (c.kind, c.consumer, c.asked, c.version))
+        step = replace(step, differences=told, consumers=tuple(users))
     if step.kind == "unchanged":
         return replace(step, taken_from="")
     refusal = _refusal(step, there, versions[-1] if versions else None, terms)
@@ -127,8 +128,8 @@ def _refusal(step: Step, there: Version | None, last: Version | None, terms: Ter
             f"'{d.ref}' is published and cannot be a draft again.", where=where, got=there.applied, fix=fix
         )
     changed = [str(one) for one in step.differences if one.effect != "text"]
-    if not changed:
+    if not changed and there.hash == d.hash:
         return None
-    got = f"{'; '.join(changed)}; {there.ref} belongs to {there.owner}, {there.applied}"
+    got = f"{'; '.join(changed) or 'another hash'}; {there.ref} belongs to {there.owner}, {there.applied}"
     fix = f"undo the change, or apply it as version {(last or there).version + 1} in a new file"
     return ConfigError(f"The published signal '{d.ref}' has changed its meaning.", where=where, got=got, fix=fix)

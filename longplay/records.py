@@ -129,8 +129,8 @@ class Head:
         """The head that a definition makes."""
         from longplay.duration import format_duration
 
-        d = definition
-        about = (d.owner, d.status, d.anchor, d.title, d.window.text(), format_duration(d.lateness))
+        d, window = definition, definition.window
+        about = (d.owner, d.status, d.anchor, d.title, window.text() if window else "", format_duration(d.lateness))
         return cls(d.name, d.version, *about, tuple(getattr(d, "tags", ())))
 
     @classmethod

@@ -71,11 +71,16 @@ def show(place: Place, name: str) -> None:
     with closing(read_known(place.existing, place.definitions)) as known:
         registry = registry_of(known, place.existing)
         definition = registry.get(name)
+        kept = known.version(definition.name, definition.version)
         render.warn(record_lookup(registry, name, who()))
     aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
     told = registry.deprecations.get(definition.ref)
-    status = "deprecated" if told and told.over() else definition.status
-    more = {"status": status, "aliases": aliases, "warning": told.warning if told else None}
+    more = {
+        "status": "deprecated" if told and told.over() else definition.status,
+        "applied": kept.applied if kept else "",
+        "aliases": aliases,
+        "warning": told.warning if told else None,
+    }
     about = describe(definition) | more | {"values": _states(place.store, definition)}
     if place.as_json:
         render.as_json(about)

@@ -1,5 +1,6 @@
 """A team's own log without exposures, onboarded by one source file outside the repository, on the command line."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
+from longplay.delta import read_arrow
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -84,6 +87,38 @@ def test_one_source_file_is_enough(shop: Path) -> None:
     report = (shop / "warehouse" / "corner_shop" / "report.html").read_text(encoding="utf-8")
     assert "Order lines of a corner shop." in report
     assert "xgboost-return" in report
+
+
+def test_a_label_that_teams_share_by_alias(shop: Path) -> None:
+    """The alias goes on pointing to version 1 when 2 is the newest; what learnt from it is on record."""
+
+    def signals(*arguments: str) -> str:
+        command = [str(LONGPLAY), "signals", *arguments, "--store", "warehouse"]
+        return subprocess.run(command, cwd=shop, capture_output=True, text=True, check=True).stdout
+
+    signals("new", "return_7d", "--from", "return_to_item_14d", "--owner", "shop")
+    first = shop / "definitions" / "return_7d.v1.yaml"
+    text = first.read_text(encoding="utf-8").replace("to: 14}", "to: 7}").replace("status: draft", "status: published")
+    first.write_text(text, encoding="utf-8")
+    second = text.replace("version: 1", "version: 2").replace("to: 7}", "to: 5}")
+    first.with_name("return_7d.v2.yaml").write_text(second, encoding="utf-8")
+    signals("apply", "definitions", "--as", "ana")
+    signals("alias", "return_7d@champion", "1")
+    signals("deprecate", "return_7d@1", "--replaced-by", "return_7d@2", "--on", "2026-01-01")
+    done = longplay(shop, "run", "--data", "orders.csv", "--set", "training.labels=[click, return_7d@champion]")
+    assert done.returncode == 0, done.stderr
+    assert "warning: return_7d@1 is deprecated since 2026-01-01: use return_7d@2" in done.stderr
+    assert "xgboost-return_7d: NDCG@10 click" in done.stderr
+    store = shop / "warehouse" / "corner_shop"
+    manifest = json.loads(next((store / "_manifests").glob("*.json")).read_text(encoding="utf-8"))
+    assert sorted(manifest["labels"]) == ["click@1", "return_7d@1"]
+    computed = read_arrow(store / "signal_values", ["signal"])["signal"].unique().to_pylist()
+    assert {"return_7d@1", "return_7d@2"} <= set(computed)
+    used = json.loads(signals("consumers", "return_7d", "--json"))
+    assert {(one["kind"], one["asked"], one["signal"]) for one in used} == {
+        ("training_set", "return_7d@champion", "return_7d@1"),
+        ("experiment", "return_7d@champion", "return_7d@1"),
+    }
 
 
 def test_a_missing_column_ends_with_its_own_exit_code(shop: Path) -> None:

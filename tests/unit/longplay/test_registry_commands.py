@@ -114,24 +114,23 @@ def test_show_list_and_search_see_what_was_applied() -> None:
         write(Path("d"), name=name, owner=owner, title=title)
     write(Path("d"), name="half_done", status="draft")
     ok("apply", "d", "--as", "ana")
-    assert json.loads(ok("show", "podcast_habit", "--json"))["owner"] == "podcasts"
+    shown = json.loads(ok("show", "podcast_habit", "--json"))
+    assert (shown["owner"], shown["applied"][:17]) == ("podcasts", "applied by ana at")
     assert [one["signal"] for one in json.loads(ok("list", "--owner", "music", "--json"))] == ["music_habit@1"]
     assert [one["signal"] for one in json.loads(ok("list", "--status", "draft", "--json"))] == ["half_done@1"]
     assert "click@1" in ok("list", "--anchor", "exposure")
     assert [one["signal"] for one in json.loads(ok("search", "habits", "podcas", "--json"))] == ["podcast_habit@1"]
-    assert {one["signal"] for one in json.loads(ok("search", "habit", "--json"))} == {
-        "habit_formed_28d@1",
-        "music_habit@1",
-        "podcast_habit@1",
-    }
+    found = {one["signal"] for one in json.loads(ok("search", "habit", "--json"))}
+    assert {"habit_formed_28d@1", "music_habit@1", "podcast_habit@1"} <= found
+    assert not found & {"half_done@1", "click@1"}
     assert "No signal says 'musc_habit'; did you mean 'music_habit'?" in ok("search", "musc_habit")
     assert json.loads(ok("search", '"@', "--json")) == []
-    assert ok("list", "--owner", "musc", "--tag", "x") == (
-        "No signal is like that; --owner: did you mean 'music'?; --tag: known names: none.\n"
-    )
+    assert ok("list", "--owner", "musc").startswith("No signal is like that; --owner: did you mean 'music'?")
+    assert "; --tag: known names: " in ok("list", "--tag", "no_such_tag")
+    everything = [one["signal"] for one in json.loads(ok("list", "--json"))]
     paged = run("list", "--limit", "2", "--offset", "1", "--json")
-    assert [one["signal"] for one in json.loads(paged.stdout)] == ["click@1", "habit_formed_28d@1"]
-    assert paged.stderr == "2 of 10; --offset 3 shows what follows\n"
+    assert [one["signal"] for one in json.loads(paged.stdout)] == everything[1:3]
+    assert paged.stderr == f"2 of {len(everything)}; --offset 3 shows what follows\n"
 
 
 def test_diff_takes_names_aliases_and_files() -> None:

@@ -376,6 +376,13 @@ def test_a_deprecated_file_is_a_deprecation(file: Path) -> None:
     assert apply(file, status="deprecated") == ["text change"]
     registry = default_registry(file=file)
     assert registry.warning(registry.get("came_back")).startswith("came_back@1 is deprecated since 20")
+    assert apply(file, status="deprecated", title="T") == ["text change"]
+    assert apply(file, title="T") == ["text change"]
+    registry = default_registry(file=file)
+    assert registry.warning(registry.get("came_back")) == ""
+    with known(file) as found:
+        told = [line["action"] for line in found.journal("came_back")]
+    assert [one for one in told if "deprec" in str(one)] == ["deprecate", "withdraw deprecation"]
 
 
 def test_another_meaning_of_the_code_is_not_taken_in_silence(file: Path) -> None:
