@@ -80,7 +80,7 @@ def write_site(store: Path, out: Path, folders: Sequence[Path], say: Callable[[s
     for old in set((out / "signals").glob("*.html")) - {out / name for name in made}:
         old.unlink()
     for name, text in made.items():
-        (out / name).write_text(text, encoding="utf-8")
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
     return len(made)
 
 
