@@ -90,7 +90,7 @@ def write_site(asked: Asked, out: Path, say: Callable[[str], None]) -> int:
     for old in set((out / "signals").glob("*.html")) - {out / name for name in made}:
         old.unlink()
     for name, text in made.items():
-        (out / name).write_text(text, encoding="utf-8")
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
     return len(made)
 
 

@@ -183,6 +183,26 @@ def test_void_reasons_and_days(pages: dict[str, Element]) -> None:
     assert len(drawn.all("path")) == 3
 
 
+def test_a_signal_of_which_nothing_is_mature(made: Any, tmp_path: Path) -> None:
+    days = default_registry().get("active_days_28d@1")
+    write(
+        tmp_path / "w",
+        "new",
+        table(days, [Row("a", day(50), "open", prefix=3.0), Row("b", day(51), "open", prefix=0.0)]),
+    )
+    page = build(tmp_path / "w", tmp_path / "site", made[2])["signals/active_days_28d.v1.html"]
+    assert [row[:3] for row in captioned(page, "Anchors by state")] == [
+        ["mature", "0", "0.0%"],
+        ["open", "2", "100.0%"],
+    ]
+    assert [dt.text for dl in page.all("dl") if dl.attributes["class"] == "facts" for dt in dl.all("dt")] == [
+        "anchors",
+        "mature",
+    ]
+    assert "Nothing is mature yet, so there is no mean to take shares of." in page.text
+    assert "No value is mature yet, so none was revised." in page.text
+
+
 def test_the_date_is_that_of_the_newest_release(pages: dict[str, Element]) -> None:
     foot = pages["signals/click.v1.html"].all("footer")[0].text
     assert "shop: 1 March 2026, 00:00 UTC, release 2026-03-01-newer" in foot
