@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
+from longplay.catalogue.command import catalogue
 from longplay.errors import LongplayError, nearest
 from longplay.signals_cli import signals
 
@@ -83,6 +84,7 @@ def cli() -> None:
 
 
 cli.add_command(signals)
+cli.add_command(catalogue)
 
 
 def main() -> None:

@@ -1,0 +1,183 @@
+"""What the page of one signal version says, before it is rendered."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from longplay.catalogue import pictures, spreads, uses, words
+from longplay.catalogue.chart import Chart
+from longplay.catalogue.distribution import FEW, Distribution, distribution
+from longplay.catalogue.formula import Formula, formulas
+from longplay.catalogue.found import Deployment, TrainingSet
+from longplay.catalogue.pictures import Bar
+from longplay.catalogue.plain import Change, changes, flat, plain, written
+from longplay.catalogue.recorded import Recorded
+from longplay.catalogue.sources import Source
+from longplay.catalogue.standing import Standing, standing
+from longplay.catalogue.timeline import Timeline, timeline, window_text
+from longplay.definition import Definition
+from longplay.duration import format_duration
+from longplay.registry import Registry
+
+SHORT_H = 96
+"""Horizons up to which ages are told in hours."""
+
+
+AGES = 31
+"""About how many groups of ages there are, where ages are told in days."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """The values of the signal in one source, drawn."""
+
+    source: Source
+    found: Standing
+    spread: Distribution | None
+    states: Sequence[Bar]
+    coverage: Chart
+    means: Chart | None
+    values: Sequence[Bar]
+    columns: Chart | None
+    delay: Chart | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A version, and in what it differs from the one before it; None for the first."""
+
+    definition: Definition
+    href: str
+    changes: Sequence[Change] | None
+    same_meaning: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that the page of a signal version is made of. ``newest`` is what the signal's bare name stands for."""
+
+    definition: Definition
+    newest: Definition
+    plain: Mapping[str, Any]
+    href: str
+    sentences: Sequence[tuple[str, str]]
+    formulas: Sequence[Formula]
+    timeline: Timeline | None
+    yaml: str
+    keys: Sequence[tuple[str, str]]
+    about: Sequence[tuple[str, str]]
+    versions: Sequence[Step]
+    held: Sequence[Held]
+    training_sets: Sequence[TrainingSet]
+    deployments: Sequence[Deployment]
+    recorded: Recorded
+    snippets: Sequence[uses.Snippet]
+
+    @property
+    def status(self) -> str:
+        """Its status, deprecation taken in."""
+        return self.recorded.status(self.definition)
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Its tags, where the definition has any."""
+        return [str(tag) for tag in self.plain.get("tags") or ()]
+
+    @property
+    def hours(self) -> int:
+        """Hours from an anchor's day to maturity."""
+        return int(self.definition.horizon.total_seconds() // 3600)
+
+
+_TOLD = frozenset(
+    ["name", "version", "title", "description", "direction", "unit", "guardrails", "owner", "status", "tags"]
+)
+
+
+def href(definition: Definition) -> str:
+    """The file of a version's page, as definitions are named."""
+    return f"{definition.name}.v{definition.version}.html"
+
+
+def page_of(definition: Definition, registry: Registry, sources: Sequence[Source], folders: Sequence[Path]) -> Page:
+    """Everything there is to say about a version but who uses it."""
+    told = plain(definition)
+    held = tuple(_held(definition, sources))
+    return Page(
+        definition=definition,
+        newest=registry.get(definition.name),
+        plain=told,
+        href=href(definition),
+        sentences=tuple(_sentences(definition, told)),
+        formulas=tuple(formulas(told)),
+        timeline=timeline(told),
+        yaml=written(definition),
+        keys=tuple(flat(told)),
+        about=tuple(_about(told)),
+        versions=tuple(_versions(definition.name, registry)),
+        held=held,
+        training_sets=(),
+        deployments=(),
+        recorded=Recorded((), None, False, ()),
+        snippets=tuple(_snippets(definition, registry, held, folders)),
+    )
+
+
+def _sentences(definition: Definition, told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if not told.get("window"):
+        yield from words.sentences(told, "", "")
+        return
+    zero = ", D0 being the UTC day of t0" if told["window"].get("kind") == "calendar" else ""
+    window = f"{window_text(told)}{zero}: {definition.window.text()}".removeprefix(": ")
+    late = format_duration(definition.lateness)
+    matures = f"when the watermark reaches the end of the window + {late}; late facts after that make revisions"
+    yield from words.sentences(told, window, matures)
+
+
+def _about(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Keys for readers that the top of the page does not say."""
+    for key in told:
+        if key in words.READERS - _TOLD:
+            yield from ((path.replace("_", " "), text) for path, text in flat(told[key], key) if text)
+
+
+def _versions(name: str, registry: Registry) -> Iterator[Step]:
+    before: Definition | None = None
+    for one in sorted((d for d in registry.by_ref.values() if d.name == name), key=lambda d: d.version):
+        differs = None if before is None else changes(before, one)
+        yield Step(one, href(one), differs, before is not None and before.hash == one.hash)
+        before = one
+
+
+def _held(definition: Definition, sources: Sequence[Source]) -> Iterator[Held]:
+    for source in sources:
+        found = standing(source.gathered, definition.ref, definition.hash)
+        if found is None:
+            continue
+        spread = distribution(found, source.gathered, definition.ref, definition.hash)
+        few = spread is not None and spread.exact and len(found.levels) <= FEW
+        horizon = definition.horizon.total_seconds() / 3600
+        hours = 1 if horizon <= SHORT_H else 24 * -(-int(horizon / 24) // AGES)
+        yield Held(
+            source=source,
+            found=found,
+            spread=spread,
+            states=pictures.state_bars(found),
+            coverage=pictures.coverage(found),
+            means=pictures.means(found, definition.unit),
+            values=spreads.value_bars(spread) if spread and few else (),
+            columns=spreads.columns(spread, definition.unit) if spread and not few else None,
+            delay=spreads.delay(found, hours),
+        )
+
+
+def _snippets(
+    definition: Definition, registry: Registry, held: Sequence[Held], folders: Sequence[Path]
+) -> Iterator[uses.Snippet]:
+    label = uses.label(definition, registry.get(definition.name))
+    if label:
+        yield label
+    if held:
+        yield uses.client(definition, held[0].source.gathered.table, folders)
+        yield uses.sql(definition, held[0].source.gathered.table)

@@ -1,0 +1,161 @@
+"""Writes the site: gathers what every page says, renders the templates, and keeps the folder to what it wrote."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from longplay.catalogue import figures, found, pictures, spreads
+from longplay.catalogue.page import Page, href, page_of
+from longplay.catalogue.recorded import Records, records
+from longplay.catalogue.sources import Source, sources
+from longplay.catalogue.standing import unexplained
+from longplay.errors import ConfigError
+from longplay.registry import Registry
+
+MARK = '<meta name="generator" content="Longplay catalogue">'
+"""How the index of a catalogue is told from somebody else's."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Every page, and what they share.
+
+    Attributes:
+        registry: the definitions.
+        sources: the sources that have values.
+        pages: a page for every version, by name and version.
+    """
+
+    registry: Registry
+    sources: Sequence[Source]
+    pages: Sequence[Page]
+
+    @cached_property
+    def newest(self) -> Sequence[Page]:
+        """The page of the newest version of every signal, by name."""
+        return [page for page in self.pages if page.definition.ref == page.newest.ref]
+
+    def link(self, name: str) -> str | None:
+        """The file of a signal's page, by pinned name or by name alone (its newest version); None if it has none."""
+        pinned = self.registry.aliases.get(name, name)
+        if pinned in self.registry.by_ref:
+            return href(self.registry.by_ref[pinned])
+        return next((href(page.newest) for page in self.newest if page.definition.name == name), None)
+
+    def guards(self, page: Page) -> Sequence[Page]:
+        """The signals that have this one for a guardrail."""
+        return [one for one in self.newest if page.definition.name in one.definition.guardrails]
+
+    @cached_property
+    def unexplained(self) -> Sequence[tuple[str, str, str, int]]:
+        """Values that no definition explains: source, pinned name, hash, anchors."""
+        hashes = {ref: definition.hash for ref, definition in self.registry.by_ref.items()}
+        return [(source.name, *row) for source in self.sources for row in unexplained(source.gathered, hashes)]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the site is made from: the root of all tables, further folders of definitions, a registry file."""
+
+    store: Path
+    folders: Sequence[Path]
+    file: Path | None = None
+
+
+def write_site(asked: Asked, out: Path, say: Callable[[str], None]) -> int:
+    """Write the whole site; gives the number of pages. The same tables and definitions give the same bytes.
+
+    Args:
+        asked: what from.
+        out: where to; a folder that is empty, new, or holds a catalogue.
+        say: takes lines of progress.
+
+    Raises:
+        ConfigError: when ``out`` holds something else.
+        NotFoundError: when there is no such store.
+        StoreError: when a table is corrupted.
+    """
+    _check_out(out)
+    with records(asked.folders, asked.file) as told:
+        made = _render(_gather(asked, told, say), say)
+    for folder in (out, out / "signals"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for old in set((out / "signals").glob("*.html")) - {out / name for name in made}:
+        old.unlink()
+    for name, text in made.items():
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
+    return len(made)
+
+
+def _gather(asked: Asked, told: Records, say: Callable[[str], None]) -> Site:
+    having = tuple(sources(asked.store, say))
+    at = max((source.known_at.date() for source in having if source.known_at), default=None)
+    sets, deployed = found.training_sets(asked.store), found.deployments(asked.store)
+    pages = []
+    for one in sorted(told.registry.by_ref.values(), key=lambda d: (d.name, d.version)):
+        say(f"{one.ref}: figures")
+        page = page_of(one, told.registry, having, asked.folders)
+        learned = found.learned_from(one.ref, one.hash, sets)
+        shown = tuple(found.evidence(one.ref, sets, deployed)) if learned else ()
+        pages.append(replace(page, training_sets=learned, deployments=shown, recorded=told.of(one, at)))
+    return Site(told.registry, having, pages)
+
+
+def _render(site: Site, say: Callable[[str], None]) -> dict[str, str]:
+    environment = _environment()
+    index, signal = (environment.get_template(f"{name}.html.j2") for name in ("index", "signal"))
+    made = {"index.html": index.render(site=site, **_shared("index.js", ""))}
+    for page in site.pages:
+        say(f"{page.definition.ref}: page")
+        made[f"signals/{page.href}"] = signal.render(site=site, page=page, **_shared("signal.js", "../"))
+    return made
+
+
+def _shared(script: str, root: str) -> dict[str, object]:
+    """Style and script of a page with the hashes by which its policy lets them in, and nothing else."""
+    style, code = (Markup(_template(name)) for name in ("style.css", script))
+    hashes = {"style_hash": _digest(style), "script_hash": _digest(code)}
+    return {"style": style, "script": code, "root": root, "mark": Markup(MARK), **hashes}
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _template(name: str) -> str:
+    return resources.files("longplay.catalogue").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("longplay.catalogue"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    filters = ("count", "share", "number", "moment", "day")
+    environment.filters.update({name: getattr(figures, name) for name in filters})
+    environment.globals.update(
+        href=href,
+        spark=pictures.spark,
+        arms_grid=found.arms_grid,
+        revised=spreads.revised,
+        window=lambda d: d.window.text(),
+    )
+    return environment
+
+
+def _check_out(out: Path) -> None:
+    index = out / "index.html"
+    theirs = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    if theirs and not (index.is_file() and MARK in index.read_text(encoding="utf-8", errors="replace")):
+        raise ConfigError("This folder holds something else.", where=str(out), fix="name a new folder with --out")

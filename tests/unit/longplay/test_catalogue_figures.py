@@ -1,0 +1,165 @@
+"""The catalogue's figures: each anchor counts once, as it stands now, and nothing depends on how rows lie in files."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from longplay.catalogue.distribution import distribution
+from longplay.catalogue.fold import MOST_LEVELS
+from longplay.catalogue.scan import gather
+from longplay.catalogue.spreads import delay
+from longplay.catalogue.standing import Standing, standing, unexplained
+from longplay.definition import Definition
+from longplay.errors import StoreError
+from longplay.registry import default_registry
+from tests.unit.longplay.value_tables import Row, day, table, write
+
+CLICK = default_registry().get("click@1")
+RETURN = default_registry().get("return_to_item_14d@1")
+DAYS = default_registry().get("active_days_28d@1")
+H = timedelta(hours=1)
+
+
+def stand(store: Path, definition: Definition, *parts: Sequence[Row]) -> Standing:
+    folder = write(store, "shop", *(table(definition, part) for part in parts))
+    found = standing(gather(folder, lambda _: None), definition.ref, definition.hash)
+    assert found is not None
+    return found
+
+
+def test_every_anchor_counts_once_as_it_stands_now(tmp_path: Path) -> None:
+    found = stand(
+        tmp_path,
+        DAYS,
+        [Row("a", day(1), value=4.0), Row("b", day(1), value=10.0), Row("c", day(3), value=1.0)],
+        [Row("b", day(1), value=12.0, revision=1, late=3 * H), Row("b", day(1), value=11.0, revision=2, late=80 * H)],
+        [Row("c", day(3), "void", reason="superseded", revision=1, late=30 * H)],
+        [Row("d", day(50), "open", prefix=2.0), Row("e", day(3), "void", reason="outage")],
+    )
+    assert (found.mature, found.open, dict(found.void)) == (2, 1, {"outage": 1, "superseded": 1})
+    assert (found.anchors, found.share) == (5, 0.4)
+    assert (found.mean, found.low, found.high, found.deviation) == (7.5, 4.0, 11.0, 3.5)
+    assert found.levels == ((4.0, 1), (11.0, 1))
+    by_day = {one.day: one for one in found.days}
+    assert len(by_day) == 50
+    assert (by_day[date(2026, 1, 1)].mature, by_day[date(2026, 1, 1)].total) == (2, 15.0)
+    assert dict(by_day[date(2026, 1, 3)].void) == {"outage": 1, "superseded": 1}
+    assert by_day[date(2026, 1, 2)].anchors == 0
+
+
+def test_revisions_by_age_and_what_they_did(tmp_path: Path) -> None:
+    found = stand(
+        tmp_path,
+        DAYS,
+        [Row("a", day(1), value=4.0), Row("b", day(1), value=10.0), Row("c", day(3), value=1.0)],
+        [Row("b", day(1), value=12.0, revision=1, late=3 * H), Row("b", day(1), value=11.0, revision=2, late=80 * H)],
+        [Row("c", day(3), "void", reason="superseded", revision=1, late=30 * H)],
+        [Row("d", day(3), "void", reason="superseded")],
+    )
+    late = found.revisions
+    assert (late.matured, late.changed) == (3, 2)
+    assert (late.at_maturity, late.now) == (5.5, 11.0)
+    assert late.by_age == ((0, {"raised": 1}), (1, {"void": 1}), (2, {"lowered": 1}))
+
+
+def test_anchors_shared_by_signals_keep_their_own_revisions(tmp_path: Path) -> None:
+    clicks = table(CLICK, [Row("x", day(1), value=0.0), Row("x", day(1), value=1.0, revision=1, late=2 * H)])
+    returns = table(RETURN, [Row("x", day(1), value=0.0), Row("y", day(1), value=0.0)])
+    gathered = gather(write(tmp_path, "shop", clicks, returns), lambda _: None)
+    click, back = (standing(gathered, d.ref, d.hash) for d in (CLICK, RETURN))
+    assert click is not None
+    assert back is not None
+    assert (click.mature, click.mean, click.revisions.changed) == (1, 1.0, 1)
+    assert (back.mature, back.mean, back.revisions.changed) == (2, 0.0, 0)
+
+
+def test_values_under_another_hash_are_told_apart(tmp_path: Path) -> None:
+    drafted = CLICK.updated(lateness="2 d")
+    folder = write(
+        tmp_path, "shop", table(CLICK, [Row("a", day(1), value=1.0)]), table(drafted, [Row("a", day(1), value=0.0)])
+    )
+    gathered = gather(folder, lambda _: None)
+    found = standing(gathered, CLICK.ref, CLICK.hash)
+    assert found is not None
+    assert (found.mature, found.mean) == (1, 1.0)
+    assert list(unexplained(gathered, {CLICK.ref: CLICK.hash})) == [("click@1", drafted.hash, 1)]
+    assert standing(gathered, RETURN.ref, RETURN.hash) is None
+
+
+def test_random_rows_agree_with_a_plain_search_however_they_lie(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    rows, last = [], {}
+    for number in range(400):
+        for revision in range(int(rng.integers(1, 4)) if number % 7 == 0 else 1):
+            value = float(rng.integers(0, 29))
+            row = Row(f"a{number}", day(1 + number % 20), value=value, revision=revision, late=revision * 20 * H)
+            rows.append(row)
+            last[row.anchor] = value
+    order = rng.permutation(len(rows))
+    shuffled = [rows[i] for i in order]
+    one = stand(tmp_path / "one", DAYS, shuffled)
+    many = stand(tmp_path / "many", DAYS, *(shuffled[i : i + 9] for i in range(0, len(rows), 9)))
+    assert one.days == many.days
+    assert one.levels == many.levels
+    assert one.revisions == many.revisions
+    assert one.mature == 400
+    assert one.mean == pytest.approx(np.mean(list(last.values())))
+    assert one.deviation == pytest.approx(np.std(list(last.values())))
+    assert dict(one.levels) == {v: list(last.values()).count(v) for v in set(last.values())}
+
+
+def test_values_that_are_too_many_become_ranges(tmp_path: Path) -> None:
+    rows = [Row(f"a{i}", day(1 + i % 5), value=i / 10) for i in range(4 * MOST_LEVELS)]
+    rows += [Row("a7", day(3), value=5000.0, revision=1, late=H)]
+    folder = write(tmp_path, "shop", *(table(DAYS, rows[i::3]) for i in range(3)))
+    gathered = gather(folder, lambda _: None)
+    found = standing(gathered, DAYS.ref, DAYS.hash)
+    assert found is not None
+    assert found.levels == ()
+    spread = distribution(found, gathered, DAYS.ref, DAYS.hash)
+    assert spread is not None
+    assert not spread.exact
+    assert sum(slot.anchors for slot in spread.slots) == 4 * MOST_LEVELS
+    values = sorted([5000.0, *(i / 10 for i in range(4 * MOST_LEVELS) if i != 7)])
+    assert spread.median == values[(len(values) - 1) // 2]
+    above = spread.slots[-1]
+    assert above.low == pytest.approx(values[int(np.ceil(0.99 * len(values))) - 1])
+    assert (above.high, above.anchors) == (5000.0, sum(v > above.low for v in values))
+
+
+def test_counts_keep_the_whole_numbers_in_between(tmp_path: Path) -> None:
+    rows = [Row(f"a{i}", day(1), value=float(v)) for i, v in enumerate([0, 0, 0, 1, *range(3, 15)])]
+    folder = write(tmp_path, "shop", table(DAYS, rows))
+    gathered = gather(folder, lambda _: None)
+    found = standing(gathered, DAYS.ref, DAYS.hash)
+    assert found is not None
+    spread = distribution(found, gathered, DAYS.ref, DAYS.hash)
+    assert spread is not None
+    assert [(slot.low, slot.anchors) for slot in spread.slots[:4]] == [(0.0, 3), (1.0, 1), (2.0, 0), (3.0, 1)]
+    assert (len(spread.slots), spread.median, spread.exact) == (15, 6.0, True)
+
+
+def test_delay_is_what_open_anchors_showed_over_the_mature_mean(tmp_path: Path) -> None:
+    ripe = [Row("a", day(1), value=1.0), Row("b", day(1), value=0.0)]  # mean 0.5
+    young = [Row(f"y{i}", day(59), "open", prefix=float(i == 0)) for i in range(8)]  # 28 February: 12 h old at KNOWN_AT
+    older = [Row(f"o{i}", day(54), "open", prefix=float(i < 2)) for i in range(5)]  # 5.5 days old
+    found = stand(tmp_path, RETURN, ripe, young, older)
+    drawn = delay(found, 24)
+    assert drawn is not None
+    assert drawn.grid.rows == [["0 to 1 d", "8", "25.0%"], ["5 to 6 d", "5", "80.0%"]]
+    assert delay(stand(tmp_path / "none", RETURN, ripe), 24) is None
+
+
+def test_an_empty_table_has_no_figures(tmp_path: Path) -> None:
+    gathered = gather(write(tmp_path, "shop", table(CLICK, [])), lambda _: None)
+    assert standing(gathered, CLICK.ref, CLICK.hash) is None
+
+
+def test_a_table_without_a_column_says_which(tmp_path: Path) -> None:
+    folder = write(tmp_path, "shop", table(CLICK, [Row("a", day(1), value=1.0)]).drop_columns(["prefix", "t0"]))
+    with pytest.raises(StoreError, match="no prefix, t0") as failed:
+        gather(folder, lambda _: None)
+    assert str(folder) in failed.value.where
