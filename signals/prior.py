@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from longplay.errors import InputError
 
 Floats = NDArray[np.float64]
+_FURTHER = 4.0
+"""Items that the even covariance counts for. Tried on synthetic traces of 5 to 200 items: docs/log.md, 2026-11-24."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,17 @@ class Moments:
 
         Outcomes are whole numbers or floats; products are added up in 64 bits.
         """
-        counts, sums, cross = [], [], []
+        counts: list[float] = []
+        sums: list[Floats] = []
+        cross: Floats = np.zeros(())
         for traces in items:
             z = traces.astype(np.float64)
             counts.append(float(len(z)))
             sums.append(z.sum(axis=0))
-            product = z.T @ z
-            cross = [cross[0] + product] if cross else [product]
+            cross = cross + z.T @ z
         if not counts:
             raise InputError("There is no trace of a past item.", fix="wait until traces of past items are mature")
-        return cls(np.array(counts), np.array(sums), cross[0])
+        return cls(np.array(counts), np.array(sums), cross)
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,8 @@ def fit(moments: Moments) -> Prior:
     items' means, less what the noise of M_i traces puts there, the mean of V / M_i, and without negative directions.
 
     Both covariances are drawn towards one variance and one covariance for all days, their own means, which keeps the
-    variance of a sum of days: Sigma as far as its entries are uncertain (Schaefer and Strimmer 2005, Statistical
-    Applications in Genetics and Molecular Biology 4), which is much where items are fewer than K; V as K further
-    traces would.
+    variance of a sum of days: Sigma as by four further items, V as by K further traces. With few items Sigma is also
+    widened, as the variance of the next of J normal draws is: (1 + 1/J) (J - 1) / (J - 3).
 
     Raises:
         InputError: with fewer than two items, no two traces of one item, or traces that never differ.
@@ -90,8 +92,9 @@ def fit(moments: Moments) -> Prior:
     within = _drawn(scatter / freedom, days / (days + freedom))
     if within.trace() <= 0 or within.sum() <= 0:
         raise InputError("The traces of an item never differ.", fix="wait until more traces are mature")
-    between = _drawn(np.cov(means.T).reshape(days, days), _uncertainty(means)) - within * np.mean(1.0 / counts)
-    return Prior(means.mean(axis=0), within, _without_negative(between))
+    between = _drawn(np.cov(means.T).reshape(days, days), _FURTHER / (_FURTHER + items))
+    between = _without_negative(between - within * np.mean(1.0 / counts))
+    return Prior(means.mean(axis=0), within, between * (1 + 1 / items) * (items - 1) / max(items - 3, 1))
 
 
 def _drawn(covariance: Floats, share: float) -> Floats:
@@ -105,18 +108,6 @@ def _even(covariance: Floats) -> Floats:
     shared = (covariance.sum() - covariance.trace()) / (days * (days - 1)) if days > 1 else 0.0
     even: Floats = np.full((days, days), shared) + (variance - shared) * np.eye(days)
     return even
-
-
-def _uncertainty(rows: Floats) -> float:
-    """Sum of the estimated variances of a covariance's entries over that of its squared distances from the target."""
-    count = len(rows)
-    centred = rows - rows.mean(axis=0)
-    products = centred.T @ centred
-    squares = (centred**2).T @ centred**2
-    noise = float(np.sum(squares - products**2 / count)) * count / (count - 1) ** 3
-    sample = products / (count - 1)
-    distance = float(np.sum((sample - _even(sample)) ** 2))
-    return min(1.0, noise / distance) if distance > 0 else 1.0
 
 
 def _without_negative(covariance: Floats) -> Floats:

@@ -45,9 +45,10 @@ class Filter:
     def of(cls, prior: Prior, weights: Floats) -> "Filter":
         """The filter of a prior for the reward w'z; ``weights`` is w, [K]."""
         factor = np.linalg.cholesky(prior.within)
-        whitener = solve_triangular(factor, np.eye(len(factor)), lower=True)
-        between = whitener @ prior.between @ whitener.T
-        return cls(factor, whitener, whitener @ prior.mean, (between + between.T) / 2, factor.T @ weights)
+        whitener: Floats = solve_triangular(factor, np.eye(len(factor)), lower=True)
+        between: Floats = whitener @ prior.between @ whitener.T
+        between = 0.5 * (between + between.T)
+        return cls(np.asarray(factor, np.float64), whitener, whitener @ prior.mean, between, factor.T @ weights)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def sums_of(whitened: Filter, items: Ints, traces: NDArray[np.generic], seen: In
 def corrected(
     sums: Sums, whitened: Filter, items: Ints, before: NDArray[np.generic], after: NDArray[np.generic], seen: Ints
 ) -> Sums:
-    """Sums after past days of traces were corrected: what the traces gave before is taken back, what they give now added.
+    """Sums after past days of traces were corrected: what they gave is taken back, what they give now is added.
 
     Args:
         sums: with the traces as they were, [items, K].
@@ -195,7 +196,8 @@ def mature_only(
 def thompson(believed: Beliefs, actions: int, rng: np.random.Generator) -> Ints:
     """Items to show: for each action r is drawn for every item, and the item with the largest is taken, [actions]."""
     drawn = rng.standard_normal((actions, len(believed.mean))) * np.sqrt(believed.variance) + believed.mean
-    return drawn.argmax(axis=1)
+    best: Ints = drawn.argmax(axis=1)
+    return best
 
 
 def _inner(whitened: Filter, n: Floats) -> tuple[Floats, Floats]:
