@@ -1,4 +1,4 @@
-"""A bandit that recommends shows and learns what 59 days of a listener are worth: as they come, at once, late, by proxy.
+"""A bandit that recommends shows and learns what 59 days of a listener are worth: as they come, at once, or late.
 
 Thompson sampling over shows of unknown worth, so many actions a day; an action's trace begins on its day, and what was
 seen of it is known the next morning. Regret of a day: worth of the best show less the mean worth of the shows shown.
@@ -42,7 +42,8 @@ class Task:
 
     def draw(self, chosen: np.ndarray, rng: np.random.Generator) -> Floats:
         """A trace for each action, [actions, DAYS]."""
-        return self.pool[chosen, rng.integers(self.pool.shape[1], size=len(chosen))].astype(np.float64)
+        found: Floats = self.pool[chosen, rng.integers(self.pool.shape[1], size=len(chosen))].astype(np.float64)
+        return found
 
 
 def regrets(task: Task, policy: Policy, rng: np.random.Generator) -> Floats:

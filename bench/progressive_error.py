@@ -34,8 +34,8 @@ class Judged:
     def believed(self, age: int, traces: int) -> Beliefs:
         """What some traces of each show say when all are of one age, in days."""
         known = np.arange(DAYS) < age
-        y = np.where(known, self.y[traces], 0.0)
-        return beliefs(self.whitened, Sums(known * float(traces) + np.zeros_like(y), y))
+        n: Floats = np.broadcast_to(known * float(traces), self.y[traces].shape)
+        return beliefs(self.whitened, Sums(n, np.where(known, self.y[traces], 0.0)))
 
 
 def judged(whitened: Filter, of: Iterable[tuple[Show, Traces]]) -> Judged:

@@ -50,7 +50,7 @@ class Show:
 
 
 def world(shows: int, traces: int, rng: np.random.Generator) -> Iterator[tuple[Show, Traces]]:
-    """Shows at random, each with its traces, one by one; 600 shows, 10,000 traces and seed 42 are the published data."""
+    """Shows at random, each with its traces, one by one, drawn in the order of the published data (its seed is 42)."""
     for _ in range(shows):
         show = Show.drawn(rng)
         yield show, show.traces(traces, rng)
