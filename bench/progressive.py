@@ -3,8 +3,8 @@
     python -m bench.progressive
 
 Synthetic traces of McDonald et al. 2023, Impatient Bandits, KDD: 59 days, 200 shows to learn the prior from and 400 to
-judge by, 10,000 traces each, made show by show; memory stays below 1 GiB. Seed 42 and the order of draws are those of the
-published data; further seeds say how much depends on that. Printed beside the published figures:
+judge by, 10,000 traces each, made show by show; memory stays below 1 GiB. Seed 42 and the order of draws are those of
+the published data; further seeds say how much depends on that. Printed beside the published figures:
 
 1. Mean absolute error of a show's mean reward, without data and with 1,000 traces of one age. Truth is the mean of the
    show's other 9,000 traces, as published.

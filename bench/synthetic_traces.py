@@ -40,7 +40,8 @@ class Show:
     def mean(self) -> Floats:
         """Expected outcome of each day, [DAYS]; the chance to be still there on day d is B(a, b + d + 1) / B(a, b)."""
         still = np.exp(betaln(self.leave, self.stay + _DAY + 1) - betaln(self.leave, self.stay))
-        return self.active * still
+        found: Floats = self.active * still
+        return found
 
     def traces(self, count: int, rng: np.random.Generator) -> Traces:
         """Listeners at random, [count, DAYS]."""
