@@ -90,7 +90,7 @@ def fit(moments: Moments) -> Prior:
     scatter = moments.cross - (means * counts[:, None]).T @ means
     days = len(scatter)
     within = _drawn(scatter / freedom, days / (days + freedom))
-    if within.trace() <= 0 or within.sum() <= 0:
+    if within.trace() <= 0:
         raise InputError("The traces of an item never differ.", fix="wait until more traces are mature")
     between = _drawn(np.cov(means.T).reshape(days, days), _FURTHER / (_FURTHER + items))
     between = _without_negative(between - within * np.mean(1.0 / counts))
@@ -103,9 +103,11 @@ def _drawn(covariance: Floats, share: float) -> Floats:
 
 
 def _even(covariance: Floats) -> Floats:
+    """One variance and one covariance for all days, positive definite if there is any variance. [K, K]."""
     days = len(covariance)
     variance = covariance.trace() / days
     shared = (covariance.sum() - covariance.trace()) / (days * (days - 1)) if days > 1 else 0.0
+    shared = min(max(shared, -0.9 * variance / max(days - 1, 1)), 0.9 * variance)
     even: Floats = np.full((days, days), shared) + (variance - shared) * np.eye(days)
     return even
 

@@ -55,7 +55,7 @@ def test_fewer_items_than_days_are_drawn_together_and_widened() -> None:
         plain, found = np.cov(means.T), fit(Moments.of(items)).between
         assert np.linalg.eigvalsh(found).min() > -1e-9
         assert np.linalg.matrix_rank(found, tol=1e-4) == 7 > np.linalg.matrix_rank(plain, tol=1e-4)
-        assert found.sum() == pytest.approx(widened * plain.sum(), rel=0.05)
+        assert found.sum() == pytest.approx(widened * plain.sum(), rel=0.1)
         errors["drawn"].append(np.linalg.norm(found / widened - w.prior.between))
         errors["plain"].append(np.linalg.norm(plain - w.prior.between))
     assert np.mean(errors["drawn"]) < np.mean(errors["plain"])
@@ -66,6 +66,13 @@ def test_a_day_on_which_nothing_ever_happened_can_be_whitened() -> None:
     items = [(rng.random((50, 4)) < 0.3) * np.array([1, 1, 0, 1]) for _ in range(10)]
     found = fit(Moments.of(items))
     assert np.linalg.eigvalsh(found.within).min() > 0
+
+
+@pytest.mark.parametrize("days", [np.ones((4, 4)), np.eye(4)], ids=["all or none", "one day each"])
+def test_days_that_say_all_of_each_other_can_be_whitened(days: np.ndarray) -> None:
+    rng = np.random.default_rng(6)
+    items = [days[rng.integers(4, size=30)] * (rng.random((30, 1)) < 0.2 * n if days[0, 1] else 1) for n in range(1, 5)]
+    assert np.linalg.eigvalsh(fit(Moments.of(items)).within).min() > 0
 
 
 @pytest.mark.parametrize(
