@@ -22,7 +22,7 @@ START, DAYS, ITEMS = at("1 Jan"), 60, 8
 
 
 def plays(seed: int = 1) -> list[str]:
-    """Listeners who discover items and come back more or less often, by the item; the last day has a new item."""
+    """Listeners who discover items and come back more or less often, by the item; one item is new at the end."""
     rng = np.random.default_rng(seed)
     rows = []
     for user in range(60):
@@ -30,7 +30,7 @@ def plays(seed: int = 1) -> list[str]:
             begin = int(rng.integers(12, DAYS - 1))
             days = [begin, *(begin + 1 + np.flatnonzero(rng.random(20) < 0.1 + 0.08 * item))]
             rows += [(f"u{user}", f"i{item}", day) for day in days if day < DAYS]
-    rows += [("u0", "early", 0), ("u1", "new", DAYS - 1)]
+    rows += [("u0", "early", 0), ("u1", "new", DAYS - 2), ("u1", "i0", DAYS - 1)]
     noon = timedelta(hours=12)
     return [f"{user},{item},{START + day * DAY + noon:%Y-%m-%d %H:%M:%S},play,60" for user, item, day in rows]
 
