@@ -38,11 +38,12 @@ class Judged:
         return beliefs(self.whitened, Sums(n, np.where(known, self.y[traces], 0.0)))
 
 
-def judged(whitened: Filter, of: Iterable[tuple[Show, Traces]]) -> Judged:
-    """Add up the traces of some shows, one show at a time."""
+def judged(whitened: Filter, of: Iterable[tuple[Show, Traces]], rng: np.random.Generator) -> Judged:
+    """Add up the traces of some shows, one show at a time; they are shuffled in place first."""
     y: dict[int, list[Floats]] = {count: [] for count in COUNTS}
     others, mean = [], []
     for show, traces in of:
+        rng.shuffle(traces)
         for count in COUNTS:
             whole = np.full(count, DAYS)
             y[count].append(sums_of(whitened, np.zeros_like(whole), traces[:count], whole, 1).s[0])
