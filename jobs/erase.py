@@ -19,7 +19,15 @@ from longplay.errors import NotFoundError
 from rankers.training_set import spine_of
 from tables import catalog
 
-MADE_ANEW = ("item_days", "item_exposure_days", "item_features", "first_seen")
+MADE_ANEW = (
+    "item_days",
+    "item_exposure_days",
+    "item_features",
+    "first_seen",
+    "progressive_priors",
+    "progressive_sums",
+    "progressive_estimates",
+)
 """Tables that add people up: the next build makes them anew, without the person."""
 
 

@@ -1,4 +1,4 @@
-"""Features, signal values, training sets and releases."""
+"""Features, signal values, estimates of open ones, training sets and releases."""
 
 from tables.spec import Rule, TableSpec, columns
 
@@ -86,6 +86,65 @@ SIGNAL_VALUES = TableSpec(
         Rule("not_mature_early", "state = 'mature' AND known_ts < matures_at", "mature before its time"),
         Rule("window_after_anchor", "window_end <= t0", "a window must end after its anchor"),
         Rule("elapsed_is_share", "elapsed_share < 0 OR elapsed_share > 1", "elapsed_share must lie in [0, 1]"),
+    ),
+)
+
+PROGRESSIVE_PRIORS = TableSpec(
+    name="progressive_priors",
+    about="What the whole traces of past items say of the next one, day by day: the prior that estimates rest on.",
+    grain=("signal", "day_offset"),
+    known="known_at",
+    columns=columns("""
+        signal     | string        | pinned name of the definition, name@version
+        definition_hash | string   | the definition's identity
+        day_offset | int           | days after the anchor's day
+        mean       | double        | expected outcome of that day over items
+        within     | array<double> | covariance of that day with each day within an item, in the order of day_offset
+        between    | array<double> | covariance of that day with each day between items, in the order of day_offset
+        items      | bigint        | past items it was learnt from
+        traces     | bigint        | their whole traces
+        known_at   | timestamp     | T, the moment from which we look back (UTC)
+    """),
+)
+
+PROGRESSIVE_SUMS = TableSpec(
+    name="progressive_sums",
+    about="What the traces of an item give to its estimate, by day of the trace and by the day on which it was known.",
+    grain=("signal", "item_id", "day_offset", "known_day"),
+    allow_empty=True,
+    known="CAST(date_add(known_day, 1) AS timestamp)",
+    columns=columns("""
+        signal     | string | pinned name of the definition, name@version
+        item_id    | string | what
+        day_offset | int    | days after the anchor's day
+        known_day  | date   | UTC day by whose end it was known
+        n          | bigint | further traces that were seen for so long, less those that were superseded
+        s          | double | sum of their whitened outcomes of that day, and what late facts and superseded ones change
+    """),
+)
+
+PROGRESSIVE_ESTIMATES = TableSpec(
+    name="progressive_estimates",
+    about="Estimates, not labels: the mean value of a signal for an item, from open and mature traces, as known at T.",
+    grain=("signal", "item_id"),
+    known="known_at",
+    columns=columns("""
+        signal             | string    | pinned name of the definition, name@version
+        definition_hash    | string    | the definition's identity
+        item_id            | string    | what
+        estimated_mean     | double    | mean of the item's mean value, in the definition's unit
+        estimated_variance | double    | variance of that belief, in the unit squared
+        traces             | bigint    | traces of the item whose first day was seen
+        mature_share       | double    | share of them that was seen to its last day, 0 to 1
+        prior_only         | boolean   | the item has no trace: the estimate is that of any item
+        is_estimate        | boolean   | true: never a value of the signal
+        known_at           | timestamp | T, the moment from which we look back (UTC)
+    """),
+    rules=(
+        Rule("is_marked", "NOT is_estimate", "every row is an estimate"),
+        Rule("variance_not_negative", "estimated_variance < 0", "a variance must be at least 0"),
+        Rule("share_is_share", "mature_share < 0 OR mature_share > 1", "mature_share must lie in [0, 1]"),
+        Rule("prior_only_without_traces", "prior_only <> (traces = 0)", "prior_only if and only if there is no trace"),
     ),
 )
 

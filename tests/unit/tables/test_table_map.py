@@ -10,7 +10,7 @@ from tables.spec import TableSpec, columns
 
 _WORD = re.compile(r"'[^']*'|[a-z_][a-z0-9_]*", re.IGNORECASE)
 _SQL = {"or", "and", "not", "is", "null", "in", "to_date"}
-_TYPES = {"string", "timestamp", "date", "double", "boolean", "int", "bigint", "array<string>"}
+_TYPES = {"string", "timestamp", "date", "double", "boolean", "int", "bigint", "array<string>", "array<double>"}
 SPECS = sorted(catalog.ALL.values(), key=lambda spec: spec.name)
 
 

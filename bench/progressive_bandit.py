@@ -1,0 +1,85 @@
+"""A bandit that recommends shows and learns what 59 days of a listener are worth: as they come, at once, or late.
+
+Thompson sampling over shows of unknown worth, so many actions a day; an action's trace begins on its day, and what was
+seen of it is known the next morning. Regret of a day: worth of the best show less the mean worth of the shows shown.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.synthetic_traces import DAYS, Traces
+from signals.prior import Floats, Prior
+from signals.progressive import Beliefs, Filter, Sums, beliefs, of_whole, thompson
+
+Policy = Literal["progressive", "oracle", "delayed", "day-2"]
+POLICIES: tuple[Policy, ...] = ("progressive", "oracle", "delayed", "day-2")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every policy faces.
+
+    Attributes:
+        pool: traces that listeners are drawn from, with replacement, [shows, traces, DAYS].
+        prior: learnt from other shows.
+        days: how long.
+        actions: a day.
+    """
+
+    pool: Traces
+    prior: Prior
+    days: int
+    actions: int
+
+    @property
+    def worth(self) -> Floats:
+        """Mean reward of each show, [shows]."""
+        found: Floats = self.pool.sum(axis=2).mean(axis=1)
+        return found
+
+    def draw(self, chosen: np.ndarray, rng: np.random.Generator) -> Floats:
+        """A trace for each action, [actions, DAYS]."""
+        found: Floats = self.pool[chosen, rng.integers(self.pool.shape[1], size=len(chosen))].astype(np.float64)
+        return found
+
+
+def regrets(task: Task, policy: Policy, rng: np.random.Generator) -> Floats:
+    """Regret of each day, [days]."""
+    worth = task.worth
+    agent = _progressive(task, rng) if policy == "progressive" else _by_one_number(task, policy, rng)
+    return np.array([worth.max() - worth[chosen].mean() for _, chosen in zip(range(task.days), agent, strict=False)])
+
+
+def _progressive(task: Task, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Every day of every open trace counts, from the next morning on."""
+    whitened = Filter.of(task.prior, np.ones(DAYS))
+    sums = Sums.none(len(task.pool), DAYS)
+    running: list[tuple[np.ndarray, Floats]] = []
+    while True:
+        for age, (shown, y) in enumerate(reversed(running)):
+            np.add.at(sums.n[:, age], shown, 1.0)
+            np.add.at(sums.s[:, age], shown, y[:, age])
+        chosen = thompson(beliefs(whitened, sums), task.actions, rng)
+        running = [*running, (chosen, task.draw(chosen, rng) @ whitened.whitener.T)][-DAYS:]
+        yield chosen
+
+
+def _by_one_number(task: Task, policy: Policy, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """The whole reward the next morning (oracle) or once its days are over (delayed), or the first day (day-2)."""
+    prior, late = task.prior, DAYS - 1 if policy == "delayed" else 0
+    part = slice(0, 1) if policy == "day-2" else slice(0, DAYS)
+    mean, variance, noise = prior.mean[part].sum(), prior.between[part, part].sum(), prior.within[part, part].sum()
+    n, total = np.zeros(len(task.pool)), np.zeros(len(task.pool))
+    waiting: list[tuple[np.ndarray, Floats]] = []
+    while True:
+        if len(waiting) > late:
+            shown, numbers = waiting.pop(0)
+            np.add.at(n, shown, 1.0)
+            np.add.at(total, shown, numbers)
+        believed: Beliefs = of_whole(mean, variance, noise, n, total)
+        chosen = thompson(believed, task.actions, rng)
+        waiting.append((chosen, task.draw(chosen, rng)[:, part].sum(axis=1)))
+        yield chosen
