@@ -77,6 +77,11 @@ def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
     )
 
 
+def seconds(number: float) -> Column:
+    """A literal interval."""
+    return F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(number).cast("decimal(18,6)"))
+
+
 def reached_at(moment: Column, history: Sequence[tuple[datetime, datetime]]) -> Column:
     """The first T at which W(T) was at or after ``moment``.
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from longplay.definition import CalendarWindow, Definition
+from longplay.definition import Definition
+from longplay.windows import CalendarWindow
 from signals.horizons import Knowledge
 from signals.prior import Floats, Moments
 from signals.progressive import Filter

@@ -10,10 +10,13 @@ from datetime import timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from longplay.definition import CalendarWindow, DaysMeasure, Definition
+from longplay.definition import Definition
 from longplay.errors import ConfigError
+from longplay.measures import DaysMeasure
+from longplay.windows import CalendarWindow
 from signals.anchors import anchors_of
-from signals.horizons import Knowledge, reached_at, seconds, void_reason, window_bounds
+from signals.horizons import Knowledge, horizon, reached_at, seconds
+from signals.terms import terms_of
 
 TRACE = ["anchor_id", "user_id", "item_id", "day0", "anchor_day", "superseded_day"]
 """``day0``: UTC date of t0; ``anchor_day``, ``superseded_day``: by the end of which day that was known."""
@@ -22,7 +25,8 @@ TRACE = ["anchor_id", "user_id", "item_id", "day0", "anchor_day", "superseded_da
 def has_traces(definition: Definition) -> bool:
     """Whether a signal counts the days of a calendar window on which its user came back to its item."""
     calendar, days = isinstance(definition.window, CalendarWindow), isinstance(definition.measure, DaysMeasure)
-    return calendar and days and definition.keys == "user_item" and definition.credit is None
+    is_plain = definition.credit is None and definition.filter is None and definition.discount is None
+    return calendar and days and definition.keys == "user_item" and is_plain and definition.cap is None
 
 
 def length(definition: Definition) -> int:
@@ -44,8 +48,8 @@ def traces(definition: Definition, events: DataFrame, exposures: DataFrame, know
         Grain: anchor_id; the columns ``TRACE``. Superseded ones are there too.
     """
     events, exposures = (_known(frame, knowledge) for frame in (events, exposures))
-    start, end = window_bounds(definition, F.col("t0"))
-    anchors = anchors_of(definition, events, exposures).where(void_reason(definition, knowledge, start, end).isNull())
+    anchors = anchors_of(definition, events, exposures)
+    anchors = anchors.where(horizon(terms_of([definition]), knowledge).void_reason.isNull())
     return anchors.select(
         "anchor_id",
         "user_id",
@@ -98,6 +102,6 @@ def _window(definition: Definition) -> CalendarWindow:
         raise ConfigError(
             f"The signal '{definition.ref}' has no daily traces.",
             got=f"window {definition.window.kind}, measure {definition.measure.kind}, keys {definition.keys}",
-            fix="estimates are for calendar windows, a measure in days and keys user_item, without credit",
+            fix="estimates are for plain days (no credit, filter, discount or cap) of user_item in calendar windows",
         )
     return definition.window

@@ -26,7 +26,7 @@ def test_the_shipped_sources_are_those_of_the_folder() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "message"),
     [
-        ({"quarantine_limt": 1}, "(top level)", "did you mean 'quarantine_limit'?"),
+        ({"quarantine_limt": 1}, "quarantine_limt", "did you mean 'quarantine_limit'?"),
         ({"events__usr": "who"}, "events", "did you mean 'user'?"),
         ({"events__amount__at_last": 1}, "events.amount", "did you mean 'at_least'?"),
         (
