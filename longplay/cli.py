@@ -12,6 +12,7 @@ import click
 
 from longplay.errors import LongplayError, nearest
 from longplay.signals_cli import signals
+from longplay.values_cli import values
 
 STEPS: Mapping[str, str] = {
     "setup": "Check Java and resolve Delta's jars once.",
@@ -83,6 +84,7 @@ def cli() -> None:
 
 
 cli.add_command(signals)
+signals.add_command(values)
 
 
 def main() -> None:
