@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from longplay.errors import LongplayError, nearest
+from longplay.serve_cli import serve
 from longplay.signals_cli import signals
 from longplay.values_cli import values
 
@@ -84,6 +85,7 @@ def cli() -> None:
 
 
 cli.add_command(signals)
+cli.add_command(serve)
 signals.add_command(values)
 
 
