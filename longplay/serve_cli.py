@@ -1,12 +1,11 @@
 """``longplay serve``: the HTTP API over one source. Starts no Spark and no Java."""
 
 import logging
-import socket
 from pathlib import Path
 
 import click
 
-from longplay.errors import EnvironmentProblem
+from longplay.ports import check_port
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -51,19 +50,3 @@ def serve(
     click.echo(f"Look-ups of '{source}' on http://{host}:{port}/v1 - Ctrl-C ends it. Indexes: {place.cache}")
     app = create_app(shelf, Watcher(place, shelf, poll, definitions))
     uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning")
-
-
-def check_port(host: str, port: int) -> None:
-    """See that a port is free.
-
-    Raises:
-        EnvironmentProblem: when something listens there already, or the address cannot be had.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"Port {port} is in use.", where=f"{host}:{port}", got=str(error), fix="name another: --port 8401"
-            ) from error

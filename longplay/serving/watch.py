@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from longplay.serving.place import Mark, Place
 from longplay.serving.shelf import Shelf, open_index
 
 log = logging.getLogger("longplay.serving")
+Builder = Callable[[Place], Awaitable[dict[str, Any]]]
 RETRY_SECONDS = 60.0
 """After a build that failed, though nothing was published since."""
 
@@ -26,10 +27,19 @@ class Watcher:
         shelf: what is served.
         seconds: how long to wait between two looks.
         definitions: further folders of definitions; they are read anew with every release.
+        builder: builds the index of the newest release.
     """
 
-    def __init__(self, place: Place, shelf: Shelf, seconds: float, definitions: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        place: Place,
+        shelf: Shelf,
+        seconds: float,
+        definitions: Sequence[Path] = (),
+        builder: Builder | None = None,
+    ) -> None:
         self.place, self.shelf, self.seconds, self.definitions = place, shelf, seconds, definitions
+        self.builder = builder or build_apart
         self._seen: Mark | None = None
         self._failed_at = 0.0
 
@@ -55,15 +65,15 @@ class Watcher:
             log.warning("the newest release cannot be served: %s", error.render())
 
     async def _renew(self) -> None:
-        told = await _build(self.place)
+        told = await self.builder(self.place)
         registry = await asyncio.to_thread(default_registry, self.definitions)
         served = await asyncio.to_thread(open_index, Path(told["folder"]), registry, told["releases"])
         self.shelf.switch(served)
         log.info("serving release %s", served.release.release_id)
 
 
-async def _build(place: Place) -> dict[str, Any]:
-    """Run the builder as a process and read what it prints.
+async def build_apart(place: Place) -> dict[str, Any]:
+    """Build as a process of its own, and read what it prints.
 
     Raises:
         LongplayError: the builder's own error.

@@ -3,13 +3,17 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from longplay.registry import default_registry
+from longplay.registry import Registry
+from longplay.registry import default_registry as read_registry
+from longplay.serving.build import build
+from longplay.serving.place import Place
 from tables.learning import RELEASES, SIGNAL_VALUES
 
 ARROW = {
@@ -24,6 +28,11 @@ ARROW = {
     "map<string,string>": pa.map_(pa.string(), pa.string()),
 }
 DAY = timedelta(days=1)
+
+
+@cache
+def default_registry() -> Registry:
+    return read_registry()
 
 
 def at(day: int, hour: int = 0) -> datetime:
@@ -91,3 +100,8 @@ def write_release(folder: Path, known_at: datetime, version: int, **changes: Any
     schema = pa.schema([(column.name, ARROW[column.type]) for column in RELEASES.columns])
     write_deltalake(str(folder / "releases"), pa.Table.from_pylist([told], schema=schema), mode="append")
     return str(told["release_id"])
+
+
+async def build_here(place: Place) -> dict[str, Any]:
+    """Build an index without a process of its own: the same, sooner."""
+    return build(place)

@@ -18,7 +18,7 @@ from longplay.serving.problems import Problem
 from longplay.serving.shelf import Shelf
 from longplay.serving.watch import Watcher
 from longplay.signals_cli import describe
-from tests.unit.longplay.small_tables import at, open_row, row, void_row, write_release, write_values
+from tests.unit.longplay.small_tables import at, build_here, open_row, row, void_row, write_release, write_values
 
 ROWS = [
     row("a", at(1), user_id="u1", item_id="i1"),
@@ -63,7 +63,7 @@ class Server:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, list[str]]]:
     """A server of two releases, and their ids, newest first."""
     store, shelf = tmp_path_factory.mktemp("store"), Shelf()
-    watcher, ids = Watcher(Place(store / "shop", store / "cache"), shelf, 1.0), []
+    watcher, ids = Watcher(Place(store / "shop", store / "cache"), shelf, 1.0, builder=build_here), []
     for day, rows in ((10, ROWS), (11, [row("e", at(3), user_id="u3", value=1.0)])):
         ids.append(write_release(store / "shop", at(day), write_values(store / "shop", rows)))
         asyncio.run(watcher.look())

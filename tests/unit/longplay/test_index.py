@@ -21,9 +21,9 @@ from longplay.serving.place import MANIFEST, Place
 from longplay.serving.scan import rows_of, scan
 from longplay.serving.segment import Segment
 from longplay.serving.shelf import Served, Shelf, open_index
-from longplay.serving.watch import Watcher
+from longplay.serving.watch import Builder, Watcher, build_apart
 from longplay.single import Key, the_one
-from tests.unit.longplay.small_tables import at, open_row, row, void_row, write_release, write_values
+from tests.unit.longplay.small_tables import at, build_here, open_row, row, void_row, write_release, write_values
 
 Row = dict[str, Any]
 
@@ -200,9 +200,9 @@ def test_a_damaged_index_is_an_error(tmp_path: Path) -> None:
         open_index(folder / "nowhere", default_registry(), told["releases"])
 
 
-def watcher_of(store: Path) -> tuple[Watcher, Shelf]:
+def watcher_of(store: Path, builder: Builder = build_here) -> tuple[Watcher, Shelf]:
     shelf = Shelf()
-    return Watcher(Place.of(store, "shop", store / "cache"), shelf, 0.1), shelf
+    return Watcher(Place.of(store, "shop", store / "cache"), shelf, 0.1, builder=builder), shelf
 
 
 def value_of(served: Served, anchor: str) -> float:
@@ -233,6 +233,19 @@ def test_a_switch_is_whole_and_what_was_taken_before_stays_as_it_was(tmp_path: P
         shelf.pick(first)
     assert "longplay signals values --release" in caught.value.fix
     assert value_of(before, "a") == 1.0  # its file is gone, what is mapped is not
+
+
+def test_a_process_of_its_own_builds_and_says_what_is_wrong(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    write_values(folder, [row("a", at(1))])
+    watcher, shelf = watcher_of(tmp_path, build_apart)
+    asyncio.run(watcher.look())
+    assert shelf.problem is not None
+    assert shelf.problem.what == "There is no release yet."
+    release = write_release(folder, at(10), 0)
+    asyncio.run(watcher.look())
+    assert shelf.newest().release.release_id == release
+    assert value_of(shelf.newest(), "a") == 1.0
 
 
 def test_a_release_that_cannot_be_read_leaves_the_one_before(tmp_path: Path) -> None:
