@@ -47,8 +47,8 @@ class Memory:
         """Look every quarter of a second until ``done``."""
         process = psutil.Process(pid)
         while not self.done.wait(0.25):
-            told = process.memory_full_info()
-            self.server, self.own = max(self.server, told.rss), max(self.own, told.uss)
+            told = process.memory_info()
+            self.server, self.own = max(self.server, told.rss), max(self.own, told.rss - told.shared)
             self.cpu = sum(process.cpu_times()[:2])
             for child in process.children():
                 try:

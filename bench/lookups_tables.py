@@ -32,7 +32,7 @@ def t0_of(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def anchor_of(number: int) -> str:
-    return f"e{number:012d}"
+    return f"e{number:031d}"
 
 
 def user_of(number: int, values: int) -> str:
@@ -87,7 +87,7 @@ def _rows(numbers: npt.NDArray[np.int64], values: int, version: int, definitions
         {
             "signal": pa.array([d.ref for d in definitions]).take(which),
             "definition_hash": pa.array([d.hash for d in definitions]).take(which),
-            "anchor_id": _ids("e", numbers, 12),
+            "anchor_id": _ids("e", numbers, 31),
             "user_id": _ids("u", numbers % max(1, values // ROWS_A_USER), 9),
             "item_id": _ids("i", (numbers * 31) % ITEMS, 9),
             "t0": times(0),

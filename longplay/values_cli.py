@@ -50,7 +50,7 @@ def values(
     All rows come from one release, and say so. A value is there if the state is mature; an open one is not 0: its
     prefix is what was seen so far.
 
-    Example: longplay signals values return_to_item_14d --source world --user u000017 --known-at 2026-05-03
+    Example: longplay signals values return_to_item_14d --source world --user u000017 --known-at 2024-06-15
     """
     from longplay.client import Client  # only here, so that the command line starts at once
 
@@ -96,7 +96,9 @@ def _print(page: "Values") -> None:
     table = Table(*_SHOWN, box=None, header_style="bold", pad_edge=False)
     for row in page.table.select(_SHOWN).to_pylist():
         table.add_row(*(_text(row[name]) for name in _SHOWN))
-    Console().print(table)
+    console = Console()
+    wide = console.options.update(max_width=1_000)
+    Console(width=max(console.width, console.measure(table, options=wide).maximum)).print(table)  # ids stay whole
 
 
 def _text(value: object) -> str:

@@ -6,7 +6,7 @@ the event loop; all that reads tables is done by another process.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, TypeVar
 
@@ -38,12 +38,11 @@ def create_app(shelf: Shelf, watcher: Watcher | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(watcher.run()) if watcher else None
+        task = watcher.start() if watcher else None
         yield
         if task:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     app = FastAPI(
         title="Longplay look-ups",

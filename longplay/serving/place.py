@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Self
 
 from longplay.client import source_folder
+from longplay.serving.segment import hashes_of
 
 FORMAT = 1
-"""Of the index's files: another format is another folder."""
+"""Of the index's files: another format, or another hash function, is another folder."""
 MANIFEST = "manifest.json"
 
 
@@ -52,8 +53,8 @@ class Place:
         """
         folder = source_folder(store, source)
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longplay"
-        own = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-        return cls(folder, (cache or home).absolute() / f"{source}-{own}-v{FORMAT}")
+        own = hashlib.sha256(f"{folder} {FORMAT} {hashes_of([source])}".encode()).hexdigest()[:16]
+        return cls(folder, (cache or home).absolute() / f"{source}-{own}")
 
     def mark(self) -> Mark:
         """The state now: two folders are listed, nothing is read."""

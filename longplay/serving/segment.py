@@ -56,7 +56,7 @@ class Segment:
     def candidates(self, key: str, value: str) -> Rows:
         """Numbers of rows that may have this id, in order. Shape: (candidates,)."""
         hashes, rows = self._by[key]
-        wanted = hash_array(np.array([value], dtype=object), categorize=False)
+        wanted = hashes_of([value])
         low, high = np.searchsorted(hashes, wanted, "left")[0], np.searchsorted(hashes, wanted, "right")[0]
         found: Rows = rows[low:high].astype(np.int64)
         return found
@@ -80,6 +80,11 @@ class Segment:
         """Some rows as mappings of ``COLUMNS``."""
         found: list[dict[str, Any]] = self.rows.take(pa.array(rows)).to_pylist()
         return found
+
+
+def hashes_of(ids: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """64-bit hashes of a few ids. Shape: (ids,)."""
+    return hash_array(np.array(ids, dtype=object), categorize=False)
 
 
 def write_segment(rows: pa.Table, path: Path) -> None:

@@ -43,6 +43,19 @@ class Watcher:
         self._seen: Mark | None = None
         self._failed_at = 0.0
 
+    def start(self) -> "asyncio.Task[None]":
+        """Look for ever, in a task of its own."""
+        task = asyncio.create_task(self.run())
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """A fault of ours must not go unseen: what is served would grow old in silence."""
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("the server no longer looks for releases", exc_info=fault)
+            fix = "start it again; its log has the trace"
+            self.shelf.problem = StoreError("The server no longer looks for releases.", got=repr(fault), fix=fix)
+
     async def run(self) -> None:
         """Look for ever."""
         while True:
@@ -51,6 +64,14 @@ class Watcher:
 
     async def look(self) -> None:
         """Look once, and renew the shelf where something was published. A failure leaves what is served as it is."""
+        try:
+            await self._look()
+        except LongplayError as error:
+            self._fail(error)
+        except OSError as error:
+            self._fail(StoreError("The tables cannot be looked at.", where=str(self.place.folder), got=str(error)))
+
+    async def _look(self) -> None:
         mark = await asyncio.to_thread(self.place.mark)
         if self._seen is not None and mark.erasures != self._seen.erasures:
             self.shelf.clear()  # what is open still holds a person who was erased
@@ -58,11 +79,11 @@ class Watcher:
         if mark == self._seen and not is_due:
             return
         self._seen = mark
-        try:
-            await self._renew()
-        except LongplayError as error:
-            self.shelf.problem, self._failed_at = error, _now()
-            log.warning("the newest release cannot be served: %s", error.render())
+        await self._renew()
+
+    def _fail(self, error: LongplayError) -> None:
+        self.shelf.problem, self._failed_at = error, _now()
+        log.warning("the newest release cannot be served: %s", error.render())
 
     async def _renew(self) -> None:
         told = await self.builder(self.place)

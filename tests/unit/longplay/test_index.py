@@ -285,3 +285,18 @@ def test_after_an_erasure_nothing_older_is_served_or_kept(tmp_path: Path) -> Non
     assert shelf.newest().release.release_id == release
     assert rows_of(shelf.newest().segments["click@1"], Key("a")) == []
     assert value_of(shelf.newest(), "b") == 1.0
+
+
+def test_a_fault_of_the_watcher_does_not_go_unseen(tmp_path: Path) -> None:
+    async def faulty(_: Place) -> dict[str, Any]:
+        raise RuntimeError("a fault")
+
+    async def run(watcher: Watcher) -> None:
+        await asyncio.wait([watcher.start()])
+
+    write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", [row("a", at(1))]))
+    watcher, shelf = watcher_of(tmp_path, faulty)
+    asyncio.run(run(watcher))
+    assert shelf.problem is not None
+    assert shelf.problem.what == "The server no longer looks for releases."
+    assert shelf.problem.got == "RuntimeError('a fault')"

@@ -16,25 +16,26 @@ from tests.unit.longplay.small_tables import at, open_row, row, write_release, w
 @pytest.fixture
 def told(tmp_path: Path) -> tuple[list[str], str]:
     """The command up to its options, and the release."""
-    rows = [row("a", at(1), user_id="u1"), row("b", at(2), value=0.0), open_row("c", at(9), at(10))]
+    rows = [row("a", at(1), user_id="u1" * 40), row("b", at(2), value=0.0), open_row("c", at(9), at(10))]
     release = write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", rows))
     return ["signals", "values", "click", "--store", str(tmp_path), "--source", "shop"], release
 
 
 def test_values_as_a_table(told: tuple[list[str], str]) -> None:
     command, release = told
-    shown = CliRunner().invoke(cli, [*command, "--limit", "2"], env={"COLUMNS": "200"}).output
+    shown = CliRunner().invoke(cli, [*command, "--limit", "2"]).output
     assert [line.split()[0] for line in shown.splitlines()[:3]] == ["anchor_id", "a", "b"]
+    assert f" {'u1' * 40} " in shown  # however narrow the terminal
     assert f"2 rows of click@1, release {release}, known at 2026-05-10 00:00" in shown
     after = shown.split("--after ")[1].strip()
-    rest = CliRunner().invoke(cli, [*command, "--after", after], env={"COLUMNS": "200"}).output
+    rest = CliRunner().invoke(cli, [*command, "--after", after]).output
     assert rest.splitlines()[1].split()[:7] == ["c", "u", "i", "2026-05-09", "00:00:00", "open", "-"]
     assert "no more follow" in rest
 
 
 def test_values_as_json(told: tuple[list[str], str]) -> None:
     command, release = told
-    shown = json.loads(CliRunner().invoke(cli, [*command, "--json", "--user", "u1"]).output)
+    shown = json.loads(CliRunner().invoke(cli, [*command, "--json", "--user", "u1" * 40]).output)
     assert (shown["signal"], shown["release_id"], shown["next"]) == ("click@1", release, None)
     assert shown["known_at"] == "2026-05-10T00:00:00+00:00"
     assert [(r["anchor_id"], r["state"], r["value"], r["t0"]) for r in shown["rows"]] == [
