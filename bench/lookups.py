@@ -35,26 +35,32 @@ SOURCE = "bench"
 @dataclass
 class Memory:
     """Largest sizes seen, in bytes: the server's own and mapped pages, its own alone, the builder's; and the
-    server's CPU seconds."""
+    server's CPU seconds, and those that its main thread was ready to run and waited for a core."""
 
     server: int = 0
     own: int = 0
     builder: int = 0
     cpu: float = 0.0
+    waited: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
 
     def watch(self, pid: int) -> None:
         """Look every quarter of a second until ``done``."""
-        process = psutil.Process(pid)
+        process, before = psutil.Process(pid), waited_for_a_core(pid)
         while not self.done.wait(0.25):
             told = process.memory_info()
             self.server, self.own = max(self.server, told.rss), max(self.own, told.rss - told.shared)
-            self.cpu = sum(process.cpu_times()[:2])
+            self.cpu, self.waited = sum(process.cpu_times()[:2]), waited_for_a_core(pid) - before
             for child in process.children():
                 try:
                     self.builder = max(self.builder, child.memory_info().rss)
                 except psutil.NoSuchProcess:
                     continue
+
+
+def waited_for_a_core(pid: int | str) -> float:
+    """Seconds that a process's main thread was ready to run and waited for a core (Linux)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
 @contextmanager
@@ -132,16 +138,18 @@ def command(poll: float, **options: Any) -> None:
             tables.write_release(store / SOURCE, SECOND, later, versions[1], definitions)
 
         with server(store, load, poll) as (pid, seconds):
-            memory = Memory()
+            memory, before = Memory(), waited_for_a_core("self")
             threading.Thread(target=memory.watch, args=(pid,), daemon=True).start()
             answers, published = asyncio.run(drive(load, asked, publish))
             memory.done.set()
-        size = sum(file.stat().st_size for file in (store / "cache").rglob(f"{SECOND}.*/*.arrow"))
+            waited = waited_for_a_core("self") - before
+        size = sum(file.stat().st_size for file in (store / "cache").glob(f"*/{FIRST}.0/*.arrow"))
     print(f"{load.values:,} values, {load.rate:g} requests/s for {load.seconds:g} s, Zipf {load.skew:g}")
     print(f"first index built and served after {seconds:.1f} s; an index has {size / 1e6:,.0f} MB")
     report(answers, published, load)
     own, mapped, built = (size / 1e6 for size in (memory.own, memory.server, memory.builder))
     print(f"server: {memory.cpu:.1f} CPU-s, {own:,.0f} MB of its own, {mapped:,.0f} MB with mapped pages")
+    print(f"waited for a core: server {memory.waited:.1f} s, this driver {waited:.1f} s, of {load.seconds:g} s")
     print(f"builder: {built:,.0f} MB at most")
 
 

@@ -1,6 +1,6 @@
 """Builds the index of the newest release: ``python -m longplay.serving.build TABLES CACHE``.
 
-The server runs it as a process of its own, at the lowest priority and on one core, so that requests do not wait for it.
+The server runs it as a process of its own, at a low priority and on one core, so that requests do not wait for it.
 Prints one line of JSON: the index's folder and the releases there are, or the error.
 """
 
@@ -30,6 +30,8 @@ from longplay.values import COLUMNS
 RELEASES = TypeAdapter(list[Release])
 BATCH = 131_072
 """Rows read at once."""
+NICE = 10
+"""Below the requests; not so low that on a busy machine a release never comes."""
 _WIDE = ("anchor_id", "user_id", "item_id")
 """Texts of which one signal may have more than 2 GiB."""
 
@@ -134,7 +136,7 @@ def _field(field: pa.Field) -> pa.Field:
 @click.argument("cache", type=click.Path(path_type=Path))
 def command(folder: Path, cache: Path) -> None:
     """Build the index of the newest release of the tables in FOLDER, under CACHE."""
-    os.nice(19)
+    os.nice(NICE)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     try:
