@@ -1,7 +1,6 @@
 """UI: MLflow on the tracked runs."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,24 +9,9 @@ from pathlib import Path
 import click
 
 from jobs.options import guarded
-from longplay.errors import EnvironmentProblem, NotFoundError
+from longplay.errors import NotFoundError
+from longplay.ports import check_port
 from rankers.tracking import Tracker
-
-
-def check_port(host: str, port: int) -> None:
-    """See that a port is free.
-
-    Raises:
-        EnvironmentProblem: when something listens there already, or the address cannot be had.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"Port {port} is in use.", where=f"{host}:{port}", got=str(error), fix="name another: --port 5001"
-            ) from error
 
 
 def comparisons(tracker: Tracker) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,9 @@ import click
 
 from longplay.catalogue.command import catalogue
 from longplay.errors import LongplayError, nearest
+from longplay.serve_cli import serve
 from longplay.signals_cli import signals
+from longplay.values_cli import values
 
 STEPS: Mapping[str, str] = {
     "setup": "Check Java and resolve Delta's jars once.",
@@ -86,6 +88,8 @@ def cli() -> None:
 
 cli.add_command(signals)
 cli.add_command(catalogue)
+cli.add_command(serve)
+signals.add_command(values)
 
 
 def main() -> None:

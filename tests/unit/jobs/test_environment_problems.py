@@ -12,9 +12,9 @@ from jobs.ingest_log import delivery_id
 from jobs.options import guarded
 from jobs.session import check_jars, check_java, start
 from jobs.settings import SparkSettings, load_settings
-from jobs.ui import check_port
 from jobs.ui import command as ui_command
 from longplay.errors import ConfigError, EnvironmentProblem
+from longplay.ports import check_port
 
 
 def test_a_port_in_use() -> None:
@@ -25,7 +25,7 @@ def test_a_port_in_use() -> None:
         with pytest.raises(EnvironmentProblem, match=f"Port {port} is in use") as caught:
             check_port("127.0.0.1", port)
     assert caught.value.where == f"127.0.0.1:{port}"
-    assert caught.value.fix == "name another: --port 5001"
+    assert caught.value.fix == f"name another: --port {port + 1}"
     check_port("127.0.0.1", port)  # free again
 
 

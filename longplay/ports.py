@@ -1,0 +1,21 @@
+"""Whether a port is free, said before a server starts."""
+
+import socket
+
+from longplay.errors import EnvironmentProblem
+
+
+def check_port(host: str, port: int) -> None:
+    """See that a port is free.
+
+    Raises:
+        EnvironmentProblem: when something listens there already, or the address cannot be had.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            fix = f"name another: --port {port + 1}"
+            place = f"{host}:{port}"
+            raise EnvironmentProblem(f"Port {port} is in use.", where=place, got=str(error), fix=fix) from error

@@ -1,0 +1,103 @@
+"""What the HTTP API answers with. Every answer of values names its release, and every value its state."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Row(BaseModel):
+    """A value as it was known. Grain: anchor_id."""
+
+    signal: str = Field(description="pinned name, name@version")
+    definition_hash: str
+    anchor_id: str
+    user_id: str
+    item_id: str | None
+    t0: datetime
+    window_end: datetime
+    matures_at: datetime
+    state: Literal["open", "mature", "void"]
+    void_reason: str | None = Field(description="why it will never be known; null unless void")
+    value: float | None = Field(description="in the definition's unit; null unless mature")
+    prefix: float | None = Field(description="what was seen so far; null unless open. It is no value")
+    elapsed_share: float
+    known_ts: datetime
+    revision: int
+
+
+class ValueAnswer(Row):
+    """One value."""
+
+    release_id: str
+    known_at: datetime = Field(description="it is what was known at this moment (UTC)")
+
+
+class ValuesAnswer(BaseModel):
+    """A page of values, ordered by t0, then anchor_id; all of one release."""
+
+    signal: str
+    release_id: str
+    known_at: datetime = Field(description="they are what was known at this moment (UTC)")
+    rows: list[Row]
+    more: bool = Field(description="whether rows may follow")
+    next: str | None = Field(description="give it as 'after' for the rows that follow")
+
+
+class DefinitionAnswer(BaseModel):
+    """A definition in words: these, and the further keys that 'longplay signals show --json' prints."""
+
+    model_config = ConfigDict(extra="allow")
+
+    signal: str = Field(description="pinned name, name@version")
+    title: str
+    description: str
+    hash: str = Field(description="the identity of what affects data")
+    window: str
+    matures: str
+    unit: str
+    owner: str
+    status: str
+
+
+class SignalsAnswer(BaseModel):
+    """Definitions by name, newest versions."""
+
+    signals: list[DefinitionAnswer]
+    total: int
+    more: bool
+
+
+class ReleaseAnswer(BaseModel):
+    """A release."""
+
+    release_id: str
+    known_at: datetime
+    watermark: datetime
+    batch: int
+    versions: dict[str, int]
+    definition_hashes: dict[str, str]
+    fingerprint: str
+    served: bool = Field(description="whether values of it can be asked for here")
+
+
+class ReleasesAnswer(BaseModel):
+    """Releases, newest first."""
+
+    releases: list[ReleaseAnswer]
+    total: int
+    more: bool
+
+
+class HealthAnswer(BaseModel):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class ReadyAnswer(BaseModel):
+    """Values can be asked for."""
+
+    status: Literal["ready"]
+    release_id: str
+    problem: str | None = Field(description="why a newer release is not served")

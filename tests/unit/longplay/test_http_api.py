@@ -1,0 +1,259 @@
+"""The HTTP API, through a real server: answers, bounds, error documents, OpenAPI."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import uvicorn
+
+from longplay import default_registry
+from longplay.serving.answers import ValueAnswer, ValuesAnswer
+from longplay.serving.api import create_app
+from longplay.serving.place import Place
+from longplay.serving.problems import Problem
+from longplay.serving.shelf import Shelf
+from longplay.serving.watch import Watcher
+from longplay.signals_cli import describe
+from tests.unit.longplay.small_tables import at, build_here, open_row, row, void_row, write_release, write_values
+
+ROWS = [
+    row("a", at(1), user_id="u1", item_id="i1"),
+    row("a", at(1), user_id="u1", item_id="i1", value=0.0, revision=1, known_ts=at(5)),
+    row("b", at(1), user_id="u2", item_id="i1", value=0.0),
+    void_row("c", at(2), user_id="u2", item_id="i2"),
+    open_row("d", at(9), at(10), user_id="u1", item_id="i2"),
+]
+
+
+class Server:
+    """The application on a free port, in a thread."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.shelf, self.address = shelf, f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.uvicorn = uvicorn.Server(uvicorn.Config(create_app(shelf), log_level="error", access_log=False))
+        self.thread = threading.Thread(target=self.uvicorn.run, kwargs={"sockets": [self.socket]})
+
+    def get(self, path: str, **asked: Any) -> requests.Response:
+        return requests.get(self.address + path, params=asked, timeout=10)
+
+    def problem(self, status: int, path: str, **asked: Any) -> Problem:
+        """The error document of a refused request."""
+        refused = self.get(path, **asked)
+        assert refused.status_code == status, refused.text
+        assert refused.headers["content-type"] == "application/problem+json"
+        problem = Problem.model_validate(refused.json())
+        assert (problem.status, problem.instance) == (status, path)
+        return problem
+
+    def __enter__(self) -> "Server":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.uvicorn.should_exit = True
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, list[str]]]:
+    """A server of two releases, and their ids, newest first."""
+    store, shelf = tmp_path_factory.mktemp("store"), Shelf()
+    watcher, ids = Watcher(Place(store / "shop", store / "cache"), shelf, 1.0, builder=build_here), []
+    for day, rows in ((10, ROWS), (11, [row("e", at(3), user_id="u3", value=1.0)])):
+        ids.append(write_release(store / "shop", at(day), write_values(store / "shop", rows)))
+        asyncio.run(watcher.look())
+    with Server(shelf) as server:
+        yield server, ids[::-1]
+
+
+def test_one_value_names_its_release_and_state(served: tuple[Server, list[str]]) -> None:
+    server, (newest, before) = served
+    told = server.get("/v1/signals/click/value", anchor_id="a").json()
+    assert told == {
+        "signal": "click@1",
+        "definition_hash": default_registry().get("click").hash,
+        "anchor_id": "a",
+        "user_id": "u1",
+        "item_id": "i1",
+        "t0": "2026-05-01T00:00:00Z",
+        "window_end": "2026-05-02T00:00:00Z",
+        "matures_at": "2026-05-02T00:00:00Z",
+        "state": "mature",
+        "void_reason": None,
+        "value": 0.0,
+        "prefix": None,
+        "elapsed_share": 1.0,
+        "known_ts": "2026-05-05T00:00:00Z",
+        "revision": 1,
+        "release_id": newest,
+        "known_at": "2026-05-11T00:00:00Z",
+    }
+    earlier = server.get("/v1/signals/click@1/value", anchor_id="a", known_at="2026-05-03", release=before).json()
+    assert (earlier["value"], earlier["revision"], earlier["release_id"]) == (1.0, 0, before)
+    assert earlier["known_at"] == "2026-05-03T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "value", "prefix", "reason"),
+    [
+        ({"anchor_id": "d"}, "open", None, 1.0, None),
+        ({"user_id": "u2", "item_id": "i2", "t0": "2026-05-02T00:00:00Z"}, "void", None, None, "outage"),
+        ({"user_id": "u2", "item_id": "i1", "t0": "2026-05-01T02:00:00+02:00"}, "mature", 0.0, None, None),
+    ],
+)
+def test_what_is_not_known_is_never_a_value(
+    served: tuple[Server, list[str]], asked: Any, state: str, value: Any, prefix: Any, reason: Any
+) -> None:
+    told = ValueAnswer.model_validate(served[0].get("/v1/signals/click/value", **asked).json())
+    assert (told.state, told.value, told.prefix, told.void_reason) == (state, value, prefix, reason)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, "abced"),
+        ({"user_id": "u1"}, "ad"),
+        ({"item_id": "i1"}, "ab"),
+        ({"anchor_id": "c", "user_id": "u2"}, "c"),
+        ({"anchor_id": "c", "user_id": "u1"}, ""),
+        ({"from": "2026-05-02", "to": "2026-05-03"}, "ce"),
+        ({"state": "mature"}, "abe"),
+        ({"known_at": "2026-05-04T00:00:00Z"}, "abce"),
+        ({"known_at": "2026-05-02T00:00:00Z"}, "ab"),
+    ],
+)
+def test_a_range_of_values(served: tuple[Server, list[str]], asked: Any, expected: str) -> None:
+    server, (newest, _) = served
+    told = ValuesAnswer.model_validate(server.get("/v1/signals/click/values", **asked).json())
+    assert "".join(one.anchor_id for one in told.rows) == expected
+    assert (told.signal, told.release_id, told.more, told.next) == ("click@1", newest, False, None)
+
+
+def test_pages_go_on_within_the_release_that_they_began_with(served: tuple[Server, list[str]]) -> None:
+    server, (_, before) = served
+    found, after = "", {}
+    while after is not None:
+        start = {} if after else {"release": before}
+        told = server.get("/v1/signals/click/values", limit=2, **start, **after).json()
+        assert told["release_id"] == before
+        found += "".join(one["anchor_id"] for one in told["rows"])
+        assert told["more"] == (told["next"] is not None)
+        after = {"after": told["next"]} if told["more"] else None
+    assert found == "abcd"
+
+
+def test_a_signal_without_values_is_an_empty_page_and_no_value(served: tuple[Server, list[str]]) -> None:
+    server, _ = served
+    assert server.get("/v1/signals/regret/values").json()["rows"] == []
+    problem = server.problem(404, "/v1/signals/regret/value", anchor_id="a")
+    assert problem.what == "There is no value of 'regret@1' for this key."
+
+
+def test_definitions(served: tuple[Server, list[str]]) -> None:
+    server, _ = served
+    told = server.get("/v1/signals").json()
+    assert told["signals"] == [describe(d) for d in default_registry().newest()]
+    assert (told["total"], told["more"]) == (len(told["signals"]), False)
+    names = [d.ref for d in default_registry().newest()]
+    page = server.get("/v1/signals", limit=2, offset=1).json()
+    assert [one["signal"] for one in page["signals"]] == names[1:3]
+    assert page["more"]
+    found = server.get("/v1/signals", q="return ITEM", anchor="exposure").json()["signals"]
+    assert {one["signal"] for one in found} >= {"return_to_item_14d@1"}
+    assert all("return" in f"{one}".lower() and one["anchor"] == "exposure" for one in found)
+    assert server.get("/v1/signals", q="no such words").json() == {"signals": [], "total": 0, "more": False}
+    assert server.get("/v1/signals/click").json() == describe(default_registry().get("click"))
+    assert server.get("/v1/signals/click@1").json()["signal"] == "click@1"
+
+
+def test_releases(served: tuple[Server, list[str]]) -> None:
+    server, ids = served
+    told = server.get("/v1/releases").json()
+    assert [one["release_id"] for one in told["releases"]] == ids
+    assert told["releases"][0]["versions"] == {"signal_values": 1}
+    assert [one["served"] for one in told["releases"]] == [True, True]
+    assert server.get("/v1/releases", limit=1).json()["more"]
+
+
+def test_health_and_readiness(served: tuple[Server, list[str]]) -> None:
+    server, (newest, _) = served
+    assert server.get("/v1/health").json() == {"status": "ok"}
+    assert server.get("/v1/ready").json() == {"status": "ready", "release_id": newest, "problem": None}
+    with Server(Shelf()) as empty:
+        assert empty.get("/v1/health").status_code == 200
+        problem = empty.problem(503, "/v1/ready")
+        assert problem.what == "No release is served yet."
+        assert problem.got == "the index of the newest release is being built"
+        assert empty.problem(503, "/v1/signals/click/value", anchor_id="a").fix == "ask again in a while"
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "asked", "what", "nearest"),
+    [
+        (404, "clik/value", {"anchor_id": "a"}, "There is no signal 'clik'.", ["click", "click@1"]),
+        (404, "clik", {}, "There is no signal 'clik'.", ["click", "click@1"]),
+        (404, "click/value", {"anchor_id": "zz"}, "There is no value of 'click@1' for this key.", []),
+        (404, "click/value", {"anchor_id": "a", "known_at": "2026-05-01"}, "Nothing was known of this value", []),
+        (404, "click/values", {"release": "r"}, "Release 'r' is not served: there is none of that name.", []),
+        (422, "click/value", {}, "This names no single value.", []),
+        (422, "click/value", {"user_id": "u1"}, "This names no single value.", []),
+        (422, "click/value", {"anchor_id": "a", "known_at": "2027-01-01"}, "does not know what came after", []),
+        (422, "click/value", {"anchor_id": "a", "known_at": "soon"}, "Wrong value for 'known_at'.", []),
+        (422, "click/value", {"anchor_id": ""}, "Wrong value for 'anchor_id'.", []),
+        (422, "click/value", {"anchor_id": "x" * 513}, "Wrong value for 'anchor_id'.", []),
+        (422, "click/value", {"anchor": "a"}, "There is no parameter 'anchor'.", ["anchor_id"]),
+        (422, "click/values", {"user": "u1"}, "There is no parameter 'user'.", ["user_id"]),
+        (422, "click/values", {"limit": 1001}, "Wrong value for 'limit'.", []),
+        (422, "click/values", {"limit": 0}, "Wrong value for 'limit'.", []),
+        (422, "click/values", {"state": "ripe"}, "Wrong value for 'state'.", []),
+        (422, "click/values", {"from": "May"}, "Wrong value for 'from'.", []),
+        (422, "click/values", {"from": "2026-05-02", "to": "2026-05-01"}, "The days end before they begin.", []),
+        (422, "click/values", {"after": "nonsense"}, "There is no such place to go on from.", []),
+    ],
+)
+def test_errors_say_what_and_how_to_mend_it(
+    served: tuple[Server, list[str]], status: int, path: str, asked: Any, what: str, nearest: list[str]
+) -> None:
+    problem = served[0].problem(status, f"/v1/signals/{path}", **asked)
+    assert what in problem.what
+    assert problem.fix
+    assert problem.what in problem.detail
+    assert problem.nearest == nearest
+    assert problem.type == {404: "urn:longplay:problem:not-found", 422: "urn:longplay:problem:wrong-question"}[status]
+
+
+def test_unknown_paths_and_methods_are_problems_too(served: tuple[Server, list[str]]) -> None:
+    server, _ = served
+    assert server.problem(404, "/v2/signals").fix == "see /v1/openapi.json"
+    refused = requests.post(f"{server.address}/v1/signals", timeout=10)
+    assert (refused.status_code, refused.headers["content-type"]) == (405, "application/problem+json")
+    assert server.get("/docs").status_code == 404  # those pages would load scripts from elsewhere
+
+
+def test_the_api_describes_itself(served: tuple[Server, list[str]]) -> None:
+    told = served[0].get("/v1/openapi.json").json()
+    assert told["openapi"].startswith("3.1")
+    assert sorted(told["paths"]) == [
+        "/v1/health",
+        "/v1/ready",
+        "/v1/releases",
+        "/v1/signals",
+        "/v1/signals/{name}",
+        "/v1/signals/{name}/value",
+        "/v1/signals/{name}/values",
+    ]
+    assert all(list(methods) == ["get"] for methods in told["paths"].values())
+    values = told["paths"]["/v1/signals/{name}/values"]["get"]
+    by_name = {one["name"]: one for one in values["parameters"]}
+    assert {"from", "to", "user_id", "known_at", "release", "limit", "after"} <= set(by_name)
+    assert (by_name["limit"]["schema"]["minimum"], by_name["limit"]["schema"]["maximum"]) == (1, 1000)
+    for status in ("404", "422", "503"):
+        assert "application/problem+json" in values["responses"][status]["content"]
+    row = told["components"]["schemas"]["Row"]["properties"]
+    assert row["state"]["enum"] == ["open", "mature", "void"]
+    assert row["value"]["description"] == "in the definition's unit; null unless mature"
