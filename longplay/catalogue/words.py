@@ -8,6 +8,7 @@ from longplay.catalogue.plain import flat
 ANCHORS = {
     "exposure": "every exposure, at the moment it was shown (t0)",
     "discovery": "every discovery: the first consumption of an item after an absence (t0)",
+    "session": "every end of a session, at its last consumption (t0)",
     "active_day": "every active day of a user, at its first consumption (t0)",
 }
 KEYS = {"user": "the same user", "user_item": "the same user and item"}
@@ -38,9 +39,16 @@ _MEASURES = {
     "any": "1 if at least one {of} of {whose} falls into the window, else 0.",
     "days": "The number of distinct UTC days in the window with a {of} of {whose}.",
     "weeks": "1 if at least {weeks} of the window's weeks have {days} or more days with a {of} of {whose}, else 0.",
+    "inactivity": "Days until the first of {gap} days in a row without a {of} of {whose}, counted from 1.",
     "regret": "1 if clicked and, from then on, rejected or never consumed for {below} {unit} or more; else 0.",
 }
-_PARAMETERS = {"any": ("of",), "days": ("of",), "weeks": ("of", "weeks", "days"), "regret": ("below", "unit")}
+_PARAMETERS = {
+    "inactivity": ("of", "gap"),
+    "any": ("of",),
+    "days": ("of",),
+    "weeks": ("of", "weeks", "days"),
+    "regret": ("below", "unit"),
+}
 _DIRECTIONS = {"higher_is_better": "more is better", "lower_is_better": "less is better"}
 
 
@@ -95,7 +103,7 @@ def further(plain: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Fields that affect values and that no sentence tells: by path, their values as YAML."""
     for key, value in plain.items():
         if key not in _TOLD | READERS:
-            yield from ((path, text) for path, text in flat(value, key) if text)
+            yield from ((path, text) for path, text in flat(value, key) if text and text != "false")
     told = plain.get("measure") or {}
     if told.get("kind") in _PARAMETERS:
         extra = {name: held for name, held in told.items() if name not in ("kind", *_PARAMETERS[told["kind"]])}

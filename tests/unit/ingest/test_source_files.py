@@ -27,8 +27,8 @@ def test_the_shipped_sources_are_those_of_the_folder() -> None:
     ("changes", "key", "message"),
     [
         ({"quarantine_limt": 1}, "quarantine_limt", "did you mean 'quarantine_limit'?"),
-        ({"events__usr": "who"}, "events", "did you mean 'user'?"),
-        ({"events__amount__at_last": 1}, "events.amount", "did you mean 'at_least'?"),
+        ({"events__usr": "who"}, "events.usr", "did you mean 'user'?"),
+        ({"events__amount__at_last": 1}, "events.amount.at_last", "did you mean 'at_least'?"),
         (
             {"events__consumption": {"kinds": ["plays"]}},
             "events",
@@ -93,4 +93,5 @@ def test_a_fault_in_a_file_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="did you mean 'per_request'") as caught:
         load_source(str(tmp_path / "own.yaml"))
-    assert caught.value.where == f"{tmp_path / 'own.yaml'}, key candidates"
+    line = text[: text.index("per_reqest")].count("\n") + 1
+    assert caught.value.where == f"{tmp_path / 'own.yaml'}, line {line}, key candidates.per_reqest"
