@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from jobs.context import Job
 from jobs.increments import Change, Since, increment, since
 from jobs.options import job_command
-from jobs.plan import label_definitions
+from jobs.plan import computed
 from longplay.definition import Definition
 from longplay.measures import RegretMeasure
 from signals.compile import Renewal, signal_values
@@ -27,8 +27,7 @@ def build_signals(job: Job) -> None:
     Settled values (mature or void) are only ever added: those that settled since, and revisions by facts that came
     late. Open ones are replaced. So a day reads the windows that were open and those that late facts fall into.
     """
-    wanted = {d.ref: d for d in [*job.registry.current(), *label_definitions(job)]}
-    definitions = [d for d in wanted.values() if eligible(job, d)]
+    definitions = [d for d in computed(job) if eligible(job, d)]
     knowledge = knowledge_of(job, job.known_at(None))
     inputs = job.versions("events", "exposures")
     about = {

@@ -5,8 +5,21 @@ from datetime import datetime
 from jobs.context import Job
 from longplay.definition import Definition
 from longplay.errors import ConfigError
+from longplay.registry import load, shipped_definitions
 from longplay.uses import Kind, User, record
 from rankers.training_set import SplitPlan
+
+
+def computed(job: Job) -> list[Definition]:
+    """The definitions that are computed: those of teams, the chosen ones of what ships, and labels.
+
+    Raises:
+        NotFoundError: when a chosen one does not ship, with the nearest name.
+    """
+    shipped, chosen = load([shipped_definitions()]), job.settings.signals.shipped
+    wanted = {d.ref for d in (shipped.newest() if chosen == "all" else map(shipped.get, chosen))}
+    found = [d for d in job.registry.current() if d.ref in wanted or d.ref not in shipped.by_ref]
+    return list({d.ref: d for d in [*found, *label_definitions(job)]}.values())
 
 
 def label_definitions(job: Job) -> list[Definition]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field
@@ -40,6 +40,16 @@ class SparkSettings(Closed):
     ui: bool = False
 
 
+class SignalSettings(Closed):
+    """Which signals are computed. Those of a registry file or of ``--definitions`` always are, and labels.
+
+    Attributes:
+        shipped: names of the signals that come with Longplay, or ``all``.
+    """
+
+    shipped: tuple[str, ...] | Literal["all"]
+
+
 class TrainingSettings(Closed):
     """The global time split, counted back from the newest day on which every label is mature."""
 
@@ -73,6 +83,7 @@ class Settings(Closed):
     """Everything that can be set."""
 
     spark: SparkSettings
+    signals: SignalSettings
     training: TrainingSettings
     rankers: RankerSettings
     deploy: DeploySettings

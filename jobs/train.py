@@ -99,7 +99,8 @@ def ranking_data(job: Job) -> RankingData:
     """The training set and its sequences at their pinned versions, read without Spark."""
     commit = job.store.commit("training_set")
     table = open_table(job.store.path("training_set"), job.store.version("training_set"))
-    frame = table.to_pandas(filters=[("split", "!=", "purged")])
+    # In an order of its own: how rows lie in files must not reach the rankers.
+    frame = table.to_pandas(filters=[("split", "!=", "purged")]).sort_values("exposure_id", ignore_index=True)
     history: DeltaTable = open_table(job.store.path("sequences"), commit["inputs"]["sequences"])
     columns = ["user_id", "item_id", "event_ts", "visible_ts", "event_id"]
     sequences = history.to_pandas(columns=columns).sort_values(["user_id", "event_ts", "event_id"], ignore_index=True)

@@ -31,6 +31,8 @@ MANY_DAYS = 400
 ROWS_A_PART, FEWEST_PARTS = 250_000, 8
 EVERYTHING = "everything"
 """What ``publish`` replaces when a table is built anew."""
+FILE_ROWS = 250_000
+"""Rows of a data file at most, where a table has a time; ``longplay maintain`` joins small files later."""
 SPARK_ERRORS = (PySparkException, Py4JError)
 """What a failing Spark job raises: PySpark leaves many of the JVM's errors as they are."""
 
@@ -313,7 +315,10 @@ class Store:
         if spec.mode == "append" and rows == 0 and self.exists(spec.name):
             return Published(spec.name, self.version(spec.name), 0, False, "no new rows")
         note = json.dumps({**asdict(lineage), "audit": audit}, sort_keys=True, default=str)
-        writer = staged.write.format("delta").option("userMetadata", note)
+        if spec.time is not None:
+            # Files of a few days each, so that who reads a few days reads a few files.
+            staged = staged.sortWithinPartitions(*spec.partition_by, spec.time)
+        writer = staged.write.format("delta").option("userMetadata", note).option("maxRecordsPerFile", FILE_ROWS)
         if spec.partition_by:
             writer = writer.partitionBy(*spec.partition_by)
         if spec.mode == "increment":
