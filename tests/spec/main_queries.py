@@ -87,16 +87,17 @@ def main_queries(spark: SparkSession) -> list[Query]:
         ),
         Query(
             "Values of two signals of exposures",
-            5,
-            "Everything is dealt by user, once a table that is read: exposures for the signals, and again for those "
-            "that a click credits; clicks for the credit; and the facts of each signal. All joins, sums, running "
-            "values and the meeting of the signals have the user among their keys, so nothing is dealt again.",
+            6,
+            "Everything is dealt by user, once a table that is read, whatever the number of signals: exposures and "
+            "events for what was known in time; overdue events and exposures, to find those with late facts; and both "
+            "tables for these alone, which while running are taken from the first where they are the same. All joins "
+            "and sums have the user among their keys, so nothing is dealt again.",
             signal_values(definitions, events, exposures, knowledge),
         ),
         Query(
             "A training set from facts alone",
-            17,
-            "Labels are the five shuffles by user above, and the rows that they join are one more. Features of users "
+            18,
+            "Labels are the six shuffles by user above, and the rows that they join are one more. Features of users "
             "and of items are two each by bucket; tiles of items, of their exposures, and the days on which items are "
             "asked for are one each. Joining features to exposures deals both sides, of users by exposure and of "
             "items by item and day: Spark cannot know that buckets keep users together.",
