@@ -16,6 +16,7 @@ from jobs.manifest import FOLDER as MANIFESTS
 from jobs.manifest import find
 from jobs.options import job_command
 from longplay.errors import NotFoundError
+from longplay.serving.place import Place
 from rankers.training_set import spine_of
 from tables import catalog
 
@@ -39,11 +40,14 @@ def erase(job: Job, user: str) -> dict[str, Any]:
     """
     tombstones = Tombstones.of(job.folder)
     mark = tombstones.mark(user)
-    affected = manifests_with(job, user)
-    rows = {table: _erase(job, table, user) for table in catalog.ALL if job.store.exists(table)}
-    if not any(rows.values()) and mark not in tombstones.marks:
+    there = [table for table in catalog.ALL if job.store.exists(table)]
+    if mark not in tombstones.marks and not any(_has(job, table, user) for table in there):
         raise NotFoundError(f"There is nothing of user '{user}'.", where=str(job.folder), fix="check --user")
+    affected = manifests_with(job, user)
+    rows = {table: _erase(job, table, user) for table in there}
     _clear_rejected(job.folder, user)
+    # What a server has copied out of the tables to answer from; one that runs makes its index anew.
+    shutil.rmtree(Place.of(job.root, job.source.name).cache, ignore_errors=True)
     number = len(list((job.folder / RECEIPTS).glob("*.json"))) + 1
     receipt = {
         "receipt": number,
@@ -84,6 +88,11 @@ def condition_of(table: str, user: str) -> str | None:
     if "user_id" in catalog.get(table).column_names():
         return f"user_id = {_text(user)}"
     return None
+
+
+def _has(job: Job, table: str, user: str) -> bool:
+    condition = condition_of(table, user)
+    return condition is not None and not job.store.read(table).where(condition).isEmpty()
 
 
 def _erase(job: Job, table: str, user: str) -> int:
