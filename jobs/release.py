@@ -9,6 +9,7 @@ import click
 
 from jobs.context import Job
 from jobs.options import date_option, job_command
+from jobs.plan import computed
 from longplay.delta import read_arrow
 from longplay.errors import NotFoundError, nearest
 from tables import catalog
@@ -20,7 +21,7 @@ def release(job: Job, date: datetime | None = None) -> str:
     """Append the release of the newest versions, unless it is there; returns its id."""
     known_at, batch = job.known_at(date), job.batch
     versions = job.versions(*catalog.RELEASED)
-    hashes = {d.ref: d.hash for d in job.registry.current()}
+    hashes = {d.ref: d.hash for d in computed(job)}
     whole = [known_at, batch, sorted(versions.items()), sorted(hashes.items())]
     fingerprint = hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
     release_id = f"{known_at:%Y-%m-%d}-{fingerprint[:8]}"
