@@ -128,6 +128,7 @@ def explained(frame: DataFrame) -> str:
         frame.explain(mode="simple")
     plan = said.getvalue().split("== Physical Plan ==", 1)[1].strip()
     plan = re.sub(r"_common_expr_\d+", "_common_expr", plan)
+    plan = re.sub(r"\blambda ([a-z]+)_\d+", r"lambda \1", plan)
     plan = re.sub(r"#\d+L?|, \[plan_id=\d+\]|_w\d+|\[codegen id : \d+\]", "", plan)
     return "\n".join(line if len(line) <= 160 else line[:157] + "..." for line in plan.splitlines())
 
