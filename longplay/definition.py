@@ -126,7 +126,7 @@ class Needs(Closed):
 
 
 class Checks(Closed):
-    """What must be true of the values, beside what is true of every signal.
+    """What its owner expects of the values. It is shown; no gate holds values against it yet.
 
     Attributes:
         bounds: lowest and highest value that is possible.
@@ -182,11 +182,6 @@ class Definition(Closed):
     def ref(self) -> str:
         """The pinned name, ``name@version``."""
         return f"{self.name}@{self.version}"
-
-    @property
-    def grain(self) -> str:
-        """What a value is about: the exposure, or the user (with the item) at an anchor."""
-        return "exposure" if self.anchor == "exposure" else self.keys
 
     @property
     def hash(self) -> str:

@@ -115,5 +115,11 @@ def _without_item(moments: DataFrame, anchor_id: Column) -> DataFrame:
     )
 
 
+def answers(event_request: str, anchor_request: str) -> Column:
+    """An event that answers a request belongs to that request's exposures alone; an organic one to any."""
+    event, anchor = F.col(event_request), F.col(anchor_request)
+    return event.isNull() | anchor.isNull() | (event == anchor)
+
+
 def _never() -> Column:
     return F.lit(None).cast("timestamp").alias("superseded_ts")

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from longplay.definition import Credit, Definition
+from signals.anchors import answers
 from signals.measures import EXACT, FLAGS
 
 ORGANIC = "organic"
@@ -34,8 +35,7 @@ def touches_of(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataFra
     shown = shown.withColumnRenamed("request_id", "_r")
     micros = F.unix_micros("_click_ts") - F.unix_micros("t0")
     inside = (micros >= 0) & (micros < int(credit.within.total_seconds() * 1_000_000))
-    answers = F.col("_r").isNull() | F.col("request_id").isNull() | (F.col("_r") == F.col("request_id"))
-    pairs = shown.join(clicks, ["user_id", "item_id"]).where(inside & answers)
+    pairs = shown.join(clicks, ["user_id", "item_id"]).where(inside & answers("request_id", "_r"))
     by_anchor = pairs.groupBy("anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "position")
     return by_anchor.agg(F.greatest(F.min("_k"), F.first("anchor_known_ts")).alias("touch_known_ts"))
 

@@ -17,6 +17,7 @@ from longplay.definition import Definition
 from longplay.measures import BY_DAY, AnyMeasure, RegretMeasure, SqlMeasure
 from longplay.windows import DAY, CalendarWindow, ElapsedWindow
 from signals import credit
+from signals.anchors import answers
 from signals.measures import FLAGS
 from signals.sql_measure import columns_of, condition_sql
 
@@ -177,7 +178,7 @@ def in_baseline(definition: Definition) -> Column:
 def is_credit_click(definition: Definition) -> Column:
     """Whether a fact is the click in ``[t0, t0 + within)`` that earns credit, in answer to the exposure."""
     assert definition.credit is not None
-    click = F.col("is_click") & F.col("same_item") & _same_request()
+    click = F.col("is_click") & F.col("same_item") & answers("request_id", "a_request_id")
     return click & _elapsed(timedelta(0), definition.credit.within)
 
 
@@ -195,14 +196,8 @@ def _elapsed(start: timedelta, end: timedelta) -> Column:
     return (micros >= start // timedelta(microseconds=1)) & (micros < end // timedelta(microseconds=1))
 
 
-def _same_request() -> Column:
-    """An event that answers a request belongs to that request's exposures alone; an organic one to any."""
-    own = F.col("a_request_id")
-    return F.col("request_id").isNull() | own.isNull() | (F.col("request_id") == own)
-
-
 def _responds(definition: Definition) -> Column:
     """What begins with the exposure itself reads responses to it; later windows count whatever happened."""
     window = definition.window
     at_once = isinstance(window, ElapsedWindow) and window.start == timedelta(0)
-    return _same_request() if at_once and definition.keys == "user_item" else F.lit(True)
+    return answers("request_id", "a_request_id") if at_once and definition.keys == "user_item" else F.lit(True)

@@ -15,6 +15,7 @@ from longplay.errors import ConfigError
 from longplay.measures import DaysMeasure
 from longplay.windows import CalendarWindow
 from signals.anchors import anchors_of
+from signals.credit import outcomes_of
 from signals.horizons import Knowledge, horizon, reached_at, seconds
 from signals.terms import terms_of
 
@@ -67,10 +68,8 @@ def active(definition: Definition, anchors: DataFrame, events: DataFrame, knowle
         Grain: anchor_id, day_offset; the anchors' columns, ``day_offset`` (days after day0, from the window's first to
         its last) and ``fact_day``, by the end of which day it was known. Days that are not seen yet are there too.
     """
-    measure, window = definition.measure, _window(definition)
-    assert isinstance(measure, DaysMeasure)
-    happened = _known(events, knowledge).where(F.col(f"is_{measure.of}"))
-    days = happened.groupBy("user_id", "item_id", "event_day").agg(F.min("known_ts").alias("fact_known_ts"))
+    window = _window(definition)
+    days = outcomes_of(_known(events, knowledge), definition).withColumnRenamed("known_ts", "fact_known_ts")
     offset = F.datediff("event_day", "day0")
     found = anchors.join(days, ["user_id", "item_id"]).where(offset.between(window.first, window.last))
     return found.select(*anchors.columns, offset.alias("day_offset"), day_of("fact_known_ts").alias("fact_day"))

@@ -11,22 +11,7 @@ from longplay.closed import build
 from longplay.definition import Definition
 from longplay.errors import ConfigError, NotFoundError, nearest
 from longplay.registry import default_registry, load, shipped_definitions
-
-RETURN: dict[str, Any] = {
-    "name": "came_back",
-    "version": 1,
-    "title": "Came back",
-    "description": "1 if they came back.",
-    "owner": "tests",
-    "status": "published",
-    "direction": "higher_is_better",
-    "unit": "0 or 1",
-    "anchor": "exposure",
-    "keys": "user_item",
-    "window": {"kind": "calendar", "from": 1, "to": 7},
-    "lateness": "1 d",
-    "measure": {"kind": "any", "of": "consumption"},
-}
+from tests.unit.longplay.signal_files import RETURN
 
 
 def definition(**changes: Any) -> Definition:
