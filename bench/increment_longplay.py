@@ -1,6 +1,7 @@
 """Longplay's increments, as a contender: each request takes the next delivery and brings every table up to date."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,17 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """The next delivery, through every table; what was read and written, by step."""
     job = Job(load_settings(), SOURCE, default_registry(), ROOT)
     job.__dict__["spark"] = spark
+    delivery = waiting.pop(0)
+    steps = {"ingest": lambda: ingest(job, delivery)}
+    steps |= {step.__name__: partial(step, job) for step in (build_histories, build_features, build_signals)}
+    bytes_of: dict[str, int] = {}
     with read_by(spark) as read:
-        with job.progress.step("ingest"):
-            ingest(job, waiting.pop(0))
-        for step in (build_histories, build_features, build_signals):
-            with job.progress.step(step.__name__):
-                step(job)
-    return {**read, "steps": {name: round(s, 1) for name, s in job.progress.seconds.items()}}
+        for name, step in steps.items():
+            with job.progress.step(name), read_by(spark) as own:
+                step()
+            bytes_of[name] = own["bytes_read"]
+    seconds = {name: round(s, 1) for name, s in job.progress.seconds.items()}
+    return {**read, "steps": seconds, "bytes_of_steps": bytes_of}
 
 
 if __name__ == "__main__":

@@ -99,7 +99,10 @@ def _behind(job: Job, inputs: dict[str, int], done: Since) -> int:
 def _renewal(
     definitions: Sequence[Definition], events: DataFrame, exposures: DataFrame, done: Since
 ) -> tuple[list[Days], Renewal]:
-    """The days of anchors whose values may have changed, and how to pick them: by day, and late ones by user too."""
+    """The days of anchors whose values may have changed, and how to pick them: by day, and late ones by user too.
+
+    A late fact lies in the windows of anchors before it, and in what anchors after it look back on.
+    """
     span = _span(definitions)
     open_since = (done.frontier - span).date()
     late = [
@@ -107,8 +110,9 @@ def _renewal(
         for frame, day in ((events, "event_day"), (exposures, "as_of_day"))
     ]
     touched = reduce(DataFrame.unionByName, late).distinct()
-    reach = span + _look_back(definitions)
-    days = _merged([(row["day"] - reach, row["day"]) for row in touched.select("day").distinct().collect()])
+    reach = _look_back(definitions)
+    found_days = [row["day"] for row in touched.select("day").distinct().collect()]
+    days = _merged([(day - span, day + reach) for day in found_days])
     users = touched.select("user_id").distinct().withColumn("_touched", F.lit(True))
 
     def keep(anchors: DataFrame) -> DataFrame:
@@ -119,7 +123,7 @@ def _renewal(
         is_late = F.coalesce(F.col("_touched"), F.lit(False)) & _in_days(F.to_date("t0"), days)
         return found.where(is_open | is_late).drop("_touched")
 
-    return _merged([*days, (open_since, date.max - 2 * (reach + DAY))]), Renewal(done.frontier, keep)
+    return _merged([*days, (open_since, date.max - 2 * (span + reach + DAY))]), Renewal(done.frontier, keep)
 
 
 def _span(definitions: Sequence[Definition]) -> timedelta:

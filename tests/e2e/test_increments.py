@@ -237,3 +237,48 @@ def test_rows_behind_the_watermark_are_made_good(
     # A request keeps the candidates that it was given: those are facts, and nothing is drawn again.
     kept = ("exposures", "exposure_features", "item_features", "item_exposure_days", "signal_values")
     assert {k: v for k, v in found.items() if k not in kept} == {k: v for k, v in expected.items() if k not in kept}
+
+
+def disproved_log() -> list[pd.DataFrame]:
+    """A discovery that has long been mature, and a play five days before it that becomes known ten weeks later."""
+    plays = [
+        ("first", "2026-01-02", "2026-01-02", "i1"),
+        ("found", "2026-07-20", "2026-07-20", "i2"),
+        ("again", "2026-07-25", "2026-07-25", "i2"),
+        ("later", "2026-09-27", "2026-09-27", "i1"),
+        ("late", "2026-07-15", "2026-09-28", "i2"),
+        ("last", "2026-09-28", "2026-09-28", "i1"),
+    ]
+    rows = pd.DataFrame(plays, columns=["id", "happened", "known", "what"])
+    for name in ("happened", "known"):
+        rows[name] = pd.to_datetime(rows[name], utc=True) + pd.Timedelta(hours=12)
+    rows = rows.assign(who="u1", sort="t1", kind="play", seconds=60.0)
+    until = pd.Timestamp("2026-09-28", tz="UTC")
+    return [rows[rows["known"] < until], rows[rows["known"] >= until]]
+
+
+def test_a_late_fact_disproves_a_discovery_that_came_after_it(spark: SparkSession, tmp_path: Path) -> None:
+    """The discovery was mature, and its day lies after that of the late fact: it is superseded all the same."""
+    borders = ["2026-01-01", "2026-09-28", "2026-09-29"]
+    parts = []
+    for number, rows in enumerate(disproved_log()):
+        part = tmp_path / f"part-{number}"
+        part.mkdir()
+        write(rows, part)
+        low, high = (f"{border}T00:00:00+00:00" for border in borders[number : number + 2])
+        beat = {"complete_from": low, "complete_until": high, "observed_at": high}
+        (part / "beat.json").write_text(json.dumps(beat), encoding="utf-8")
+        parts.append(part)
+    found = []
+    for number, order in enumerate(([parts[0], None, parts[1], None], [*parts, None])):
+        one = job(spark, tmp_path / f"warehouse-{number}", build(Source, SOURCE, "the test"))
+        for part in order:
+            if part is None:
+                build_signals(one)
+            else:
+                ingest(one, part)
+        values = one.store.read("signal_values")
+        found.append(checksum(values, catalog.get("signal_values").audit))
+        ends = values.where("signal = 'stickiness_59d@1' AND void_reason = 'superseded'")
+        assert [row["t0"].strftime("%d %b") for row in ends.collect()] == ["20 Jul"]
+    assert found[0] == found[1]
