@@ -25,12 +25,14 @@ class Whole:
         exposures: grain: exposure_id.
         firsts: since when users and items are known; grain: kind, key, visible_ts.
         buckets: into how many parts users, and items, are dealt.
+        episodes: when episodes were released, where labels ask for it; grain: item_id, episode.
     """
 
     events: DataFrame
     exposures: DataFrame
     firsts: DataFrame
     buckets: int = BUCKETS
+    episodes: DataFrame | None = None
 
 
 def set_from_facts(
@@ -61,5 +63,5 @@ def set_from_facts(
     of_items = as_of_join([ITEM], of_days, days, whole.buckets, audited=True)
     # Labels look from exposures on.
     after = whole.events.where(F.col("event_day") >= F.lit(plan.train_start.date()))
-    values = signal_values(definitions, after, spine, knowledge)
+    values = signal_values(definitions, after, spine, knowledge, episodes=whole.episodes)
     return training_set(spine, (of_exposures, of_items), (definitions, values), plan, known_at)
