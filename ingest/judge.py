@@ -116,8 +116,7 @@ def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
         F.col(MALFORMED),
         *[condition.alias(f"_filter_{reason}") for reason, condition in _filters(raw, log).items()],
         F.substring(F.sha2(key, 256), 1, 32).alias("key"),
-        text_column(log.item).alias("item_id"),
-        *_of_user(log),
+        *_who_and_what(log),
         event_ts.alias("event_ts"),
         known.alias("_known"),
         *_specific_columns(log),
@@ -134,11 +133,15 @@ def _any_order(mapped: DataFrame) -> Column:
     return F.xxhash64(F.to_json("_raw") if has_map else F.col("_raw"))
 
 
-def _of_user(log: Log) -> list[Column]:
-    """Who, and what was asked; releases of episodes are nobody's."""
-    told = (log.user, log.topic, log.request, log.surface) if isinstance(log, UserLog) else (None,) * 4
-    names = ("user_id", "topic_", "request_id", "surface_")
-    return [text_column(column).alias(name) for column, name in zip(told, names, strict=True)]
+def _who_and_what(log: Log) -> list[Column]:
+    """User, item, and what was asked; releases of episodes are nobody's."""
+    user, *asked = (log.user, log.topic, log.request, log.surface) if isinstance(log, UserLog) else (None,) * 4
+    named = {
+        "user_id": user,
+        "item_id": log.item,
+        **dict(zip(("topic_", "request_id", "surface_"), asked, strict=True)),
+    }
+    return [text_column(column).alias(name) for name, column in named.items()]
 
 
 def _common(observed_at: datetime, log: Log) -> dict[str, Column]:

@@ -16,6 +16,7 @@ from jobs.manifest import FOLDER, Manifest, find, name_of
 from jobs.options import job_command
 from jobs.train import tracker_of
 from longplay.errors import QualityError
+from longplay.reward import signals_of
 from tables.checksum import checksum
 from tables.learning import TRAINING_SET
 
@@ -51,7 +52,8 @@ def digest_of(job: Job, name: str) -> str:
 
 def rebuild(job: Job, manifest: Manifest) -> DataFrame:
     """The training set of a manifest from events and exposures alone: no derived table is read. Grain: exposure_id."""
-    tables = ("events", "exposures", *(["episodes"] if any(d.needs.episodes for d in manifest.definitions) else []))
+    reads_episodes = any(d.needs.episodes for d in signals_of(manifest.definitions))
+    tables = ("events", "exposures", *(["episodes"] if reads_episodes else []))
     inputs = job.versions(*tables)
     episodes = job.delivered(inputs, "episodes") if "episodes" in tables else None
     events, exposures = job.delivered(inputs, "events"), job.delivered(inputs, "exposures")

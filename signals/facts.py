@@ -133,15 +133,15 @@ def pairs_of(group: Group, anchors: DataFrame, facts: DataFrame, how: str = "lef
     of_anchor = anchors.withColumnsRenamed(_OF_ANCHOR)
     told = facts.withColumnRenamed("user_id", "_user")
     after = F.datediff("event_day", F.to_date("t0"))
-    match = after.between(*group.days())
+    of_user = (F.col("user_id") == F.col("_user")) & after.between(*group.days())
+    of_item = F.col("a_item_id") == F.col("item_id")
     if group.one.keys == "user_item":
-        match &= F.col("a_item_id") == F.col("item_id")
-    of_user = match & (F.col("user_id") == F.col("_user"))
+        of_user &= of_item
     if not group.reads_episodes:
         return _derived(of_anchor.join(told, of_user, how).drop("_user"))
     # A release is nobody's: it is a fact of every anchor of its item.
     heard = of_anchor.join(told.where(~F.col("is_release")), of_user, how)
-    released = of_anchor.join(told.where("is_release"), match, "inner")
+    released = of_anchor.join(told.where("is_release"), of_item & after.between(*group.days()), "inner")
     return _derived(heard.unionByName(released).drop("_user"))
 
 

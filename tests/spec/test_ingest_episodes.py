@@ -7,11 +7,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.build_signals import build_signals
+from jobs.context import Job
 from jobs.ingest_log import ingest
 from longplay.closed import build
 from longplay.errors import ConfigError
 from longplay.registry import default_registry
 from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
+from tests.unit.longplay.signal_files import write
 
 EPISODES = {
     "path": "out.csv",
@@ -77,13 +79,49 @@ def test_releases_are_read_once_and_faults_are_set_aside(spark: SparkSession, tm
 @pytest.mark.spark
 def test_a_source_without_episodes_says_that_the_signal_cannot_be_had(spark: SparkSession, tmp_path: Path) -> None:
     one = job(spark, tmp_path / "warehouse", source(), "signals.shipped=[season_finished_28d, click]")
-    one.settings.training.labels  # noqa: B018 - labels are computed too; none needs episodes
     ingest(one, write_csv(tmp_path / "plays.csv", ["ann,song,2026-05-04T10:00:00,tap,"]), OBSERVED_AT)
     build_signals(one)
     assert "season_finished_28d@1: not eligible here: this source has no episodes" in said(one)
     assert {row["signal"] for row in one.store.read("signal_values").select("signal").collect()} <= {
         d.ref for d in default_registry().newest() if not d.needs.episodes
     }
+
+
+@pytest.mark.spark
+def test_a_late_release_is_made_good_by_an_increment(spark: SparkSession, tmp_path: Path) -> None:
+    """Ann heard both episodes of a season of two; that the second was out, one learns after the value was mature."""
+    write(
+        tmp_path / "mine", name="a_season", measure={"kind": "season", "of": "consumption"}, needs={"episodes": True},
+        window={"kind": "elapsed", "from": "0 s", "to": "7 d"},
+    )  # fmt: skip
+    known = {"episodes": EPISODES | {"known": {"column": "told"}}, "events": EVENTS}
+    one = job(spark, tmp_path / "warehouse", source(RADIO, **known), "signals.shipped=[click]")
+    one.registry = default_registry([tmp_path / "mine"])
+    plays = ["ann,news,2026-05-05T10:00:00,play,60,n1", "ann,news,2026-05-06T10:00:00,play,60,n2"]
+    early = ["news,n1,s1,2,2026-05-01T08:00:00,2026-05-01T08:00:00"]
+    late = ["news,n2,s1,2,2026-05-05T08:00:00,2026-05-20T08:00:00"]
+    first, second = (tmp_path / "first", tmp_path / "second")
+    deliver(first, [], [*plays, "bob,jazz,2026-05-15T10:00:00,play,60,"])
+    write_csv(first / "out.csv", early, (*NAMED, "told"))
+    ingest(one, first, datetime(2026, 5, 16, tzinfo=UTC))
+    build_signals(one)
+    assert seasons(one) == [(0, "mature", 0.0, 13)]
+    deliver(second, [], ["bob,jazz,2026-05-22T10:00:00,play,60,"])
+    write_csv(second / "out.csv", late, (*NAMED, "told"))
+    ingest(one, second, datetime(2026, 5, 23, tzinfo=UTC))
+    build_signals(one)
+    grown = seasons(one)
+    assert grown == [(0, "mature", 0.0, 13), (1, "mature", 1.0, 20)]
+    assert "made anew" not in said(one)
+    build_signals(one.anew())
+    assert seasons(one) == grown
+
+
+def seasons(one: Job) -> list[tuple[int, str, float, int]]:
+    """Revision, state, value and day of knowing of the exposure of the first delivery."""
+    rows = one.store.read("signal_values").where("signal = 'a_season@1' AND t0_day = '2026-05-05'").collect()
+    mine = [r for r in rows if r["user_id"] == "ann" and r["state"] != "open"]
+    return sorted({(r["revision"], r["state"], r["value"], r["known_ts"].day) for r in mine})
 
 
 def test_a_log_of_episodes_and_the_column_that_names_them_go_together() -> None:
