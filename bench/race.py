@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+NOTED = ("rows", "files", "sum", "bytes_read", "rows_read", "wrong")
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:
@@ -147,7 +148,7 @@ def table(rows: Sequence[Mapping[str, Any]], against: str) -> str:
             lines.append(f"| {row['case']} | {row['contender']} | {row['failed']} | | | |")
             continue
         of = base.get(row["case"])
-        notes = ", ".join(f"{k} {v}" for k, v in row.items() if k in ("rows", "bytes_read", "rows_read", "wrong"))
+        notes = ", ".join(f"{k} {v}" for k, v in row.items() if k in NOTED)
         lines.append(
             f"| {row['case']} | {row['contender']} | {row['cpu']:.2f} ({row['low']:.2f} to {row['high']:.2f}) "
             f"| {row['wall']:.2f} | {row['cpu'] / of:.2f} | {notes} |"
