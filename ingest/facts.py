@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from ingest.judge import reasons_of
 from ingest.source import Counts, EventsLog, Log
-from tables.facts import EVENTS, EXPOSURES, FIRST_SEEN, QUARANTINE
+from tables.facts import EPISODES, EVENTS, EXPOSURES, FIRST_SEEN, QUARANTINE
 
 
 def events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
@@ -27,6 +27,7 @@ def events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
         _counts(log.negative).alias("is_negative"),
         "request_id",
         F.col("surface_").alias("surface"),
+        F.col("episode_").alias("episode"),
         (F.col("_known") < F.col("event_ts")).alias("clock_skew"),
         F.lit(batch).cast("bigint").alias("batch"),
     ).select(*EVENTS.column_names())
@@ -51,6 +52,20 @@ def exposures(judged: DataFrame, batch: int) -> DataFrame:
         F.lit(False).alias("sampled"),
         F.lit(batch).cast("bigint").alias("batch"),
     ).select(*EXPOSURES.column_names())
+
+
+def episodes(judged: DataFrame, batch: int) -> DataFrame:
+    """The clean rows of a log of released episodes. Grain: item_id, episode."""
+    clean = judged.where(F.col("reason").isNull())
+    return clean.select(
+        "item_id",
+        F.col("episode_").alias("episode"),
+        F.col("season_").alias("season"),
+        F.col("season_episodes_").alias("season_episodes"),
+        F.col("event_ts").alias("released_ts"),
+        "known_ts",
+        F.lit(batch).cast("bigint").alias("batch"),
+    ).select(*EPISODES.column_names())
 
 
 def quarantine(judged: DataFrame, name: str, batch: int) -> DataFrame:

@@ -2,7 +2,7 @@
 
 Precedence of reasons (the first that applies is the exclusive one): malformed_row, null_user, null_item,
 bad_time, future_time, the source's filters in their order, unknown_kind, bad_amount, bad_position,
-bad_propensity, duplicate.
+bad_propensity, null_episode, bad_season, duplicate.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ingest.raw import CORRUPT, MALFORMED
-from ingest.source import EventsLog, ExposuresLog, Log, Source
+from ingest.source import EpisodesLog, EventsLog, ExposuresLog, Log, Source, UserLog
 from longplay.errors import ConfigError, first_line
 
 DUPLICATE = "duplicate"
@@ -77,7 +77,7 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
     """
     mapped = _mapped(raw, source, log)
     filters = {rule.reason: F.col(f"_filter_{rule.reason}") for rule in log.filters}
-    reasons = {**_common(observed_at), **filters, **_specific(log)}
+    reasons = {**_common(observed_at, log), **filters, **_specific(log)}
     flags = [F.when(condition, F.lit(reason)) for reason, condition in reasons.items()]
     marked = mapped.withColumns({"_bad": F.array_compact(F.array(*flags)), "_any": _any_order(mapped)})
     # Clean rows first, so that the first row of a key is kept and the rest are its duplicates.
@@ -99,11 +99,11 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
 
 def reasons_of(log: Log) -> list[str]:
     """Every reason a row of this log can be set aside for, in order of precedence."""
-    return [*_common(datetime.max), *(f.reason for f in log.filters), *_specific(log), DUPLICATE]
+    return [*_common(datetime.max, log), *(f.reason for f in log.filters), *_specific(log), DUPLICATE]
 
 
 def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
-    columns = [F.col(f"`{c}`") for c in log.key] or _raw_columns(raw, MALFORMED, CORRUPT)
+    columns = [F.col(f"`{c}`") for c in log.identity] or _raw_columns(raw, MALFORMED, CORRUPT)
     key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
     if log.known.column:
@@ -116,11 +116,7 @@ def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
         F.col(MALFORMED),
         *[condition.alias(f"_filter_{reason}") for reason, condition in _filters(raw, log).items()],
         F.substring(F.sha2(key, 256), 1, 32).alias("key"),
-        text_column(log.user).alias("user_id"),
-        text_column(log.item).alias("item_id"),
-        text_column(log.topic).alias("topic_"),
-        text_column(log.request).alias("request_id"),
-        text_column(log.surface).alias("surface_"),
+        *_who_and_what(log),
         event_ts.alias("event_ts"),
         known.alias("_known"),
         *_specific_columns(log),
@@ -137,11 +133,22 @@ def _any_order(mapped: DataFrame) -> Column:
     return F.xxhash64(F.to_json("_raw") if has_map else F.col("_raw"))
 
 
-def _common(observed_at: datetime) -> dict[str, Column]:
+def _who_and_what(log: Log) -> list[Column]:
+    """User, item, and what was asked; releases of episodes are nobody's."""
+    user, *asked = (log.user, log.topic, log.request, log.surface) if isinstance(log, UserLog) else (None,) * 4
+    named = {
+        "user_id": user,
+        "item_id": log.item,
+        **dict(zip(("topic_", "request_id", "surface_"), asked, strict=True)),
+    }
+    return [text_column(column).alias(name) for name, column in named.items()]
+
+
+def _common(observed_at: datetime, log: Log) -> dict[str, Column]:
     late = F.col("event_ts") >= F.lit(observed_at) if observed_at != datetime.max else F.lit(False)
     return {
         "malformed_row": F.col(MALFORMED),
-        "null_user": F.col("user_id").isNull(),
+        **({"null_user": F.col("user_id").isNull()} if isinstance(log, UserLog) else {}),
         "null_item": F.col("item_id").isNull(),
         "bad_time": F.col("event_ts").isNull() | F.col("_known").isNull(),
         "future_time": late,
@@ -172,12 +179,21 @@ def _specific_columns(log: Log) -> list[Column]:
             text_column(log.policy).alias("policy_"),
             (F.exp(number) if log.log_propensity else number).alias("propensity_"),
         ]
+    if isinstance(log, EpisodesLog):
+        size = log.season_episodes
+        return [
+            text_column(log.episode).alias("episode_"),
+            text_column(log.season).alias("season_"),
+            (F.col(f"`{size}`").try_cast("int") if size else F.lit(None).cast("int")).alias("season_episodes_"),
+            (F.col(f"`{size}`").isNotNull() if size else F.lit(False)).alias("_size_given"),
+        ]
     assert isinstance(log, EventsLog)
     kind = text_column(log.kind.column) if log.kind.column else F.lit(log.kind.constant)
     name = log.amount.column
     amount = F.col(f"`{name}`").try_cast("double") if name else F.lit(log.amount.constant).cast("double")
     given = F.col(f"`{name}`").isNotNull() if name else F.lit(False)
-    return [kind.alias("kind_"), amount.alias("amount_"), given.alias("_amount_given")]
+    episode = text_column(log.episode).alias("episode_")
+    return [kind.alias("kind_"), amount.alias("amount_"), given.alias("_amount_given"), episode]
 
 
 def _specific(log: Log) -> dict[str, Column]:
@@ -187,6 +203,9 @@ def _specific(log: Log) -> dict[str, Column]:
             "bad_position": F.coalesce(F.col("position_") < 1, F.lit(True)),
             "bad_propensity": F.coalesce((share <= 0) | (share > 1 + 1e-9), F.lit(True)),
         }
+    if isinstance(log, EpisodesLog):
+        none = F.col("_size_given") & F.coalesce(F.col("season_episodes_") < 1, F.lit(True))
+        return {"null_episode": F.col("episode_").isNull(), "bad_season": none}
     assert isinstance(log, EventsLog)
     unread = F.col("_amount_given") & F.col("amount_").isNull()
     amount = F.col("amount_")

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from ingest.source import ExposuresLog, Format, Log, Source
+from ingest.source import EpisodesLog, EventsLog, ExposuresLog, Format, Log, Source, UserLog
 from longplay.errors import InputError, nearest
 from tables.store import SPARK_ERRORS, spark_says
 
@@ -23,9 +23,9 @@ def locate(data: Path, log: Log) -> Path:
     path = data / log.path if log.path and data.is_dir() else data
     if not path.exists():
         raise InputError("The raw log is missing.", where=str(path), got="no such file", fix="check --data")
-    if isinstance(log, ExposuresLog) and not data.is_dir():
+    if not isinstance(log, EventsLog) and not data.is_dir():
         raise InputError(
-            "This source has an exposures log, so --data must be the folder that holds both logs.",
+            "This source has several logs, so --data must be the folder that holds them.",
             where=str(data),
             got="a file",
         )
@@ -90,9 +90,13 @@ def _read_text(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
 
 
 def _needed(log: Log) -> list[str]:
-    names = [log.user, log.item, log.topic, log.time.column, log.known.column, log.request, log.surface, *log.key]
+    names: list[str | None] = [log.item, log.time.column, log.known.column, *log.identity]
+    if isinstance(log, UserLog):
+        names += [log.user, log.topic, log.request, log.surface]
     if isinstance(log, ExposuresLog):
         names += [log.position, log.policy, log.log_propensity, log.propensity]
-    else:
-        names += [getattr(getattr(log, part), "column", None) for part in ("kind", "amount")]
+    if isinstance(log, EventsLog):
+        names += [log.episode, log.kind.column, log.amount.column]
+    if isinstance(log, EpisodesLog):
+        names += [log.episode, log.season, log.season_episodes]
     return [name for name in names if name is not None]

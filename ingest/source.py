@@ -16,12 +16,14 @@ BUILT_IN_REASONS = (
     "malformed_row",
     "null_user",
     "null_item",
+    "null_episode",
     "bad_time",
     "future_time",
     "unknown_kind",
     "bad_amount",
     "bad_position",
     "bad_propensity",
+    "bad_season",
     "duplicate",
 )
 """Reasons for quarantine that every source has; a filter needs a name of its own."""
@@ -133,18 +135,18 @@ class Counts(Closed):
 
 
 class Log(Closed):
-    """What the maps of events and of exposures share."""
+    """What the maps of all raw logs share."""
 
     path: str = ""
-    user: str
     item: str
-    topic: str | None = None
     time: Time
     known: Known = Known()
-    key: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
-    request: str | None = None
-    surface: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Columns that tell its rows apart; empty: all of them."""
+        return ()
 
     @model_validator(mode="after")
     def _filters_differ(self) -> "Log":
@@ -155,9 +157,28 @@ class Log(Closed):
         return self
 
 
-class EventsLog(Log):
-    """The map of a raw log to events."""
+class UserLog(Log):
+    """What the maps of events and of exposures share."""
 
+    user: str
+    topic: str | None = None
+    key: tuple[str, ...] = ()
+    request: str | None = None
+    surface: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns of its key."""
+        return self.key
+
+
+class EventsLog(UserLog):
+    """The map of a raw log to events.
+
+    ``episode`` names the episode of the item, in the words of the log of ``episodes``.
+    """
+
+    episode: str | None = None
     kind: Kind
     kinds: tuple[str, ...]
     amount: Amount
@@ -174,7 +195,7 @@ class EventsLog(Log):
         return self
 
 
-class ExposuresLog(Log):
+class ExposuresLog(UserLog):
     """The map of a raw log to exposures, with logged propensities."""
 
     request: str
@@ -189,6 +210,25 @@ class ExposuresLog(Log):
         if (self.log_propensity is None) == (self.propensity is None):
             raise ValueError("give either log_propensity or propensity")
         return self
+
+
+class EpisodesLog(Log):
+    """The map of a raw log of released episodes; an item's episode is released once, at ``time``.
+
+    Attributes:
+        episode: column of the episode's name, as events have it.
+        season: column of its season.
+        season_episodes: column of how many episodes that season has.
+    """
+
+    episode: str
+    season: str | None = None
+    season_episodes: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """An item and its episode."""
+        return self.item, self.episode
 
 
 class Candidates(Closed):
@@ -245,6 +285,7 @@ class Source(Closed):
     events: EventsLog
     exposures: ExposuresLog | None = None
     candidates: Candidates | None = None
+    episodes: EpisodesLog | None = None
     completeness: Completeness = Completeness()
     quarantine_limit: float = Field(default=0.05, ge=0, le=1)
     outages: tuple[Outage, ...] = ()
@@ -253,6 +294,12 @@ class Source(Closed):
     def _exposures_or_candidates(self) -> "Source":
         if (self.exposures is None) == (self.candidates is None):
             raise ValueError("a source has either exposures (logged) or candidates (a sampler), not both")
+        return self
+
+    @model_validator(mode="after")
+    def _episodes_are_played(self) -> "Source":
+        if (self.episodes is None) != (self.events.episode is None):
+            raise ValueError("a log of episodes, and the column of events that names them, go together: both or none")
         return self
 
     @model_validator(mode="after")

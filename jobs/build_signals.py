@@ -1,8 +1,9 @@
 """Signals: what followed each anchor, with its state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
+from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -12,6 +13,7 @@ from jobs.increments import Change, Since, increment, since
 from jobs.options import job_command
 from jobs.plan import computed
 from longplay.definition import Definition
+from longplay.delta import open_table
 from longplay.measures import RegretMeasure
 from signals.compile import Renewal, signal_values
 from signals.horizons import Knowledge
@@ -29,7 +31,9 @@ def build_signals(job: Job) -> None:
     """
     definitions = [d for d in computed(job) if eligible(job, d)]
     knowledge = knowledge_of(job, job.known_at(None))
-    inputs = job.versions("events", "exposures")
+    reads_episodes = any(d.needs.episodes for d in definitions)
+    tables = ("events", "exposures", *(["episodes"] if reads_episodes else []))
+    inputs = job.versions(*tables)
     about = {
         "definitions": {d.ref: d.hash for d in definitions},
         "log_start": job.log_start.isoformat(),
@@ -43,10 +47,12 @@ def build_signals(job: Job) -> None:
         job = job.anew()
 
     def build(done: Since | None) -> Change:
-        events, exposures = job.delivered(inputs, "events"), job.delivered(inputs, "exposures")
+        facts = {table: job.delivered(inputs, table) for table in tables}
+        events, exposures, episodes = facts["events"], facts["exposures"], facts.get("episodes")
         if done is None:
-            return Change(signal_values(definitions, events, exposures, knowledge).withColumn("batch", batch))
-        anchors, renewal = _renewal(definitions, events, exposures, done)
+            values = signal_values(definitions, events, exposures, knowledge, episodes=episodes)
+            return Change(values.withColumn("batch", batch))
+        anchors, renewal = _renewal(definitions, facts, done)
         within = [(low - _look_back(definitions), high + _span(definitions)) for low, high in anchors]
         shown = [(low - _rivals(definitions), high) for low, high in anchors]
         values = signal_values(
@@ -55,6 +61,7 @@ def build_signals(job: Job) -> None:
             exposures.where(_in_days("as_of_day", _merged(shown))),
             knowledge,
             renewal,
+            episodes,
         )
         return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}")
 
@@ -85,43 +92,65 @@ def eligible(job: Job, definition: Definition) -> bool:
         lacks.append(f"this source has no events of kind {', '.join(missing)}")
     if needs.topics and events.topic is None:
         lacks.append("this source has no topics")
+    if needs.episodes and (lack := _no_episodes(job)):
+        lacks.append(lack)
     if lacks:
         job.progress.say(f"{definition.ref}: not eligible here: {'; '.join(lacks)}")
     return not lacks
 
 
+def _no_episodes(job: Job) -> str:
+    """Why nothing is known of episodes; empty where something is."""
+    if job.source.episodes is None:
+        return "this source has no episodes"
+    if not job.store.exists("episodes") or "episode" not in _columns(job.store.path("events")):
+        return "it was ingested before episodes were read: ingest the log into a new store"
+    return ""
+
+
+def _columns(table: Path) -> set[str]:
+    return {field.name for field in open_table(table).schema().fields}
+
+
 def _behind(job: Job, inputs: dict[str, int], done: Since) -> int:
     """Rows of new deliveries that were known before everything known by then was said to have arrived."""
-    tables = ("events", "exposures")
-    return sum(job.delivered(inputs, table).where(done.is_behind()).count() for table in tables)
+    return sum(job.delivered(inputs, table).where(done.is_behind()).count() for table in inputs)
 
 
 def _renewal(
-    definitions: Sequence[Definition], events: DataFrame, exposures: DataFrame, done: Since
+    definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Since
 ) -> tuple[list[Days], Renewal]:
     """The days of anchors whose values may have changed, and how to pick them: by day, and late ones by user too.
 
     A late fact lies in the windows of anchors before it, and in what anchors after it look back on.
+    A release that came late touches the anchors of its item, whoever's they are.
     """
     span = _span(definitions)
     open_since = (done.frontier - span).date()
-    late = [
-        frame.where(done.is_new() & (F.col(day) < F.lit(done.frontier))).select("user_id", F.col(day).alias("day"))
-        for frame, day in ((events, "event_day"), (exposures, "as_of_day"))
-    ]
+    by = {"events": ("event_day", "user_id"), "exposures": ("as_of_day", "user_id"), "episodes": ("day", "item_id")}
+    late = []
+    for table, frame in facts.items():
+        day, key = by[table]
+        told = frame.withColumn("day", F.to_date("released_ts")) if table == "episodes" else frame
+        new = told.where(done.is_new() & (F.col(day) < F.lit(done.frontier)))
+        late.append(new.select(F.lit(key).alias("by"), F.col(key).alias("key"), F.col(day).alias("day")))
     touched = reduce(DataFrame.unionByName, late).distinct()
     reach = _look_back(definitions)
     found_days = [row["day"] for row in touched.select("day").distinct().collect()]
     days = _merged([(day - span, day + reach) for day in found_days])
-    users = touched.select("user_id").distinct().withColumn("_touched", F.lit(True))
 
     def keep(anchors: DataFrame) -> DataFrame:
         is_open = F.col("t0") >= F.lit(done.frontier - span)
         if not days:
             return anchors.where(is_open)
-        found = anchors.join(F.broadcast(users), "user_id", "left")
-        is_late = F.coalesce(F.col("_touched"), F.lit(False)) & _in_days(F.to_date("t0"), days)
-        return found.where(is_open | is_late).drop("_touched")
+        found, is_touched = anchors, F.lit(False)
+        for key in ("user_id", *(["item_id"] if "episodes" in facts else [])):
+            some = touched.where(F.col("by") == key).select(F.col("key").alias(key)).distinct()
+            mark = f"_late_{key}"
+            found = found.join(F.broadcast(some.withColumn(mark, F.lit(True))), key, "left")
+            is_touched |= F.coalesce(mark, F.lit(False))
+        is_late = is_touched & _in_days(F.to_date("t0"), days)
+        return found.where(is_open | is_late).select(*anchors.columns)
 
     return _merged([*days, (open_since, date.max - 2 * (span + reach + DAY))]), Renewal(done.frontier, keep)
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from features import facts, histories
 from features.as_of import BUCKETS, as_of_join
 from features.views import ITEM, LOOK_BACK_DAYS, OF_USERS
-from longplay.definition import Definition
+from longplay.reward import Label, signals_of
 from rankers.training_set import SplitPlan, spine_of, training_set
 from signals.compile import signal_values
 from signals.horizons import Knowledge
@@ -25,22 +25,24 @@ class Whole:
         exposures: grain: exposure_id.
         firsts: since when users and items are known; grain: kind, key, visible_ts.
         buckets: into how many parts users, and items, are dealt.
+        episodes: when episodes were released, where labels ask for it; grain: item_id, episode.
     """
 
     events: DataFrame
     exposures: DataFrame
     firsts: DataFrame
     buckets: int = BUCKETS
+    episodes: DataFrame | None = None
 
 
 def set_from_facts(
-    whole: Whole, definitions: Sequence[Definition], plan: SplitPlan, known_at: datetime, knowledge: Knowledge
+    whole: Whole, definitions: Sequence[Label], plan: SplitPlan, known_at: datetime, knowledge: Knowledge
 ) -> DataFrame:
     """The training set of some exposures.
 
     Args:
         whole: the facts.
-        definitions: the labels.
+        definitions: the labels, signals and rewards.
         plan: the global time split; says which exposures.
         known_at: the set's cut-off: exposures and labels are read as known then (UTC).
         knowledge: what is known by now, from which labels are computed.
@@ -61,5 +63,5 @@ def set_from_facts(
     of_items = as_of_join([ITEM], of_days, days, whole.buckets, audited=True)
     # Labels look from exposures on.
     after = whole.events.where(F.col("event_day") >= F.lit(plan.train_start.date()))
-    values = signal_values(definitions, after, spine, knowledge)
+    values = signal_values(signals_of(definitions), after, spine, knowledge, episodes=whole.episodes)
     return training_set(spine, (of_exposures, of_items), (definitions, values), plan, known_at)

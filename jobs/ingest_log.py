@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from features.candidates import sample
 from ingest import facts, judge, raw, watermark
-from ingest.source import Log, Source
+from ingest.source import Log, Source, UserLog
 from ingest.tombstones import Tombstones
 from jobs.context import Job
 from jobs.increments import Change, Since, increment
@@ -57,7 +57,7 @@ class Delivery:
 def ingest(job: Job, data: Path, observed_at: datetime | None = None) -> None:
     """Read one delivery of a source's logs and publish what is sound in it. One ingest of a source runs at a time."""
     source = job.source
-    for log in filter(None, (source.events, source.exposures)):
+    for log in filter(None, (source.events, source.exposures, source.episodes)):
         raw.locate(data, log)
     beat = _heartbeat_file(data, source)
     fingerprint = delivery_id(data, source.model_dump_json(), [beat] if beat and beat.is_file() else [])
@@ -85,7 +85,7 @@ def _number(job: Job, fingerprint: str) -> tuple[int, bool]:
 
 def _ingest(job: Job, one: Delivery) -> None:
     # Every log is read and judged before anything is published, so that a fault in one leaves nothing half-written.
-    logs = {"events": job.source.events, "exposures": job.source.exposures}
+    logs = {"events": job.source.events, "exposures": job.source.exposures, "episodes": job.source.episodes}
     read = {name: _read(job, one.data, log, one.observed_at) for name, log in logs.items() if log is not None}
     judged = {name: frame for name, (frame, _) in read.items()}
     counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
@@ -100,6 +100,8 @@ def _ingest(job: Job, one: Delivery) -> None:
     _publish(job, "events", facts.events(judged["events"], job.source.events, one.batch), lineage)
     aside = [facts.quarantine(frame, name, one.batch) for name, frame in judged.items()]
     _publish(job, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
+    if "episodes" in judged:
+        _publish(job, "episodes", facts.episodes(judged["episodes"], one.batch), lineage)
     build_first_seen(job, (one.batch, frontier))
     if "exposures" in judged:
         _publish(job, "exposures", facts.exposures(judged["exposures"], one.batch), lineage)
@@ -186,13 +188,13 @@ def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFr
         ) from error
     if erased:
         counts |= {"read": counts["read"] + erased, f"raw:{ERASED}": erased, f"exclusive:{ERASED}": erased}
-    if counts["read"] == 0:
+    if counts["read"] == 0 and isinstance(log, UserLog):  # a day without a release is a day like any other
         raise InputError("The raw log is empty.", where=str(path), got="0 rows", fix="deliver it again")
     reasons = [name.removeprefix("exclusive:") for name in counts if name.startswith("exclusive:")]
     aside = [f"{r} {counts[f'exclusive:{r}']:,} ({counts[f'raw:{r}']:,} raw)" for r in reasons if counts[f"raw:{r}"]]
     said = f"; set aside: {', '.join(aside)}" if aside else ""
     job.progress.say(f"{path.name}: read {counts['read']:,} = clean {counts['clean']:,} + {_set_aside(counts):,}{said}")
-    share = (_set_aside(counts) - erased) / counts["read"]
+    share = (_set_aside(counts) - erased) / max(counts["read"], 1)
     if share > job.source.quarantine_limit:
         raise QualityError(
             f"{share:.1%} of the rows would go to quarantine; nothing was published.",
@@ -206,7 +208,7 @@ def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFr
 def _without_erased(job: Job, found: DataFrame, log: Log) -> tuple[DataFrame, int]:
     """Raw rows without those of people who were erased, which are counted and kept nowhere."""
     tombstones = Tombstones.if_any(job.folder)
-    if tombstones is None:
+    if tombstones is None or not isinstance(log, UserLog):
         return found, 0
     is_erased = tombstones.is_erased(judge.text_column(log.user))
     return found.where(~is_erased), found.where(is_erased).count()

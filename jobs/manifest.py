@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from longplay.definition import Definition
 from longplay.errors import NotFoundError, nearest
+from longplay.reward import Composite, Label, Reward
 from rankers.training_set import SplitPlan
 
 FOLDER = "_manifests"
@@ -26,7 +27,7 @@ class Manifest:
         release_id: release that it was built from.
         batch: number of the newest delivery whose facts are in it.
         known_at: its cut-off: what a trainer could have seen then (UTC).
-        definitions: the labels, whole.
+        definitions: the labels, whole; rewards with their signals.
         split: borders of its parts (UTC).
         code: hash of the code that built it.
     """
@@ -34,12 +35,12 @@ class Manifest:
     release_id: str
     batch: int
     known_at: datetime
-    definitions: tuple[Definition, ...]
+    definitions: tuple[Label, ...]
     split: Mapping[str, datetime]
     code: str
 
     @classmethod
-    def of(cls, release: Mapping[str, Any], labels: Sequence[Definition], plan: SplitPlan, code: str) -> Self:
+    def of(cls, release: Mapping[str, Any], labels: Sequence[Label], plan: SplitPlan, code: str) -> Self:
         """The manifest of a training set that is about to be built from a release."""
         return cls(release["release_id"], int(release["batch"]), release["known_at"], tuple(labels), vars(plan), code)
 
@@ -62,7 +63,7 @@ class Manifest:
         """The manifest as a file holds it, with the content that came of it."""
         whole = {
             **self.facts(),
-            "definitions": [d.model_dump(mode="json", by_alias=True) for d in self.definitions],
+            "definitions": [_plain(label) for label in self.definitions],
             "split": {name: border.isoformat() for name, border in self.split.items()},
             "code": self.code,
             "checksum": digest,
@@ -77,11 +78,25 @@ class Manifest:
             told["release_id"],
             int(told["batch"]),
             datetime.fromisoformat(told["known_at"]),
-            tuple(Definition.model_validate(one) for one in told["definitions"]),
+            tuple(_label(one) for one in told["definitions"]),
             {name: datetime.fromisoformat(border) for name, border in told["split"].items()},
             told["code"],
         )
         return made, str(told["checksum"])
+
+
+def _plain(label: Label) -> dict[str, Any]:
+    """A label as plain data."""
+    if isinstance(label, Definition):
+        return label.model_dump(mode="json", by_alias=True)
+    return {"reward": label.reward.model_dump(mode="json"), "signals": [_plain(signal) for signal in label.signals]}
+
+
+def _label(told: Mapping[str, Any]) -> Label:
+    if "reward" not in told:
+        return Definition.model_validate(told)
+    signals = tuple(Definition.model_validate(signal) for signal in told["signals"])
+    return Composite(Reward.model_validate(told["reward"]), signals)
 
 
 def name_of(digest: str) -> str:

@@ -6,6 +6,7 @@ from jobs.context import Job
 from longplay.definition import Definition
 from longplay.errors import ConfigError
 from longplay.registry import load, shipped_definitions
+from longplay.reward import Composite, Label, Reward, signals_of
 from longplay.uses import Kind, User, record
 from rankers.training_set import SplitPlan
 
@@ -19,16 +20,16 @@ def computed(job: Job) -> list[Definition]:
     shipped, chosen = load([shipped_definitions()]), job.settings.signals.shipped
     wanted = {d.ref for d in (shipped.newest() if chosen == "all" else map(shipped.get, chosen))}
     found = [d for d in job.registry.current() if d.ref in wanted or d.ref not in shipped.by_ref]
-    return list({d.ref: d for d in [*found, *label_definitions(job)]}.values())
+    return list({d.ref: d for d in [*found, *signals_of(label_definitions(job))]}.values())
 
 
-def label_definitions(job: Job) -> list[Definition]:
-    """The definitions that the settings name as labels: ``name`` (the newest), ``name@2`` or ``name@champion``.
+def label_definitions(job: Job) -> list[Label]:
+    """The signals and rewards that the settings name as labels: ``name`` (the newest), ``name@2`` or ``name@champion``.
 
     Raises:
-        ConfigError: when one is no label of an exposure, or two have one name.
+        ConfigError: when one is no label of an exposure, a reward leaves [0, 1], or two have one name.
     """
-    found = [job.registry.get(name) for name in job.settings.training.labels]
+    found = [job.registry.label(name) for name in job.settings.training.labels]
     for definition in found:
         if definition.anchor != "exposure":
             raise ConfigError(
@@ -36,9 +37,32 @@ def label_definitions(job: Job) -> list[Definition]:
                 where="training.labels",
                 fix="name a signal with anchor 'exposure'; 'longplay signals list' shows the anchors",
             )
+        if isinstance(definition, Composite):
+            _check_reward(definition.reward)
     if len({definition.name for definition in found}) < len(found):
         raise ConfigError("Two labels have one name.", where="training.labels", got=", ".join(d.ref for d in found))
     return found
+
+
+def _check_reward(reward: Reward) -> None:
+    """See that a ranker can learn from a reward.
+
+    Raises:
+        ConfigError: when it cannot.
+    """
+    if reward.status == "draft":
+        raise ConfigError(
+            f"'{reward.ref}' is a draft: what it means may still change.",
+            where="training.labels",
+            fix="set its status to published",
+        )
+    if reward.bounds[0] < 0 or reward.bounds[1] > 1:
+        raise ConfigError(
+            f"'{reward.ref}' cannot be a label: rankers learn values from 0 to 1.",
+            where="training.labels",
+            got=f"bounds {list(reward.bounds)}",
+            fix="scale its weights, and write the next version with bounds: [0, 1]",
+        )
 
 
 def label_names(job: Job) -> list[str]:
@@ -48,7 +72,11 @@ def label_names(job: Job) -> list[str]:
 
 def use_labels(job: Job, kind: Kind, name: str) -> None:
     """Record in the registry who learns from the labels, and say what it warns of."""
-    for warning in record(job.registry, User(kind, name), job.settings.training.labels):
+    warnings = record(job.registry, User(kind, name), job.settings.training.labels)
+    for label in label_definitions(job):
+        if isinstance(label, Composite):
+            warnings += record(job.registry, User("reward", label.ref), [signal.ref for signal in label.signals])
+    for warning in dict.fromkeys(warnings):
         job.progress.say(f"warning: {warning}")
 
 

@@ -24,7 +24,9 @@ from longplay.cli import cli
 from longplay.definition import Definition
 from longplay.duration import PATTERN, format_duration
 from longplay.errors import QualityError
+from longplay.folders import shipped_rewards
 from longplay.registry import load, shipped_definitions
+from longplay.reward import Reward
 from longplay.signals_cli import describe
 from tables import catalog
 from tables.spec import TableSpec
@@ -48,24 +50,27 @@ _UNSEEN = {"count": "0", "rate": "0", "sum": "0", "distinct": "0"}
 
 def pages() -> dict[str, str]:
     """The text of every page by file name; the same code and data give the same text."""
-    definitions = load([shipped_definitions()]).newest()
+    definitions, found = load([shipped_definitions()]).newest(), load(shipped_rewards()).rewards
+    rewards = [found[ref] for ref in sorted(found)]
     made: dict[str, Iterable[str]] = {
         "tables": chain.from_iterable(map(_table_page, catalog.ALL.values())),
         "features": chain.from_iterable(map(_view_page, VIEWS)),
         "signals": [*map(_signal_page, definitions), "## Keys of a definition file", *_models(Definition)],
+        "rewards": [*map(_signal_page, rewards), "## Keys of a reward file", *_models(Reward)],
         "sources": [*map(_source_page, shipped()), _reasons(), "## Keys of a source file", *_models(Source)],
         "settings": ["## Defaults", _grid("key | default", _flat(load_settings())), "## Keys", *_models(Settings)],
         "commands": _commands_page(),
     }
     head = "# {}\n\nGenerated: `make docs` writes this page anew. Edit the code or the data that it shows instead."
     texts = {f"{name}.md": "\n\n".join([head.format(name.title()), *blocks]) + "\n" for name, blocks in made.items()}
-    return texts | {"signal.schema.json": json.dumps(signal_schema(), indent=2) + "\n"}
+    schemas = {"signal": schema_of(Definition, "signal"), "reward": schema_of(Reward, "reward")}
+    return texts | {f"{name}.schema.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 
 
-def signal_schema() -> dict[str, Any]:
+def schema_of(model: type[BaseModel], what: str) -> dict[str, Any]:
     """The JSON Schema of a definition file: editors complete keys from it."""
-    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A Longplay signal, one version"}
-    return about | {k: v for k, v in Definition.model_json_schema(by_alias=True).items() if k != "title"}
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"A Longplay {what}, one version"}
+    return about | {k: v for k, v in model.model_json_schema(by_alias=True).items() if k != "title"}
 
 
 def write_pages(folder: Path) -> None:
@@ -131,7 +136,7 @@ def _feature(feature: Feature, resolution: str) -> tuple[str, ...]:
     return f"`{feature.name}`", meaning, f"`{interval}`", feature.unit, _UNSEEN.get(feature.kind, "null")
 
 
-def _signal_page(definition: Definition) -> str:
+def _signal_page(definition: Definition | Reward) -> str:
     about = describe(definition)
     title = f"## {about.pop('signal')}\n\n**{about.pop('title')}.** {about.pop('description')}"
     return f"{title}\n\n{_grid('key | value', [(key, f'`{value}`') for key, value in about.items()])}"

@@ -7,7 +7,7 @@ import click
 
 from jobs.options import guarded
 from jobs.progress import Progress
-from worlds.log import write_log
+from worlds.log import EPISODES, write_log
 from worlds.spec import WorldSpec
 from worlds.truth_tables import read_spec
 
@@ -15,7 +15,8 @@ from worlds.truth_tables import read_spec
 def simulate(spec: WorldSpec, out: Path, progress: Progress, force: bool = False) -> None:
     """Write the world's log to ``out/log`` and its hidden truth to ``out/truth``, unless they are there."""
     truth = out / "truth" / "world.json"
-    if not force and truth.exists() and read_spec(truth) == spec:
+    is_whole = truth.exists() and (out / "log" / EPISODES).exists()  # worlds of earlier versions lack their episodes
+    if not force and is_whole and read_spec(truth) == spec:
         progress.say(f"{out} holds this world already (size {spec.size}, seed {spec.seed})")
         return
     done = write_log(spec, out)

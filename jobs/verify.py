@@ -16,6 +16,7 @@ from jobs.manifest import FOLDER, Manifest, find, name_of
 from jobs.options import job_command
 from jobs.train import tracker_of
 from longplay.errors import QualityError
+from longplay.reward import signals_of
 from tables.checksum import checksum
 from tables.learning import TRAINING_SET
 
@@ -51,11 +52,14 @@ def digest_of(job: Job, name: str) -> str:
 
 def rebuild(job: Job, manifest: Manifest) -> DataFrame:
     """The training set of a manifest from events and exposures alone: no derived table is read. Grain: exposure_id."""
-    inputs = job.versions("events", "exposures")
+    reads_episodes = any(d.needs.episodes for d in signals_of(manifest.definitions))
+    tables = ("events", "exposures", *(["episodes"] if reads_episodes else []))
+    inputs = job.versions(*tables)
+    episodes = job.delivered(inputs, "episodes") if "episodes" in tables else None
     events, exposures = job.delivered(inputs, "events"), job.delivered(inputs, "exposures")
     # The first seen of all deliveries, as the tables hold it: also of those that are not complete yet.
     firsts = first_seen(job.read(inputs, "events").where(F.col("batch") <= job.batch))
-    whole = Whole(events, exposures, firsts, job.store.parts({"events": None}))
+    whole = Whole(events, exposures, firsts, job.store.parts({"events": None}), episodes)
     knowledge = knowledge_of(job, job.known_at(None))
     return set_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
 

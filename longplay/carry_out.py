@@ -10,21 +10,28 @@ from longplay.known import Known
 from longplay.ledger import Ledger, now
 from longplay.plan import Step, Terms, judge
 from longplay.records import Proposal, Version
-from longplay.writes import note, put_deprecation, put_draft, put_head, put_owner, put_text, put_version
+from longplay.writes import note, put_deprecation, put_draft, put_head, put_owner, put_text, put_use, put_version
 
 if TYPE_CHECKING:
     from longplay.definition import Definition
+    from longplay.reward import Reward
 
 
 def carry_out(known: Known, proposals: Iterable[Proposal], terms: Terms) -> list[Step]:
-    """Judge definitions in order of name and version, and write each that may be to the first ledger."""
+    """Judge definitions by name and version, rewards last, and write each that may be to the first ledger."""
     steps = []
-    for one in sorted(proposals, key=lambda p: (p.definition.name, p.definition.version)):
+    for one in sorted(proposals, key=_order):
         step = judge(known, one, terms)
         if step.refusal is None and step.kind != "unchanged":
             write(known, step, terms)
         steps.append(step)
     return steps
+
+
+def _order(one: Proposal) -> tuple[bool, str, int]:
+    """Rewards come after signals, which they may be made of."""
+    d = one.definition
+    return hasattr(d, "parts"), d.name, d.version
 
 
 def write(known: Known, step: Step, terms: Terms) -> None:
@@ -45,6 +52,8 @@ def write(known: Known, step: Step, terms: Terms) -> None:
     if any(one.key == "status" and one.old == "deprecated" for one in step.differences) and there is not None:
         put_deprecation(ledger, (d.name, d.version), None, ("", ""), by)
         note(ledger, "withdraw deprecation", (d.name, d.version), by, reason="its file says so")
+    for part in getattr(d, "parts", ()) if d.status != "draft" else ():
+        put_use(ledger, ("reward", d.ref), part.signal, by[1])
     follow(known, d, by)
 
 
@@ -58,7 +67,7 @@ def _change(ledger: Ledger, base: Version, made: Version) -> None:
         put_text(ledger, made)
 
 
-def follow(known: Known, definition: "Definition", by: tuple[str, str]) -> None:
+def follow(known: Known, definition: "Definition | Reward", by: tuple[str, str]) -> None:
     """Write what follows from a definition: its owner, its line in lists, and the deprecation that its file states."""
     ledger, d, newest = known.ledgers[0], definition, known.newest(definition.name)
     if not known.owner(d.name):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from longplay.definition import Definition
+    from longplay.reward import Reward
 
 Effect = Literal["breaking", "data", "text"]
 EFFECTS: tuple[Effect, ...] = ("breaking", "data", "text")
@@ -37,7 +38,7 @@ class Difference:
         return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}"
 
 
-def differences(old: "Definition", new: "Definition") -> tuple[Difference, ...]:
+def differences(old: "Definition | Reward", new: "Definition | Reward") -> tuple[Difference, ...]:
     """Every key in which two definitions differ, dotted, by name. Name and version are not compared."""
     before, after = flat(old), flat(new)
     keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
@@ -50,7 +51,7 @@ def worst(found: Iterable[Difference]) -> Effect:
     return min((one.effect for one in found), key=EFFECTS.index, default="text")
 
 
-def flat(definition: "Definition") -> dict[str, Any]:
+def flat(definition: "Definition | Reward") -> dict[str, Any]:
     """A definition as dotted keys; lists stay whole."""
     found: dict[str, Any] = {}
 
@@ -71,7 +72,7 @@ def _effect(key: str, of_data: set[str]) -> Effect:
     return "data" if key.partition(".")[0] in of_data else "text"
 
 
-def _moves_hash(key: str, old: "Definition", new: "Definition") -> bool:
+def _moves_hash(key: str, old: "Definition | Reward", new: "Definition | Reward") -> bool:
     """Whether a key of the top level belongs to the hash: the old definition with the new one's value tells."""
     fields = type(old).model_fields
     name = next((name for name, field in fields.items() if key in (name, field.alias)), key)

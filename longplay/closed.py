@@ -95,7 +95,7 @@ def build(model: type[ModelT], data: dict[str, Any], where: str) -> ModelT:
             message if message.startswith("unknown key") else f"Wrong value for '{key}': {message}.",
             where=f"{where}{_line(Path(where), key_path)}, key {key}",
             got=got if len(got) < 200 else got[:200] + "...",
-            fix="correct the key; every key is described in docs/reference/ (sources, signals, settings)",
+            fix="correct the key; every key is described in docs/reference/ (sources, signals, rewards, settings)",
         ) from error
 
 

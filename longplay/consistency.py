@@ -3,7 +3,16 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from longplay.measures import AnyMeasure, DaysMeasure, InactivityMeasure, RegretMeasure, SqlMeasure, WeeksMeasure
+from longplay.expression import reads_episodes
+from longplay.measures import (
+    AnyMeasure,
+    DaysMeasure,
+    InactivityMeasure,
+    RegretMeasure,
+    SeasonMeasure,
+    SqlMeasure,
+    WeeksMeasure,
+)
 from longplay.windows import CalendarWindow
 
 if TYPE_CHECKING:
@@ -14,7 +23,7 @@ Fault = tuple[str, str] | None
 
 def fault(one: "Definition") -> Fault:
     """The first rule that a definition breaks, as ``(key, what is wrong)``; None where it breaks none."""
-    for rule in (_anchor, _window, _void, _credit, _value, _words):
+    for rule in (_anchor, _window, _void, _credit, _value, _episodes, _words):
         if found := rule(one):
             return found
     return None
@@ -84,8 +93,22 @@ def _value(one: "Definition") -> Fault:
         return "filter", f"{one.credit.rule} deals days with an item out: a filter on facts has nothing to judge"
     if one.filter is not None and isinstance(one.measure, RegretMeasure):
         return "filter", "regret reads clicks, plays and rejections together: a filter would tear them apart"
-    if one.cap is not None and isinstance(one.measure, AnyMeasure | WeeksMeasure | RegretMeasure):
+    if one.cap is not None and isinstance(one.measure, AnyMeasure | WeeksMeasure | RegretMeasure | SeasonMeasure):
         return "cap", f"a measure of kind {one.measure.kind} is 0 or 1: a cap changes nothing"
+    return None
+
+
+def _episodes(one: "Definition") -> Fault:
+    measure, texts = one.measure, [one.filter] if one.filter else []
+    if isinstance(measure, SqlMeasure):
+        texts.append(measure.expression)
+    reads = isinstance(measure, SeasonMeasure) or any(map(reads_episodes, texts))
+    if reads and not one.needs.episodes:
+        return "needs.episodes", "it reads episodes, which not every source has: say needs: {episodes: true}"
+    if one.needs.episodes and not isinstance(measure, SeasonMeasure | SqlMeasure):
+        return "needs.episodes", f"a measure of kind {measure.kind} knows no episodes: use 'season' or 'sql'"
+    if one.needs.episodes and one.keys != "user_item":
+        return "keys", "episodes are those of the anchor's item, so keys must be 'user_item'"
     return None
 
 

@@ -29,7 +29,7 @@ CreditRule = Literal["clicked", "last_touch", "first_touch", "time_decayed", "po
 
 
 class Credit(Closed):
-    """To which exposures an outcome is credited, among those clicked within ``within`` of being shown.
+    """To which exposures an outcome is credited, among those clicked (or consumed) within ``within`` of being shown.
 
     ``clicked`` credits each of them in full. The other rules deal one outcome out: the weights of an outcome sum to
     one over the exposures that could have earned it, and where there is none it is organic.
@@ -38,7 +38,8 @@ class Credit(Closed):
         rule: ``clicked``, ``last_touch``, ``first_touch``, ``time_decayed`` (weights in proportion to
             ``exp(-age / tau)``) or ``position_corrected`` (in proportion to ``position ** examination``: a click
             further down was less likely to be seen at all).
-        within: time from being shown to the click, exclusive.
+        within: time from being shown to the click or consumption, exclusive.
+        response: what must follow within ``within``, in answer to the exposure; absent: a ``click``.
         tau: time constant of ``time_decayed``.
         examination: exponent of ``position_corrected``; an item at position k is looked at in proportion to
             ``k ** -examination``.
@@ -46,6 +47,7 @@ class Credit(Closed):
 
     rule: CreditRule
     within: Duration
+    response: Literal["click", "consumption"] | None = None
     tau: Duration | None = None
     examination: float | None = Field(default=None, gt=0, le=5)
 
@@ -59,6 +61,11 @@ class Credit(Closed):
         if self.tau is not None and self.tau <= timedelta(0):
             raise KeyedError("tau", "a time constant is more than 0 s")
         return self
+
+    @property
+    def earned_by(self) -> Literal["click", "consumption"]:
+        """What must follow an exposure, so that it has credit."""
+        return self.response or "click"
 
     @property
     def deals(self) -> bool:
@@ -118,11 +125,13 @@ class Needs(Closed):
         unit: unit of the events' amount.
         kinds: kinds of event, in the source's words.
         topics: whether items must have topics.
+        episodes: whether it must be known when episodes of items were released. The signal then reads releases too.
     """
 
     unit: str | None = None
     kinds: tuple[str, ...] = ()
     topics: bool = False
+    episodes: bool = False
 
 
 class Checks(Closed):
@@ -189,8 +198,10 @@ class Definition(Closed):
         whole = self.model_dump(mode="json", by_alias=True, include={*_MEANING, *_FURTHER})
         defaults = {"needs": Needs().model_dump(mode="json")}
         meaning = {k: v for k, v in whole.items() if k in _MEANING or (v is not None and v != defaults.get(k))}
+        if "needs" in meaning and not self.needs.episodes:
+            meaning["needs"] = {k: v for k, v in whole["needs"].items() if k != "episodes"}
         if self.credit is not None:
-            meaning["credit"] = {k: v for k, v in whole["credit"].items() if v is not None}
+            meaning["credit"] = {k: v for k, v in whole["credit"].items() if v not in (None, "click")}
         if self.void.at_least is None:
             meaning["void"] = {k: v for k, v in whole["void"].items() if k != "at_least"}
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]

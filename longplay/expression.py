@@ -27,10 +27,19 @@ COLUMNS: Mapping[str, str] = {
     "day": "int",
     "elapsed_s": "double",
     "same_item": "boolean",
+    "episode": "string",
+    "season": "string",
+    "season_episodes": "int",
+    "is_release": "boolean",
+    "release_s": "double",
+    "since_release_s": "double",
 }
 """What an expression may read, with types: a fact's columns, the anchor's moment ``t0``, whole UTC days from the
 anchor's day to the fact's (``day``), seconds from ``t0`` (``elapsed_s``), and whether the fact is
-about the anchor's item."""
+about the anchor's item. The last six are told of episodes: of which one the fact is, its season and how many that has,
+whether the fact is the release itself, seconds from ``t0`` to the release, and from the release to the fact."""
+EPISODE_COLUMNS = ("episode", "season", "season_episodes", "is_release", "release_s", "since_release_s")
+"""What only a definition with ``needs.episodes`` may read."""
 AGGREGATES = ("count", "count_if", "sum", "avg", "min", "max", "bool_or", "bool_and", "collect_set", "entropy")
 FUNCTIONS = (
     "abs", "ceil", "coalesce", "date_diff", "datediff", "dayofweek", "exp", "floor", "greatest", "hour", "if", "least",
@@ -74,6 +83,15 @@ def tree_of(text: str) -> "exp.Expression":
 
     tree: exp.Expression = parse_one(text, read="spark")
     return tree
+
+
+def reads_episodes(text: str) -> bool:
+    """Whether an expression, one that was checked, reads what is told of episodes."""
+    from sqlglot import exp
+
+    if not any(name in text for name in EPISODE_COLUMNS):
+        return False
+    return any(column.name in EPISODE_COLUMNS for column in tree_of(text).find_all(exp.Column))
 
 
 def name_of(node: "exp.Expression") -> str:

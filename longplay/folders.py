@@ -30,6 +30,13 @@ def shipped_folder() -> Path | None:
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
+def shipped_rewards() -> list[Path]:
+    """The folder of rewards that ships with the application; none where it is not installed."""
+    spec = find_spec("conf") if shipped_folder() else None
+    folders = [Path(place) / "rewards" for place in (spec.submodule_search_locations or [])] if spec else []
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def proposals(paths: Iterable[Path]) -> dict[str, Proposal]:
     """Every definition of some files and folders, by ref.
 
@@ -60,7 +67,7 @@ def _add(found: dict[str, Proposal], one: Proposal, published: Mapping[str, str]
     expected = published.get(definition.ref)
     if expected is not None and expected != definition.hash:
         raise ConfigError(
-            f"The published signal '{definition.ref}' has changed its meaning.",
+            f"The published {getattr(definition, 'kind', 'signal')} '{definition.ref}' has changed its meaning.",
             where=one.where,
             got=f"hash {definition.hash}, published as {expected}",
             fix=f"undo the change, or publish it as version {definition.version + 1} in a new file",

@@ -100,9 +100,12 @@ class Known:
         """Every name."""
         return {row["name"] for ledger in self.ledgers for row in ledger.rows("SELECT name FROM heads")}
 
-    def refs(self) -> list[str]:
-        """Every pinned name."""
-        rows = [row for ledger in self.ledgers for row in ledger.rows("SELECT name, version FROM versions")]
+    def refs(self, rewards: bool = False) -> list[str]:
+        """Every pinned name of a signal; or those of rewards."""
+        # Within a text of JSON the quotes would be escaped, so this is the key and nothing else.
+        of_kind = f"""instr(body, '"kind": "reward"') {">" if rewards else "="} 0"""
+        sql = f"SELECT name, version FROM versions WHERE {of_kind}"
+        rows = [row for ledger in self.ledgers for row in ledger.rows(sql)]
         return list(dict.fromkeys(f"{row['name']}@{row['version']}" for row in rows))
 
     @property

@@ -90,12 +90,12 @@ def move_alias(file: Path, alias: str, version: int, terms: Terms) -> Move:
         raise ConfigError("This is no alias.", got=alias, fix=fix)
     with changing(file) as known:
         registry = registry_of(known, file)
-        definition = registry.get(f"{name}@{version}")
+        definition = registry.find(f"{name}@{version}")
         if definition.status == "draft":
             fix = "publish it first: status: published, then 'longplay signals apply'"
             raise ConfigError(f"'{definition.ref}' is a draft: an alias points to what is published.", fix=fix)
         old = registry.aliases.get(alias, "")
-        told = differences(registry.by_ref[old], definition) if old else ()
+        told = differences(registry.find(old), definition) if old else ()
         following = tuple(one for one in known.consumers(name) if one.asked == alias)
         if old != definition.ref:
             by = (terms.by, now())
@@ -114,8 +114,8 @@ def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: Te
     """
     with changing(file) as known:
         registry = registry_of(known, file)
-        version = registry.get(name)
-        use = registry.get(replaced_by) if replaced_by else None
+        version = registry.find(name)
+        use = registry.find(replaced_by) if replaced_by else None
         if use is not None and (use.ref == version.ref or use.status == "draft"):
             fix = "name another version, one that is published"
             raise ConfigError(f"'{version.ref}' cannot be replaced by {use.ref}.", got=use.status, fix=fix)

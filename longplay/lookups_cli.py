@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from longplay.errors import nearest
+from longplay.errors import ConfigError, nearest
 from longplay.options import paged, placed, reading
 from longplay.place import Page, Place
 from longplay.uses import KINDS
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from longplay.definition import Definition
     from longplay.known import Known
     from longplay.registry import Registry
+    from longplay.reward import Reward
 
 
 @click.command(short_help="Find signals by words.")
@@ -60,6 +61,8 @@ def diff(place: Place, a: str, b: str) -> None:
     with closing(read_known(place.existing, place.definitions)) as known:
         registry = registry_of(known, place.existing)
         old, new = _either(registry, a), _either(registry, b)
+    if type(old) is not type(new):
+        raise ConfigError("A signal and a reward have nothing to compare.", got=f"{old.ref} and {new.ref}")
     told = differences(old, new)
     effect = worst(told) if told else None
     if place.as_json:
@@ -83,7 +86,7 @@ def history(place: Place, name: str, page: Page) -> None:
     from longplay.registry import read_known, registry_of
 
     with closing(read_known(place.existing)) as known:
-        name = registry_of(known, place.existing).get(name).name
+        name = registry_of(known, place.existing).find(name).name
         told = [*shipped_lines(known, name), *known.journal(name)]
     shown = render.page(told, page.limit, page.offset)
     if place.as_json:
@@ -109,7 +112,7 @@ def consumers(place: Place, name: str | None, kind: str | None, page: Page) -> N
 
     with closing(read_known(place.existing)) as known:
         registry = registry_of(known, place.existing)
-        asked = registry.get(name) if name else None
+        asked = registry.find(name) if name else None
         found = known.consumers(asked.name if asked else "")
     if name and asked and "@" in name:
         found = [one for one in found if one.ref == asked.ref]
@@ -122,12 +125,12 @@ def consumers(place: Place, name: str | None, kind: str | None, page: Page) -> N
     render.table(("kind", "consumer", "asked for", "got", "first", "last"), render.consumer_rows(shown))
 
 
-def _either(registry: "Registry", text: str) -> "Definition":
+def _either(registry: "Registry", text: str) -> "Definition | Reward":
     """A definition of a file, or by name."""
     from longplay.records import Proposal
 
     path = Path(text)
-    return Proposal.read(path).definition if path.suffix in (".yaml", ".yml") else registry.get(text)
+    return Proposal.read(path).definition if path.suffix in (".yaml", ".yml") else registry.find(text)
 
 
 def shipped_lines(known: "Known", name: str) -> list[dict[str, Any]]:

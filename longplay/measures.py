@@ -56,6 +56,13 @@ class RegretMeasure(Closed):
     unit: str
 
 
+class SeasonMeasure(Closed):
+    """1 if, of some season of the item, as many episodes have an event of the flag as the season has; else 0."""
+
+    kind: Literal["season"]
+    of: Flag
+
+
 class SqlMeasure(Closed):
     """A Spark SQL aggregate expression over the facts of the window; null where it is not defined.
 
@@ -76,7 +83,7 @@ class SqlMeasure(Closed):
 
 
 Measure = Annotated[
-    AnyMeasure | DaysMeasure | WeeksMeasure | InactivityMeasure | RegretMeasure | SqlMeasure,
+    AnyMeasure | DaysMeasure | WeeksMeasure | InactivityMeasure | RegretMeasure | SeasonMeasure | SqlMeasure,
     Field(discriminator="kind"),
 ]
 BY_DAY = (DaysMeasure, WeeksMeasure, InactivityMeasure)

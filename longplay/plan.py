@@ -90,13 +90,40 @@ def judge(known: Known, proposal: Proposal, terms: Terms) -> Step:
     base, owner = there or known.newest(d.name), known.owner(d.name)
     step = Step(proposal, _kind(proposal, there, base), base, taken_from=owner if owner not in ("", d.owner) else "")
     if base is not None:
-        told = differences(base.definition(known.place), d)
+        before = base.definition(known.place)
+        if type(before) is not type(d):
+            fix = "give it a name of its own: signals and rewards share their names"
+            taken = ConfigError(f"The name '{d.name}' is not free.", where=proposal.where, got=base.applied, fix=fix)
+            return replace(step, kind="refused", refusal=taken)
+        told = differences(before, d)
         users = sorted(known.consumers(d.name), key=lambda c: (c.kind, c.consumer, c.asked, c.version))
         step = replace(step, differences=told, consumers=tuple(users))
     if step.kind == "unchanged":
         return replace(step, taken_from="")
-    refusal = _refusal(step, there, versions[-1] if versions else None, terms)
+    refusal = _refusal(step, there, versions[-1] if versions else None, terms) or _parts(known, proposal)
     return replace(step, kind="refused", refusal=refusal) if refusal else step
+
+
+def _parts(known: Known, proposal: Proposal) -> ConfigError | None:
+    """Why a reward cannot be applied beside the signals that are known; None for a signal."""
+    from longplay.definition import Definition
+    from longplay.reward import part_fault
+
+    d = proposal.definition
+    if isinstance(d, Definition):
+        return None
+
+    def find(ref: str) -> Definition | None:
+        name, _, version = ref.partition("@")
+        there = known.version(name, int(version))
+        made = there.definition(known.place) if there else None
+        return made if isinstance(made, Definition) else None
+
+    if not (fault := part_fault(d, find)):
+        return None
+    key, problem = fault
+    fix = "correct the reward, or apply its signals first or with it"
+    return ConfigError(f"Wrong value for '{key}': {problem}.", where=f"{proposal.where}, key {key}", fix=fix)
 
 
 def _kind(proposal: Proposal, there: Version | None, base: Version | None) -> Kind:

@@ -13,6 +13,24 @@ from longplay.errors import StoreError
 
 if TYPE_CHECKING:
     from longplay.definition import Definition
+    from longplay.reward import Reward
+
+
+def read_body(data: dict[str, Any], where: str) -> "Definition | Reward":
+    """A definition or, where it says ``kind: reward``, a reward.
+
+    Raises:
+        ConfigError: naming file, line and key of the first fault.
+    """
+    from longplay.closed import build
+
+    if data.get("kind") == "reward":
+        from longplay.reward import Reward
+
+        return build(Reward, data, where)
+    from longplay.definition import Definition
+
+    return build(Definition, data, where)
 
 
 @dataclass(frozen=True)
@@ -25,7 +43,7 @@ class Proposal:
         where: the file.
     """
 
-    definition: "Definition"
+    definition: "Definition | Reward"
     text: str
     where: str
 
@@ -36,10 +54,9 @@ class Proposal:
         Raises:
             ConfigError: when it is missing or malformed.
         """
-        from longplay.closed import build, read_yaml
-        from longplay.definition import Definition
+        from longplay.closed import read_yaml
 
-        definition = build(Definition, read_yaml(path), str(path))
+        definition = read_body(read_yaml(path), str(path))
         return cls(definition, path.read_text(encoding="utf-8"), str(path))
 
 
@@ -90,16 +107,13 @@ class Version:
         """Who applied it and when, in words."""
         return f"applied by {self.applied_by} at {self.applied_at}" if self.applied_at else self.applied_by
 
-    def definition(self, place: str) -> "Definition":
-        """The typed definition.
+    def definition(self, place: str) -> "Definition | Reward":
+        """The typed definition, of a signal or a reward.
 
         Raises:
             StoreError: when this Longplay gives it another meaning than the one that was applied.
         """
-        from longplay.closed import build
-        from longplay.definition import Definition
-
-        made = build(Definition, json.loads(self.body), f"{place}, {self.ref}")
+        made = read_body(json.loads(self.body), f"{place}, {self.ref}")
         if made.hash != self.hash:
             raise StoreError(
                 f"'{self.ref}' has another meaning here than where it was applied.",
@@ -125,13 +139,17 @@ class Head:
     tags: tuple[str, ...]
 
     @classmethod
-    def of(cls, definition: "Definition") -> Self:
-        """The head that a definition makes."""
+    def of(cls, definition: "Definition | Reward") -> Self:
+        """The head that a definition makes; a reward has no window of its own, and says of how many signals it is."""
+        from longplay.definition import Definition
         from longplay.duration import format_duration
 
-        d, window = definition, definition.window
-        about = (d.owner, d.status, d.anchor, d.title, window.text() if window else "", format_duration(d.lateness))
-        return cls(d.name, d.version, *about, tuple(getattr(d, "tags", ())))
+        d = definition
+        if isinstance(d, Definition):
+            window, lateness = d.window.text(), format_duration(d.lateness)
+        else:
+            window, lateness = f"reward of {len(d.parts)} signals", ""
+        return cls(d.name, d.version, d.owner, d.status, d.anchor, d.title, window, lateness, d.tags)
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:

@@ -14,6 +14,7 @@ from longplay.place import Page, Place, who
 
 if TYPE_CHECKING:
     from longplay.definition import Definition
+    from longplay.reward import Part, Reward
 
 
 @click.group()
@@ -44,7 +45,7 @@ def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
         found = [head for head in known.heads() if fits(head, wanted)]
         shown = render.page(found, page.limit_of(place), page.offset)
         if place.as_json:
-            render.as_json([describe(registry.by_ref[head.ref]) for head in shown])
+            render.as_json([describe(registry.find(head.ref)) for head in shown])
             return
         if not found:
             click.echo(f"No signal is like that{hint(known.heads(), wanted)}.")
@@ -67,7 +68,7 @@ def show(place: Place, name: str) -> None:
 
     with closing(read_known(place.existing, place.definitions)) as known:
         registry = registry_of(known, place.existing)
-        definition = registry.get(name)
+        definition = registry.find(name)
         kept = known.version(definition.name, definition.version)
         render.warn(record_lookup(registry, name, who()))
     aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
@@ -85,7 +86,7 @@ def show(place: Place, name: str) -> None:
     _show(definition, about, place.store)
 
 
-def _show(definition: "Definition", about: dict[str, Any], store: Path) -> None:
+def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path) -> None:
     click.secho(f"{definition.ref}  {definition.title}", bold=True)
     click.echo(definition.description.strip() + "\n")
     for key, value in about.items():
@@ -94,7 +95,10 @@ def _show(definition: "Definition", about: dict[str, Any], store: Path) -> None:
     if about["aliases"]:
         click.echo(f"  {'aliases:':<13}{', '.join(about['aliases'])}")
     click.echo("")
-    if not about["values"]:
+    if "parts" in about:
+        click.echo("  Its values are made of those of its signals when they are read, such as for a training set:")
+        click.echo(f"  --set 'training.labels=[click, {definition.name}]'")
+    elif not about["values"]:
         click.echo(f"  No values under {store}/ yet: 'longplay build-signals' makes them.")
     for source, states in about["values"].items():
         counts = ", ".join(f"{states[s]:,} {s}" for s in ("mature", "open", "void") if s in states)
@@ -102,8 +106,12 @@ def _show(definition: "Definition", about: dict[str, Any], store: Path) -> None:
         click.echo(f"  {source}: {counts}{mean}")
 
 
-def describe(definition: "Definition") -> dict[str, Any]:
-    """A definition as plain data, its window and maturity in words."""
+def describe(definition: "Definition | Reward") -> dict[str, Any]:
+    """A definition as plain data, its window and maturity in words; or a reward, with what it is made of."""
+    from longplay.definition import Definition
+
+    if not isinstance(definition, Definition):
+        return _describe_reward(definition)
     return {
         "signal": definition.ref,
         "title": definition.title,
@@ -125,13 +133,47 @@ def describe(definition: "Definition") -> dict[str, Any]:
     }
 
 
-def _states(store: Path, definition: "Definition") -> dict[str, dict[str, Any]]:
+def _describe_reward(reward: "Reward") -> dict[str, Any]:
+    low, high = reward.bounds
+    return {
+        "signal": reward.ref,
+        "kind": reward.kind,
+        "title": reward.title,
+        "description": reward.description.strip(),
+        "hash": reward.hash,
+        "anchor": reward.anchor,
+        "parts": " + ".join(map(part_text, reward.parts)),
+        "bounds": f"[{low:g}, {high:g}]",
+        "matures": "when all of its signals are mature; void once one of them is",
+        "direction": reward.direction,
+        "unit": reward.unit,
+        "guardrails": ", ".join(reward.guardrails) or "none",
+        "owner": reward.owner,
+        "status": reward.status,
+        "source": reward.source or "none",
+    }
+
+
+def part_text(part: "Part") -> str:
+    """A part of a reward as a formula: ``0.9 * 0.37 * log1p(clip(long_term_q_59d@1, 0, 14))``."""
+    text, t = part.signal, part.transform
+    if t.low is not None or t.high is not None:
+        low, high = (("-" if end is None else f"{end:g}") for end in (t.low, t.high))
+        text = f"clip({text}, {low}, {high})"
+    text = f"log1p({text})" if t.log1p else text
+    text = f"{t.scale:g} * {text}" if t.scale != 1 else text
+    return f"{part.weight:g} * {text}"
+
+
+def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[str, Any]]:
     """Newest values by state, per source that has any. Reads two columns through Arrow."""
+    if hasattr(definition, "parts"):
+        return {}
     tables = sorted(store.glob("*/signal_values/_delta_log"))
     return {log.parent.parent.name: _count(log.parent, definition) for log in tables}
 
 
-def _count(table: Path, definition: "Definition") -> dict[str, Any]:
+def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
     from longplay.delta import read_arrow  # only when there are values to count
 
     own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash), ("revision", "=", 0)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from longplay.errors import StoreError
 from longplay.ledger import Ledger, now, writable
+from longplay.writes import USE
 
 if TYPE_CHECKING:
     from longplay.registry import Registry
@@ -43,7 +44,7 @@ def record(registry: "Registry", user: User, asked: Iterable[str]) -> list[str]:
     Returns:
         What the user should be told, such as a deprecation; one text a signal that has any.
     """
-    found = {name: registry.get(name) for name in asked}
+    found = {name: registry.find(name) for name in asked}
     if registry.file is not None and writable(registry.file):
         at = now()
         uses: list[Row] = [(user.kind, user.name, name, d.name, d.version, at) for name, d in found.items()]
@@ -73,13 +74,10 @@ def _unseen(file: Path, uses: list[Row]) -> list[Row]:
 
 
 def _write(file: Path, uses: list[Row]) -> bool:
-    sql = """INSERT INTO consumers (kind, consumer, asked, name, version, first_at, last_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-             ON CONFLICT (name, version, kind, consumer, asked) DO UPDATE SET last_at = excluded.last_at"""
     try:
         with Ledger.changing(file, WAIT_S) as ledger:
             for use in uses:
-                ledger.rows(sql, *use)
+                ledger.rows(USE, *use)
     except StoreError as error:
         if getattr(error.__cause__, "sqlite_errorname", "").startswith(_NOT_NOW):
             return False

@@ -8,6 +8,7 @@ from longplay.records import Head, Version
 
 if TYPE_CHECKING:
     from longplay.definition import Definition
+    from longplay.reward import Reward
 
 _OF_TEXT = ("name", "version", "text_hash", "owner", "body", "text", "applied_by", "applied_at")
 
@@ -49,7 +50,7 @@ def note(ledger: Ledger, action: str, ref: tuple[str, int | None], by: tuple[str
     ledger.add("journal", at=by[1], by=by[0], action=action, name=name, version=version, detail=told)
 
 
-def put_head(ledger: Ledger, definition: "Definition") -> None:
+def put_head(ledger: Ledger, definition: "Definition | Reward") -> None:
     """Bring a signal's line in lists, and what a search finds, up to date."""
     head = Head.of(definition)
     made = {**vars(head), "tags": json.dumps(head.tags)}
@@ -60,6 +61,18 @@ def put_head(ledger: Ledger, definition: "Definition") -> None:
     number = ledger.add("heads", **made)
     told = {"title": head.title, "description": definition.description, "tags": " ".join(head.tags)}
     ledger.add("search", rowid=number, name=head.name, owner=head.owner, **told)
+
+
+USE = """INSERT INTO consumers (kind, consumer, asked, name, version, first_at, last_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+         ON CONFLICT (name, version, kind, consumer, asked) DO UPDATE SET last_at = excluded.last_at"""
+"""Records a use: kind, consumer, what was asked for, name, version, when."""
+
+
+def put_use(ledger: Ledger, user: tuple[str, str], ref: str, at: str) -> None:
+    """Record that somebody (kind, name) uses a pinned version."""
+    name, _, version = ref.partition("@")
+    ledger.rows(USE, *user, ref, name, int(version), at)
 
 
 def put_alias(ledger: Ledger, alias: tuple[str, str, int], reason: str, by: tuple[str, str]) -> None:

@@ -111,7 +111,7 @@ class RankingData:
         return np.asarray(state == MATURE, dtype=np.bool_)
 
     def values(self, label: str) -> NDArray[np.float32]:
-        """[rows] label values (0 or 1), NaN wherever the label is not mature."""
+        """[rows] label values (0 to 1), NaN wherever the label is not mature."""
         raw = self.frame[f"label_{label}"].to_numpy(dtype=np.float32, na_value=np.nan)
         return np.where(self.mature(label), raw, np.float32(np.nan)).astype(np.float32)
 

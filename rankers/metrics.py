@@ -24,8 +24,8 @@ class RequestMetrics(NamedTuple):
 
     Attributes:
         requests: [r] request codes, ascending.
-        ndcg: [r] NDCG@k with binary gains.
-        reciprocal_rank: [r] 1 / rank of the first positive, not truncated.
+        ndcg: [r] NDCG@k, its gains the labels.
+        reciprocal_rank: [r] 1 / rank of the first positive (a label above 0), not truncated.
         hit: [r] 1 when a positive is among the first k.
         hit_first: [r] 1 when the first item is a positive.
         excluded: requests without a positive, which say nothing about order.
@@ -75,33 +75,45 @@ def by_request(
 
     Args:
         ranked: [m] rank from 0 within the request.
-        labels: [m] 0 or 1; all final.
+        labels: [m] from 0 to 1; all final. 0 or 1 for most signals; graded for rewards.
         requests: [m] request codes.
         k: length of the list that counts.
 
     Raises:
-        InputError: a label is neither 0 nor 1, so it is not final.
+        InputError: a label does not lie between 0 and 1; if it is none, it is not final.
     """
-    positive = labels == 1
-    if not (positive | (labels == 0)).all():
-        raise InputError("labels of a metric must be 0 or 1", where="labels", fix="keep mature rows only")
+    if not ((labels >= 0) & (labels <= 1)).all():
+        fix = "keep mature rows only, and learn from signals that are 0 or 1 or rewards with bounds [0, 1]"
+        raise InputError("labels of a metric must lie between 0 and 1", where="labels", fix=fix)
+    positive, gains = labels > 0, labels.astype(np.float64)
     known, dense = np.unique(requests, return_inverse=True)
     size = len(known)
     positives = np.bincount(dense[positive], minlength=size)
     top = positive & (ranked < k)
-    dcg = np.bincount(dense[top], weights=1 / np.log2(ranked[top] + 2.0), minlength=size)
-    ideal = np.r_[0.0, np.cumsum(1 / np.log2(np.arange(k) + 2.0))]
+    dcg = np.bincount(dense[top], weights=gains[top] / np.log2(ranked[top] + 2.0), minlength=size)
     best = np.full(size, np.iinfo(np.int64).max)
     np.minimum.at(best, dense[positive], ranked[positive])
     kept = positives > 0
     return RequestMetrics(
         requests=known[kept],
-        ndcg=dcg[kept] / ideal[np.minimum(positives[kept], k)],
+        ndcg=dcg[kept] / _ideal(gains, dense, size, k)[kept],
         reciprocal_rank=1 / (best[kept] + 1.0),
         hit=(best[kept] < k).astype(np.float64),
         hit_first=(best[kept] == 0).astype(np.float64),
         excluded=int(size - kept.sum()),
     )
+
+
+def _ideal(gains: NDArray[np.float64], dense: NDArray[np.int64], size: int, k: int) -> NDArray[np.float64]:
+    """[size] the best DCG@k of each request: its gains in falling order."""
+    order = np.lexsort((-gains, dense))
+    starts = np.searchsorted(dense[order], np.arange(size))
+    place = np.arange(len(order)) - starts[dense[order]]
+    top = place < k
+    best: NDArray[np.float64] = np.bincount(
+        dense[order][top], weights=gains[order][top] / np.log2(place[top] + 2.0), minlength=size
+    ).astype(np.float64)
+    return best
 
 
 def coverage(ranked: NDArray[np.int64], item_ids: ArrayLike, k: int = 10) -> float:

@@ -1,4 +1,4 @@
-"""Training of the sequential transformer: binary cross-entropy on each exposure's label.
+"""Training of the sequential transformer: binary cross-entropy on each exposure's label, 0 or 1 or (a reward) between.
 
 A softmax over the slate is undefined where nothing on it was positive; a logit for each exposure learns from
 those slates too and is calibrated. Each (user, as_of) is encoded once, however many items it was shown.
@@ -63,7 +63,7 @@ def fit_transformer(
     """
     train = data.subset(data.in_split("train") & data.mature(label))
     valid = data.subset(data.in_split("valid") & data.mature(label))
-    if not (train.values(label) == 1).any():
+    if not (train.values(label) > 0).any():
         raise InputError("no mature training row is positive", where=f"label '{label}', split 'train'")
     vocabulary = seen_items(train, config.length)
     examples = make_examples(train, label, vocabulary, config.length)

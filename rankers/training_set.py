@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 from features.as_of import LATEST
 from features.view import View
 from features.views import ITEM, OF_USERS, feature_names
-from longplay.definition import Definition
 from longplay.errors import InputError
+from longplay.reward import Composite, Label
+from signals.rewards import with_rewards
 
 DAY = timedelta(days=1)
 SPINE = [
@@ -94,7 +95,7 @@ def spine_of(exposures: DataFrame, plan: SplitPlan) -> DataFrame:
 def training_set(
     spine: DataFrame,
     features: tuple[DataFrame, DataFrame],
-    labels: tuple[Sequence[Definition], DataFrame],
+    labels: tuple[Sequence[Label], DataFrame],
     plan: SplitPlan,
     known_at: datetime,
 ) -> DataFrame:
@@ -103,7 +104,7 @@ def training_set(
     Args:
         spine: grain: exposure_id.
         features: of exposures (grain: exposure_id) and of items (grain: item_id, as_of_day).
-        labels: definitions and the table of signal values; read as known at ``known_at``.
+        labels: signals and rewards, and the table of signal values; read as known at ``known_at``.
         plan: the split.
         known_at: the set's cut-off (UTC).
 
@@ -137,14 +138,15 @@ def _named(views: Sequence[View]) -> list[str]:
     return [name for view in views for name in view.names()]
 
 
-def known_labels(definitions: Sequence[Definition], values: DataFrame, known_at: datetime) -> DataFrame:
+def known_labels(definitions: Sequence[Label], values: DataFrame, known_at: datetime) -> DataFrame:
     """The latest value and state of each label known at ``known_at``, side by side, in one pass.
 
     Grain: exposure_id; its user is named too, because values are dealt by user.
 
     ``labels_known_ts`` is when the last of those that are mature was known, ``labels_t0`` the moment they look from.
     """
-    own = values.where(
+    rewards = [one for one in definitions if isinstance(one, Composite)]
+    own = with_rewards(rewards, values, F.lit(known_at)).where(
         F.col("signal").isin([d.ref for d in definitions])
         & F.col("definition_hash").isin([d.hash for d in definitions])
         & (F.col("known_ts") <= F.lit(known_at))

@@ -97,7 +97,7 @@ def fit_xgboost(label: str, data: RankingData, config: XGBoostConfig, seed: int,
 def usable_rows(data: RankingData, label: str, split: str) -> NDArray[np.bool_]:
     """[rows] mature rows of a split in requests that have a positive; others hold no order to learn."""
     rows = data.in_split(split) & data.mature(label)
-    positive = rows & (data.values(label) == 1)
+    positive = rows & (data.values(label) > 0)
     has_positive = np.zeros(int(data.requests.max(initial=-1)) + 1, dtype=np.bool_)
     has_positive[data.requests[positive]] = True
     return rows & has_positive[data.requests]
@@ -124,6 +124,8 @@ def _parameters(config: XGBoostConfig, seed: int) -> dict[str, Any]:
     return {
         "objective": "rank:ndcg",
         "eval_metric": METRIC,
+        # A gain is the label itself, as in our metrics; 2^label - 1 is the same for 0 and 1.
+        "ndcg_exp_gain": False,
         "tree_method": "hist",
         "learning_rate": config.learning_rate,
         "max_depth": config.max_depth,

@@ -47,6 +47,7 @@ def signal_values(
     exposures: DataFrame,
     knowledge: Knowledge,
     renewal: Renewal | None = None,
+    episodes: DataFrame | None = None,
 ) -> DataFrame:
     """Values of signals as known at ``knowledge.known_at``; those that share anchors and keys share their pass.
 
@@ -56,28 +57,37 @@ def signal_values(
         exposures: grain: exposure_id.
         knowledge: T, W(T), the log's start, its outages and the watermark's history.
         renewal: None: all values. Else every open one, and of the settled ones those that were not settled before.
+        episodes: grain: item_id, episode. When each was released; asked for by definitions that need episodes.
 
     Returns:
         Grain: signal, anchor_id, revision; the columns of the table ``signal_values`` but ``batch``.
+
+    Raises:
+        InputError: when a definition needs episodes and there are none.
     """
     at = F.lit(knowledge.known_at)
     known, shown = events.where(F.col("known_ts") <= at), exposures.where(F.col("known_ts") <= at)
+    released = None if episodes is None else episodes.where(F.col("known_ts") <= at)
     groups = grouped(definitions)
-    return reduce(DataFrame.unionByName, [_group(g, known, shown, knowledge, renewal) for g in groups])
+    return reduce(DataFrame.unionByName, [_group(g, (known, shown, released), knowledge, renewal) for g in groups])
 
 
 def _group(
-    group: Group, events: DataFrame, exposures: DataFrame, knowledge: Knowledge, renewal: Renewal | None
+    group: Group,
+    facts: tuple[DataFrame, DataFrame, DataFrame | None],
+    knowledge: Knowledge,
+    renewal: Renewal | None,
 ) -> DataFrame:
     """Values of the signals of a group.
 
     Anchors and facts are dealt by user; all that follows has the user among its keys and deals nothing again.
     """
     # That a session has ended is known some time after its last event.
+    events, exposures, episodes = facts
     is_known = F.col("anchor_known_ts") <= F.lit(knowledge.known_at)
     competitors = anchors_of(group.one, events, exposures).where(is_known).repartition("user_id")
     anchors = competitors if renewal is None else renewal.keep(competitors)
-    read = Read(group, anchors, competitors, events.repartition("user_id"), knowledge)
+    read = Read(group, anchors, competitors, events.repartition("user_id"), knowledge, episodes)
     terms = terms_of(group.definitions, F.col("n"))
     states = _States(terms, horizon(terms, knowledge), knowledge, renewal)
     first = first_values(read).select("*", F.posexplode("firsts").alias("n", "value"))

@@ -27,8 +27,8 @@ def outcomes_of(events: DataFrame, definition: Definition) -> DataFrame:
 
 
 def touches_of(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataFrame:
-    """Exposures that were clicked in time, and when both were known. Grain: anchor_id."""
-    clicks = events.where("is_click").select(
+    """Exposures that were answered in time, and when both were known. Grain: anchor_id."""
+    clicks = events.where(F.col(FLAGS[credit.earned_by])).select(
         "user_id", "item_id", F.col("event_ts").alias("_click_ts"), F.col("known_ts").alias("_k"), "request_id"
     )
     shown = anchors.select("anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "position", "request_id")

@@ -14,15 +14,18 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from longplay.definition import Definition
+from longplay.errors import InputError
+from longplay.expression import EPISODE_COLUMNS
 from longplay.measures import BY_DAY, AnyMeasure, RegretMeasure, SqlMeasure
 from longplay.windows import DAY, CalendarWindow, ElapsedWindow
 from signals import credit
 from signals.anchors import answers
+from signals.episodes import heard_and_released
 from signals.measures import FLAGS
 from signals.sql_measure import columns_of, condition_sql
 
 _MICROS = 1_000_000
-_DERIVED = {"t0", "day", "elapsed_s", "same_item"}
+_DERIVED = {"t0", "day", "elapsed_s", "same_item", *EPISODE_COLUMNS}
 _OF_ANCHOR = {"item_id": "a_item_id", "request_id": "a_request_id", "position": "a_position"}
 """Names of an anchor's columns beside a fact's."""
 
@@ -45,6 +48,11 @@ class Group:
     def deals(self) -> bool:
         """Whether outcomes are dealt out among exposures."""
         return self.one.credit is not None and self.one.credit.deals
+
+    @property
+    def reads_episodes(self) -> bool:
+        """Whether releases of episodes are among the facts."""
+        return self.one.needs.episodes
 
     @property
     def by_day(self) -> bool:
@@ -71,12 +79,16 @@ def grouped(definitions: Sequence[Definition]) -> list[Group]:
     for one in definitions:
         look_back = one.void.look_back if one.anchor == "discovery" else None
         dealt = one.credit.model_dump_json() + repr(one.window) if one.credit and one.credit.deals else None
-        groups.setdefault((one.anchor, look_back, one.session_gap, one.keys, dealt), []).append(one)
+        groups.setdefault((one.anchor, look_back, one.session_gap, one.keys, dealt, one.needs.episodes), []).append(one)
     return [Group(tuple(found)) for found in groups.values()]
 
 
-def facts_of(group: Group, events: DataFrame) -> DataFrame:
-    """What the signals of a group read. Grain: event; or keys, UTC day (and flags) where whole days suffice."""
+def facts_of(group: Group, events: DataFrame, episodes: DataFrame | None = None) -> DataFrame:
+    """What the signals of a group read. Grain: event; or keys, UTC day (and flags) where whole days suffice.
+
+    Raises:
+        InputError: when the group reads episodes and nothing is known of any.
+    """
     if group.deals:
         return credit.outcomes_of(events, group.one)
     if group.by_day:
@@ -84,6 +96,10 @@ def facts_of(group: Group, events: DataFrame) -> DataFrame:
         counted = events.where(reduce(or_, [F.col(flag) for flag in flags]))
         days = counted.groupBy("user_id", "event_day", *flags).agg(F.min("known_ts").alias("known_ts"))
         return days.withColumn("event_ts", F.col("event_day").cast("timestamp"))
+    if group.reads_episodes:
+        if episodes is None:
+            raise InputError("A signal reads episodes, and none are known.", where=group.one.ref)
+        return heard_and_released(events.select(*sorted(_columns(group)), "episode"), episodes)
     return events.select(*sorted(_columns(group)))
 
 
@@ -99,7 +115,7 @@ def _columns(group: Group) -> set[str]:
         else:
             needed.add(FLAGS[measure.of])
         if definition.credit is not None:
-            needed.add("is_click")
+            needed.add(FLAGS[definition.credit.earned_by])
         if definition.filter is not None:
             needed |= columns_of(definition.filter)
     return needed - _DERIVED
@@ -117,10 +133,16 @@ def pairs_of(group: Group, anchors: DataFrame, facts: DataFrame, how: str = "lef
     of_anchor = anchors.withColumnsRenamed(_OF_ANCHOR)
     told = facts.withColumnRenamed("user_id", "_user")
     after = F.datediff("event_day", F.to_date("t0"))
-    match = (F.col("user_id") == F.col("_user")) & after.between(*group.days())
+    of_user = (F.col("user_id") == F.col("_user")) & after.between(*group.days())
+    of_item = F.col("a_item_id") == F.col("item_id")
     if group.one.keys == "user_item":
-        match &= F.col("a_item_id") == F.col("item_id")
-    return _derived(of_anchor.join(told, match, how).drop("_user"))
+        of_user &= of_item
+    if not group.reads_episodes:
+        return _derived(of_anchor.join(told, of_user, how).drop("_user"))
+    # A release is nobody's: it is a fact of every anchor of its item.
+    heard = of_anchor.join(told.where(~F.col("is_release")), of_user, how)
+    released = of_anchor.join(told.where("is_release"), of_item & after.between(*group.days()), "inner")
+    return _derived(heard.unionByName(released).drop("_user"))
 
 
 def dealt_pairs(
@@ -149,14 +171,17 @@ def _derived(pairs: DataFrame) -> DataFrame:
     """Adds what an expression may read of a fact beside its own columns."""
     micros = F.unix_micros("event_ts") - F.unix_micros("t0")
     same = F.col("a_item_id") == F.col("item_id") if "item_id" in pairs.columns else F.lit(True)
-    return pairs.withColumns(
-        {
-            "day": F.datediff("event_day", F.to_date("t0")),
-            "elapsed_us": micros,
-            "elapsed_s": micros / _MICROS,
-            "same_item": same,
-        }
-    )
+    told = {
+        "day": F.datediff("event_day", F.to_date("t0")),
+        "elapsed_us": micros,
+        "elapsed_s": micros / _MICROS,
+        "same_item": same,
+    }
+    if "released_ts" in pairs.columns:
+        released = F.unix_micros("released_ts")
+        told["release_s"] = (released - F.unix_micros("t0")) / _MICROS
+        told["since_release_s"] = (F.unix_micros("event_ts") - released) / _MICROS
+    return pairs.withColumns(told)
 
 
 def in_window(definition: Definition) -> Column:
@@ -176,9 +201,9 @@ def in_baseline(definition: Definition) -> Column:
 
 
 def is_credit_click(definition: Definition) -> Column:
-    """Whether a fact is the click in ``[t0, t0 + within)`` that earns credit, in answer to the exposure."""
+    """Whether a fact is the response in ``[t0, t0 + within)`` that earns credit, in answer to the exposure."""
     assert definition.credit is not None
-    click = F.col("is_click") & F.col("same_item") & answers("request_id", "a_request_id")
+    click = F.col(FLAGS[definition.credit.earned_by]) & F.col("same_item") & answers("request_id", "a_request_id")
     return click & _elapsed(timedelta(0), definition.credit.within)
 
 

@@ -10,7 +10,15 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from longplay.definition import Definition
-from longplay.measures import AnyMeasure, DaysMeasure, InactivityMeasure, RegretMeasure, SqlMeasure, WeeksMeasure
+from longplay.measures import (
+    AnyMeasure,
+    DaysMeasure,
+    InactivityMeasure,
+    RegretMeasure,
+    SeasonMeasure,
+    SqlMeasure,
+    WeeksMeasure,
+)
 from signals.sql_measure import guarded_sql
 
 FLAGS = {"consumption": "is_consumption", "click": "is_click", "negative": "is_negative"}
@@ -59,6 +67,8 @@ def _counted(definition: Definition, guard: str) -> Column:
         return F.coalesce(F.max(F.when(counts, 1.0)), F.lit(0.0))
     if isinstance(measure, RegretMeasure):
         return _regret(measure, counts)
+    if isinstance(measure, SeasonMeasure):
+        return _season(counts)
     if definition.credit is not None and definition.credit.deals:
         return _dealt(definition, counts)
     words = _words(definition, counts)
@@ -130,6 +140,18 @@ def _regret(measure: RegretMeasure, counts: Column) -> Column:
     since_then = (F.coalesce(last >= clicked, F.lit(False)) for last in (rejected, stayed))
     was_rejected, was_kept = since_then
     return F.when(clicked.isNotNull() & (was_rejected | ~was_kept), 1.0).otherwise(0.0)
+
+
+def _season(counts: Column) -> Column:
+    """Whether as many episodes of some season counted as it has, by the greatest number that was announced."""
+    named = F.col("season_episodes").isNotNull() & F.col("season").isNotNull()
+    seen = F.collect_set(F.when(counts & named, F.struct("season", "episode", "season_episodes")))
+
+    def is_whole(one: Column) -> Column:
+        of_season = F.filter(seen, lambda other: other["season"] == one["season"])
+        return F.size(of_season) >= F.array_max(F.transform(of_season, lambda other: other["season_episodes"]))
+
+    return F.when(F.exists(seen, is_whole), 1.0).otherwise(0.0)
 
 
 def _dealt(definition: Definition, counts: Column) -> Column:

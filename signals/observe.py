@@ -45,6 +45,7 @@ class Read:
         competitors: all anchors that may have earned a share of credit. Grain: anchor_id.
         events: as known at T, dealt by user. Grain: event_id.
         knowledge: what is known, and how far.
+        episodes: releases as known at T, where a source has any. Grain: item_id, episode.
     """
 
     group: Group
@@ -52,6 +53,7 @@ class Read:
     competitors: DataFrame
     events: DataFrame
     knowledge: Knowledge
+    episodes: DataFrame | None = None
 
     @cached_property
     def frames(self) -> Mapping[str, Horizon]:
@@ -65,7 +67,7 @@ class Read:
 
     def facts(self) -> DataFrame:
         """What the signals read."""
-        return facts_of(self.group, self.events)
+        return facts_of(self.group, self.events, self.episodes)
 
     def pairs(self, facts: DataFrame, anchors: DataFrame, how: str = "left") -> DataFrame:
         """Some anchors with some facts. Grain: anchor and fact."""

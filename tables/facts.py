@@ -26,6 +26,7 @@ EVENTS = TableSpec(
         is_negative    | boolean   | counts as a rejection (skip, hide), by the source's rule
         request_id     | string?   | the request it answers; null for organic events
         surface        | string?   | where it happened
+        episode        | string?   | the episode of the item, where the source has episodes
         clock_skew     | boolean   | the log knew of it before it happened; known_ts was raised to event_ts
         batch          | bigint    | number of the delivery it came with
     """),
@@ -68,6 +69,29 @@ EXPOSURES = TableSpec(
     ),
 )
 
+EPISODES = TableSpec(
+    name="episodes",
+    about="When episodes of items were released, and when that was known. Append-only; what was told first stands.",
+    grain=("item_id", "episode"),
+    mode="append",
+    known="known_ts",
+    audit=("batch",),
+    allow_empty=True,
+    columns=columns("""
+        item_id         | string    | the item that it is an episode of
+        episode         | string    | the episode, as events name it
+        season          | string?   | the season it belongs to, where the source has seasons
+        season_episodes | int?      | episodes of that season, as announced with this one
+        released_ts     | timestamp | when it was released (UTC)
+        known_ts        | timestamp | when that could first have been known (UTC), never before released_ts
+        batch           | bigint    | number of the delivery it came with
+    """),
+    rules=(
+        Rule("known_not_before_release", "known_ts < released_ts", "known_ts must be at or after released_ts"),
+        Rule("season_has_episodes", "season_episodes < 1", "a season has 1 episode or more"),
+    ),
+)
+
 QUARANTINE = TableSpec(
     name="quarantine",
     about="Raw rows that could not be used, with the reason. Append-only; nothing is silently dropped.",
@@ -78,7 +102,7 @@ QUARANTINE = TableSpec(
     allow_empty=True,
     columns=columns("""
         row_id    | string        | SHA-256 of the raw row and its place among identical rows
-        log       | string        | which raw log: events or exposures
+        log       | string        | which raw log: events, exposures or episodes
         reason    | string        | the first reason that applies, by the source's precedence
         reasons   | array<string> | every reason that applies
         raw       | string        | the raw row as JSON

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from worlds.logging_policy import LOG_RANDOMNESS, LoggingPolicy
 from worlds.policy import KINDS
-from worlds.raw_tables import event_table, exposure_table, item_table, with_dirt
+from worlds.raw_tables import episode_table, event_table, exposure_table, item_table, with_dirt
 from worlds.recorder import RawEvents, Recorder
 from worlds.service import Service
 from worlds.spec import WorldSpec
@@ -23,6 +23,7 @@ from worlds.truth_tables import item_truth, user_truth, world_truth
 from worlds.users import draw_join_days, draw_traits
 from worlds.world import World, build_world
 
+EPISODES = "episodes.parquet"
 Progress = Callable[[float, str], None]
 _BLOCK = 5_000  # users simulated at a time, which bounds memory
 _LOG_STREAM = 2
@@ -161,6 +162,7 @@ def _write(world: World, staging: Path, progress: Progress | None) -> LogSummary
     log.mkdir()
     truth.mkdir()
     pq.write_table(item_table(world), log / "items.parquet")
+    pq.write_table(episode_table(world), log / EPISODES)
     pq.write_table(item_truth(world), truth / "items.parquet")
     summary = _write_blocks(world, staging, progress)
     # Rows may come three days late, so the log is delivered on the fourth: whatever is dated later is future.

@@ -12,6 +12,7 @@ from worlds.recorder import ORGANIC_REQUEST, RawEvents, RawExposures
 from worlds.world import World
 
 _SECOND, _HOUR, _DAY = 1_000_000, 3_600_000_000, 86_400_000_000
+SEASON = 4
 _LATE_SHARE = 0.02
 _STAMP = pa.timestamp("us", tz="UTC")
 _DIRT = ("duplicate", "null user", "future", "negative seconds")
@@ -67,6 +68,26 @@ def item_table(world: World) -> pa.Table:
             "topic": pa.array(world.topics),
             "kind": _pick(("track", "show"), items.is_show.astype(np.int64)),
             "released_at": pa.array(start + items.released_day * _DAY, _STAMP),
+        }
+    )
+
+
+def episode_table(world: World) -> pa.Table:
+    """Every episode that is out before the log ends, known as it is released; four make a season."""
+    items, start = world.catalogue, int(world.spec.start.timestamp()) * _SECOND
+    released = items.episodes(world.spec.days - 1)
+    show = np.repeat(np.arange(len(released)), released)
+    number = np.arange(len(show)) - np.repeat(np.cumsum(released) - released, released) + 1
+    season = (number - 1) // SEASON + 1
+    day = items.released_day[show] + (number - 1) * items.period[show]
+    names = pa.array(world.item_ids).take(pa.array(show))
+    return pa.table(
+        {
+            "item": names,
+            "episode": _named(names, number, "-e", 3),
+            "season": _named(names, season, "-s", 2),
+            "season_episodes": pa.array(np.full(len(show), SEASON, np.int32)),
+            "released_at": pa.array(start + day * _DAY, _STAMP),
         }
     )
 
@@ -129,7 +150,10 @@ def _numbered(prefix: str, numbers: Ints, width: int, absent: int | None = None)
 
 
 def _episode(world: World, rows: RawEvents) -> pa.Array:
-    show = _pick(world.item_ids, rows.item)
-    number = pc.utf8_lpad(pa.array(rows.episode).cast(pa.string()), 3, "0")
-    names = pc.binary_join_element_wise(show, number, "-e")
+    names = _named(_pick(world.item_ids, rows.item), rows.episode, "-e", 3)
     return pc.if_else(pa.array(rows.episode > 0), names, pa.scalar(None, pa.string()))
+
+
+def _named(items: pa.Array, numbers: Ints, mark: str, width: int) -> pa.Array:
+    digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width, "0")
+    return pc.binary_join_element_wise(items, digits, mark)

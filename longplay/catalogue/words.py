@@ -40,6 +40,7 @@ _MEASURES = {
     "days": "The number of distinct UTC days in the window with a {of} of {whose}.",
     "weeks": "1 if at least {weeks} of the window's weeks have {days} or more days with a {of} of {whose}, else 0.",
     "inactivity": "Days until the first of {gap} days in a row without a {of} of {whose}, counted from 1.",
+    "season": "1 if {whose} has a {of} of as many episodes of one season as that season has, else 0.",
     "regret": "1 if clicked and, from then on, rejected or never consumed for {below} {unit} or more; else 0.",
 }
 _PARAMETERS = {
@@ -47,6 +48,7 @@ _PARAMETERS = {
     "any": ("of",),
     "days": ("of",),
     "weeks": ("of", "weeks", "days"),
+    "season": ("of",),
     "regret": ("below", "unit"),
 }
 _DIRECTIONS = {"higher_is_better": "more is better", "lower_is_better": "less is better"}

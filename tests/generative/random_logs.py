@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from tests.reference.records import DAY, TICK, Event, Exposure, at, midnight
+from tests.reference.records import DAY, TICK, Episode, Event, Exposure, at, midnight
 
 LOG_START = at("1 Jan")
 HOUR = timedelta(hours=1)
@@ -23,6 +23,20 @@ BEFORE = tuple(w * DAY for w in (1, 7, 28, 90))
 NUDGES = (-TICK, 0 * HOUR, 0 * HOUR, TICK)
 
 
+def _releases() -> tuple[Episode, ...]:
+    """Episodes of two items, in seasons of two and three; late news of some, and some of no season."""
+    rng, found = np.random.default_rng(7), []
+    for item, first, every, count in (("rare", 178, 3, 40), ("c", -20, 4, 40)):
+        for n in range(count):
+            out = LOG_START + (first + n * every) * DAY + NUDGES[int(rng.integers(4))]
+            known = out + DELAYS[int(rng.integers(len(DELAYS)))] if rng.random() < 0.5 else out
+            season, size = n // 5 * 2 + (n % 5 > 1), 3 if n % 5 > 1 else 2
+            size = 1 if item == "c" and season % 3 == 0 else size  # announced as a single one
+            named = rng.random() > 0.1
+            found.append(Episode(item, f"e{n}", out, known, f"s{season}" if named else None, size if named else None))
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class Log:
     """A log: events and exposures in no particular order."""
@@ -32,6 +46,10 @@ class Log:
 
     def __add__(self, other: "Log") -> "Log":
         return Log(self.events + other.events, self.exposures + other.exposures)
+
+
+EPISODES = _releases()
+"""Releases, the same for every log."""
 
 
 def random_log(seed: int, *, exposures: int = 25, events: int = 150, days: int = 120) -> Log:
@@ -49,7 +67,8 @@ class _Maker:
     def __init__(self, seed: int, days: int) -> None:
         self.seed, self.days = seed, days
         self.rng = np.random.default_rng(seed)
-        self.more = np.random.default_rng((seed, 1))  # of its own, so that what else is drawn stays as it was
+        # Of their own, so that what else is drawn stays as it was.
+        self.more, self.heard = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 2))
 
     def pick(self, options):  # type: ignore[no-untyped-def]
         return options[int(self.rng.integers(len(options)))]
@@ -65,7 +84,16 @@ class _Maker:
         happened += [self.echo(n, self.pick(happened)) for n in range(events // 4)]
         for user, nudge in zip(USERS, (-TICK, 0 * HOUR, TICK), strict=True):
             happened += self.rediscovery(f"{self.seed}:{user}", nudge)
-        return Log(tuple(happened), tuple(shown))
+        return Log(tuple(map(self.of_episode, happened)), tuple(shown))
+
+    def of_episode(self, event: Event) -> Event:
+        """The event with an episode: mostly one of the newest, or one that nobody released, or none."""
+        out = [one.episode for one in EPISODES if one.item_id == event.item_id and one.released_ts <= event.event_ts]
+        choice = self.heard.random()
+        if not out or choice < 0.1:
+            return event if choice < 0.05 else replace(event, episode="unheard of")
+        newest = out[-4:]
+        return replace(event, episode=newest[int(self.heard.integers(len(newest)))])
 
     def user(self) -> str:
         return f"{self.seed}:{self.pick(USERS)}"

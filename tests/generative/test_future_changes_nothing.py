@@ -13,9 +13,9 @@ from longplay.definition import Definition
 from longplay.registry import default_registry
 from signals.compile import as_known_at, signal_values
 from signals.horizons import Knowledge
-from tests.generative.random_logs import ITEMS, LOG_START, TOPICS, Log, random_logs
+from tests.generative.random_logs import EPISODES, ITEMS, LOG_START, TOPICS, Log, random_logs
 from tests.generative.shipped_views import Features, known_features
-from tests.reference.records import DAY, TICK, Event, at, events_frame, exposures_frame, midnight
+from tests.reference.records import DAY, TICK, Event, at, episodes_frame, events_frame, exposures_frame, midnight
 from tests.reference.signals_by_hand import Value, values_by_hand
 
 pytestmark = pytest.mark.spark
@@ -114,7 +114,8 @@ def test_control_an_event_just_before_as_of_changes_features_of_every_view(
 def values_as_known(spark: SparkSession, log: Log, knowledge: Knowledge) -> set[Row]:
     """Values of every shipped signal, read as known at KNOWN_AT."""
     events, exposures = events_frame(spark, log.events), exposures_frame(spark, log.exposures)
-    values = signal_values(default_registry().newest(), events, exposures, knowledge)
+    episodes = episodes_frame(spark, EPISODES)
+    values = signal_values(default_registry().newest(), events, exposures, knowledge, episodes=episodes)
     return set(as_known_at(values, F.lit(KNOWN_AT)).collect())
 
 

@@ -10,9 +10,9 @@ from pyspark.sql import Row, SparkSession
 from longplay.definition import Definition
 from signals.compile import signal_values
 from signals.horizons import Knowledge
-from tests.generative.random_logs import LOG_START, Log, random_logs
+from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
-from tests.reference.records import DAY, at, events_frame, exposures_frame, utc
+from tests.reference.records import DAY, at, episodes_frame, events_frame, exposures_frame, utc
 from tests.reference.signals_by_hand import Value, values_by_hand
 
 pytestmark = pytest.mark.spark
@@ -40,11 +40,12 @@ def log() -> Log:
 
 def spark_values(spark: SparkSession, log: Log, knowledge: Knowledge) -> list[Row]:
     events, exposures = events_frame(spark, log.events), exposures_frame(spark, log.exposures)
-    return signal_values(DEFINITIONS, events, exposures, knowledge).collect()
+    episodes = episodes_frame(spark, EPISODES)
+    return signal_values(DEFINITIONS, events, exposures, knowledge, episodes=episodes).collect()
 
 
 def by_hand(definition: Definition, log: Log, knowledge: Knowledge) -> list[Value]:
-    return values_by_hand(definition, log.events, log.exposures, knowledge, MEANINGS.get(definition.name))
+    return values_by_hand(definition, log.events, log.exposures, knowledge, MEANINGS.get(definition.name), EPISODES)
 
 
 def as_value(row: Row) -> Value:

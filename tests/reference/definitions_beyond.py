@@ -8,7 +8,7 @@ from typing import Any
 from longplay.definition import Definition
 from longplay.registry import default_registry
 from tests.reference.records import Event
-from tests.reference.signals_by_hand import Anchor, Meaning, entropy
+from tests.reference.signals_by_hand import Anchor, Fact, Meaning, entropy
 
 ELAPSED_WEEK = {"kind": "elapsed", "from": "0 s", "to": "7 d"}
 WEEK = {"kind": "calendar", "from": 1, "to": 7}
@@ -54,6 +54,15 @@ BEYOND = [
     other("strength", anchor="active_day", keys="user", window={"kind": "calendar", "from": 1, "to": 70},
           discount={"gamma": 0.9, "toward": "end", "normalise": True}),
     other("fading", window=MONTH, discount={"gamma": 0.8}, credit={"rule": "clicked", "within": "1 d"}),
+    other("a_season", window=ELAPSED_WEEK, measure={"kind": "season", "of": "consumption"}, needs={"episodes": True}),
+    other("a_season_to_its_end", window=MONTH, measure={"kind": "season", "of": "click"}, needs={"episodes": True},
+          filter="kind = 'complete'", credit={"rule": "clicked", "within": "7 d"}),
+    other("prompt", anchor="discovery", void={"look_back": "5 d", "at_least": 2}, window=MONTH,
+          needs={"episodes": True},
+          measure=sql("avg(since_release_s) / 3600 + count_if(is_release) * 1000"
+                      " + count_if(season_episodes > 2) * 100000 + count_if(release_s < 0) * 10000000")),
+    other("dealt_to_listens", window=MONTH,
+          credit={"rule": "time_decayed", "within": "1 d", "tau": "7 d", "response": "consumption"}),
     *(
         other(f"dealt_{rule}", window=MONTH, discount=discount, cap=cap, credit={"rule": rule, "within": "1 d", **more})
         for rule, more, discount, cap in (
@@ -99,12 +108,45 @@ def _completed(_: Anchor, facts: Sequence[Event]) -> float | None:
     return float(bool(done) and not (rejected and max(rejected) >= min(done)))
 
 
+def _long_term(_: Anchor, facts: Sequence[Event]) -> float:
+    return 1.0 + len({e.event_ts.date() for e in facts})
+
+
 def _regularity(_: Anchor, facts: Sequence[Event]) -> float | None:
     found = entropy([e.event_ts.weekday() * 4 + e.event_ts.hour // 6 for e in facts])
     return None if found is None else 1 - found / math.log(28)
 
 
+def _released(facts: Sequence[Event]) -> list[Fact]:
+    return [e for e in facts if isinstance(e, Fact) and e.release]
+
+
+def _since_release(fact: Fact) -> float:
+    assert fact.release is not None
+    return (fact.event_ts - fact.release.released_ts) / timedelta(seconds=1)
+
+
+def _followed(anchor: Anchor, facts: Sequence[Event]) -> float | None:
+    new = [e for e in _released(facts) if timedelta(0) <= e.release.released_ts - anchor.t0 < timedelta(days=28)]
+    out = {e.episode for e in new if e.is_release}
+    heard = {e.episode for e in new if e.is_consumption and _since_release(e) < 7 * 86400}
+    return len(heard) / len(out) if len(out) >= 2 else None
+
+
+def _prompt(anchor: Anchor, facts: Sequence[Event]) -> float | None:
+    told = _released(facts)
+    if not told:
+        return None
+    mean = _exact([_since_release(e) for e in told]) / len(told)
+    sized = sum((e.release.season_episodes or 0) > 2 for e in told)
+    early = sum(e.release.released_ts < anchor.t0 for e in told)
+    return mean / 3600 + sum(e.is_release for e in told) * 1000 + sized * 100000 + early * 10000000
+
+
 MEANINGS = {
+    "follow_through_28d": Meaning(_followed),
+    "a_season_to_its_end": Meaning(keeps=lambda _, e: e.kind == "complete"),
+    "prompt": Meaning(_prompt),
     "amount_of_item": Meaning(lambda _, facts: _exact(_numbers(facts)) if _numbers(facts) else None),
     "amount_of_user": Meaning(_mean_less_delay),
     "mix": Meaning(
@@ -114,6 +156,7 @@ MEANINGS = {
     "quality": Meaning(_quality),
     "diversity_gain_14d": Meaning(lambda _, facts: entropy([e.topic for e in facts]), lambda _, e: e.is_consumption),
     "regularity_28d": Meaning(_regularity, lambda _, e: e.is_consumption),
+    "long_term_q_59d": Meaning(_long_term, lambda _, e: e.is_consumption),
     "return_gap_10d": Meaning(
         lambda a, facts: -min(_elapsed(a, e) for e in facts) / 86400 if facts else None, lambda _, e: e.is_consumption
     ),

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 
-from tables.facts import EVENTS, EXPOSURES
+from tables.facts import EPISODES, EVENTS, EXPOSURES
 
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
@@ -28,6 +28,7 @@ class Event:
     amount: float | None = None
     request_id: str | None = None
     kind: str = "kind"
+    episode: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,18 @@ class Exposure:
     topic: str | None = "t"
     sampled: bool = False
     position: int = 1
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One release, with the names of the table ``episodes``."""
+
+    item_id: str
+    episode: str
+    released_ts: datetime
+    known_ts: datetime
+    season: str | None = None
+    season_episodes: int | None = None
 
 
 def at(text: str, year: int = 2026) -> datetime:
@@ -68,7 +81,8 @@ def events_frame(spark: SparkSession, events: Iterable[Event]) -> DataFrame:
     rows = [
         (
             e.event_id, e.user_id, e.item_id, e.topic, e.kind, e.event_ts, e.known_ts, e.event_ts.date(),
-            e.known_ts.date(), e.amount, e.is_consumption, e.is_click, e.is_negative, e.request_id, "home", False, 1,
+            e.known_ts.date(), e.amount, e.is_consumption, e.is_click, e.is_negative, e.request_id, "home",
+            e.episode, False, 1,
         )
         for e in events
     ]  # fmt: skip
@@ -86,4 +100,11 @@ def exposures_frame(spark: SparkSession, exposures: Iterable[Exposure]) -> DataF
         for e in exposures
     ]  # fmt: skip
     schema = ", ".join(f"{c.name} {c.type}" for c in EXPOSURES.columns)
+    return spark.createDataFrame(rows, schema)
+
+
+def episodes_frame(spark: SparkSession, episodes: Iterable[Episode]) -> DataFrame:
+    """The table ``episodes`` holding some records."""
+    rows = [(e.item_id, e.episode, e.season, e.season_episodes, e.released_ts, e.known_ts, 1) for e in episodes]
+    schema = ", ".join(f"{c.name} {c.type}" for c in EPISODES.columns)
     return spark.createDataFrame(rows, schema)

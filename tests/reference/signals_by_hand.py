@@ -6,14 +6,22 @@ Slow on purpose. Nothing here is shared with the Spark code but the typed defini
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from longplay.definition import Definition
-from longplay.measures import AnyMeasure, DaysMeasure, InactivityMeasure, RegretMeasure, SqlMeasure, WeeksMeasure
+from longplay.definition import Credit, Definition
+from longplay.measures import (
+    AnyMeasure,
+    DaysMeasure,
+    InactivityMeasure,
+    RegretMeasure,
+    SeasonMeasure,
+    SqlMeasure,
+    WeeksMeasure,
+)
 from longplay.windows import CalendarWindow, ElapsedWindow
 from signals.horizons import Knowledge
-from tests.reference.records import DAY, Event, Exposure, midnight
+from tests.reference.records import DAY, Episode, Event, Exposure, midnight
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,14 @@ class Anchor:
     request_id: str | None = None
     superseded_ts: datetime | None = None
     position: int | None = None
+
+
+@dataclass(frozen=True)
+class Fact(Event):
+    """What was heard of an episode that is known to be released, or (``is_release``) the release itself."""
+
+    release: Episode | None = None
+    is_release: bool = False
 
 
 Formula = Callable[["Anchor", Sequence[Event]], float | None]
@@ -78,13 +94,32 @@ def values_by_hand(
     exposures: Sequence[Exposure],
     knowledge: Knowledge,
     meaning: Meaning | None = None,
+    episodes: Sequence[Episode] = (),
 ) -> list[Value]:
     """Every row of one signal as known at ``knowledge.known_at``."""
     known = [e for e in events if e.known_ts <= knowledge.known_at]
     shown = [e for e in exposures if e.known_ts <= knowledge.known_at]
     found = [a for a in anchors(definition, known, shown) if a.known_ts <= knowledge.known_at]
     of = Measured(definition, meaning or Meaning(), found, known)
-    return [row for a in found for row in rows(of, a, known, knowledge)]
+    facts = told_of_episodes(known, [e for e in episodes if e.known_ts <= knowledge.known_at])
+    read = facts if definition.needs.episodes else known
+    return [row for a in found for row in rows(of, a, read, knowledge)]
+
+
+def told_of_episodes(events: Sequence[Event], episodes: Sequence[Episode]) -> list[Event]:
+    """Releases, and events; one of an episode counts once its release is known, too, and without one not at all."""
+    released = {(one.item_id, one.episode): one for one in episodes}
+    found: list[Event] = [e for e in events if e.episode is None]
+    for e in events:
+        if e.episode is not None and (one := released.get((e.item_id, e.episode))):
+            known = max(e.known_ts, one.known_ts)
+            found.append(Fact(**asdict(replace(e, known_ts=known)), release=one))
+    for one in episodes:
+        name, at = f"release of {one.episode}", one.released_ts
+        found.append(
+            Fact(name, "", one.item_id, at, one.known_ts, None, episode=one.episode, release=one, is_release=True)
+        )
+    return found
 
 
 def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence[Exposure]) -> Iterator[Anchor]:
@@ -130,7 +165,7 @@ def rows(of: "Measured", anchor: Anchor, events: Sequence[Event], knowledge: Kno
     is_mature = knowledge.watermark >= matures_at
     # A value is first known when the watermark was known to have passed it and its anchor is known.
     matured = max(reached(matures_at, knowledge), anchor.known_ts)
-    own = [e for e in events if e.user_id == anchor.user_id]
+    own = [e for e in events if e.user_id == anchor.user_id or getattr(e, "is_release", False)]
 
     def measured(known_by: datetime) -> float | None:
         return of.value(anchor, [e for e in own if e.known_ts <= known_by])
@@ -211,7 +246,7 @@ class Measured:
     def value(self, anchor: Anchor, events: Sequence[Event]) -> float | None:
         """The value over the user's events that were known by some moment; None where it is not defined."""
         definition, credit = self.definition, self.definition.credit
-        if credit is not None and credit.rule == "clicked" and not clicked(anchor, events, credit.within):
+        if credit is not None and credit.rule == "clicked" and not answered(anchor, events, credit):
             empty = definition.measure.empty if isinstance(definition.measure, SqlMeasure) else None
             return 0.0 if empty is None else empty
         if credit is not None and credit.rule != "clicked":
@@ -239,6 +274,9 @@ class Measured:
             return None if too_few else found
         if isinstance(rule, RegretMeasure):
             return float(regretted(facts, rule.below))
+        if isinstance(rule, SeasonMeasure):
+            heard = {e.release for e in facts if getattr(e, f"is_{rule.of}") and isinstance(e, Fact) and e.release}
+            return float(any(finished(season, heard) for season in {one.season for one in heard}))
         days = {e.event_ts.date() for e in facts if getattr(e, f"is_{rule.of}")}
         first, length = start.date(), -(-(end - midnight(start)) // DAY)
         offsets = sorted((d - first).days for d in days)
@@ -311,7 +349,7 @@ class Measured:
         seen = [e for e in self.known if e.known_ts <= known and e.user_id == anchor.user_id]
         own = [a for a in self.anchors if (a.user_id, a.item_id) == (anchor.user_id, anchor.item_id)]
         near = [a for a in own if first <= (day - a.t0.date()).days <= last and a.known_ts <= known]
-        return [a for a in near if clicked(a, seen, credit.within)]
+        return [a for a in near if answered(a, seen, credit)]
 
     def weight(self, anchor: Anchor, day: date) -> float:
         credit = self.definition.credit
@@ -341,10 +379,18 @@ def entropy(values: Sequence[object]) -> float | None:
     return math.log(n) - sum(c * math.log(c) for c in counts.values()) / n if n else None
 
 
-def clicked(anchor: Anchor, events: Sequence[Event], within: timedelta) -> bool:
-    """Whether the item shown was clicked, in answer to it, within ``within`` of being shown."""
+def finished(season: str | None, heard: set[Episode]) -> bool:
+    """Whether as many episodes of a season were heard as it has; without a name or a number it is no season."""
+    own = [one for one in heard if season is not None and one.season == season and one.season_episodes]
+    return bool(own) and len(own) >= max(one.season_episodes or 0 for one in own)
+
+
+def answered(anchor: Anchor, events: Sequence[Event], credit: Credit) -> bool:
+    """Whether the item shown was clicked (or consumed), in answer to it, within ``within`` of being shown."""
     return any(
-        e.is_click and e.item_id == anchor.item_id and anchor.t0 <= e.event_ts < anchor.t0 + within
+        getattr(e, f"is_{credit.earned_by}")
+        and e.item_id == anchor.item_id
+        and anchor.t0 <= e.event_ts < anchor.t0 + credit.within
         for e in events
         if answers(e, anchor)
     )

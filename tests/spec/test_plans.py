@@ -14,7 +14,7 @@ from ingest.facts import first_seen
 from longplay.registry import default_registry
 from signals.compile import as_known_at, signal_values
 from signals.horizons import Knowledge
-from tests.reference.records import Event, Exposure, at, events_frame, exposures_frame
+from tests.reference.records import Event, Exposure, at, episodes_frame, events_frame, exposures_frame
 from tests.spec.main_queries import PAGE, main_queries, nothing_is_small, page
 from tests.spec.main_queries import shuffles as main_shuffles
 
@@ -72,9 +72,11 @@ def test_the_view_of_items_joins_nothing(
 
 
 def test_signals_cross_nothing_with_everything(
-    tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
+    spark: SparkSession, tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    values = signal_values(default_registry().newest(), *tables, Knowledge(NOW, NOW, at("1 Jan")))
+    values = signal_values(
+        default_registry().newest(), *tables, Knowledge(NOW, NOW, at("1 Jan")), None, episodes_frame(spark, [])
+    )
     plan = plan_of(as_known_at(values, F.lit(NOW)), capsys)
     assert "Join" in plan
     for word in CROSSED:

@@ -24,8 +24,8 @@ def section(page: str, heading: str) -> str:
 
 def test_pages_are_the_same_each_time(made):
     assert pages() == made
-    assert sorted(made) == ["commands.md", "features.md", "settings.md", "signal.schema.json",
-        "signals.md", "sources.md", "tables.md"]  # fmt: skip
+    assert sorted(made) == ["commands.md", "features.md", "reward.schema.json", "rewards.md", "settings.md",
+        "signal.schema.json", "signals.md", "sources.md", "tables.md"]  # fmt: skip
 
 
 def test_every_table_lists_every_column(made):
@@ -51,6 +51,13 @@ def test_signals_carry_their_window_and_hash(made):
         told = section(made["signals.md"], f"## {definition.ref}")
         assert f"| hash | `{definition.hash}` |" in told
         assert f"| window | `{definition.window.text()}` |" in told
+
+
+def test_rewards_say_what_they_are_made_of(made):
+    told = section(made["rewards.md"], "## lasting_value@1")
+    assert "0.9 * 0.369269 * log1p(clip(long_term_q_59d@1, 0, 14))" in told
+    assert " + -0.3 * regret@1" in told
+    assert "| bounds | `[0, 1]` |" in told
 
 
 def test_sources_say_what_the_files_say(made):

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -11,14 +12,20 @@ from rich.console import Console
 
 from ingest.source import load_source
 from jobs.context import Job
+from jobs.manifest import Manifest
 from jobs.options import job_command
-from jobs.plan import label_definitions, use_labels
+from jobs.plan import computed, label_definitions, use_labels
 from jobs.progress import Progress
 from jobs.settings import load_settings
 from longplay import lifecycle
+from longplay.definition import Definition
+from longplay.errors import ConfigError
+from longplay.folders import proposals
 from longplay.place import existing
 from longplay.plan import Terms
 from longplay.registry import default_registry
+from longplay.reward import Composite
+from rankers.training_set import SplitPlan
 from tests.unit.longplay.signal_files import ANA, proposal
 
 
@@ -79,3 +86,76 @@ def test_without_a_registry_file_nothing_is_recorded(tmp_path: Path) -> None:
     use_labels(job, "experiment", "world - split")
     assert list(tmp_path.iterdir()) == []
     assert said.getvalue() == ""
+
+
+REWARD = """\
+kind: reward
+name: stays
+version: 1
+title: Stays
+description: Came back.
+owner: podcasts
+status: published
+direction: higher_is_better
+unit: 0 to 1
+anchor: exposure
+parts: [{signal: came_back@1, weight: 1}, {signal: regret@1, weight: -0.5}]
+bounds: [0, 1]
+"""
+
+
+def applied_reward(root: Path, **changes: str) -> None:
+    text = REWARD
+    for old, new in changes.values():
+        text = text.replace(old, new)
+    (root / "stays.yaml").write_text(text, encoding="utf-8")
+    lifecycle.apply(root / "registry.db", proposals([root / "stays.yaml"]).values(), ANA)
+
+
+def test_a_reward_is_a_label_whose_signals_are_computed_and_recorded(root: Path) -> None:
+    applied_reward(root)
+    job, _ = job_of(root, "[click, stays]")
+    labels = label_definitions(job)
+    assert [label.ref for label in labels] == ["click@1", "stays@1"]
+    assert {"click@1", "came_back@1", "regret@1"} <= {d.ref for d in computed(job)}
+    assert all(isinstance(d, Definition) for d in computed(job))
+    use_labels(job, "training_set", "world abc")
+    with closing(sqlite3.connect(root / "registry.db")) as raw:
+        rows = raw.execute("SELECT kind, consumer, name, version FROM consumers ORDER BY kind, name").fetchall()
+    assert rows == [
+        ("reward", "stays@1", "came_back", 1),
+        ("reward", "stays@1", "regret", 1),
+        ("training_set", "world abc", "click", 1),
+        ("training_set", "world abc", "stays", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bounds": ("bounds: [0, 1]", "bounds: [-1, 1]")}, "rankers learn values from 0 to 1"),
+        ({"status": ("status: published", "status: draft")}, "is a draft"),
+        (
+            {"parts": ("[{signal: came_back@1, weight: 1}, {signal: regret@1, weight: -0.5}]",
+                       "[{signal: return_d7@1, weight: 1}]"), "anchor": ("anchor: exposure", "anchor: active_day")},
+            "anchored at active_day",
+        ),
+    ],
+)  # fmt: skip
+def test_a_reward_that_rankers_cannot_learn_is_refused(root: Path, changes: dict, words: str) -> None:
+    applied_reward(root, **changes)
+    job, _ = job_of(root, "[click, stays]")
+    with pytest.raises(ConfigError, match=words):
+        label_definitions(job)
+
+
+def test_a_manifest_holds_a_reward_with_its_signals(root: Path) -> None:
+    applied_reward(root)
+    job, _ = job_of(root, "[click, stays]")
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    release = {"release_id": "r", "batch": 1, "known_at": moment}
+    plan = SplitPlan.before(moment, max(d.horizon for d in label_definitions(job)), (28, 7, 14))
+    manifest = Manifest.of(release, label_definitions(job), plan, "code")
+    again, digest = Manifest.from_json(manifest.to_json("1:ab"))
+    assert (again, digest) == (manifest, "1:ab")
+    assert isinstance(again.definitions[1], Composite)

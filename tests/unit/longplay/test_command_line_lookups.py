@@ -61,7 +61,9 @@ def test_signals_list_as_json() -> None:
     shown = CliRunner().invoke(cli, ["signals", "list", "--json"])
     assert shown.exit_code == 0
     listed = json.loads(shown.output)
-    assert listed == [describe(d) for d in default_registry().newest()]
+    registry = default_registry()
+    named = sorted([*registry.newest(), *registry.rewards.values()], key=lambda d: d.name)
+    assert listed == [describe(d) for d in named]
     assert "return_to_item_14d@1" in {one["signal"] for one in listed}
 
 

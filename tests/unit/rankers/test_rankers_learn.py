@@ -56,6 +56,18 @@ def test_learned_rankers_beat_popularity(
     assert learned.keys() == popular.keys()
 
 
+@pytest.mark.parametrize("family", LEARNED)
+def test_a_graded_label_is_learned(frames: tuple[pd.DataFrame, pd.DataFrame], family: str) -> None:
+    """A reward of 0.25 for a click and 0.75 for a return: an order that neither has."""
+    frame, sequences = frames
+    back = frame["label_return_to_item_14d"]
+    graded = frame.assign(label_reward=0.25 * frame["label_click"] + 0.75 * back, state_reward=frame["state_" + RETURN])
+    data = RankingData.from_frames(graded, sequences)
+    assert set(data.values("reward")[data.mature("reward")]) == {0.0, 0.25, 0.75, 1.0}
+    learned, popular = (evaluate(fitted(name, "reward", data), data) for name in (family, "popularity"))
+    assert learned["ndcg_at_10_reward"] > popular["ndcg_at_10_reward"] + 0.05
+
+
 def test_only_the_transformer_reads_the_taste_in_the_history(
     data: RankingData, trained: Callable[[str], TrainedRanker]
 ) -> None:

@@ -44,8 +44,20 @@ def test_the_ideal_list_is_k_long_when_there_are_more_positives() -> None:
 
 
 def test_labels_that_are_not_final_are_refused() -> None:
-    with pytest.raises(InputError, match="0 or 1"):
-        by_request(np.arange(2), np.array([0, np.nan], np.float32), np.zeros(2, np.int64))
+    for wrong in (np.nan, -0.1, 1.1):
+        with pytest.raises(InputError, match="between 0 and 1"):
+            by_request(np.arange(2), np.array([0, wrong], np.float32), np.zeros(2, np.int64))
+
+
+def test_graded_labels_are_gains_and_what_is_above_0_is_a_positive() -> None:
+    ranked, requests = np.array([0, 1, 2, 0, 1]), np.array([3, 3, 3, 5, 5])
+    found = by_request(ranked, np.array([0.25, 0, 0.75, 0, 0], np.float32), requests, k=10)
+    assert found.requests.tolist() == [3]
+    assert found.excluded == 1
+    assert found.ndcg[0] == pytest.approx((0.25 + 0.75 / 2) / (0.75 + 0.25 / LOG3))
+    assert (found.reciprocal_rank[0], found.hit_first[0]) == (1.0, 1.0)
+    short = by_request(ranked, np.array([0.25, 0, 0.75, 0, 0], np.float32), requests, k=1)
+    assert short.ndcg[0] == pytest.approx(0.25 / 0.75)
 
 
 def test_coverage_counts_items_shown_among_items_offered() -> None:

@@ -41,6 +41,7 @@ def test_truth_lies_outside_the_log_and_nothing_else_is_left(written):
     names = sorted(str(path.relative_to(out)) for path in out.rglob("*"))
     assert [name for name in names if name.startswith("log/")] == [
         "log/_delivery.json",
+        "log/episodes.parquet",
         "log/events.parquet",
         "log/exposures.parquet",
         "log/items.parquet",
@@ -174,6 +175,22 @@ def test_episodes_belong_to_shows_and_name_them(written, clean):
     named = events.dropna(subset="episode")
     assert (named.episode.str.split("-e").str[0] == named.item).all()
     assert named.groupby("item").episode.nunique().max() > 5
+
+
+def test_releases_name_every_episode_that_was_heard_and_make_seasons_of_four(written, clean):
+    episodes = pd.read_parquet(written[0] / "log" / "episodes.parquet")
+    events = clean[0].dropna(subset="episode")
+    released = episodes.set_index("episode").released_at
+    assert released.index.is_unique
+    assert (events.ts >= events.episode.map(released)).all()
+    assert (episodes.episode.str.split("-e").str[0] == episodes.item).all()
+    whole = episodes.groupby("season").episode.nunique()
+    assert whole.max() == 4
+    assert (episodes.season_episodes == 4).all()
+    assert released.max() < pd.Timestamp(SPEC.end)
+    late = released.loc[[name for name in released.index if name.startswith(episodes.item[0])]].sort_index()
+    assert late.diff().dropna().nunique() == 1  # a show keeps its period
+    assert set(late.diff().dropna().dt.days) <= {3, 7, 14}
 
 
 def test_dirt_is_extra_and_cleaning_gives_the_log_as_it_happened(written, clean):

@@ -1,0 +1,166 @@
+"""Rewards: worked cases of those that ship, and random values of their signals against plain Python."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from longplay.registry import default_registry
+from longplay.reward import Composite, Reward
+from rankers.training_set import known_labels
+from signals.rewards import reward_values, with_rewards
+from tables.learning import SIGNAL_VALUES
+from tests.reference.records import DAY, at, utc
+from tests.reference.rewards_by_hand import RewardValue, rewards_by_hand
+from tests.spec.test_time_worked_cases import table
+
+pytestmark = pytest.mark.spark
+
+NAMES = ("kept_return", "lasting_value")
+T0, NOW = at("3 May"), at("1 Aug")
+# A value of each signal, or its state. K = kept_return, L = lasting_value.
+CASES = """
+case                  | return | click | regret | long | satisfied | K    | L
+nothing               | 0      | 0     | 0      | 0    | 0         | 0    | 0
+a click alone         | 0      | 1     | 0      | 0    | 0         | 0.2  | 0
+came back             | 1      | 1     | 0      | 3    | 1         | 1    | 0.560724
+two weeks of it       | 1      | 1     | 0      | 14   | 0         | 1    | 0.9
+more counts no more   | 1      | 1     | 0      | 60   | 1         | 1    | 1
+regret weighs         | 1      | 1     | 1      | 1    | 0         | 0.6  | 0
+never below 0         | 0      | 1     | 1      | 0    | 0         | 0    | 0
+one part is open      | 1      | 1     | open   | open | 0         | open | open
+one is not there yet  | 1      | 1     | none   | 1    | none      | open | open
+one is void           | void   | 1     | open   | void | 1         | void | void
+"""
+COLUMNS = {"return_to_item_14d": "return", "click": "click", "regret": "regret", "long_term_q_59d": "long",
+           "satisfied_completion_7d": "satisfied"}  # fmt: skip
+SIGNALS = {name: default_registry().get(f"{name}@1") for name in COLUMNS}
+
+
+def row(anchor: str, name: str, state: str, known_ts: datetime, **more: Any) -> dict[str, Any]:
+    """A row of ``signal_values``."""
+    signal = SIGNALS[name]
+    base = {
+        "signal": signal.ref, "definition_hash": signal.hash, "anchor_id": anchor, "user_id": f"u of {anchor}",
+        "item_id": "song", "t0": T0, "t0_day": T0.date(), "window_end": T0 + DAY, "matures_at": T0 + 2 * DAY,
+        "state": state, "void_reason": "outage" if state == "void" else None, "value": None, "prefix": None,
+        "elapsed_share": 1.0, "event_observed": None, "ipc_weight": 1.0, "censoring": "administrative",
+        "cluster_id": "c", "known_ts": known_ts, "revision": 0, "settled": state != "open", "batch": 1,
+    }  # fmt: skip
+    return base | more
+
+
+def frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+    schema = ", ".join(f"{c.name} {c.type}" for c in SIGNAL_VALUES.columns)
+    return spark.createDataFrame([tuple(one[c.name] for c in SIGNAL_VALUES.columns) for one in rows], schema)
+
+
+def worked_rows() -> list[dict[str, Any]]:
+    found = []
+    for case in table(CASES):
+        for name, column in COLUMNS.items():
+            told = case[column]
+            if told in ("open", "void"):
+                found.append(row(case["case"], name, told, T0 + 3 * DAY))
+            elif told != "none":
+                found.append(row(case["case"], name, "mature", T0 + 3 * DAY, value=float(told)))
+    return found
+
+
+def composite(name: str) -> Composite:
+    made = default_registry().label(name)
+    assert isinstance(made, Composite)
+    return made
+
+
+def told(frame: DataFrame) -> dict[str, RewardValue]:
+    """Values by anchor, rounded: the logarithms of Java and C differ in their last bit."""
+    return {
+        r["anchor_id"]: RewardValue(
+            r["anchor_id"], r["state"], r["void_reason"], None if r["value"] is None else round(r["value"], 9) + 0.0,
+            utc(r["known_ts"]), r["revision"],
+        )
+        for r in frame.collect()
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "column"), zip(NAMES, "KL", strict=True))
+def test_worked_cases(spark: SparkSession, name: str, column: str) -> None:
+    found = told(reward_values(composite(name), frame(spark, worked_rows()), F.lit(NOW)))
+    by_hand = rewards_by_hand(composite(name), worked_rows(), NOW)
+    for case in table(CASES):
+        state = case[column] if case[column] in ("open", "void") else "mature"
+        for one in (found[case["case"]], by_hand[case["case"]]):
+            assert one.state == state, case["case"]
+            assert one.value == (pytest.approx(float(case[column]), abs=1e-6) if state == "mature" else None)
+            assert one.void_reason == ("outage" if state == "void" else None)
+
+
+def random_rows(seed: int, anchors: int = 60) -> list[dict[str, Any]]:
+    """Values that are open, become mature, are revised, or end as void; at moments that tie; some are missing."""
+    rng, found = np.random.default_rng(seed), []
+    for number in range(anchors):
+        for name in COLUMNS:
+            choice, moment = rng.random(), T0 + int(rng.integers(1, 6)) * DAY
+            if choice < 0.05:
+                continue
+            anchor, revisions = f"x{number}", int(rng.integers(3))
+            if choice < 0.15:
+                found.append(row(anchor, name, "open", NOW, prefix=1.0))
+                continue
+            if choice < 0.2:
+                found.append(row(anchor, name, "void", moment, void_reason=str(rng.choice(["outage", "undefined"]))))
+                continue
+            for revision in range(revisions + 1):
+                value = float(rng.integers(0, 3)) if name.startswith("long") else float(rng.integers(2))
+                value *= 20.0 if name.startswith("long") else 1.0
+                known = moment + revision * DAY * int(rng.integers(1, 3))
+                found.append(row(anchor, name, "mature", known, value=value, revision=revision))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_values_equal_plain_python_at_every_moment(spark: SparkSession, name: str) -> None:
+    rows, one = random_rows(5), composite(name)
+    values = frame(spark, [*rows, {**rows[0], "definition_hash": "0" * 16, "revision": 9, "known_ts": T0}]).cache()
+    states = set()
+    for known_at in (T0, T0 + 2 * DAY, T0 + 4 * DAY, NOW):
+        expected = rewards_by_hand(one, rows, known_at)
+        assert told(reward_values(one, values, F.lit(known_at))) == expected
+        states |= {value.state for value in expected.values()}
+    assert states == {"open", "mature", "void"}
+    assert any(value.revision > 1 for value in expected.values())
+
+
+def test_a_reward_is_a_label_beside_its_signals(spark: SparkSession) -> None:
+    labels, rows = [SIGNALS["click"], composite("kept_return")], worked_rows()
+    found = {r["exposure_id"]: r for r in known_labels(labels, frame(spark, rows), NOW).collect()}
+    one = found["regret weighs"]
+    assert (one["label_click"], one["state_click"]) == (1.0, "mature")
+    assert (round(one["label_kept_return"], 9), one["state_kept_return"]) == (0.6, "mature")
+    assert (utc(one["labels_known_ts"]), utc(one["labels_t0"])) == (T0 + 3 * DAY, T0)
+    for case, state in (("one part is open", "open"), ("one is void", "void")):
+        assert (found[case]["label_kept_return"], found[case]["state_kept_return"]) == (None, state)
+    # As known before the signals were, there is no label.
+    assert known_labels(labels, frame(spark, rows), T0).count() == 0
+
+
+def test_values_of_signals_stay_as_they_are(spark: SparkSession) -> None:
+    values = frame(spark, worked_rows())
+    assert with_rewards([], values, F.lit(NOW)) is values
+    both = with_rewards([composite("kept_return")], values, F.lit(NOW))
+    assert both.where("signal <> 'kept_return@1'").count() == values.count()
+    assert both.where("signal = 'kept_return@1'").count() == len(table(CASES))
+
+
+def test_control_another_weight_is_another_value(spark: SparkSession) -> None:
+    one = composite("kept_return")
+    parts = [part.model_dump() | {"weight": 0.5 if part.weight > 0 else part.weight} for part in one.reward.parts]
+    other = Composite(Reward.model_validate(one.reward.model_dump() | {"parts": parts}), one.signals)
+    found = told(reward_values(other, frame(spark, worked_rows()), F.lit(NOW)))
+    assert found["a click alone"].value == 0.5
+    assert other.hash != one.hash
