@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from longplay import lifecycle_cli, lookups_cli, new_cli
+from longplay import lifecycle_cli, lookups_cli, new_cli, revisions
+from longplay.delays import DELAYS, Delay, as_text, delay_of
 from longplay.duration import format_duration
 from longplay.options import paged, reading
 from longplay.place import Page, Place, who
@@ -80,6 +81,7 @@ def show(place: Place, name: str) -> None:
         "warning": told.warning if told else None,
     }
     about = describe(definition) | more | {"values": _states(place.store, definition)}
+    about |= {"delays": {source: one.plain() for source, one in _delays(place.store, definition).items()}}
     if place.as_json:
         render.as_json(about)
         return
@@ -90,7 +92,7 @@ def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path)
     click.secho(f"{definition.ref}  {definition.title}", bold=True)
     click.echo(definition.description.strip() + "\n")
     for key, value in about.items():
-        if key not in ("signal", "title", "description", "values", "warning", "aliases"):
+        if key not in ("signal", "title", "description", "values", "delays", "warning", "aliases"):
             click.echo(f"  {key + ':':<13}{value}")
     if about["aliases"]:
         click.echo(f"  {'aliases:':<13}{', '.join(about['aliases'])}")
@@ -104,6 +106,10 @@ def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path)
         counts = ", ".join(f"{states[s]:,} {s}" for s in ("mature", "open", "void") if s in states)
         mean = f"; mean of the mature {states['mean']:.4f}" if states.get("mean") is not None else ""
         click.echo(f"  {source}: {counts}{mean}")
+        if states["revisions"]:
+            click.echo(f"  {source}: revised after maturity: {revisions.as_text(states['revisions'])}")
+    for source, curve in _delays(store, definition).items():
+        click.echo("\n".join(f"  {source}: {line}" if n == 0 else f"  {line}" for n, line in enumerate(as_text(curve))))
 
 
 def describe(definition: "Definition | Reward") -> dict[str, Any]:
@@ -173,15 +179,26 @@ def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[st
     return {log.parent.parent.name: _count(log.parent, definition) for log in tables}
 
 
+def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]":
+    """The delay curve, per source that has one. Reads a small table through Arrow."""
+    if hasattr(definition, "parts"):
+        return {}
+    folders = sorted(log.parent.parent for log in store.glob(f"*/{DELAYS}/_delta_log"))
+    found = {folder.name: delay_of(folder, definition) for folder in folders}
+    return {source: curve for source, curve in found.items() if curve is not None}
+
+
 def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
     from longplay.delta import read_arrow  # only when there are values to count
 
-    own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash), ("revision", "=", 0)]
+    whose = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash)]
+    own = [*whose, ("revision", "=", 0)]
+    late = read_arrow(table, ["known_ts", "matures_at"], [*whose, ("revision", ">", 0)])
     frame = read_arrow(table, ["state", "value", "anchor_id", "revision"], own)
     counted = frame.group_by("state").aggregate([("anchor_id", "count"), ("value", "mean")]).to_pylist()
     states: dict[str, Any] = {row["state"]: row["anchor_id_count"] for row in counted}
     means = [row["value_mean"] for row in counted if row["state"] == "mature"]
-    return states | {"mean": means[0] if means else None}
+    return states | {"mean": means[0] if means else None, "revisions": revisions.by_age(late)}
 
 
 for command in (
