@@ -99,7 +99,8 @@ def test_curves_equal_the_reference_on_random_logs(spark: SparkSession) -> None:
     )
     cohorts = due(definitions, LOG_START - 100 * DAY, END.watermark)  # active days lie before it, too
     found = seen_by(delay_curves(cohorts, values, facts, END))
-    expected = {key: row for _, curve in by_hand.values() for key, row in curve.items()}
+    weeks = {(one.definition.ref, one.week) for one in cohorts}  # others are not mature as a whole
+    expected = {key: row for _, curve in by_hand.values() for key, row in curve.items() if key[:2] in weeks}
     assert found.keys() == expected.keys()
     for key, row in found.items():
         assert row == pytest.approx(expected[key], abs=1e-6, nan_ok=True), key
