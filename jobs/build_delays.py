@@ -12,7 +12,7 @@ from jobs.plan import computed
 from longplay.delta import read_arrow
 from quality.curves import Rows, alarms, curves, judged
 from signals.cohorts import Cohort, due
-from signals.delays import Facts, delay_curves
+from signals.delays import Facts, delay_curves, followed_anchors
 from signals.horizons import Knowledge
 from tables.delays import SIGNAL_DELAYS
 
@@ -46,8 +46,10 @@ def _measured(job: Job, inputs: dict[str, int], cohorts: Sequence[Cohort], knowl
     """The curves of some cohorts, as rows; there are few."""
     episodes = job.delivered(inputs, "episodes") if "episodes" in inputs else None
     facts = Facts(job.delivered(inputs, "events"), job.delivered(inputs, "exposures"), episodes)
-    found = delay_curves(cohorts, job.read(inputs, "signal_values"), facts, knowledge)
-    return [row.asDict() for row in found.collect()]
+    followed = followed_anchors(cohorts, job.read(inputs, "signal_values")).persist()
+    found = [row.asDict() for row in delay_curves(cohorts, followed, facts, knowledge).collect()]
+    followed.unpersist()
+    return found
 
 
 def _frame(job: Job, rows: Rows, knowledge: Knowledge) -> DataFrame:

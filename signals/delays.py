@@ -44,7 +44,7 @@ CURVE = [
     "std_error",
 ]
 """The columns of a curve: those of ``signal_delays`` that are measured."""
-_FOLLOWED = ["signal", "definition_hash", "cohort", *KEY, "item_id", "t0", "final", "anchors"]
+FOLLOWED = ["signal", "definition_hash", "cohort", *KEY, "item_id", "t0", "final", "anchors"]
 
 
 @dataclass(frozen=True)
@@ -56,30 +56,35 @@ class Facts:
     episodes: DataFrame | None = None
 
 
-def delay_curves(
-    cohorts: Sequence[Cohort], values: DataFrame, facts: Facts, knowledge: Knowledge, most: int = SAMPLE
-) -> DataFrame:
+def delay_curves(cohorts: Sequence[Cohort], followed: DataFrame, facts: Facts, knowledge: Knowledge) -> DataFrame:
     """The curves of some cohorts.
 
     Args:
         cohorts: which; at least one, all of them mature.
-        values: grain: signal, anchor_id, revision. Values at maturity are read, revisions are not.
+        followed: their anchors, of ``followed_anchors``. It is read several times: persist it.
         facts: everything that the signals read, as far back as they look before their anchors.
         knowledge: T and the log's start; what became known when is read off the facts.
-        most: anchors of a cohort that are followed at most.
 
     Returns:
         Grain: signal, cohort, age_day; the columns ``CURVE``. A cohort in which nothing was to be seen has no row.
     """
-    followed = _followed(cohorts, values, most)
     definitions = list({cohort.definition.ref: cohort.definition for cohort in cohorts}.values())
     near = _near(cohorts, facts, followed.select("user_id").distinct())
     told = [_told(group, followed, near, knowledge) for group in grouped(definitions)]
     return _curves(reduce(DataFrame.unionByName, told))
 
 
-def _followed(cohorts: Sequence[Cohort], values: DataFrame, most: int) -> DataFrame:
-    """Anchors with their values at maturity. Grain: signal, anchor_id; the columns ``_FOLLOWED``."""
+def followed_anchors(cohorts: Sequence[Cohort], values: DataFrame, most: int = SAMPLE) -> DataFrame:
+    """Anchors that are followed through their ages, with their values at maturity.
+
+    Args:
+        cohorts: which; at least one, all of them mature.
+        values: grain: signal, anchor_id, revision. Values at maturity are read, revisions are not.
+        most: so many of a cohort at most.
+
+    Returns:
+        Grain: signal, anchor_id; the columns ``FOLLOWED``. ``anchors`` counts the cohort's mature anchors.
+    """
     week = F.to_date(F.date_trunc("week", "t0"))
     weeks = [cohort.week for cohort in cohorts]
     lies = F.col("t0_day").between(F.lit(min(weeks)), F.lit(max(weeks) + WEEK - DAY))
@@ -90,7 +95,7 @@ def _followed(cohorts: Sequence[Cohort], values: DataFrame, most: int) -> DataFr
     still = [c.definition.ref for c in cohorts if only_grows(c.definition)]
     moved = own.where(~F.col("signal").isin(still) | (F.col("final") != 0))
     some = moved.withColumn("_place", F.row_number().over(by_hash)).where(F.col("_place") <= most)
-    return counted.join(some, ["signal", "cohort"], "inner").select(*_FOLLOWED)
+    return counted.join(some, ["signal", "cohort"], "inner").select(*FOLLOWED)
 
 
 def _of(cohorts: Sequence[Cohort]) -> Column:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.definition import Definition
 from signals.cohorts import Cohort, ages, due
-from signals.delays import Facts, delay_curves
+from signals.delays import Facts, delay_curves, followed_anchors
 from signals.horizons import Knowledge
 from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
@@ -40,6 +40,14 @@ def values_frame(spark: SparkSession, definitions: Sequence[Definition], rows: S
         for v in rows
     ]  # fmt: skip
     return spark.createDataFrame(told, VALUES)
+
+
+def curves_of(
+    spark: SparkSession, cohorts: Sequence[Cohort], values: DataFrame, facts: Facts, knowledge: Knowledge
+) -> DataFrame:
+    followed = followed_anchors(cohorts, values)
+    kept = spark.createDataFrame(followed.collect(), followed.schema)
+    return delay_curves(cohorts, kept, facts, knowledge)
 
 
 def seen_by(frame: DataFrame) -> dict[tuple[str, date, int], tuple[float, ...]]:
@@ -76,7 +84,7 @@ def test_a_curve_by_hand(spark: SparkSession) -> None:
     knowledge = Knowledge(at("1 Apr"), at("1 Apr"), at("1 Jan"))
     values = values_frame(spark, [definition], values_by_hand(definition, events, exposures, knowledge))
     facts = Facts(events_frame(spark, events), exposures_frame(spark, exposures))
-    found = seen_by(delay_curves([Cohort(definition, date(2026, 3, 2))], values, facts, knowledge))
+    found = seen_by(curves_of(spark, [Cohort(definition, date(2026, 3, 2))], values, facts, knowledge))
     assert ages(definition) == (1, 2, 3, 4, 5, 6, 7, 10, 14, 16)
     curve = {age: row for (_, _, age), row in found.items()}
     assert {age: row[4] for age, row in curve.items()} == {
@@ -98,7 +106,7 @@ def test_curves_equal_the_reference_on_random_logs(spark: SparkSession) -> None:
         events_frame(spark, log.events), exposures_frame(spark, log.exposures), episodes_frame(spark, EPISODES)
     )
     cohorts = due(definitions, LOG_START - 100 * DAY, END.watermark)  # active days lie before it, too
-    found = seen_by(delay_curves(cohorts, values, facts, END))
+    found = seen_by(curves_of(spark, cohorts, values, facts, END))
     weeks = {(one.definition.ref, one.week) for one in cohorts}  # others are not mature as a whole
     expected = {key: row for _, curve in by_hand.values() for key, row in curve.items() if key[:2] in weeks}
     assert found.keys() == expected.keys()
