@@ -80,19 +80,21 @@ def show(place: Place, name: str) -> None:
         "aliases": aliases,
         "warning": told.warning if told else None,
     }
+    delays = _delays(place.store, definition)
     about = describe(definition) | more | {"values": _states(place.store, definition)}
-    about |= {"delays": {source: one.plain() for source, one in _delays(place.store, definition).items()}}
     if place.as_json:
-        render.as_json(about)
+        render.as_json(about | {"delays": {source: curve.plain() for source, curve in delays.items()}})
         return
     _show(definition, about, place.store)
+    for source, curve in delays.items():
+        click.echo(f"  {source}: " + "\n  ".join(as_text(curve)))
 
 
 def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path) -> None:
     click.secho(f"{definition.ref}  {definition.title}", bold=True)
     click.echo(definition.description.strip() + "\n")
     for key, value in about.items():
-        if key not in ("signal", "title", "description", "values", "delays", "warning", "aliases"):
+        if key not in ("signal", "title", "description", "values", "warning", "aliases"):
             click.echo(f"  {key + ':':<13}{value}")
     if about["aliases"]:
         click.echo(f"  {'aliases:':<13}{', '.join(about['aliases'])}")
@@ -108,8 +110,6 @@ def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path)
         click.echo(f"  {source}: {counts}{mean}")
         if states["revisions"]:
             click.echo(f"  {source}: revised after maturity: {revisions.as_text(states['revisions'])}")
-    for source, curve in _delays(store, definition).items():
-        click.echo("\n".join(f"  {source}: {line}" if n == 0 else f"  {line}" for n, line in enumerate(as_text(curve))))
 
 
 def describe(definition: "Definition | Reward") -> dict[str, Any]:
@@ -189,14 +189,16 @@ def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]
 
 
 def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
-    from longplay.delta import read_arrow  # only when there are values to count
+    import pyarrow.compute as pc  # only when there are values to count
 
-    whose = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash)]
-    own = [*whose, ("revision", "=", 0)]
-    late = read_arrow(table, ["known_ts", "matures_at"], [*whose, ("revision", ">", 0)])
-    frame = read_arrow(table, ["state", "value", "anchor_id", "revision"], own)
-    counted = frame.group_by("state").aggregate([("anchor_id", "count"), ("value", "mean")]).to_pylist()
-    states: dict[str, Any] = {row["state"]: row["anchor_id_count"] for row in counted}
+    from longplay.delta import read_arrow
+
+    own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash)]
+    rows = read_arrow(table, ["state", "value", "revision", "known_ts", "matures_at"], own)
+    is_late = pc.greater(rows["revision"], 0)
+    first, late = rows.filter(pc.invert(is_late)), rows.filter(is_late)
+    counted = first.group_by("state").aggregate([("state", "count"), ("value", "mean")]).to_pylist()
+    states: dict[str, Any] = {row["state"]: row["state_count"] for row in counted}
     means = [row["value_mean"] for row in counted if row["state"] == "mature"]
     return states | {"mean": means[0] if means else None, "revisions": revisions.by_age(late)}
 

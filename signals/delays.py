@@ -92,7 +92,7 @@ def followed_anchors(cohorts: Sequence[Cohort], values: DataFrame, most: int = S
     own = first.withColumnRenamed("value", "final").withColumn("cohort", week).where(_of(cohorts))
     counted = own.groupBy("signal", "cohort").agg(F.count("*").alias("anchors"))
     by_hash = Window.partitionBy("signal", "cohort").orderBy(F.xxhash64("anchor_id"), "anchor_id")
-    still = [c.definition.ref for c in cohorts if only_grows(c.definition)]
+    still = sorted({c.definition.ref for c in cohorts if only_grows(c.definition)})
     moved = own.where(~F.col("signal").isin(still) | (F.col("final") != 0))
     some = moved.withColumn("_place", F.row_number().over(by_hash)).where(F.col("_place") <= most)
     return counted.join(some, ["signal", "cohort"], "inner").select(*FOLLOWED)

@@ -84,7 +84,9 @@ def test_a_curve_by_hand(spark: SparkSession) -> None:
     knowledge = Knowledge(at("1 Apr"), at("1 Apr"), at("1 Jan"))
     values = values_frame(spark, [definition], values_by_hand(definition, events, exposures, knowledge))
     facts = Facts(events_frame(spark, events), exposures_frame(spark, exposures))
-    found = seen_by(curves_of(spark, [Cohort(definition, date(2026, 3, 2))], values, facts, knowledge))
+    cohorts = [Cohort(definition, date(2026, 3, 2))]
+    assert [row["anchors"] for row in followed_anchors(cohorts, values, most=1).collect()] == [3]
+    found = seen_by(curves_of(spark, cohorts, values, facts, knowledge))
     assert ages(definition) == (1, 2, 3, 4, 5, 6, 7, 10, 14, 16)
     curve = {age: row for (_, _, age), row in found.items()}
     assert {age: row[4] for age, row in curve.items()} == {
