@@ -110,7 +110,7 @@ def test_a_shorter_window_is_held_against_a_longer_one_anchor_by_anchor(spark: S
 # ---- the jobs
 
 START = at("5 Jan")  # a Monday
-USERS, WEEKS = 40, 10
+USERS, WEEKS, TURN = 30, 9, 6
 THREE, SEVEN = (
     other(f"active_days_{n}d", anchor="active_day", keys="user", window={"kind": "calendar", "from": 1, "to": n})
     for n in (3, 7)
@@ -118,59 +118,51 @@ THREE, SEVEN = (
 
 
 def plays(weeks: Sequence[int]) -> list[str]:
-    """Everybody plays on Mondays and a few times in the week after; in the last two weeks, late in it."""
+    """Everybody plays on Mondays and a few times in the week after; from the turn on, late in it."""
     rng = np.random.default_rng(1)
     days = {
         (user, 7 * week + int(day))
         for week in weeks
         for user in range(USERS)
-        for day in (0, *rng.choice((1, 2) if week < WEEKS - 2 else (5, 6), 1))
+        for day in (0, *rng.choice((1, 2) if week < TURN else (5, 6), 1))
     }
     noon = timedelta(hours=12)
     return [f"u{user},i{user % 5},{START + day * DAY + noon:%Y-%m-%d %H:%M:%S},play,60" for user, day in sorted(days)]
 
 
-def made(spark: SparkSession, folder: Path, *definitions: Definition) -> Job:
-    one = job(spark, folder / "store", source())
-    one.registry = Registry({d.ref: d for d in (*definitions, default_registry().get("click"))})
-    one.settings = one.settings.model_copy(
-        update={"training": one.settings.training.model_copy(update={"labels": ("click",)})}
-    )
+def made(spark: SparkSession, folder: Path) -> Job:
+    one = job(spark, folder / "store", source(), "training.labels=[]", "signals.shipped=[]")
+    ingest(one, write_csv(folder / "plays.csv", plays(range(WEEKS))))
     return one
 
 
-def test_curves_and_verdicts_of_a_log_that_comes_in_two_deliveries(spark: SparkSession, tmp_path: Path) -> None:
-    one = made(spark, tmp_path, THREE, SEVEN)
-    ingest(one, write_csv(tmp_path / "first.csv", plays(range(WEEKS))))
-    build_signals(one)
-    audit = one.store.commit("signal_values")["audit"]
-    assert audit["signal_checks"] == 3 * 3 + 1  # three rules a signal, and one pair
-    assert audit["warnings"] == []
-    mature = one.store.read("signal_values").where(f"signal = '{SEVEN.ref}' and state = 'mature'").count()
-    assert sum(audit["signals"][SEVEN.ref]["bins"].values()) == mature
-    assert len(list((one.folder / "_quality").glob("signals-*.json"))) == 1
-    build_delays(one)
-    whole = {(r["signal"], r["cohort"], r["age_day"]): r for r in one.store.read("signal_delays").collect()}
-    drifted = {(signal, (week - START.date()).days // 7) for (signal, week, _), r in whole.items() if r["drifted"]}
-    assert drifted == {(SEVEN.ref, WEEKS - 2), (THREE.ref, WEEKS - 2)} | drifted & {(THREE.ref, WEEKS - 1)}
-    assert f"warning: {SEVEN.ref}: the delay curve of the week of 2026-03-02 has shifted" in said(one)
-    curve = delay_of(one.folder, SEVEN)
-    assert curve is not None
-    assert curve.points[-1] == (9, 1.0)
-    version = one.store.version("signal_delays")
-    build_delays(one)
-    assert one.store.version("signal_delays") == version
-
-
-def test_values_that_their_owner_calls_impossible_are_not_published(spark: SparkSession, tmp_path: Path) -> None:
+def test_what_is_refused_published_said_and_remembered(spark: SparkSession, tmp_path: Path) -> None:
+    one = made(spark, tmp_path)
     impossible = Definition.model_validate(
         THREE.model_dump(mode="json", by_alias=True) | {"quality": {"bounds": [0, 0.5]}}
     )
-    one = made(spark, tmp_path, impossible)
-    ingest(one, write_csv(tmp_path / "first.csv", plays(range(3))))
+    one.registry = Registry({impossible.ref: impossible})
     with pytest.raises(QualityError, match="The gate of signals failed") as caught:
         build_signals(one)
     assert f"{THREE.ref}, bounds_of_owner: expected values in [0, 0.5], as its owner says, got" in caught.value.got
     assert "'value': 1.0" in caught.value.got
     assert not one.store.exists("signal_values")
     assert list((one.folder / "rejected").glob("signal_values-*"))
+
+    one.registry = Registry({d.ref: d for d in (THREE, SEVEN)})
+    build_signals(one)
+    audit = one.store.commit("signal_values")["audit"]
+    assert (audit["signal_checks"], audit["warnings"]) == (3 * 2 + 1, [])  # three rules a signal, and one pair
+    mature = one.store.read("signal_values").where(f"signal = '{SEVEN.ref}' and state = 'mature'").count()
+    assert sum(audit["signals"][SEVEN.ref]["bins"].values()) == mature
+    assert list((one.folder / "_quality").glob("signals-*.json"))
+
+    build_delays(one)
+    curve = delay_of(one.folder, SEVEN)
+    assert curve is not None
+    assert curve.points[-1] == (9, 1.0)
+    assert [(drift.cohort - START.date()).days // 7 for drift in curve.drifts] == [TURN]
+    assert f"warning: {SEVEN.ref}: the delay curve of the week of 2026-02-16 has shifted" in said(one)
+    version = one.store.version("signal_delays")
+    build_delays(one)
+    assert one.store.version("signal_delays") == version
