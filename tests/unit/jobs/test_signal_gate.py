@@ -6,8 +6,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pyarrow as pa
+from click.testing import CliRunner
 from deltalake import CommitProperties, write_deltalake
 
+from jobs.build_delays import command
 from jobs.context import Job
 from jobs.signal_gate import SignalGate
 from longplay.registry import default_registry
@@ -46,3 +48,9 @@ def test_values_that_are_added_are_counted_with_those_that_are_there(tmp_path: P
     found = {CLICK.ref: Profile(CLICK, rows=3, mature=3, bins={"1": 2, "2": 1})}
     assert gate(tmp_path, adds=True)._bins(found)[CLICK.ref]["bins"] == {"0": 9, "1": 3, "2": 1}
     assert gate(tmp_path, adds=False)._bins(found)[CLICK.ref]["bins"] == {"1": 2, "2": 1}
+
+
+def test_the_step_that_measures_curves_says_what_it_does() -> None:
+    shown = CliRunner().invoke(command, ["--help"])
+    assert shown.exit_code == 0
+    assert "Add the delay curves of the weeks of anchors that have matured" in shown.output
