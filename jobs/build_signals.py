@@ -12,6 +12,7 @@ from jobs.context import Job
 from jobs.increments import Change, Since, increment, since
 from jobs.options import job_command
 from jobs.plan import computed
+from jobs.signal_gate import SignalGate
 from longplay.definition import Definition
 from longplay.delta import open_table
 from longplay.measures import RegretMeasure
@@ -51,7 +52,7 @@ def build_signals(job: Job) -> None:
         events, exposures, episodes = facts["events"], facts["exposures"], facts.get("episodes")
         if done is None:
             values = signal_values(definitions, events, exposures, knowledge, episodes=episodes)
-            return Change(values.withColumn("batch", batch))
+            return Change(values.withColumn("batch", batch), gate=SignalGate(job, definitions, knowledge.watermark))
         anchors, renewal = _renewal(definitions, facts, done)
         within = [(low - _look_back(definitions), high + _span(definitions)) for low, high in anchors]
         shown = [(low - _rivals(definitions), high) for low, high in anchors]
@@ -63,7 +64,8 @@ def build_signals(job: Job) -> None:
             renewal,
             episodes,
         )
-        return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}")
+        gate = SignalGate(job, definitions, knowledge.watermark, adds=True)
+        return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}", gate)
 
     increment(job, "signal_values", inputs, about, build)
 

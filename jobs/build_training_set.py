@@ -1,6 +1,6 @@
 """Training sets: exposures x features as of x mature signals, from one release."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,20 +35,24 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
 
     def build() -> DataFrame:
         features = (job.read(inputs, "exposure_features"), job.read(inputs, ITEM.name))
-        return training_set(spine(), features, (definitions, job.read(inputs, "signal_values")), plan, known_at)
+        # An outcome is one user's: dealt by user once, values meet by anchor and by what they share.
+        values = job.read(inputs, "signal_values").repartition("user_id")
+        return training_set(spine(), features, (definitions, values), plan, known_at)
 
     def audited(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
         audit = dict(job.gate(frame, spec))
         audit["spine"] = _audit(frame, spine().count(), audit["rows"], known_at)
-        return audit
+        return audit | {"weights": weights_of(frame, [d.name for d in definitions])}
 
     done = job.publish("training_set", inputs, manifest.facts(), build, audited)
     if done.written:
         job.progress.say(f"row-preserving: {done.rows:,} exposures in, {done.rows:,} rows out")
         say_labels(job)
-    digest = job.store.commit("training_set")["audit"]["checksum"]
+    audit = job.store.commit("training_set")["audit"]
+    digest = audit["checksum"]
     use_labels(job, "training_set", f"{job.source.name} {digest}")
-    job.progress.say(f"manifest: {keep(job.folder, manifest, digest)}; 'longplay verify' builds the set from it again")
+    file = keep(job.folder, manifest, digest, {"weights": audit["weights"]})
+    job.progress.say(f"manifest: {file}; 'longplay verify' builds the set from it again")
     return done
 
 
@@ -71,6 +75,28 @@ def _audit(frame: DataFrame, spine: int, rows: int, known_at: datetime) -> int:
     return spine
 
 
+def weights_of(frame: DataFrame, labels: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What the training part's labels weigh, by label.
+
+    Returns:
+        ``rows`` that are mature, ``outcomes``, the sum of their weights (of administrative censoring: how many outcomes
+        they have among them), and ``n_eff``, Kish's effective sample size ``(sum w)^2 / sum w^2``.
+    """
+    columns = []
+    for name in labels:
+        weight = F.col(f"weight_{name}")
+        columns += [F.count_if(weight > 0).alias(f"rows_{name}"), F.sum(weight).alias(f"sum_{name}")]
+        columns += [F.sum(weight * weight).alias(f"square_{name}")]
+    told = frame.where("split = 'train'").agg(*columns).first()
+    assert told is not None
+    return {name: _weight_of(told[f"rows_{name}"], told[f"sum_{name}"], told[f"square_{name}"]) for name in labels}
+
+
+def _weight_of(rows: int, whole: float | None, square: float | None) -> dict[str, float]:
+    n_eff = whole**2 / square if whole and square else 0.0
+    return {"rows": rows, "outcomes": round(whole or 0.0, 3), "n_eff": round(n_eff, 3)}
+
+
 def say_labels(job: Job) -> None:
     """Say, per split and label, how many values are mature and their mean."""
     frame = job.store.read("training_set")
@@ -81,6 +107,8 @@ def say_labels(job: Job) -> None:
     for row in sorted(frame.groupBy("split").agg(*columns).collect(), key=lambda r: str(r["split"])):
         labels = ", ".join(f"{n}: {row[f'n_{n}']:,} mature, mean {row[f'mean_{n}'] or 0:.4f}" for n in names)
         job.progress.say(f"{row['split']}: {row['rows']:,} rows; {labels}")
+    for name, told in job.store.commit("training_set")["audit"]["weights"].items():
+        job.progress.say(f"train, {name}: {told['outcomes']:,.0f} outcomes, n_eff {told['n_eff']:,.0f}")
 
 
 @job_command("build-training-set", short_help="Exposures x features as of x mature signals.")

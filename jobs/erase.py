@@ -28,6 +28,7 @@ MADE_ANEW = (
     "progressive_priors",
     "progressive_sums",
     "progressive_estimates",
+    "signal_delays",
 )
 """Tables that add people up: the next build makes them anew, without the person."""
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from jobs.context import Job
 from tables import catalog
-from tables.store import EVERYTHING, Lineage, Published
+from tables.store import EVERYTHING, Gate, Lineage, Published
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,14 @@ class Since:
 
 @dataclass(frozen=True)
 class Change:
-    """What an increment publishes: rows, and a condition for the rows that they replace (None: they are added)."""
+    """What an increment publishes: rows, and a condition for the rows that they replace (None: they are added).
+
+    ``gate`` judges them in place of the job's own, of which it is the first part.
+    """
 
     rows: DataFrame
     replace: str | None = None
+    gate: Gate | None = None
 
 
 def since(job: Job, table: str, about: Mapping[str, Any]) -> Since | None:
@@ -81,6 +85,6 @@ def increment(
         seen = job.store.latest(table)
         change = build(done)
         replace = EVERYTHING if done is None else change.replace
-        told = job.store.publish(change.rows, catalog.get(table), lineage, job.gate, replace, seen)
+        told = job.store.publish(change.rows, catalog.get(table), lineage, change.gate or job.gate, replace, seen)
     job.progress.table(told)
     return told

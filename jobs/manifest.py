@@ -15,6 +15,7 @@ from longplay.definition import Definition
 from longplay.errors import NotFoundError, nearest
 from longplay.reward import Composite, Label, Reward
 from rankers.training_set import SplitPlan
+from signals.compile import CENSORING
 
 FOLDER = "_manifests"
 
@@ -56,12 +57,14 @@ class Manifest:
             "batch": self.batch,
             "known_at": self.known_at.isoformat(),
             "labels": {d.ref: d.hash for d in self.definitions},
+            "censoring": CENSORING,
             "split": {name: f"{border:%Y-%m-%d}" for name, border in self.split.items()},
         }
 
-    def to_json(self, digest: str) -> str:
-        """The manifest as a file holds it, with the content that came of it."""
+    def to_json(self, digest: str, more: Mapping[str, Any]) -> str:
+        """The manifest as a file holds it, with the content that came of it and ``more`` that was found of it."""
         whole = {
+            **more,
             **self.facts(),
             "definitions": [_plain(label) for label in self.definitions],
             "split": {name: border.isoformat() for name, border in self.split.items()},
@@ -104,11 +107,11 @@ def name_of(digest: str) -> str:
     return digest.replace(":", "-")
 
 
-def keep(folder: Path, manifest: Manifest, digest: str) -> Path:
-    """Write a manifest, beside the tables and outside of them; gives its file."""
+def keep(folder: Path, manifest: Manifest, digest: str, more: Mapping[str, Any]) -> Path:
+    """Write a manifest, beside the tables and outside of them, with what was found of its set; gives its file."""
     file = folder / FOLDER / f"{name_of(digest)}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(manifest.to_json(digest), encoding="utf-8")
+    file.write_text(manifest.to_json(digest, more), encoding="utf-8")
     return file
 
 

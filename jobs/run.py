@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from experiments.verdict import Verdict
+from jobs.build_delays import build_delays
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
@@ -26,6 +27,7 @@ def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetim
         "build-histories": lambda: build_histories(job),
         "build-features": lambda: build_features(job),
         "build-signals": lambda: build_signals(job),
+        "build-delays": lambda: build_delays(job),
         "release": lambda: release(job, date),
         "build-training-set": lambda: build_training_set(job),
         "train": lambda: train(job),

@@ -24,6 +24,7 @@ STEPS: Mapping[str, str] = {
     "build-histories": "2. Events to daily tiles and sequences.",
     "build-features": "3. Histories to point-in-time features.",
     "build-signals": "4. What followed each anchor: open, mature or void.",
+    "build-delays": "How much of a signal is seen by age, and its alarm.",
     "build-progressive": "Estimates of items from traces that are still open.",
     "release": "5. Tie the audited versions of all tables together.",
     "build-training-set": "6. Exposures x features as of x mature signals.",

@@ -134,16 +134,37 @@ class Needs(Closed):
     episodes: bool = False
 
 
+Severity = Literal["error", "warn"]
+
+
+class Severities(Closed):
+    """What a check that fails does: an ``error`` stops the values from being published, ``warn`` says so and goes on.
+
+    Attributes:
+        bounds: of ``bounds``.
+        coverage: of ``coverage_at_least``.
+        psi: of ``psi_at_most``, stated or not.
+    """
+
+    bounds: Severity = "error"
+    coverage: Severity = "warn"
+    psi: Severity = "warn"
+
+
 class Checks(Closed):
-    """What its owner expects of the values. It is shown; no gate holds values against it yet.
+    """What its owner expects of the values. The gate holds values against it before they are published.
 
     Attributes:
         bounds: lowest and highest value that is possible.
         coverage_at_least: share of settled values that are mature, not void.
+        psi_at_most: population stability index of the values against those of the last release; absent: 0.25.
+        severity: what each check does when it fails.
     """
 
     bounds: tuple[float, float] | None = None
     coverage_at_least: float | None = Field(default=None, ge=0, le=1)
+    psi_at_most: float | None = Field(default=None, gt=0)
+    severity: Severities = Severities()
 
 
 class Definition(Closed):

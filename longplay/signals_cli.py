@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from longplay import lifecycle_cli, lookups_cli, new_cli
+from longplay import lifecycle_cli, lookups_cli, new_cli, revisions
+from longplay.delays import DELAYS, Delay, as_text, delay_of
 from longplay.duration import format_duration
 from longplay.options import paged, reading
 from longplay.place import Page, Place, who
@@ -79,11 +80,14 @@ def show(place: Place, name: str) -> None:
         "aliases": aliases,
         "warning": told.warning if told else None,
     }
+    delays = _delays(place.store, definition)
     about = describe(definition) | more | {"values": _states(place.store, definition)}
     if place.as_json:
-        render.as_json(about)
+        render.as_json(about | {"delays": {source: curve.plain() for source, curve in delays.items()}})
         return
     _show(definition, about, place.store)
+    for source, curve in delays.items():
+        click.echo(f"  {source}: " + "\n  ".join(as_text(curve)))
 
 
 def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path) -> None:
@@ -104,6 +108,8 @@ def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path)
         counts = ", ".join(f"{states[s]:,} {s}" for s in ("mature", "open", "void") if s in states)
         mean = f"; mean of the mature {states['mean']:.4f}" if states.get("mean") is not None else ""
         click.echo(f"  {source}: {counts}{mean}")
+        if states["revisions"]:
+            click.echo(f"  {source}: revised after maturity: {revisions.as_text(states['revisions'])}")
 
 
 def describe(definition: "Definition | Reward") -> dict[str, Any]:
@@ -173,15 +179,28 @@ def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[st
     return {log.parent.parent.name: _count(log.parent, definition) for log in tables}
 
 
-def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
-    from longplay.delta import read_arrow  # only when there are values to count
+def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]":
+    """The delay curve, per source that has one. Reads a small table through Arrow."""
+    if hasattr(definition, "parts"):
+        return {}
+    folders = sorted(log.parent.parent for log in store.glob(f"*/{DELAYS}/_delta_log"))
+    found = {folder.name: delay_of(folder, definition) for folder in folders}
+    return {source: curve for source, curve in found.items() if curve is not None}
 
-    own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash), ("revision", "=", 0)]
-    frame = read_arrow(table, ["state", "value", "anchor_id", "revision"], own)
-    counted = frame.group_by("state").aggregate([("anchor_id", "count"), ("value", "mean")]).to_pylist()
-    states: dict[str, Any] = {row["state"]: row["anchor_id_count"] for row in counted}
+
+def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
+    import pyarrow.compute as pc  # only when there are values to count
+
+    from longplay.delta import read_arrow
+
+    own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash)]
+    rows = read_arrow(table, ["state", "value", "revision", "known_ts", "matures_at"], own)
+    is_late = pc.greater(rows["revision"], 0)
+    first, late = rows.filter(pc.invert(is_late)), rows.filter(is_late)
+    counted = first.group_by("state").aggregate([("state", "count"), ("value", "mean")]).to_pylist()
+    states: dict[str, Any] = {row["state"]: row["state_count"] for row in counted}
     means = [row["value_mean"] for row in counted if row["state"] == "mature"]
-    return states | {"mean": means[0] if means else None}
+    return states | {"mean": means[0] if means else None, "revisions": revisions.by_age(late)}
 
 
 for command in (

@@ -35,6 +35,7 @@ class XGBoostConfig(Settings):
         subsample: share of rows a tree sees.
         colsample_bytree: share of features a tree sees.
         reg_lambda: L2 penalty on leaf values.
+        weighted: let exposures that share an outcome share its weight; else each counts in full.
         threads: CPU threads. On small data two threads that share busy cores take three times as long as
             one, because trees synchronise at every level.
     """
@@ -47,6 +48,7 @@ class XGBoostConfig(Settings):
     subsample: float = Field(0.8, gt=0, le=1)
     colsample_bytree: float = Field(0.8, gt=0, le=1)
     reg_lambda: float = Field(1.0, ge=0)
+    weighted: bool = True
     threads: int = Field(1, ge=1)
 
 
@@ -67,6 +69,7 @@ class TransformerConfig(Settings):
         batch: contexts a step; on a CPU small batches buy more steps for the same time.
         learning_rate: Adam's peak step, after warm-up and before cosine decay.
         weight_decay: decoupled L2 penalty.
+        weighted: let exposures that share an outcome share its weight; else each counts in full.
         threads: CPU threads.
     """
 
@@ -83,6 +86,7 @@ class TransformerConfig(Settings):
     batch: int = Field(64, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
+    weighted: bool = True
     threads: int = Field(1, ge=1)
 
     @field_validator("heads")

@@ -39,7 +39,7 @@ class RankingData:
     """A training set in memory.
 
     Attributes:
-        frame: one row an exposure: `KEYS`, and columns ``f_*``, ``label_*`` and ``state_*``.
+        frame: one row an exposure: `KEYS`, and columns ``f_*``, ``label_*``, ``state_*`` and ``weight_*``.
         feature_names: the ``f_*`` columns used, in order.
         sequences: consumption histories of the users.
     """
@@ -115,6 +115,11 @@ class RankingData:
         raw = self.frame[f"label_{label}"].to_numpy(dtype=np.float32, na_value=np.nan)
         return np.where(self.mature(label), raw, np.float32(np.nan)).astype(np.float32)
 
+    def weights(self, label: str) -> NDArray[np.float32]:
+        """[rows] what each label counts for: exposures that share an outcome share its weight; 0 unless mature."""
+        raw = self.frame[f"weight_{label}"].to_numpy(dtype=np.float32, na_value=0.0)
+        return np.where(self.mature(label), raw, np.float32(0)).astype(np.float32)
+
     def in_split(self, split: str) -> NDArray[np.bool_]:
         """[rows] membership of train, valid, test or purged."""
         return np.asarray(self.frame["split"].astype(object).to_numpy() == split, dtype=np.bool_)
@@ -132,7 +137,7 @@ class RankingData:
 
 def _check_columns(frame: pd.DataFrame, features: tuple[str, ...]) -> None:
     labels = [str(c).removeprefix("label_") for c in frame.columns if str(c).startswith("label_")]
-    needed = [*KEYS, *features, *(f"state_{label}" for label in labels)]
+    needed = [*KEYS, *features, *(f"{part}_{label}" for label in labels for part in ("state", "weight"))]
     missing = [name for name in needed if name not in frame.columns]
     if missing:
         raise InputError(

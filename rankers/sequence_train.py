@@ -30,6 +30,7 @@ from rankers.sequence import (
     compress,
     cpu_threads,
 )
+from rankers.weights import effective_rows, row_weights
 
 BATCHES_SORTED_TOGETHER = 8
 
@@ -41,6 +42,7 @@ class Examples:
     rows: RowBatch
     positions: NDArray[np.int64]
     labels: NDArray[np.float32]
+    weights: NDArray[np.float32]
     order: NDArray[np.int64]
     offsets: NDArray[np.int64]
 
@@ -66,7 +68,7 @@ def fit_transformer(
     if not (train.values(label) > 0).any():
         raise InputError("no mature training row is positive", where=f"label '{label}', split 'train'")
     vocabulary = seen_items(train, config.length)
-    examples = make_examples(train, label, vocabulary, config.length)
+    examples = make_examples(train, label, vocabulary, config)
     # Torch's global generator sets the initial weights: it is seeded here and put back after.
     with cpu_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -86,15 +88,16 @@ def seen_items(train: RankingData, length: int) -> Vocabulary:
     return Vocabulary.of(train.frame["item_id"], known[codes[codes >= FIRST_ITEM] - FIRST_ITEM])
 
 
-def make_examples(train: RankingData, label: str, vocabulary: Vocabulary, length: int) -> Examples:
+def make_examples(train: RankingData, label: str, vocabulary: Vocabulary, config: TransformerConfig) -> Examples:
     """The rows in the model's codes, grouped by context."""
-    rows = rows_of(train, vocabulary, train.feature_names, length)
+    rows = rows_of(train, vocabulary, train.feature_names, config.length)
     order = np.argsort(rows.context, kind="stable")
     position = np.nan_to_num(train.positions, nan=UNKNOWN_POSITION).astype(np.int64)
     return Examples(
         rows=rows,
         positions=np.clip(position, 0, POSITIONS),
         labels=train.values(label),
+        weights=row_weights(train, label, config.weighted),
         order=order,
         offsets=np.searchsorted(rows.context[order], np.arange(len(rows.history.items) + 1)),
     )
@@ -109,7 +112,7 @@ def _set_scales(model: SequenceModel, examples: Examples) -> None:
     spread = np.sqrt((np.where(known, values - mean, 0) ** 2).sum(axis=0) / count)
     model.mean.copy_(torch.from_numpy(mean))
     model.scale.copy_(torch.from_numpy(np.where(spread > 1e-6, spread, 1)))
-    rate = float(np.clip(examples.labels.mean(), 1e-4, 1 - 1e-4))
+    rate = float(np.clip(np.average(examples.labels, weights=examples.weights), 1e-4, 1 - 1e-4))
     torch.nn.init.constant_(model.base, math.log(rate / (1 - rate)))
 
 
@@ -143,6 +146,7 @@ class _Loop:
             "best_step": float(best_epoch),
             "epochs": float(epoch),
             "train_rows": float(len(self.examples.labels)),
+            "effective_rows": effective_rows(self.examples.weights),
             "seconds": time.monotonic() - started,
             "cut_by_time": float(time.monotonic() > self.deadline),
         }
@@ -179,7 +183,8 @@ class _Loop:
             torch.from_numpy(data.rows.features[rows]),
             torch.from_numpy(data.positions[rows]),
         )
-        loss = functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(data.labels[rows]))
+        labels, weights = torch.from_numpy(data.labels[rows]), torch.from_numpy(data.weights[rows])
+        loss = functional.binary_cross_entropy_with_logits(logits, labels, weights)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()

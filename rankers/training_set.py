@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from features.as_of import LATEST
@@ -109,7 +109,8 @@ def training_set(
         known_at: the set's cut-off (UTC).
 
     Returns:
-        Grain: exposure_id, as many rows as the spine. ``label_x`` is null unless ``state_x`` is mature.
+        Grain: exposure_id, as many rows as the spine. ``label_x`` is null unless ``state_x`` is mature. ``weight_x`` is
+        the weight of its censoring times 1 / (mature exposures that share the outcome); 0 unless mature.
     """
     definitions, values = labels
     of_exposures, of_items = features
@@ -121,9 +122,10 @@ def training_set(
         .join(known_labels(definitions, values, known_at), ["user_id", "exposure_id"], "left")
     )
     for definition in definitions:
-        state = f"state_{definition.name}"
+        state, weight = f"state_{definition.name}", f"weight_{definition.name}"
         rows = rows.withColumn(state, F.coalesce(state, F.lit("open")))
-    named = [f"{part}_{d.name}" for d in definitions for part in ("label", "state")]
+        rows = rows.withColumn(weight, F.coalesce(weight, F.lit(0.0)))
+    named = [f"{part}_{d.name}" for d in definitions for part in ("label", "state", "weight")]
     made = {
         "split": plan.label(F.col("as_of")),
         "f_item_exposures_28d": F.when(~F.col("sampled"), F.col("f_item_exposures_28d")),
@@ -144,6 +146,8 @@ def known_labels(definitions: Sequence[Label], values: DataFrame, known_at: date
     Grain: exposure_id; its user is named too, because values are dealt by user.
 
     ``labels_known_ts`` is when the last of those that are mature was known, ``labels_t0`` the moment they look from.
+    Mature values of one ``cluster_id`` share an outcome: each weighs ``ipc_weight`` divided by how many they are, so an
+    outcome counts once, however many exposures share it.
     """
     rewards = [one for one in definitions if isinstance(one, Composite)]
     own = with_rewards(rewards, values, F.lit(known_at)).where(
@@ -151,21 +155,30 @@ def known_labels(definitions: Sequence[Label], values: DataFrame, known_at: date
         & F.col("definition_hash").isin([d.hash for d in definitions])
         & (F.col("known_ts") <= F.lit(known_at))
     )
-    told = F.struct("value", "state", "known_ts", "t0")
+    told = F.struct("value", "state", "known_ts", "t0", "ipc_weight", "cluster_id")
     newest = [
         F.max_by(told, F.when(F.col("signal") == d.ref, F.struct("known_ts", "revision"))).alias(f"_{d.name}")
         for d in definitions
     ]
     rows = own.groupBy("user_id", F.col("anchor_id").alias("exposure_id")).agg(*newest)
     of = [F.col(f"_{d.name}") for d in definitions]
-    return rows.select(
+    weights = {f"weight_{d.name}": _weight(one) for d, one in zip(definitions, of, strict=True)}
+    return rows.withColumns(weights).select(
         "user_id",
         "exposure_id",
         *[one["value"].alias(f"label_{d.name}") for one, d in zip(of, definitions, strict=True)],
         *[one["state"].alias(f"state_{d.name}") for one, d in zip(of, definitions, strict=True)],
+        *weights,
         _last([F.when(one["value"].isNotNull(), one["known_ts"]) for one in of]).alias("labels_known_ts"),
         _last([one["t0"] for one in of]).alias("labels_t0"),
     )
+
+
+def _weight(one: Column) -> Column:
+    """What a value counts for. An outcome is one user's, so rows that are dealt by user need not be dealt again."""
+    is_mature = one["state"] == "mature"
+    shared = F.count_if(is_mature).over(Window.partitionBy("user_id", one["cluster_id"]))
+    return F.when(is_mature, one["ipc_weight"] / shared)
 
 
 def _last(moments: Sequence[Column]) -> Column:

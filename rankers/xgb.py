@@ -13,6 +13,7 @@ from rankers.config import XGBoostConfig
 from rankers.data import RankingData, RowBatch
 from rankers.histories import Vocabulary
 from rankers.ranker import Report, TrainedRanker
+from rankers.weights import Weights, effective_rows, group_weights, row_weights
 
 METRIC = "ndcg@10"
 SERVED_POSITION = 1.0
@@ -67,10 +68,11 @@ def fit_xgboost(label: str, data: RankingData, config: XGBoostConfig, seed: int,
     if not train.any():
         raise InputError("no training request has a positive", where=f"label '{label}', split 'train'")
     # Only the valid split is watched: scoring the training rows each round would double the cost.
-    watched = [(_matrix(data, valid, label, served=True), "valid")] if valid.any() else []
+    watched = [(_matrix(data, valid, label), "valid")] if valid.any() else []
+    weights = row_weights(data, label, config.weighted)
     booster = xgb.train(
         _parameters(config, seed),
-        _matrix(data, train, label, served=False),
+        _matrix(data, train, label, weights),
         num_boost_round=config.rounds,
         evals=watched,
         early_stopping_rounds=config.early_stopping if watched else None,
@@ -89,6 +91,7 @@ def fit_xgboost(label: str, data: RankingData, config: XGBoostConfig, seed: int,
         notes={
             "best_step": float(best),
             "train_rows": float(train.sum()),
+            "effective_rows": effective_rows(weights[train]),
             "seconds": time.monotonic() - started,
         },
     )
@@ -108,14 +111,17 @@ def with_position(features: NDArray[np.float32], position: NDArray[np.float32]) 
     return np.column_stack([features, position])
 
 
-def _matrix(data: RankingData, rows: NDArray[np.bool_], label: str, *, served: bool) -> xgb.DMatrix:
+def _matrix(data: RankingData, rows: NDArray[np.bool_], label: str, weights: Weights | None = None) -> xgb.DMatrix:
+    """Rows by request: with ``weights`` to train on, as they were shown; else to watch, as they would be served."""
     index = np.flatnonzero(rows)
     index = index[np.argsort(data.requests[index], kind="stable")]
-    position = np.full(len(index), SERVED_POSITION, np.float32) if served else data.positions[index]
+    served = np.full(len(index), SERVED_POSITION, np.float32)
+    gains, requests = data.values(label)[index], data.requests[index]
     return xgb.DMatrix(
-        with_position(data.features[index], position),
-        label=data.values(label)[index],
-        qid=data.requests[index],
+        with_position(data.features[index], served if weights is None else data.positions[index]),
+        label=gains,
+        weight=None if weights is None else group_weights(weights[index], gains, requests),
+        qid=requests,
         feature_names=[*data.feature_names, "position"],
     )
 

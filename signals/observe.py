@@ -88,8 +88,8 @@ def first_values(read: Read, anchors: DataFrame | None = None) -> DataFrame:
         Grain: anchor_id; its columns (``a_item_id`` is its item), and ``firsts``, a value a signal, in their order.
     """
     pairs = read.pairs(read.facts(), read.anchors if anchors is None else anchors)
-    found = _values(read.group, pairs, read.in_time, _OF_ANCHOR)
-    firsts = F.array(*[_first(number) for number in range(len(read.group.definitions))])
+    found = values_over(read.group, pairs, read.in_time, _OF_ANCHOR)
+    firsts = F.array(*[value_name(number) for number in range(len(read.group.definitions))])
     return found.select(*_OF_ANCHOR, _cluster(read.group.one).alias("cluster_id"), firsts.alias("firsts"))
 
 
@@ -111,12 +111,13 @@ def later_values(read: Read) -> DataFrame:
     return found.withColumn("steps", steps).drop("_late")
 
 
-def _first(number: int) -> str:
+def value_name(number: int) -> str:
+    """Column of the value of the signal of that place in its group."""
     return f"_first_{number}"
 
 
-def _values(group: Group, pairs: DataFrame, known: Callable[[Definition], Column], by: Sequence[str]) -> DataFrame:
-    """One value a signal over the pairs that are known. Grain: ``by``."""
+def values_over(group: Group, pairs: DataFrame, known: Callable[[Definition], Column], by: Sequence[str]) -> DataFrame:
+    """One value a signal over the pairs that are known, in columns named by ``value_name``. Grain: ``by``."""
     guards: dict[str, Column] = {}
     for number, definition in enumerate(group.definitions):
         in_time = known(definition)
@@ -125,7 +126,7 @@ def _values(group: Group, pairs: DataFrame, known: Callable[[Definition], Column
             guards[f"_before_{number}"] = F.coalesce(in_baseline(definition) & in_time, F.lit(False))
         if _is_clicked(definition):
             guards[f"_click_{number}"] = F.coalesce(is_credit_click(definition) & in_time, F.lit(False))
-    values = [_value(number, d).alias(_first(number)) for number, d in enumerate(group.definitions)]
+    values = [_value(number, d).alias(value_name(number)) for number, d in enumerate(group.definitions)]
     return pairs.withColumns(guards).groupBy(*by).agg(*values)
 
 
@@ -175,14 +176,14 @@ def _late(read: Read, anchors: DataFrame) -> DataFrame:
     moments = F.collect_set(F.when(is_late, F.col("known_ts"))).over(whole)
     told = read.pairs(read.facts(), anchors, "inner").withColumn("_moments", moments)
     at = told.withColumn("_m", F.explode(F.filter("_moments", lambda m: m >= F.col("known_ts")))).drop("_moments")
-    values = _values(read.group, at, lambda _: F.lit(True), [*KEY, "_m"])
-    names = [_first(number) for number in range(len(read.group.definitions))]
+    values = values_over(read.group, at, lambda _: F.lit(True), [*KEY, "_m"])
+    names = [value_name(number) for number in range(len(read.group.definitions))]
     return values.groupBy(*KEY).agg(F.array_sort(F.collect_list(F.struct("_m", *names))).alias("_late"))
 
 
 def _steps(number: int, cut: Column) -> Column:
     """Moments after maturity at which the value became another, with what it became. array<struct<k, v>>."""
-    own, mature = _first(number), F.get("firsts", F.lit(number))
+    own, mature = value_name(number), F.get("firsts", F.lit(number))
     pairs = F.transform("_late", lambda at: F.struct(at["_m"].alias("k"), at[own].alias("v")))
     after = F.filter(pairs, lambda step: (step["k"] > cut) & step["v"].isNotNull())
     # A step is one if it differs from the one before, the first from the mature value.

@@ -6,12 +6,13 @@ never changes where theirs do not, and what revises a signal revises the reward.
 
 from collections.abc import Sequence
 from functools import reduce
-from operator import add
+from operator import add, mul
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from longplay.reward import Composite, Part
+from signals.anchors import anchor_hash
 
 COLUMNS = (
     "signal",
@@ -25,8 +26,12 @@ COLUMNS = (
     "value",
     "known_ts",
     "revision",
+    "ipc_weight",
+    "cluster_id",
 )
 """What is told of a reward's value: columns of ``signal_values``, by the same names."""
+_OF_ALL = ("signal", "definition_hash", "anchor_id", "user_id")
+"""Those that do not differ among the values of one signal of an anchor."""
 
 
 def reward_values(composite: Composite, values: DataFrame, known_at: Column) -> DataFrame:
@@ -39,12 +44,13 @@ def reward_values(composite: Composite, values: DataFrame, known_at: Column) -> 
 
     Returns:
         Grain: anchor_id; ``COLUMNS``. ``value`` is null unless mature. ``known_ts`` is the latest of the signals' where
-        it is mature or open, and the first void one's where it is void. ``revision`` adds up those of the signals.
+        it is mature or open, and the first void one's where it is void. ``revision`` adds up those of the signals,
+        ``ipc_weight`` is their product. Anchors with one ``cluster_id`` share the outcomes of all of its signals.
         Anchors that none of the signals has are not there.
     """
     refs, hashes = [d.ref for d in composite.signals], [d.hash for d in composite.signals]
     own = F.col("signal").isin(refs) & F.col("definition_hash").isin(hashes) & (F.col("known_ts") <= known_at)
-    told = F.struct("state", "void_reason", "value", "known_ts", "revision", "t0", "matures_at")
+    told = F.struct(*[name for name in COLUMNS if name not in _OF_ALL])
     newest = [
         F.max_by(told, F.when(F.col("signal") == ref, F.struct("known_ts", "revision"))).alias(f"_{number}")
         for number, ref in enumerate(refs)
@@ -77,7 +83,15 @@ def _told(composite: Composite) -> dict[str, Column]:
         "value": F.when(is_mature & ~is_void, _combined(composite, [one["value"] for one in of])),
         "known_ts": F.when(is_void, first_void["k"]).otherwise(last),
         "revision": reduce(add, [F.coalesce(one["revision"], F.lit(0)) for one in of]).cast("int"),
+        "ipc_weight": reduce(mul, [F.coalesce(one["ipc_weight"], F.lit(0.0)) for one in of]),
+        "cluster_id": _cluster([one["cluster_id"] for one in of]),
     }
+
+
+def _cluster(ids: Sequence[Column]) -> Column:
+    """The cluster of an anchor in which all of its signals have theirs."""
+    different = F.array_distinct(F.array_compact(F.array(*ids)))
+    return F.when(F.size(different) == 1, different[0]).otherwise(anchor_hash(*ids))
 
 
 def _combined(composite: Composite, values: Sequence[Column]) -> Column:

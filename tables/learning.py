@@ -150,7 +150,7 @@ PROGRESSIVE_ESTIMATES = TableSpec(
 
 TRAINING_SET = TableSpec(
     name="training_set",
-    about="Exposures x features as of x signals. One row an exposure; labels are null unless mature.",
+    about="Exposures x features as of x signals. One row an exposure; labels are null, and weigh 0, unless mature.",
     grain=("exposure_id",),
     audit=("latest_fact_ts",),
     columns=columns("""
@@ -169,7 +169,7 @@ TRAINING_SET = TableSpec(
         labels_known_ts | timestamp? | when the last of its mature labels was known (UTC)
         labels_t0   | timestamp? | the moment from which its labels look (UTC)
     """),
-    families=("f_", "label_", "state_"),
+    families=("f_", "label_", "state_", "weight_"),
     rules=(
         Rule("split_known", "split NOT IN ('train', 'valid', 'test', 'purged')", "unknown split"),
         Rule("features_are_there", "NOT has_features", "every exposure needs its features"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from longplay.catalogue import pictures, spreads, uses, words
+from longplay.catalogue import pictures, seen, spreads, uses, words
 from longplay.catalogue.chart import Chart
 from longplay.catalogue.distribution import FEW, Distribution, distribution
 from longplay.catalogue.formula import Formula, formulas
@@ -17,6 +17,7 @@ from longplay.catalogue.sources import Source
 from longplay.catalogue.standing import Standing, standing
 from longplay.catalogue.timeline import Timeline, timeline, window_text
 from longplay.definition import Definition
+from longplay.delays import Drift, delay_of
 from longplay.duration import format_duration
 from longplay.registry import Registry
 
@@ -30,7 +31,7 @@ AGES = 31
 
 @dataclass(frozen=True)
 class Held:
-    """The values of the signal in one source, drawn."""
+    """The values of the signal in one source, drawn; ``followed`` is its delay curve, ``drifts`` the alarms of that."""
 
     source: Source
     found: Standing
@@ -41,6 +42,8 @@ class Held:
     values: Sequence[Bar]
     columns: Chart | None
     delay: Chart | None
+    followed: Chart | None
+    drifts: Sequence[Drift]
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,7 @@ def _held(definition: Definition, sources: Sequence[Source]) -> Iterator[Held]:
             continue
         spread = distribution(found, source.gathered, definition.ref, definition.hash)
         few = spread is not None and spread.exact and len(found.levels) <= FEW
+        curve = delay_of(source.gathered.table.parent, definition)
         horizon = definition.horizon.total_seconds() / 3600
         hours = 1 if horizon <= SHORT_H else 24 * -(-int(horizon / 24) // AGES)
         yield Held(
@@ -169,6 +173,8 @@ def _held(definition: Definition, sources: Sequence[Source]) -> Iterator[Held]:
             values=spreads.value_bars(spread) if spread and few else (),
             columns=spreads.columns(spread, definition.unit) if spread and not few else None,
             delay=spreads.delay(found, hours),
+            followed=seen.followed(curve) if curve else None,
+            drifts=curve.drifts if curve else (),
         )
 
 

@@ -168,7 +168,7 @@ def rows(spark: SparkSession, exposures: list[Exposure], labels: DataFrame) -> d
 @pytest.mark.spark
 def test_one_row_an_exposure_with_just_the_columns_of_the_contract(rows: dict[str, Row]) -> None:
     """That rows in are rows out is asserted where the set is built, duplicates and gaps included."""
-    names = ["label_click", "state_click", "label_return_to_item_14d", "state_return_to_item_14d"]
+    names = [f"{part}_{d.name}" for d in LABELS for part in ("label", "state", "weight")]
     audit = ["has_features", LATEST, "labels_known_ts", "labels_t0"]
     assert list(rows["y0"].asDict()) == [*SPINE, "split", *audit, *feature_names(), *names]
     assert {"y0", "y1", "y2", "y3"} <= rows.keys()
@@ -224,6 +224,18 @@ def test_labels_are_there_if_mature_and_only_then(rows: dict[str, Row]) -> None:
     assert labelled(rows["y3"], RETURN) == ("mature", 0.0)
     # A click answers one request: the same pair shown at the same moment elsewhere was not clicked.
     assert [labelled(rows[y], CLICK) for y in ("y0", "y1")] == [("mature", 1.0), ("mature", 0.0)]
+
+
+@pytest.mark.spark
+def test_exposures_that_share_an_outcome_share_its_weight(rows: dict[str, Row]) -> None:
+    """ann was shown the song three times on 2 April (y0, y1 and at midnight): their windows hold the same returns."""
+    weights = {name: rows[name][f"weight_{RETURN.name}"] for name in ("y0", "y1", "y2", "y3", "y4", "y6")}
+    assert weights == {"y0": 1 / 3, "y1": 1 / 3, "y2": 1.0, "y3": 1.0, "y4": 1.0, "y6": 1.0}
+    (midnight_row,) = (row for row in rows.values() if utc(row["as_of"]) == PLAN.test_start)
+    assert midnight_row[f"weight_{RETURN.name}"] == 1 / 3
+    for row in rows.values():
+        for definition in LABELS:
+            assert (row[f"weight_{definition.name}"] > 0) == (row[f"state_{definition.name}"] == "mature")
 
 
 @pytest.mark.spark

@@ -17,6 +17,7 @@ from longplay.cli import STEPS, cli
 from longplay.errors import NotFoundError, StoreError
 from longplay.registry import default_registry
 from longplay.signals_cli import describe
+from tests.unit.longplay.small_tables import DAY, at
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,7 +47,7 @@ def test_help_lists_every_step_in_the_order_of_the_line() -> None:
     [
         (["trian"], "did you mean 'train'?"),
         (["build-feature"], "did you mean 'build-features'?"),
-        (["nonsense"], "known names: build-features"),
+        (["nonsense"], "known names: build-"),
         (["signals", "lst"], "No such command 'lst'"),
         (["signals", "show", "click", "--jsn"], "--json"),
     ],
@@ -84,13 +85,17 @@ def test_signals_show_with_the_values_of_a_warehouse(tmp_path: Path) -> None:
             "state": [row[0] for row in rows],
             "value": pa.array([row[1] for row in rows], pa.float64()),
             "revision": pa.array([row[2] for row in rows], pa.int32()),
+            "matures_at": pa.array([at(9)] * 5, pa.timestamp("us", "UTC")),
+            "known_ts": pa.array([at(9) + 2 * row[2] * DAY for row in rows], pa.timestamp("us", "UTC")),
         }
     )
     write_deltalake(str(tmp_path / "shop" / "signal_values"), table)
     shown = CliRunner().invoke(cli, ["signals", "show", "click", "--store", str(tmp_path), "--json"])
-    assert json.loads(shown.output)["values"] == {"shop": {"mature": 2, "open": 1, "void": 1, "mean": 0.5}}
+    counted = {"mature": 2, "open": 1, "void": 1, "mean": 0.5, "revisions": {"1 to 7 d": 1}}
+    assert json.loads(shown.output)["values"] == {"shop": counted}
     text = CliRunner().invoke(cli, ["signals", "show", "click@1", "--store", str(tmp_path)]).output
     assert "shop: 2 mature, 1 open, 1 void; mean of the mature 0.5000" in text
+    assert "shop: revised after maturity: 1 (1 to 7 d)" in text
 
     (tmp_path / "shop" / "signal_values" / "_delta_log" / f"{0:020d}.json").write_text("garbage", encoding="utf-8")
     broken = CliRunner().invoke(cli, ["signals", "show", "click", "--store", str(tmp_path)])

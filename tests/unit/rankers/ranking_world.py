@@ -62,8 +62,10 @@ def _exposures(size: WorldSize, taste: np.ndarray, rng: np.random.Generator) -> 
             **{f"f_noise_{j}": rng.normal(size=n * c) for j in range(size.extra_features)},
             "label_click": click.ravel().astype(float),
             "state_click": "mature",
+            "weight_click": 1.0,
             "label_return_to_item_14d": np.where(state.ravel() == "mature", back.ravel(), np.nan),
             "state_return_to_item_14d": state.ravel(),
+            "weight_return_to_item_14d": (state.ravel() == "mature").astype(float),
         }
     )
 

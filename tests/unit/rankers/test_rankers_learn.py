@@ -61,7 +61,10 @@ def test_a_graded_label_is_learned(frames: tuple[pd.DataFrame, pd.DataFrame], fa
     """A reward of 0.25 for a click and 0.75 for a return: an order that neither has."""
     frame, sequences = frames
     back = frame["label_return_to_item_14d"]
-    graded = frame.assign(label_reward=0.25 * frame["label_click"] + 0.75 * back, state_reward=frame["state_" + RETURN])
+    reward = 0.25 * frame["label_click"] + 0.75 * back
+    graded = frame.assign(
+        label_reward=reward, state_reward=frame["state_" + RETURN], weight_reward=frame["weight_" + RETURN]
+    )
     data = RankingData.from_frames(graded, sequences)
     assert set(data.values("reward")[data.mature("reward")]) == {0.0, 0.25, 0.75, 1.0}
     learned, popular = (evaluate(fitted(name, "reward", data), data) for name in (family, "popularity"))

@@ -1,0 +1,143 @@
+"""The gate of signal values: the rules of their table, and then those that follow from what signals mean."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.context import Job
+from longplay import revisions
+from longplay.definition import Definition
+from longplay.delta import open_table
+from longplay.errors import QualityError
+from longplay.releases import releases
+from quality.signal_rules import nested
+from quality.signals import Pair, Profile, broken, crossings, profiles
+from quality.verdicts import Finding, added, findings, less
+from tables.spec import TableSpec
+
+SHOWN_ROWS = 3
+Bins = dict[str, dict[str, Any]]
+"""By pinned name: the definition's ``hash``, and ``bins``, how many values at maturity fall into each."""
+
+
+@dataclass(frozen=True)
+class SignalGate:
+    """Judges the rows of a publication of ``signal_values``; what it found goes into the commit and a file.
+
+    Attributes:
+        job: the run.
+        definitions: the signals that are published.
+        watermark: W(T) (UTC).
+        adds: whether the rows are added to settled ones that are there, or are all there are.
+    """
+
+    job: Job
+    definitions: Sequence[Definition]
+    watermark: datetime
+    adds: bool = False
+
+    def __call__(self, frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+        """Judge the rows; warnings are said, and kept with the rest.
+
+        Raises:
+            QualityError: naming the signals and rules that failed with severity error, and some of the rows.
+        """
+        audit = dict(self.job.gate(frame, spec))
+        found = profiles(frame, self.definitions, self.watermark)
+        here, released = self._bins(found), self._released()
+        before = {ref: _same(released, ref, one["hash"]) for ref, one in here.items()}
+        fresh = {ref: less(one["bins"], before[ref]) if self.adds else one["bins"] for ref, one in here.items()}
+        told = findings(found, self._crossed(frame, found, audit["rows"]), fresh, before)
+        self._keep(told, found)
+        self._say(told, found)
+        if failed := [one for one in told if not one.passed and one.severity == "error"]:
+            raise self._failure(frame, failed)
+        warned = [one.text() for one in told if not one.passed]
+        late = {ref: one.revisions for ref, one in found.items() if one.revisions}
+        return audit | {"signal_checks": len(told), "warnings": warned, "revisions": late, "signals": here}
+
+    def _bins(self, found: Mapping[str, Profile]) -> Bins:
+        """Values at maturity by bin, with those that are there if the rows are added to them."""
+        before = _bins_of(self.job.store.commit("signal_values")) if self.adds else {}
+        hashes = {ref: one.definition.hash for ref, one in found.items()}
+        return {
+            ref: {"hash": hashes[ref], "bins": added(_same(before, ref, hashes[ref]), one.bins)}
+            for ref, one in found.items()
+        }
+
+    def _released(self) -> Bins:
+        """Values at maturity by bin, as the newest release has them; empty without one."""
+        newest = next(iter(releases(self.job.folder)), None)
+        version = newest.versions.get("signal_values") if newest else None
+        if version is None:
+            return {}
+        # Commits that only rearrange files say nothing: what they hold, an earlier one tells.
+        for entry in open_table(self.job.store.path("signal_values")).history():
+            told = json.loads(entry.get("userMetadata") or "{}")
+            if int(entry["version"]) <= version and told:
+                return _bins_of(told)
+        return {}
+
+    def _crossed(self, frame: DataFrame, found: Mapping[str, Profile], rows: int) -> dict[str, tuple[int, int]]:
+        """How often signals exceed longer ones; of the shorter, the settled values that are there count too."""
+        pairs: list[Pair] = [pair for pair in nested(self.definitions) if found[pair[1].ref].since]
+        if not pairs:
+            return {}
+        columns = ["signal", "user_id", "anchor_id", "revision", "state", "value", "prefix"]
+        values = frame.select(*columns)
+        if self.adds:
+            since = min(day for _, long in pairs if (day := found[long.ref].since))
+            own = F.col("settled") & F.col("signal").isin([short.ref for short, _ in pairs])
+            there = self.job.store.read("signal_values").where(own & (F.col("t0_day") >= F.lit(since)))
+            values = values.unionByName(there.select(*columns))
+        return crossings(values, pairs, rows)
+
+    def _keep(self, told: Sequence[Finding], found: Mapping[str, Profile]) -> None:
+        """The verdict as a file, beside those of the tables."""
+        counts = {ref: {k: v for k, v in vars(one).items() if k != "definition"} for ref, one in found.items()}
+        self.job.gate.results.mkdir(parents=True, exist_ok=True)
+        file = self.job.gate.results / f"signals-{self.job.run_id}.json"
+        whole = {"watermark": self.watermark, "findings": [asdict(one) for one in told], "signals": counts}
+        file.write_text(json.dumps(whole, indent=1, default=str), encoding="utf-8")
+
+    def _say(self, told: Sequence[Finding], found: Mapping[str, Profile]) -> None:
+        """Warnings, and how many mature values were revised, by how late that was."""
+        for one in told:
+            if not one.passed and one.severity == "warn":
+                self.job.progress.say(f"warning: {one.text()}")
+        for ref, profile in found.items():
+            ended = f"; {profile.ended:,} ended: their anchors were none" if profile.ended else ""
+            if profile.revisions or ended:
+                self.job.progress.say(f"{ref}: revised after maturity: {revisions.as_text(profile.revisions)}{ended}")
+
+    def _failure(self, frame: DataFrame, failed: Sequence[Finding]) -> QualityError:
+        conditions, lines = broken(self.definitions, self.watermark), []
+        for one in failed:
+            lines.append(one.text())
+            if one.condition:
+                bad = frame.where((F.col("signal") == one.signal) & conditions[one.condition]).limit(SHOWN_ROWS)
+                shown = ("anchor_id", "t0", "matures_at", "state", "value", "known_ts", "revision")
+                lines += [f"    {row.asDict()}" for row in bad.select(*shown).collect()]
+        return QualityError(
+            "The gate of signals failed; no value was published.",
+            where="table signal_values",
+            got="\n         ".join(lines),
+            fix="the rejected rows are kept under rejected/ beside the tables; mend the facts, the definition, or what "
+            "its owner expects ('quality' in its file), and run the step again",
+        )
+
+
+def _bins_of(commit: Mapping[str, Any]) -> Bins:
+    found: Bins = commit.get("audit", {}).get("signals", {})
+    return found
+
+
+def _same(bins: Bins, ref: str, meaning: str) -> dict[str, int]:
+    """The bins of a signal, if it meant the same."""
+    there = bins.get(ref, {})
+    return dict(there["bins"]) if there.get("hash") == meaning else {}

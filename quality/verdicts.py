@@ -1,0 +1,118 @@
+"""What the counts of a publication of signal values mean: one finding a signal and check. Plain Python."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+from longplay.definition import Severity
+from quality.metric import Metric
+from quality.signal_rules import bounds_of
+from quality.signals import Profile
+
+PSI = 0.25
+"""Above this a distribution is commonly called another one (Siddiqi 2006, Credit Risk Scorecards)."""
+FEWEST = 500
+"""Distributions of fewer values are not compared: they differ by chance."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found of a signal. ``condition`` names the broken condition whose rows show it, if there is one."""
+
+    signal: str
+    check: str
+    severity: Severity
+    passed: bool
+    expected: str
+    got: str
+    condition: str = ""
+
+    def text(self) -> str:
+        """The finding in one line."""
+        return f"{self.signal}, {self.check}: expected {self.expected}, got {self.got}"
+
+
+def findings(
+    found: Mapping[str, Profile],
+    crossed: Mapping[str, tuple[int, int]],
+    fresh: Mapping[str, Mapping[str, int]],
+    released: Mapping[str, Mapping[str, int]],
+) -> list[Finding]:
+    """What the rules of signals say.
+
+    Args:
+        found: counts by pinned name.
+        crossed: how often a signal exceeds a longer one, and among how many, by ``short <= long``.
+        fresh: values at maturity that the last release did not have, by signal and bin.
+        released: those that it had; signals that it did not have, or meant otherwise, are left out.
+    """
+    told = [one for profile in found.values() if profile.rows for one in _of_rows(profile)]
+    for name, (over, both) in crossed.items():
+        short, long = name.split(" <= ")
+        got = f"{over:,} of {both:,} anchors above it"
+        told.append(Finding(short, "monotone_in_horizon", "error", over == 0, f"at most {long}", got))
+    for ref, profile in found.items():
+        if (psi := stability(fresh.get(ref, {}), released.get(ref, {}))) is not None:
+            limit = profile.definition.quality.psi_at_most or PSI
+            severity = profile.definition.quality.severity.psi
+            expected = f"a stability index of at most {limit:g} against the last release"
+            told.append(Finding(ref, "stable", severity, psi <= limit, expected, f"{psi:.3f}"))
+    return told
+
+
+def _of_rows(profile: Profile) -> Iterator[Finding]:
+    one, quality = profile.definition, profile.definition.quality
+    yield _none(profile, "mature_when_due", "overdue", "no open value whose time has come")
+    yield _none(profile, "no_label_before_maturity", "early", "no mature value whose time has not come")
+    yield _none(profile, "bounds_of_type", "beyond_type", f"values in {bounds_of(one).text()}")
+    if quality.bounds:
+        expected = f"values in [{quality.bounds[0]:g}, {quality.bounds[1]:g}], as its owner says"
+        yield _none(profile, "bounds_of_owner", "beyond_owner", expected, quality.severity.bounds)
+    if quality.coverage_at_least is not None and profile.coverage is not None:
+        passed = profile.coverage >= quality.coverage_at_least
+        expected = f"at least {quality.coverage_at_least:.1%} of the settled values mature, as its owner says"
+        got = f"{profile.coverage:.1%} ({profile.mature:,} mature, {profile.void:,} void)"
+        yield Finding(one.ref, "coverage", quality.severity.coverage, passed, expected, got)
+
+
+def _none(profile: Profile, check: str, condition: str, expected: str, severity: Severity = "error") -> Finding:
+    count = getattr(profile, condition)
+    got = f"{count:,} of {profile.rows:,} rows"
+    return Finding(profile.definition.ref, check, severity, count == 0, expected, got, condition)
+
+
+def stability(fresh: Mapping[str, int], released: Mapping[str, int]) -> float | None:
+    """Population stability index of two distributions over the same bins; None where either is small.
+
+    ``sum (p - q) ln (p / q)``, half a value added to every bin so that empty ones have a logarithm.
+    """
+    if min(sum(fresh.values()), sum(released.values())) < FEWEST:
+        return None
+    bins = sorted({*fresh, *released})
+    p, q = (_shares([one.get(name, 0) for name in bins]) for one in (fresh, released))
+    return sum((a - b) * log(a / b) for a, b in zip(p, q, strict=True))
+
+
+def _shares(counts: Sequence[int]) -> list[float]:
+    whole = sum(counts) + 0.5 * len(counts)
+    return [(count + 0.5) / whole for count in counts]
+
+
+def added(before: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Counts by bin, added up."""
+    return {name: before.get(name, 0) + more.get(name, 0) for name in sorted({*before, *more})}
+
+
+def less(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    """What counts by bin have come to have since."""
+    return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
+
+
+def metrics(found: Mapping[str, Profile]) -> list[Metric]:
+    """Numbers of a publication that later ones can be held against."""
+    table, told = "signal_values", []
+    for ref, one in found.items():
+        numbers = {"rows": float(one.rows), "coverage": one.coverage, "mean": one.mean}
+        numbers["revisions"] = float(sum(one.revisions.values()))
+        told += [Metric(table, name, value, ref) for name, value in numbers.items() if value is not None]
+    return told

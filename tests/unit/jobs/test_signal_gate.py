@@ -1,0 +1,56 @@
+"""What the gate of signals holds new values against: those of the newest release, by what its commit says of them."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pyarrow as pa
+from click.testing import CliRunner
+from deltalake import CommitProperties, write_deltalake
+
+from jobs.build_delays import command
+from jobs.context import Job
+from jobs.signal_gate import SignalGate
+from longplay.registry import default_registry
+from quality.signals import Profile
+from tests.unit.longplay.small_tables import at, write_release
+
+CLICK = default_registry().get("click")
+
+
+def publish(folder: Path, bins: dict[str, int] | None, meaning: str = CLICK.hash) -> None:
+    """A version of the values; one without bins only rearranges files and says nothing."""
+    told = {"audit": {"signals": {CLICK.ref: {"hash": meaning, "bins": bins}}}} if bins else None
+    said = CommitProperties(custom_metadata={"userMetadata": json.dumps(told)} if told else {})
+    write_deltalake(str(folder / "signal_values"), pa.table({"a": [1]}), mode="append", commit_properties=said)
+
+
+def gate(folder: Path, adds: bool) -> SignalGate:
+    def commit(_: str) -> dict[str, Any]:
+        return {"audit": {"signals": {CLICK.ref: {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}}}}}
+
+    store = SimpleNamespace(path=lambda table: folder / table, commit=commit)
+    return SignalGate(cast("Job", SimpleNamespace(folder=folder, store=store)), [CLICK], at(9), adds)
+
+
+def test_the_last_release_is_what_the_last_publication_in_it_says(tmp_path: Path) -> None:
+    publish(tmp_path, {"0": 1})
+    publish(tmp_path, {"0": 7, "1": 3})
+    publish(tmp_path, None)  # compacted
+    publish(tmp_path, {"0": 70, "1": 30})
+    assert gate(tmp_path, adds=True)._released() == {}  # nothing was released
+    write_release(tmp_path, at(3), 2)
+    assert gate(tmp_path, adds=True)._released()[CLICK.ref]["bins"] == {"0": 7, "1": 3}
+
+
+def test_values_that_are_added_are_counted_with_those_that_are_there(tmp_path: Path) -> None:
+    found = {CLICK.ref: Profile(CLICK, rows=3, mature=3, bins={"1": 2, "2": 1})}
+    assert gate(tmp_path, adds=True)._bins(found)[CLICK.ref]["bins"] == {"0": 9, "1": 3, "2": 1}
+    assert gate(tmp_path, adds=False)._bins(found)[CLICK.ref]["bins"] == {"1": 2, "2": 1}
+
+
+def test_the_step_that_measures_curves_says_what_it_does() -> None:
+    shown = CliRunner().invoke(command, ["--help"])
+    assert shown.exit_code == 0
+    assert "Add the delay curves of the weeks of anchors that have matured" in shown.output
