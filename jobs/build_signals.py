@@ -8,8 +8,9 @@ from pyspark.sql import functions as F
 from jobs.context import Job
 from jobs.increments import Change, Since, increment, since
 from jobs.options import job_command
+from jobs.outages import find_outages, flags_of
 from jobs.plan import computed
-from jobs.renewal import in_days, reread
+from jobs.renewal import Turns, in_days, reread
 from longplay.definition import Definition
 from longplay.delta import open_table
 from longplay.measures import RegretMeasure
@@ -24,6 +25,7 @@ def build_signals(job: Job) -> None:
     late. Open ones are replaced. So a day reads the windows that were open and those that late facts fall into.
     """
     definitions = [d for d in computed(job) if eligible(job, d)]
+    find_outages(job)
     knowledge = knowledge_of(job, job.known_at(None))
     reads_episodes = any(d.needs.episodes for d in definitions)
     tables = ("events", "exposures", *(["episodes"] if reads_episodes else []))
@@ -39,6 +41,10 @@ def build_signals(job: Job) -> None:
     if done is not None and is_new and (behind := _behind(job, inputs, done)):
         job.progress.say(f"{behind:,} rows came behind the watermark: signal values are made anew")
         job = job.anew()
+    flags = Turns.of(done, knowledge)
+    if flags.rewritten:
+        job.progress.say("what was known of outages by then has changed: signal values are made anew")
+        job = job.anew()
 
     def build(done: Since | None) -> Change:
         facts = {table: job.delivered(inputs, table) for table in tables}
@@ -46,7 +52,7 @@ def build_signals(job: Job) -> None:
         if done is None:
             values = signal_values(definitions, events, exposures, knowledge, episodes=episodes)
             return Change(values.withColumn("batch", batch))
-        again = reread(definitions, facts, done)
+        again = reread(definitions, facts, done, flags.new)
         values = signal_values(
             definitions,
             events.where(in_days("event_day", again.events)),
@@ -57,7 +63,7 @@ def build_signals(job: Job) -> None:
         )
         return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}")
 
-    increment(job, "signal_values", inputs, about, build)
+    increment(job, "signal_values", inputs, about, build, note={"flags": flags.told})
 
 
 def knowledge_of(job: Job, known_at: datetime) -> Knowledge:
@@ -68,6 +74,7 @@ def knowledge_of(job: Job, known_at: datetime) -> Knowledge:
         job.log_start,
         tuple((_time(outage.start), _time(outage.end)) for outage in job.source.outages),
         tuple(job.watermarks()),
+        flags_of(job),
     )
 
 

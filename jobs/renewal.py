@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
+from typing import Self
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -11,6 +12,8 @@ from pyspark.sql import functions as F
 from jobs.increments import Since
 from longplay.definition import Definition
 from signals.compile import Renewal
+from signals.flags import as_known_then, known_from
+from signals.horizons import Flag, Knowledge
 
 DAY = timedelta(days=1)
 Days = tuple[date, date]
@@ -32,16 +35,54 @@ class Reread:
     exposures: list[Days]
 
 
-def reread(definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Since) -> Reread:
-    """The anchors whose values may have changed since, and the days of everything that their values rest on."""
-    anchors, renewal = _renewal(definitions, facts, done)
+@dataclass(frozen=True)
+class Turns:
+    """What became of outages since values were made.
+
+    Attributes:
+        told: every outage of now, as the commit of the values says it.
+        new: those that began or ceased to count since.
+        rewritten: whether they are others even as known then: a setting or a count has changed.
+    """
+
+    told: list[list[str]]
+    new: tuple[Flag, ...] = ()
+    rewritten: bool = False
+
+    @classmethod
+    def of(cls, done: Since | None, knowledge: Knowledge) -> Self:
+        """Hold the outages of now against what the values' last commit said."""
+        told = _told(knowledge.flags)
+        if done is None:
+            return cls(told)
+        then = known_from(done.frontier, knowledge.history)
+        new = tuple(f for f in knowledge.flags if f.known_ts > then or (f.withdrawn_ts and f.withdrawn_ts > then))
+        return cls(told, new, _told(as_known_then(knowledge.flags, then)) != done.facts.get("flags", []))
+
+
+def _told(flags: Sequence[Flag]) -> list[list[str]]:
+    return sorted([str(value) for value in vars(flag).values()] for flag in flags)
+
+
+def reread(
+    definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Since, turned: Sequence[Flag] = ()
+) -> Reread:
+    """The anchors whose values may have changed since, and the days of everything that their values rest on.
+
+    Args:
+        definitions: what is computed.
+        facts: tables of facts by name.
+        done: how far the values were brought.
+        turned: outages that began or ceased to count since: whatever overlaps one may have turned.
+    """
+    anchors, renewal = _renewal(definitions, facts, done, turned)
     within = [(low - _look_back(definitions), high + _span(definitions)) for low, high in anchors]
     shown = [(low - _rivals(definitions), high) for low, high in anchors]
     return Reread(renewal, _merged(within), _merged(shown))
 
 
 def _renewal(
-    definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Since
+    definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Since, turned: Sequence[Flag]
 ) -> tuple[list[Days], Renewal]:
     """The days of anchors whose values may have changed, and how to pick them: by day, and late ones by user too.
 
@@ -61,9 +102,12 @@ def _renewal(
     reach = _look_back(definitions)
     found_days = [row["day"] for row in touched.select("day").distinct().collect()]
     days = _merged([(day - span, day + reach) for day in found_days])
+    hit = _merged([(f.start.date() - span, f.end.date() + _baseline(definitions)) for f in turned])
 
     def keep(anchors: DataFrame) -> DataFrame:
         is_open = F.col("t0") >= F.lit(done.frontier - span)
+        if hit:
+            is_open |= in_days(F.to_date("t0"), hit)
         if not days:
             return anchors.where(is_open)
         found, is_touched = anchors, F.lit(False)
@@ -75,7 +119,7 @@ def _renewal(
         is_late = is_touched & in_days(F.to_date("t0"), days)
         return found.where(is_open | is_late).select(*anchors.columns)
 
-    return _merged([*days, (open_since, date.max - 2 * (span + reach + DAY))]), Renewal(done.frontier, keep)
+    return _merged([*days, *hit, (open_since, date.max - 2 * (span + reach + DAY))]), Renewal(done.frontier, keep)
 
 
 def _span(definitions: Sequence[Definition]) -> timedelta:
@@ -91,6 +135,11 @@ def _look_back(definitions: Sequence[Definition]) -> timedelta:
     reach += [d.baseline for d in definitions if d.baseline]
     reach.append(_rivals(definitions))
     return timedelta(days=max(reach).days + 1)
+
+
+def _baseline(definitions: Sequence[Definition]) -> timedelta:
+    """How far before an anchor facts are measured, in whole days."""
+    return timedelta(days=max([d.baseline for d in definitions if d.baseline], default=timedelta(0)).days + 1)
 
 
 def _rivals(definitions: Sequence[Definition]) -> timedelta:
@@ -110,5 +159,6 @@ def _merged(days: Sequence[Days]) -> list[Days]:
 
 
 def in_days(column: str | Column, days: Sequence[Days]) -> Column:
+    """Whether a day lies in one of some intervals."""
     of = F.col(column) if isinstance(column, str) else column
     return reduce(lambda a, b: a | b, [of.between(F.lit(low), F.lit(high)) for low, high in days], F.lit(False))
