@@ -1,5 +1,6 @@
 """Outages: days of which the log holds far too little are found before labels are made of them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -11,7 +12,10 @@ from pyspark.sql import functions as F
 
 from jobs.context import Job
 from jobs.options import job_command
+from quality.anomaly import anomalies
 from quality.day_counts import day_counts
+from quality.history import Recorder, history
+from quality.metric import Metric
 from quality.outages import Counts, Outage, Search, Told, midnight, outages
 from signals.flags import known_from
 from signals.horizons import Flag
@@ -19,6 +23,7 @@ from tables.quality import DAY_COUNTS, OUTAGES
 from tables.small import commit_of, publish_rows, read_rows
 from tables.store import Lineage
 
+RECENT = timedelta(days=28)
 SINGLE_DAYS = 400
 """Up to so many days are named one by one, so that only their files are read."""
 
@@ -60,7 +65,18 @@ def count_days(job: Job) -> list[dict[str, Any]]:
     inputs = job.versions("events")
     lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
     job.progress.table(publish_rows(job.folder, DAY_COUNTS, rows, lineage))
+    volume = [one for one in volumes(rows) if done < 0 or one.day in days]
+    Recorder(job.folder, job.run_id, job.known_at(None)).record(inputs["events"], volume)
     return rows
+
+
+def volumes(counts: Sequence[dict[str, Any]]) -> list[Metric]:
+    """Users and events of each day, whenever they became known, as metrics of the table ``events``."""
+    found: dict[tuple[str, date], float] = defaultdict(float)
+    for row in counts:
+        for name in ("users", "events"):
+            found[name, row["event_day"]] += row[name]
+    return [Metric("events", name, value, day=day) for (name, day), value in sorted(found.items())]
 
 
 def flags_of(job: Job) -> tuple[Flag, ...]:
@@ -113,7 +129,8 @@ def command(job: Job) -> None:
 
     A day is held against the same weekday of the weeks before. Labels that rest on such a day become void, with the
     reason 'outage', from when it was known on; build-signals looks for them by itself. Where it was how people
-    behaved, say so in the settings: quality.outages.told with dismissed: true.
+    behaved, say so in the settings: quality.outages.told with dismissed: true. Below the outages stand metrics of the
+    last four weeks that are not as they were expected to be.
 
     Example: longplay outages --source world
     """
@@ -121,6 +138,10 @@ def command(job: Job) -> None:
         rows = find_outages(job)
     for line in lines(rows):
         click.echo(line)
+    recent = job.frontier.date() - RECENT
+    for finding in anomalies(history(job.folder)):
+        if finding.metric.day is not None and recent <= finding.metric.day < job.frontier.date():
+            click.echo(finding.text())
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
