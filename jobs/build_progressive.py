@@ -13,9 +13,11 @@ from pyspark.sql import functions as F
 from jobs.build_signals import knowledge_of
 from jobs.context import Job
 from jobs.options import date_option, job_command
+from jobs.outages import find_outages
 from longplay.definition import Definition
 from longplay.errors import ConfigError, InputError, NotFoundError
 from signals.estimates import estimates
+from signals.flags import with_standing
 from signals.horizons import Knowledge
 from signals.prior import Moments, Prior, fit
 from signals.progressive import Filter
@@ -35,7 +37,8 @@ def build_progressive(job: Job, signals: Sequence[str] = (), date: datetime | No
         InputError: when no signal has enough whole traces for a prior.
     """
     definitions = wanted(job, signals)
-    knowledge = knowledge_of(job, job.known_at(date))
+    find_outages(job)
+    knowledge = with_standing(knowledge_of(job, job.known_at(date)))
     about = {
         "definitions": {d.ref: d.hash for d in definitions},
         "known_at": knowledge.known_at.isoformat(),

@@ -25,6 +25,7 @@ MADE_ANEW = (
     "item_exposure_days",
     "item_features",
     "first_seen",
+    "day_counts",
     "progressive_priors",
     "progressive_sums",
     "progressive_estimates",

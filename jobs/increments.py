@@ -63,6 +63,7 @@ def increment(
     about: Mapping[str, Any],
     build: Callable[[Since | None], Change],
     upto: tuple[int, datetime] | None = None,
+    note: Mapping[str, Any] | None = None,
 ) -> Published:
     """Bring a derived table up to date, unless it is.
 
@@ -73,6 +74,7 @@ def increment(
         about: what its content depends on beside facts, source file and code; a change builds the table anew.
         build: gives the rows; it is told how far the table was brought, or None to build it anew.
         upto: newest delivery and watermark, where the delivery is only just being ingested. Default: what was ingested.
+        note: what its commit shall say beside that; a change builds nothing anew.
     """
     done = since(job, table, about)
     batch, frontier = upto or (job.batch, job.frontier)
@@ -80,7 +82,7 @@ def increment(
     if done is not None and done.batch >= batch and done.frontier >= frontier:
         told = Published(table, job.store.version(table), 0, False, "nothing was delivered since")
     else:
-        facts = {**about, **reached, "recipe": job.fingerprint({}, about)}
+        facts = {**(note or {}), **about, **reached, "recipe": job.fingerprint({}, about)}
         lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), dict(inputs), facts)
         seen = job.store.latest(table)
         change = build(done)

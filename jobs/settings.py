@@ -1,14 +1,15 @@
 """Typed, closed settings: conf/base.yaml, then a further file, then ``--set key=value``."""
 
 from collections.abc import Sequence
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from longplay.closed import Closed, build, read_yaml
+from longplay.closed import Closed, KeyedError, build, read_yaml
 from longplay.errors import ConfigError, nearest
 from rankers.config import TransformerConfig, XGBoostConfig
 
@@ -82,11 +83,62 @@ class DeploySettings(Closed):
     processes: int = Field(ge=1)
 
 
+class ToldOutage(Closed):
+    """An interval that somebody told, ``[from, to)``: an outage, or (``dismissed``) how people behaved.
+
+    Attributes:
+        start: UTC day on which it starts.
+        end: UTC day on which it is over.
+        known: UTC day from which on that counts, as soon as the watermark is there.
+        reason: in a few words.
+        dismissed: what was found in the interval is no outage.
+    """
+
+    start: date = Field(alias="from")
+    end: date = Field(alias="to")
+    known: date
+    reason: str = Field(min_length=1)
+    dismissed: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ToldOutage":
+        if self.end <= self.start:
+            raise KeyedError("to", f"the interval ends ({self.end}) before it begins ({self.start})")
+        return self
+
+
+class OutageSettings(Closed):
+    """How days are found on which the log holds far too little: labels that rest on them become void.
+
+    Attributes:
+        enabled: whether they are looked for; what is told counts all the same.
+        metric: what is counted: users or events of a day.
+        threshold: below this share of what is expected a day is low.
+        weeks: so many usual days of the same weekday say what is expected.
+        wait_days: a day is judged so many days after its end, by what is known then.
+        told: intervals that somebody told.
+    """
+
+    enabled: bool
+    metric: Literal["users", "events"]
+    threshold: float = Field(gt=0, lt=1)
+    weeks: int = Field(ge=3, le=26)
+    wait_days: int = Field(ge=0, le=30)
+    told: tuple[ToldOutage, ...] = ()
+
+
+class QualitySettings(Closed):
+    """What is watched beside the rules of tables."""
+
+    outages: OutageSettings
+
+
 class Settings(Closed):
     """Everything that can be set."""
 
     spark: SparkSettings
     signals: SignalSettings
+    quality: QualitySettings
     training: TrainingSettings
     rankers: RankerSettings
     deploy: DeploySettings

@@ -23,6 +23,7 @@ STEPS: Mapping[str, str] = {
     "ingest": "1. Raw log to events, exposures and quarantine.",
     "build-histories": "2. Events to daily tiles and sequences.",
     "build-features": "3. Histories to point-in-time features.",
+    "outages": "Days of which the log holds far too little.",
     "build-signals": "4. What followed each anchor: open, mature or void.",
     "build-delays": "How much of a signal is seen by age, and its alarm.",
     "build-progressive": "Estimates of items from traces that are still open.",

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from longplay.definition import Definition
 from signals.anchors import anchors_of
 from signals.facts import Group, grouped
+from signals.flags import Flags, known_from
 from signals.horizons import Horizon, Knowledge, horizon
 from signals.observe import DISPROVABLE, Read, first_values, later_values
 from signals.terms import Terms, terms_of
@@ -106,13 +107,14 @@ def _rows(told: DataFrame, renewal: Renewal | None) -> DataFrame:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What is known of one signal of one anchor, as columns: its first row, and whether that row is new."""
+    """What is known of one signal of one anchor, as columns: a row, if it is new, and if others may follow."""
 
     state: Column
     reason: Column
     value: Column
     known_ts: Column
     is_new: Column
+    goes_on: Column
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,11 @@ class _States:
     knowledge: Knowledge
     renewal: Renewal | None
 
+    @property
+    def flags(self) -> Flags:
+        """Outages that became known later."""
+        return Flags(self.terms, self.frame, self.knowledge)
+
     def first(self) -> _Verdict:
         """What is known first: open, mature or void."""
         frame, terms, value, superseded = self.frame, self.terms, F.col("value"), F.col("superseded_ts")
@@ -133,10 +140,15 @@ class _States:
         # There was nothing to measure, and that is known with what would have been the value.
         nothing = reason.isNull() & frame.is_mature & value.isNull()
         reason = F.when(nothing, terms.undefined).otherwise(reason)
+        hit = None
+        if self.flags:  # known by the time at which it would have been mature
+            hit = reason.isNull() & frame.is_mature & self.flags.spoil(frame.matured_ts, value)
+            reason = F.when(hit, "outage").otherwise(reason)
         state = F.when(reason.isNotNull(), "void").when(frame.is_mature, "mature").otherwise("open")
+        would_be = nothing if hit is None else nothing | hit
         # What is superseded before it is mature never becomes so.
-        spoilt = superseded.isNotNull() & ((state != "void") | nothing) & (superseded <= frame.matured_ts)
-        at_end = (state == "mature") | waits | nothing
+        spoilt = superseded.isNotNull() & ((state != "void") | would_be) & (superseded <= frame.matured_ts)
+        at_end = (state == "mature") | waits | would_be
         known_ts = (
             F.when(spoilt, superseded)
             .when(state == "open", F.lit(self.knowledge.known_at))
@@ -151,7 +163,8 @@ class _States:
                 (state == "open") | settles | (F.col("anchor_known_ts") >= since)
             )
         told, why = F.when(spoilt, "void").otherwise(state), F.when(spoilt, _SUPERSEDED).otherwise(reason)
-        return _Verdict(told, why, value, known_ts, is_new)
+        goes_on = told == "mature" if hit is None else (told == "mature") | (hit & ~spoilt)
+        return _Verdict(told, why, value, known_ts, is_new, goes_on)
 
     def first_row(self) -> Column:
         """The row with which a signal of an anchor begins."""
@@ -161,17 +174,64 @@ class _States:
         """A further row whenever a mature value changed, and one that ends it if the anchor was none."""
         superseded, first = F.col("superseded_ts"), self.first()
         steps = F.filter("steps", lambda step: superseded.isNull() | (step["k"] < superseded))
+        steps = self.with_flags(steps, first) if self.flags else steps
 
         def revised(step: Column, at: Column) -> Column:
-            told = _Verdict(F.lit("mature"), F.lit(None).cast("string"), step["v"], step["k"], self.is_after(step["k"]))
-            return self.row(told, at + 1)
+            return self.row(self.step(step), at + 1)
 
         rows = F.transform(steps, revised)
         if definition.anchor in DISPROVABLE:
-            end = _Verdict(F.lit("void"), F.lit(_SUPERSEDED), first.value, superseded, self.is_after(superseded))
+            end = self.told("void", _SUPERSEDED, first.value, superseded)
             ends = F.array(self.row(end, F.size(steps) + 1))
             rows = F.when(superseded.isNotNull(), F.concat(rows, ends)).otherwise(rows)
-        return F.when(first.state == "mature", rows)
+        return F.when(first.goes_on, rows)
+
+    def with_flags(self, steps: Column, first: _Verdict) -> Column:
+        """Moments at which the value became another, or void, or no longer void: array<struct<k, v, hit, turn>>.
+
+        A turn of an outage comes before a fact of the same moment: what was known before it stays as it was told.
+        """
+        superseded, cut = F.col("superseded_ts"), self.frame.matured_ts
+        turns = F.filter(self.flags.turns(cut), lambda m: superseded.isNull() | (m < superseded))
+        moments = F.array_sort(F.concat(_moments(turns, 0), _moments(F.transform(steps, lambda s: s["k"]), 1)))
+
+        def at(moment: Column) -> Column:
+            before = F.filter(steps, lambda s: (s["k"] < moment["k"]) | ((s["k"] == moment["k"]) & (moment["o"] == 1)))
+            value = F.coalesce(F.try_element_at(before, F.lit(-1))["v"], first.value)
+            return self.moment(moment["k"], value, moment["o"] == 0)
+
+        every = F.concat(F.array(self.moment(cut, first.value, F.lit(False))), F.transform(moments, at))
+
+        def changes(one: Column, number: Column) -> Column:
+            last = F.get(every, number - 1)
+            same = (one["hit"] == last["hit"]) & (one["hit"] | one["v"].eqNullSafe(last["v"]))
+            return (number > 0) & ~same
+
+        return F.filter(every, changes)
+
+    def moment(self, moment: Column, value: Column, is_turn: Column) -> Column:
+        """What is known from a moment on: struct<k, v, hit, turn>."""
+        hit = self.flags.spoil(moment, value)
+        return F.struct(moment.alias("k"), value.alias("v"), hit.alias("hit"), is_turn.alias("turn"))
+
+    def step(self, step: Column) -> _Verdict:
+        """What a later moment made of a mature value: another one, or void by an outage."""
+        if not self.flags:
+            return self.told("mature", None, step["v"], step["k"])
+        state, reason = F.when(step["hit"], "void").otherwise("mature"), F.when(step["hit"], "outage")
+        is_new = F.when(step["turn"], self.is_after_turn(step["k"])).otherwise(self.is_after(step["k"]))
+        return _Verdict(state, reason, step["v"], step["k"], is_new, F.lit(True))
+
+    def told(self, state: str, reason: str | None, value: Column, known_ts: Column) -> _Verdict:
+        """A later row whose state is plain."""
+        why = F.lit(reason).cast("string")
+        return _Verdict(F.lit(state), why, value, known_ts, self.is_after(known_ts), F.lit(True))
+
+    def is_after_turn(self, moment: Column) -> Column:
+        """Whether an outage's turn is new: it comes with the watermark, and counted already if that was there."""
+        if self.renewal is None:
+            return F.lit(True)
+        return moment > F.lit(known_from(self.renewal.frontier, self.knowledge.history))
 
     def is_after(self, moment: Column) -> Column:
         """Whether what became known then is new."""
@@ -200,6 +260,10 @@ class _States:
             (~is_open).alias("settled"),
             told.is_new.alias("is_new"),
         )
+
+
+def _moments(moments: Column, order: int) -> Column:
+    return F.transform(moments, lambda m: F.struct(m.alias("k"), F.lit(order).alias("o")))
 
 
 def as_known_at(values: DataFrame, known_at: Column) -> DataFrame:

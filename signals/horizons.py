@@ -18,6 +18,23 @@ _DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
+class Flag:
+    """An outage that was found, or told, while the log went on.
+
+    Attributes:
+        start: from when on the log holds too little, inclusive (UTC).
+        end: until when, exclusive.
+        known_ts: from when on that is known.
+        withdrawn_ts: from when on it is known to have been none; None: it stands.
+    """
+
+    start: datetime
+    end: datetime
+    known_ts: datetime
+    withdrawn_ts: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Knowledge:
     """What is known, and how far.
 
@@ -25,8 +42,9 @@ class Knowledge:
         known_at: T, the moment from which we look back (UTC).
         watermark: W(T).
         log_start: since when the log is delivered (UTC).
-        outages: flagged outages, ``[start, end)`` UTC.
+        outages: outages that the source file names, ``[start, end)`` UTC: known from the beginning, and for good.
         history: the watermark's history, (from when on, how far), both rising; empty: all was delivered on time.
+        flags: outages that became known later.
     """
 
     known_at: datetime
@@ -34,6 +52,7 @@ class Knowledge:
     log_start: datetime
     outages: Sequence[tuple[datetime, datetime]] = ()
     history: Sequence[tuple[datetime, datetime]] = ()
+    flags: Sequence[Flag] = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +61,8 @@ class Horizon:
 
     ``matured_ts`` is when the mature value was first known: when the watermark was first known to have reached
     ``matures_at``, or with the anchor if that came later. ``cut`` is until when a fact must be known to count: that
-    moment, or now if the value is open.
+    moment, or now if the value is open. Facts are read in ``[reads_from, reads_to)``: the window, the baseline before
+    the anchor, and the time within which the anchor is answered.
     """
 
     window_start: Column
@@ -53,6 +73,8 @@ class Horizon:
     cut: Column
     elapsed_share: Column
     void_reason: Column
+    reads_from: Column
+    reads_to: Column
 
 
 def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
@@ -65,6 +87,7 @@ def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
     matures_at = F.timestamp_micros(end_us + terms.lateness_us)
     is_mature = F.lit(knowledge.watermark) >= matures_at
     matured_ts = F.greatest(reached_at(matures_at, knowledge.history), "anchor_known_ts")
+    reads_from, reads_to = reads(terms, start_us, end_us)
     return Horizon(
         start,
         end,
@@ -73,8 +96,22 @@ def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
         matured_ts,
         F.when(is_mature, matured_ts).otherwise(F.lit(knowledge.known_at)),
         F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
-        void_reason(terms, knowledge, start, end),
+        void_reason(terms, knowledge, reads_from, reads_to),
+        reads_from,
+        reads_to,
     )
+
+
+def reads(terms: Terms, start_us: Column, end_us: Column) -> tuple[Column, Column]:
+    """``[from, to)`` of the facts that a value rests on, given its window in microseconds.
+
+    A click that a log has lost within the time of credit, or a baseline with a hole in it, spoils a value as an outage
+    in its window does. How far discoveries look back is left out: one outage would leave half a year without any.
+    """
+    t0 = F.unix_micros("t0")
+    answered = F.when(terms.credit_us.isNotNull(), t0)
+    first = F.least(start_us, answered, t0 - terms.baseline_us)
+    return F.timestamp_micros(first), F.timestamp_micros(F.greatest(end_us, t0 + terms.credit_us))
 
 
 def seconds(number: float) -> Column:
@@ -117,11 +154,11 @@ def _runs(daily: Sequence[tuple[datetime, datetime, datetime]]) -> list[tuple[da
     return runs
 
 
-def void_reason(terms: Terms, knowledge: Knowledge, window_start: Column, window_end: Column) -> Column:
+def void_reason(terms: Terms, knowledge: Knowledge, reads_from: Column, reads_to: Column) -> Column:
     """Why a value will never be known, or null. An ``outage`` may still be settled by an event, if it settles early."""
     began = F.unix_micros(F.lit(knowledge.log_start))
     is_cut = F.coalesce(F.unix_micros("t0") - terms.look_back_us < began, F.lit(False))
     is_hit = F.lit(False)
     for start, end in knowledge.outages:
-        is_hit = is_hit | ((window_start < F.lit(end)) & (F.lit(start) < window_end))
+        is_hit = is_hit | ((reads_from < F.lit(end)) & (F.lit(start) < reads_to))
     return F.when(is_cut, F.lit("left_truncated")).when(terms.outage & is_hit, F.lit("outage"))

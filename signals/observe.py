@@ -25,6 +25,7 @@ from signals.facts import (
     is_credit_click,
     pairs_of,
 )
+from signals.flags import Flags
 from signals.horizons import Horizon, Knowledge, horizon
 from signals.terms import terms_of
 
@@ -164,9 +165,21 @@ def _touched(read: Read) -> DataFrame:
     # No window ends before its facts, so none matures before the allowance after a fact is over.
     overdue = read.facts().where(F.unix_micros("known_ts") > F.unix_micros("event_ts") + micros)
     late = read.pairs(overdue, read.anchors, "inner").where(_is_late(read)).select(*KEY)
+    if read.knowledge.flags:
+        late = late.unionByName(read.anchors.where(_is_turned(read)).select(*KEY))
     if read.group.one.anchor in DISPROVABLE:
         late = late.unionByName(read.anchors.where(F.col("superseded_ts").isNotNull()).select(*KEY))
     return late.distinct()
+
+
+def _is_turned(read: Read) -> Column:
+    """Whether an outage began or ceased to count after a value was mature."""
+
+    def one(definition: Definition) -> Column:
+        frame = read.frames[definition.ref]
+        return F.size(Flags(terms_of([definition]), frame, read.knowledge).turns(frame.cut)) > 0
+
+    return reduce(or_, [one(d) for d in read.group.definitions])
 
 
 def _late(read: Read, anchors: DataFrame) -> DataFrame:

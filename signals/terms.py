@@ -30,7 +30,9 @@ class Terms:
         end_us: to its end.
         lateness_us: lateness allowance in microseconds.
         look_back_us: how far the log must reach back before the anchor; null: not at all.
-        outage: whether an outage in the window makes it void.
+        baseline_us: how far before the anchor facts are measured, too; null: not at all.
+        credit_us: how long after the anchor its answer is looked for; null: it needs none.
+        outage: whether an outage in what it reads makes it void.
         settles_early: whether an event settles it in spite of an outage.
         undefined: reason to be void where there is no value at maturity; null: there always is one.
         observed_upto: the event was seen if the value is at most this; null: if it is more than 0.
@@ -43,6 +45,8 @@ class Terms:
     end_us: Column
     lateness_us: Column
     look_back_us: Column
+    baseline_us: Column
+    credit_us: Column
     outage: Column
     settles_early: Column
     undefined: Column
@@ -51,8 +55,8 @@ class Terms:
 
 _TYPES = {
     "signal": "string", "definition_hash": "string", "is_calendar": "boolean", "start_us": "bigint", "end_us": "bigint",
-    "lateness_us": "bigint", "look_back_us": "bigint", "outage": "boolean", "settles_early": "boolean",
-    "undefined": "string", "observed_upto": "double",
+    "lateness_us": "bigint", "look_back_us": "bigint", "baseline_us": "bigint", "credit_us": "bigint",
+    "outage": "boolean", "settles_early": "boolean", "undefined": "string", "observed_upto": "double",
 }  # fmt: skip
 
 
@@ -84,6 +88,8 @@ def _told(definition: Definition) -> dict[str, str | int | float | bool | None]:
         "end_us": end // _MICRO,
         "lateness_us": definition.lateness // _MICRO,
         "look_back_us": void.look_back // _MICRO if void.look_back is not None else None,
+        "baseline_us": definition.baseline // _MICRO if definition.baseline is not None else None,
+        "credit_us": definition.credit.within // _MICRO if definition.credit is not None else None,
         "outage": void.outage,
         "settles_early": void.settles == "early",
         "undefined": undefined if isinstance(measure, SqlMeasure) else None,

@@ -22,7 +22,8 @@ class Revisions:
         changed: anchors among them that were revised, once or more.
         at_maturity: mean value of the changed as they were at maturity; None without any.
         now: mean value of those of the changed that are mature now; None without any.
-        by_age: revisions by whole days since maturity (groups of :data:`STEPS_D`): raised, lowered, made void.
+        by_age: revisions by whole days since maturity (groups of :data:`STEPS_D`): raised, lowered, made void, void no
+            more.
     """
 
     matured: int
@@ -47,7 +48,8 @@ def revisions_of(rows: pa.Table, mature: int) -> Revisions:
     first = rows.filter(pc.invert(follows))
     touched = pc.unique(late["anchor_id"])
     first, last = (t.filter(pc.is_in(t["anchor_id"], value_set=touched)) for t in (first, newest(rows)))
-    lost = late.filter(pc.field("state") == "void").num_rows
+    was_mature = pc.is_in(last["anchor_id"], value_set=rows.filter(pc.field("state") == "mature")["anchor_id"])
+    lost = last.filter(pc.and_(pc.equal(last["state"], "void"), was_mature)).num_rows
     at_maturity, now = (pc.mean(one["value"]).as_py() for one in (first, last))
     return Revisions(mature + lost, first.num_rows, at_maturity, now, tuple(_by_age(late)))
 
@@ -56,7 +58,9 @@ def _by_age(late: pa.Table) -> Iterator[tuple[int, Mapping[str, int]]]:
     elapsed = pc.subtract(late["known_ts"].cast(pa.int64()), late["matures_at"].cast(pa.int64()))
     days = pc.divide(elapsed, 86_400_000_000)
     rose = pc.greater(late["value"], late["before"])
-    turn = pc.if_else(pc.equal(late["state"], "void"), "void", pc.if_else(rose, "raised", "lowered"))
+    # Where there was no value before, an outage voided it until it was withdrawn.
+    moved = pc.if_else(pc.is_null(late["before"]), "restored", pc.if_else(rose, "raised", "lowered"))
+    turn = pc.if_else(pc.equal(late["state"], "void"), "void", moved)
     counted = pa.table({"days": days, "turn": turn}).group_by(["days", "turn"]).aggregate([([], "count_all")])
     found: dict[int, Counter[str]] = {}
     for row in counted.to_pylist():

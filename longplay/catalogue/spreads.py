@@ -70,13 +70,13 @@ def delay(found: Standing, hours: int) -> Chart | None:
 
 def revised(found: Standing) -> Grid:
     """Revisions by age after maturity, by what they did to the value."""
-    turns = ("raised", "lowered", "void")
+    turns = ("raised", "lowered", "void", "restored")
     ends = dict(zip((0, *STEPS_D), (*STEPS_D, None), strict=True))
     rows = [
         [_after(low, ends[low]), *(figures.count(held.get(turn, 0)) for turn in turns)]
         for low, held in found.revisions.by_age
     ]
-    return Grid(["after maturity", "raised", "lowered", "made void"], rows)
+    return Grid(["after maturity", "raised", "lowered", "made void", "void no more"], rows)
 
 
 def _ages(ages: Sequence[Age], hours: int) -> list[tuple[int, int, float]]:

@@ -20,7 +20,7 @@ from longplay.measures import (
     WeeksMeasure,
 )
 from longplay.windows import CalendarWindow, ElapsedWindow
-from signals.horizons import Knowledge
+from signals.horizons import Flag, Knowledge
 from tests.reference.records import DAY, Episode, Event, Exposure, midnight
 
 
@@ -199,13 +199,30 @@ def rows(of: "Measured", anchor: Anchor, events: Sequence[Event], knowledge: Kno
         yield row("open", knowledge.known_at, None, measured(knowledge.known_at), 0)
     else:
         value, revision = measured(matured), 0
-        yield row("mature", matured, value, None, 0)
-        for moment in sorted({e.known_ts for e in own if e.known_ts > matured}):
-            now = measured(moment)
-            if now is not None and now != value and (spoilt is None or moment < spoilt):
-                value, revision = now, revision + 1
-                yield row("mature", moment, value, None, revision)
+        hits = flags_that_hit(definition, anchor, knowledge)
+
+        def told(moment: datetime, value: float | None) -> tuple[str, float | None]:
+            counts = any(f.known_ts <= moment and (f.withdrawn_ts is None or moment < f.withdrawn_ts) for f in hits)
+            settled = definition.void.settles == "early" and value is not None and value > 0
+            return ("void", None) if counts and not settled else ("mature", value)
+
+        last = told(matured, value)
+        reason = "outage" if last[0] == "void" else None
+        yield row(last[0], matured, last[1], None, 0)
+        # Of two things of one moment the outage's comes first.
+        facts = {(e.known_ts, 1) for e in own if e.known_ts > matured}
+        turns = {(m, 0) for f in hits for m in (f.known_ts, f.withdrawn_ts) if m is not None and m > matured}
+        for moment, order in sorted(facts | {turn for turn in turns if turn[0] <= knowledge.known_at}):
+            if spoilt is not None and moment >= spoilt:
+                break
+            now = measured(moment) if order else value
+            value = value if now is None else now
+            if told(moment, value) != last:
+                last, revision = told(moment, value), revision + 1
+                reason = "outage" if last[0] == "void" else None
+                yield row(last[0], moment, last[1], None, revision)
         if spoilt is not None:
+            reason = None
             yield row("void", spoilt, None, None, revision + 1)
 
 
@@ -225,13 +242,27 @@ def window(definition: Definition, t0: datetime) -> tuple[datetime, datetime]:
 
 
 def void_reason(definition: Definition, anchor: Anchor, knowledge: Knowledge) -> str | None:
-    """Left-truncated if the log begins after the look-back does; outage if one overlaps the window."""
+    """Left-truncated if the log begins after the look-back does; outage if one overlaps what is read."""
     look_back = definition.void.look_back
     if look_back is not None and anchor.t0 - look_back < knowledge.log_start:
         return "left_truncated"
-    start, end = window(definition, anchor.t0)
+    start, end = read(definition, anchor.t0)
     overlaps = any(start < outage_end and outage_start < end for outage_start, outage_end in knowledge.outages)
     return "outage" if definition.void.outage and overlaps else None
+
+
+def read(definition: Definition, t0: datetime) -> tuple[datetime, datetime]:
+    """``[start, end)`` of all that a value rests on: window, baseline before it, time in which credit is earned."""
+    start, end = window(definition, t0)
+    if definition.credit is not None:
+        start, end = min(start, t0), max(end, t0 + definition.credit.within)
+    return (start if definition.baseline is None else t0 - definition.baseline), end
+
+
+def flags_that_hit(definition: Definition, anchor: Anchor, knowledge: Knowledge) -> list[Flag]:
+    """Outages that became known later and overlap what a value rests on, where its definition minds them."""
+    start, end = read(definition, anchor.t0)
+    return [f for f in knowledge.flags if definition.void.outage and start < f.end and f.start < end]
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,22 @@ def test_revisions_by_age_and_what_they_did(tmp_path: Path) -> None:
     assert late.by_age == ((0, {"raised": 1}), (1, {"void": 1}), (2, {"lowered": 1}))
 
 
+def test_an_outage_that_was_withdrawn_gives_values_back(tmp_path: Path) -> None:
+    """One was mature, then void, then mature again; one was void at first; one is void still."""
+    found = stand(
+        tmp_path,
+        DAYS,
+        [Row("a", day(1), value=4.0), Row("b", day(1), "void", reason="outage"), Row("c", day(1), value=2.0)],
+        [Row("a", day(1), "void", reason="outage", revision=1, late=25 * H)],
+        [Row("a", day(1), value=5.0, revision=2, late=80 * H), Row("b", day(1), value=3.0, revision=1, late=80 * H)],
+        [Row("c", day(1), "void", reason="outage", revision=1, late=25 * H)],
+    )
+    late = found.revisions
+    assert (found.mature, dict(found.void)) == (2, {"outage": 1})
+    assert (late.matured, late.changed) == (3, 3)
+    assert late.by_age == ((1, {"void": 2}), (2, {"restored": 2}))
+
+
 def test_anchors_shared_by_signals_keep_their_own_revisions(tmp_path: Path) -> None:
     clicks = table(CLICK, [Row("x", day(1), value=0.0), Row("x", day(1), value=1.0, revision=1, late=2 * H)])
     returns = table(RETURN, [Row("x", day(1), value=0.0), Row("y", day(1), value=0.0)])

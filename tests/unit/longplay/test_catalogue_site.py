@@ -166,7 +166,7 @@ def test_a_page_counts_what_the_tables_hold(pages: dict[str, Element]) -> None:
         "1 of 60 mature values (1.7%) were changed by facts known later: their mean was 0 at maturity and is 1 now."
         in said
     )
-    assert captioned(page, "Revisions by time since maturity") == [["0 to 1 d", "1", "0", "0"]]
+    assert captioned(page, "Revisions by time since maturity") == [["0 to 1 d", "1", "0", "0", "0"]]
     assert "None of 8 mature values was changed" in said
 
 

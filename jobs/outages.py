@@ -1,0 +1,166 @@
+"""Outages: days of which the log holds far too little are found before labels are made of them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Any
+
+import click
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.context import Job
+from jobs.options import job_command
+from quality.anomaly import anomalies
+from quality.day_counts import day_counts
+from quality.history import Recorder, history
+from quality.metric import Metric
+from quality.outages import Counts, Outage, Search, Told, midnight, outages
+from signals.flags import known_from
+from signals.horizons import Flag
+from tables.quality import DAY_COUNTS, OUTAGES
+from tables.small import commit_of, publish_rows, read_rows
+from tables.store import Lineage
+
+RECENT = timedelta(days=28)
+SINGLE_DAYS = 400
+"""Up to so many days are named one by one, so that only their files are read."""
+
+
+def find_outages(job: Job) -> list[dict[str, Any]]:
+    """Bring the counts of days, and the outages that follow from them, up to what is known now.
+
+    The same deliveries and settings give the same outages, day by day or all at once.
+
+    Returns:
+        The rows of the table ``outages``.
+    """
+    counts = count_days(job)
+    rows = [_row(job, one) for one in _outages(job, counts)]
+    if not job.store.exists("outages") or _ordered(read_rows(job.folder, OUTAGES)) != _ordered(rows):
+        inputs = job.versions("day_counts")
+        facts = {"settings": job.settings.quality.outages.model_dump(mode="json", by_alias=True)}
+        lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
+        job.progress.table(publish_rows(job.folder, OUTAGES, rows, lineage))
+    return rows
+
+
+def count_days(job: Job) -> list[dict[str, Any]]:
+    """The rows of ``day_counts``: days of which something was delivered since the last time are counted anew."""
+    recipe = job.fingerprint({}, {})
+    told = commit_of(job.folder, DAY_COUNTS).get("facts", {})
+    done = -1 if job.force or told.get("recipe") != recipe else int(told["batch"])
+    there = [] if done < 0 else read_rows(job.folder, DAY_COUNTS)
+    if done >= job.batch:
+        return there
+    events = job.store.read("events").where(F.col("batch") <= job.batch)
+    days: set[date] = set()
+    if done >= 0:
+        new = events.where(F.col("batch") > done).select("event_day").distinct()
+        days = {row["event_day"] for row in new.collect()}
+        events = events.where(_among(days))
+    rows = [row for row in there if row["event_day"] not in days] + _collected(day_counts(events))
+    facts = {"batch": job.batch, "recipe": recipe}
+    inputs = job.versions("events")
+    lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
+    job.progress.table(publish_rows(job.folder, DAY_COUNTS, rows, lineage))
+    volume = [one for one in volumes(rows) if done < 0 or one.day in days]
+    Recorder(job.folder, job.run_id, job.known_at(None)).record(inputs["events"], volume)
+    return rows
+
+
+def volumes(counts: Sequence[dict[str, Any]]) -> list[Metric]:
+    """Users and events of each day, whenever they became known, as metrics of the table ``events``."""
+    found: dict[tuple[str, date], float] = defaultdict(float)
+    for row in counts:
+        for name in ("users", "events"):
+            found[name, row["event_day"]] += row[name]
+    return [Metric("events", name, value, day=day) for (name, day), value in sorted(found.items())]
+
+
+def flags_of(job: Job) -> tuple[Flag, ...]:
+    """The outages that count, or did, as far as this run may look, as signals take them."""
+    history, frontier = job.watermarks(), job.frontier
+    found = []
+    for row in read_rows(job.folder, OUTAGES):
+        if row["judged_at"] <= frontier:
+            at = row["withdrawn_at"]
+            ends = known_from(at, history) if at is not None and at <= frontier else None
+            found.append(Flag(row["start"], row["end"], known_from(row["judged_at"], history), ends))
+    return tuple(sorted(found, key=repr))
+
+
+def _outages(job: Job, counts: Sequence[dict[str, Any]]) -> list[Outage]:
+    said = job.settings.quality.outages
+    search = Search(said.metric, said.threshold, said.weeks, said.wait_days) if said.enabled else None
+    told = [Told(midnight(t.start), midnight(t.end), midnight(t.known), t.reason, t.dismissed) for t in said.told]
+    return outages(Counts.of(counts, said.metric), job.log_start.date(), job.frontier, search, told)
+
+
+def _row(job: Job, one: Outage) -> dict[str, Any]:
+    """A row of ``outages``."""
+    history, ends = job.watermarks(), one.withdrawn_at
+    known = {
+        "known_ts": known_from(one.judged_at, history),
+        "withdrawn_ts": known_from(ends, history) if ends is not None else None,
+    }
+    return {"source": job.source.name, **asdict(one), **known}
+
+
+def _ordered(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(({name: row[name] for name in OUTAGES.column_names()} for row in rows), key=repr)
+
+
+def _among(days: set[date]) -> Column:
+    if not days:
+        return F.lit(False)
+    of = F.col("event_day")
+    return of.isin(sorted(days)) if len(days) <= SINGLE_DAYS else of.between(min(days), max(days)) & of.isin(*days)
+
+
+def _collected(frame: DataFrame) -> list[dict[str, Any]]:
+    return [row.asDict() for row in frame.collect()]
+
+
+@job_command("outages", short_help="Days of which the log holds far too little.")
+def command(job: Job) -> None:
+    """Find days of which the log holds far fewer users (or events) than expected, and say which they are.
+
+    A day is held against the same weekday of the weeks before. Labels that rest on such a day become void, with the
+    reason 'outage', from when it was known on; build-signals looks for them by itself. Where it was how people
+    behaved, say so in the settings: quality.outages.told with dismissed: true. Below the outages stand metrics of the
+    last four weeks that are not as they were expected to be.
+
+    Example: longplay outages --source world
+    """
+    with job.progress.step("outages"):
+        rows = find_outages(job)
+    for line in lines(rows):
+        click.echo(line)
+    recent = job.frontier.date() - RECENT
+    for finding in anomalies(history(job.folder)):
+        if finding.metric.day is not None and recent <= finding.metric.day < job.frontier.date():
+            click.echo(finding.text())
+
+
+def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Each unbroken outage in a line, the oldest first."""
+    found = []
+    for start in sorted({row["outage"] for row in rows}):
+        parts = sorted((row for row in rows if row["outage"] == start), key=lambda row: row["start"])
+        first, last = parts[0], parts[-1]
+        days = (last["end"] - first["start"]) // timedelta(days=1)
+        what = f"[{first['start']:%Y-%m-%d}, {last['end']:%Y-%m-%d}) {days} d"
+        if first["found_by"] == "counts":
+            what += f": {first['found']:,.0f} {first['metric']} on the first day, {first['expected']:,.0f} expected"
+        ends = {(row["withdrawn_at"], row["reason"]) for row in parts if row["withdrawn_at"] is not None}
+        what += "".join(f"; withdrawn on {at:%Y-%m-%d}: {why}" for at, why in sorted(ends))
+        if first["found_by"] == "settings":
+            what += f": told: {first['reason']}"
+        found.append(what)
+    return found or ["no outage"]
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,183 @@
+"""An outage in a simulated world: it is found, exactly the labels that rest on it are void, and all others stay."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from ingest.source import load_source
+from jobs.build_signals import build_signals
+from jobs.context import Job
+from jobs.ingest_log import ingest
+from jobs.outages import find_outages, lines
+from longplay.definition import Definition
+from longplay.delta import read_arrow
+from longplay.registry import default_registry
+from signals.horizons import Flag, Knowledge
+from tables.checksum import checksum
+from tables.learning import SIGNAL_VALUES
+from tests.reference.records import DAY, Event, Exposure
+from tests.reference.signals_by_hand import read, values_by_hand
+from tests.unit.ingest.small_logs import job, said
+from worlds.log import simulate_log
+from worlds.spec import WorldSpec
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+SPEC = WorldSpec.from_size("tiny", seed=2, users=200, days=64, dirt=0.0)
+FIRST = SPEC.start + 40 * DAY
+DARK = (FIRST, FIRST + 3 * DAY)
+"""Two thirds of the users leave no trace on three days; somebody says later that the third was a holiday."""
+DISMISSED_ON = FIRST + 16 * DAY
+BORDERS = [SPEC.start, FIRST + 42 * timedelta(hours=1), FIRST + 10 * DAY, SPEC.end]
+"""The first delivery ends before the first dark day can be judged, when labels of that day are mature already."""
+HOLIDAY = (
+    f"{{from: {FIRST + 2 * DAY:%Y-%m-%d}, to: {DARK[1]:%Y-%m-%d}, known: {DISMISSED_ON:%Y-%m-%d}, "
+    "reason: a holiday, dismissed: true}"
+)
+SIGNALS = ("click", "return_to_item_14d", "return_d7", "active_days_28d")
+SETTINGS = ("signals.shipped=[return_d7, active_days_28d]", "quality.outages.wait_days=1")
+Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+
+
+def world() -> tuple[Frames, Frames]:
+    """The raw log as it is, with few of its slates, and the same with the outage."""
+    raw = simulate_log(SPEC)
+    events, shown = raw.events.to_pandas(), raw.exposures.to_pandas()
+    shown = shown[shown["request"].map(lambda request: hash_of(request) % 6 == 0)]
+    episodes = pd.DataFrame({"item": ["none"], "episode": ["none"], "season": [None], "season_episodes": [None]})
+    episodes = episodes.astype({"season": str, "season_episodes": "Int32"}).assign(released_at=pd.Timestamp(SPEC.start))
+    is_lost = events["user"].map(lambda user: hash_of(user) % 3 > 0) & events["ts"].between(*DARK, inclusive="left")
+    return (events, shown, episodes), (events[~is_lost], shown, episodes)
+
+
+def hash_of(text: str) -> int:
+    return sum(ord(letter) * 31**place for place, letter in enumerate(text))
+
+
+def deliver(folder: Path, frames: Frames, low: datetime, high: datetime) -> Path:
+    """What became known in ``[low, high)``, with its word on that."""
+    folder.mkdir(parents=True)
+    for name, frame in zip(("events", "exposures", "episodes"), frames, strict=True):
+        known = frame["ingest_ts"] if "ingest_ts" in frame else frame["released_at"]
+        kept = frame[(known >= low) & (known < high)]
+        kept.to_parquet(folder / f"{name}.parquet", index=False, coerce_timestamps="us")
+    beat = {"complete_from": low, "complete_until": high, "observed_at": high}
+    (folder / "_delivery.json").write_text(json.dumps({k: v.isoformat() for k, v in beat.items()}), encoding="utf-8")
+    return folder
+
+
+def made(spark: SparkSession, root: Path, parts: Sequence[Path], *settings: str) -> Job:
+    one = job(spark, root, load_source("world"), *SETTINGS, *settings)
+    for part in parts:
+        ingest(one, part)
+        build_signals(one)
+    return one
+
+
+def by_hand(one: Job, knowledge: Knowledge) -> list[tuple[object, ...]]:
+    """Every row of the table, from the definitions and the facts as they were ingested, in plain Python."""
+    events, exposures = (read_arrow(one.folder / table).to_pandas() for table in ("events", "exposures"))
+    own: dict[str, tuple[list[Event], list[Exposure]]] = defaultdict(lambda: ([], []))
+    for row in plain(events, Event):
+        own[row["user_id"]][0].append(Event(**row))
+    for row in plain(exposures, Exposure):
+        own[row["user_id"]][1].append(Exposure(**row))
+    values = [v for d in definitions() for told in own.values() for v in values_by_hand(d, *told, knowledge)]
+    return sorted(
+        (v.signal, v.user_id, v.item_id or "", v.t0, v.revision, v.state, v.void_reason, v.value, v.known_ts)
+        for v in values
+    )
+
+
+def plain(frame: pd.DataFrame, kind: type[Event] | type[Exposure]) -> list[dict]:
+    frame = frame[list(kind.__dataclass_fields__)].astype(object)
+    rows = frame.where(frame.notna(), None).to_dict("records")
+    return [{k: v.to_pydatetime() if isinstance(v, pd.Timestamp) else v for k, v in row.items()} for row in rows]
+
+
+def definitions() -> list[Definition]:
+    return [default_registry().get(name) for name in SIGNALS]
+
+
+def rows_of(one: Job) -> list[tuple[object, ...]]:
+    table = read_arrow(one.folder / "signal_values").to_pylist()
+    return sorted(
+        (r["signal"], r["user_id"], r["item_id"] or "", r["t0"], r["revision"], r["state"], r["void_reason"],
+         r["value"], r["known_ts"])
+        for r in table
+    )  # fmt: skip
+
+
+def latest(rows: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """State, reason and value of each label as known last."""
+    return {row[:4]: row[5:8] for row in rows}
+
+
+def test_an_outage_voids_exactly_the_labels_that_rest_on_it(spark: SparkSession, tmp_path: Path) -> None:
+    whole, dark = world()
+    usual = made(spark, tmp_path / "usual", [deliver(tmp_path / "all", whole, SPEC.start, SPEC.end)])
+    assert lines(find_outages(usual)) == ["no outage"]
+
+    parts = [deliver(tmp_path / f"part-{n}", dark, BORDERS[n], BORDERS[n + 1]) for n in range(3)]
+    one = made(spark, tmp_path / "dark", parts[:2])
+    early = rows_of(one)
+    assert [row["start"] for row in find_outages(one)] == [FIRST, FIRST + DAY, FIRST + 2 * DAY]
+    assert "3 d: " in lines(find_outages(one))[0]
+    one = made(spark, tmp_path / "dark", parts[2:], f"quality.outages.told=[{HOLIDAY}]")
+    assert "made anew" not in said(one)
+
+    # What was found, by hand: a day is known to be dark two days later, here when the next delivery said so.
+    flags = [
+        Flag(FIRST, FIRST + DAY, BORDERS[2]),
+        Flag(FIRST + DAY, FIRST + 2 * DAY, BORDERS[2]),
+        Flag(FIRST + 2 * DAY, DARK[1], BORDERS[2], SPEC.end),
+    ]
+    history = [(border, border) for border in BORDERS[1:]]
+    knowledge = Knowledge(SPEC.end, SPEC.end, SPEC.start, (), history, flags)
+    found = rows_of(one)
+    assert found == by_hand(one, knowledge)
+    # Nothing that was known is taken back: rows were only added, but for those that were open.
+    assert {row for row in early if row[5] != "open"} <= set(found)
+
+    # Void are the labels that rest on the two dark days and nothing settled; one that had been mature was revised.
+    before, after, terms = latest(rows_of(usual)), latest(found), {d.ref: d for d in definitions()}
+    touched = {key for key in after if overlaps(terms[key[0]], key[3], FIRST, FIRST + 2 * DAY)}
+    void = {key for key, (state, *_) in after.items() if state == "void"}
+    assert void <= touched
+    assert {after[key][1] for key in void} == {"outage"}
+    settled = {key for key in touched - void if after[key][0] == "mature"}
+    assert settled
+    assert all(terms[key[0]].void.settles == "early" and after[key][2] == 1.0 for key in settled)
+    assert {key[0].split("@")[0] for key in void} == set(SIGNALS)
+    assert any(row[4] == 1 and row[5] == "void" for row in found)
+    assert any(row[4] >= 1 and row[5] == "mature" and row[8] == SPEC.end for row in found)
+
+    # All others are what they would have been without the outage, where they do not read what was lost.
+    same = {key for key in before.keys() & after.keys() if not overlaps(terms[key[0]], key[3], *DARK)}
+    assert len(same) > 0.5 * len(after)
+    assert {key: before[key] for key in same} == {key: after[key] for key in same}
+
+    # Built anew it is the same table.
+    grown = checksum(one.store.read("signal_values"), SIGNAL_VALUES.audit)
+    build_signals(one.anew())
+    assert checksum(one.store.read("signal_values"), SIGNAL_VALUES.audit) == grown
+
+
+def overlaps(definition: Definition, t0: datetime, start: datetime, end: datetime) -> bool:
+    first, last = read(definition, t0)
+    return first < end and start < last
+
+
+def test_the_world_is_dark_enough() -> None:
+    whole, dark = world()
+    counts = [frame[0].groupby(frame[0]["ts"].dt.floor("D"))["user"].nunique() for frame in (whole, dark)]
+    days = pd.date_range(DARK[0], periods=3, tz="UTC")
+    shares = (counts[1] / counts[0]).loc[days].to_numpy()
+    assert np.all((shares > 0.2) & (shares < 0.45))
