@@ -1,0 +1,149 @@
+"""Quarantine and back: repaired rows go through ingest again, once each, and every row read is accounted for."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs.context import Job
+from jobs.erase import erase
+from jobs.ingest_log import ingest
+from jobs.quarantine_selection import Wanted, release
+from longplay.errors import ConfigError, InputError, NotFoundError
+from longplay.quality.ledger import ledger
+from tables.store import Store
+from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
+
+pytestmark = pytest.mark.spark
+
+MONDAY = [
+    "ann,song,2026-05-04T10:00:00,tap,",
+    "ann,song,2026-05-04T10:00:05,play,40",
+    "bob,tune,2026-05-04T12:00:00,tap,",
+    "bob,tune,2026-05-04T12:00:00,tap,",  # duplicate
+    ",tune,2026-05-04T13:00:00,play,40",  # null_user
+    ",hymn,2026-05-04T14:00:00,play,50",  # null_user
+    "bob,hymn,2026-05-04T15:00:00,hum,40",  # unknown_kind
+    "bob,hymn,2026-05-04T16:00:00,play,-40",  # bad_amount
+    "bob,hymn,2026-05-04T17:00:00,play,40,more",  # malformed_row
+    "bob,hymn,2026-05-05T09:00:00,tap,",
+]
+SHOWN_ROWS = [
+    "ann,song,2026-05-04T10:00:00,s1,home,1,greedy,0.5",
+    "ann,tune,2026-05-04T10:00:00,s1,home,2,greedy,7",  # bad_propensity
+]
+RELEASED = datetime(2026, 5, 13, 8, tzinfo=UTC)
+
+
+def deliver(folder: Path, plays: list[str], shown: list[str]) -> Path:
+    folder.mkdir()
+    write_csv(folder / "events.csv", plays)
+    write_csv(folder / "shown.csv", shown, SHOWN)
+    return folder
+
+
+def accounts(one: Job) -> dict[str, tuple[int, int, int, int, int]]:
+    """Read, published, quarantined, duplicates and erased, by log; all of them add up."""
+    found = ledger(one.folder)
+    assert [entry.adds_up for entry in found] == [True] * len(found)
+    return {e.log: (e.read, e.published, e.quarantined, e.duplicates, e.erased) for e in found}
+
+
+def aside(one: Job, reason: str) -> list[dict[str, object]]:
+    """Rows set aside for a reason, with their raw rows, in order of time."""
+    rows = [row.asDict() for row in one.store.read("quarantine").where(f"reason = '{reason}'").collect()]
+    return sorted(({**row, "raw": json.loads(row["raw"])} for row in rows), key=lambda row: str(row["raw"]["when"]))
+
+
+def lines(path: Path, rows: list[tuple[object, dict[str, object]]]) -> Path:
+    path.write_text("".join(json.dumps({"row_id": i, "raw": raw}) + "\n" for i, raw in rows), encoding="utf-8")
+    return path
+
+
+def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = job(spark, tmp_path / "warehouse", source(RADIO))
+    ingest(one, deliver(tmp_path / "1", MONDAY, SHOWN_ROWS), OBSERVED_AT)
+    assert accounts(one) == {"events": (10, 4, 5, 1, 0), "exposures": (2, 1, 1, 0, 0)}
+    (bad,) = aside(one, "bad_amount")
+    assert bad["message"] == "column 'much' holds no number of 0 s or more"
+    assert (bad["run_id"], bad["file"], bad["log"]) == (one.run_id, "events.csv", "events")
+
+    # Of two that lacked a user one is repaired, one is still bad, and has its new reason.
+    first, second = aside(one, "null_user")
+    wrong = lines(tmp_path / "typo.jsonl", [(first["row_id"], {**first["raw"], "whom": "cat"})])
+    with pytest.raises(InputError, match="has columns that its log has not") as odd:
+        release(one, Wanted("null_user", repaired=wrong), "eve", RELEASED)
+    assert odd.value.got == "whom"
+    with pytest.raises(NotFoundError, match="No row 'zzz' was ever set aside"):
+        release(one, Wanted("null_user", repaired=lines(tmp_path / "z.jsonl", [("zzz", {})])), "eve", RELEASED)
+    with pytest.raises(ConfigError, match="before the newest delivery was there"):
+        release(one, Wanted("null_user", as_is=True), "eve", datetime(2026, 5, 5, tzinfo=UTC))
+    mended = lines(
+        tmp_path / "mended.jsonl",
+        [
+            (first["row_id"], {**first["raw"], "who": "cat"}),
+            (second["row_id"], {**second["raw"], "who": "cat", "how": "hum"}),
+        ],
+    )
+    # Cut off after the release was written down: the same command again finishes it, and releases nothing twice.
+    publish = Store.publish
+
+    def stop_at_deliveries(self, frame, spec, *rest):
+        if spec.name == "deliveries":
+            raise KeyboardInterrupt
+        return publish(self, frame, spec, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "publish", stop_at_deliveries)
+        with pytest.raises(KeyboardInterrupt):
+            release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
+    release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
+    assert "release-2: 2 rows: 1 published, 1 quarantined; known from 2026-05-13 08:00 UTC" in said(one)
+    assert "2 rows were released before and stay as they are" in said(one)
+    assert accounts(one)["events"] == (10, 5, 4, 1, 0)
+    rows = {row["row_id"]: row for row in one.store.read("quarantine_releases").collect()}
+    assert [rows[i]["outcome"] for i in (first["row_id"], second["row_id"])] == ["published", "quarantined"]
+    assert rows[second["row_id"]]["new_reason"] == "unknown_kind"
+    assert {(r["released_by"], r["user_id"], r["batch"]) for r in rows.values()} == {("eve", "cat", 2)}
+    again = [row for row in aside(one, "unknown_kind") if row["user_id"] == "cat"]
+    assert [row["repaired_from"] for row in again] == [second["row_id"]]
+
+    # By SQL, with the source file that now knows the kind, and a row whose fact is there.
+    release(one, Wanted("bad_amount", changes={"much": "abs(CAST(much AS INT))"}), "eve", RELEASED)
+    (cut,) = aside(one, "malformed_row")
+    twin = {"who": "ann", "what": "song", "when": "2026-05-04T10:00:00", "how": "tap"}
+    release(
+        one, Wanted("malformed_row", repaired=lines(tmp_path / "m.jsonl", [(cut["row_id"], twin)])), "eve", RELEASED
+    )
+    kinds = source(RADIO, events__kinds=["play", "tap", "skip", "hum"])
+    wider = job(spark, one.root, kinds)
+    release(wider, Wanted("unknown_kind", as_is=True), "eve", RELEASED)
+    assert "2 published" in said(wider)
+    release(wider, Wanted("bad_propensity", changes={"chance": "0.7"}), "eve", RELEASED)
+    assert accounts(one) == {"events": (10, 8, 0, 2, 0), "exposures": (2, 2, 0, 0, 0)}
+    facts = {(r["user_id"], r["item_id"], r["kind"]): r for r in one.store.read("events").collect()}
+    assert facts["bob", "hymn", "play"]["amount"] == 40.0
+    late = facts["cat", "tune", "play"]
+    assert (late["event_ts"], late["known_ts"]) == (datetime(2026, 5, 4, 13), datetime(2026, 5, 13, 8))
+
+    # What is released is known from its release on, and increments take it in.
+    seen = one.store.read("first_seen").where("kind = 'user' AND key = 'cat'").collect()
+    assert [(r["event_ts"], r["visible_ts"]) for r in seen] == [(late["event_ts"], late["known_ts"])]
+    assert one.frontier == datetime(2026, 5, 5, tzinfo=UTC)  # a release vouches for nothing
+
+    # Whoever is erased is erased here too, and is not let in again.
+    erase(wider, "cat")
+    assert one.store.read("quarantine_releases").where("user_id = 'cat' OR contains(raw, 'cat')").count() == 0
+    assert accounts(one)["events"] == (10, 6, 0, 2, 2)
+    later = ["ann,song,2026-05-14T10:00:00,tap,", *MONDAY[3:5]]
+    ingest(wider, deliver(tmp_path / "2", later, SHOWN_ROWS[:1]), datetime(2026, 5, 16, tzinfo=UTC))
+    assert accounts(one) == {"events": (13, 7, 1, 3, 2), "exposures": (3, 2, 0, 1, 0)}
+    release(wider, Wanted("null_user", changes={"who": "'cat'"}), "eve", datetime(2026, 5, 19, tzinfo=UTC))
+    assert one.store.read("events").where("user_id = 'cat'").count() == 0
+    outcome = one.store.read("quarantine_releases").where("outcome = 'erased'").collect()
+    assert [(r["raw"], r["user_id"]) for r in outcome] == [(None, None)]
+    assert accounts(one)["events"] == (13, 7, 0, 3, 3)
