@@ -45,19 +45,20 @@ def step_of(table: str) -> str:
     return next((step.name for step in LINE if table in step.publishes), "")
 
 
-def waits_for(table: str) -> tuple[list[str], list[str]]:
+def waits_for(table: str, is_stopped: bool = True) -> tuple[list[str], list[str]]:
     """Tables and steps that wait for a table, directly or through others, in the order of the line.
 
-    A step that stops at one of its tables publishes none of those that come after it.
+    Args:
+        table: which table.
+        is_stopped: its step stopped at it, so that those of its tables that come after it wait, too.
     """
     tables, steps = {table}, []
     for step in LINE:
-        if tables & set(step.reads) or (set(step.publishes) & tables and table in step.publishes):
-            first = table if table in step.publishes else None
-            late = step.publishes[step.publishes.index(first) + 1 :] if first else step.publishes
-            tables |= set(late)
-            if not first:
-                steps.append(step.name)
+        if table in step.publishes:
+            tables |= set(step.publishes[step.publishes.index(table) + 1 :]) if is_stopped else set()
+        elif tables & set(step.reads):
+            tables |= set(step.publishes)
+            steps.append(step.name)
     order = [name for step in LINE for name in step.publishes]
     return [name for name in order if name in tables - {table}], steps
 

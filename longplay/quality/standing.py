@@ -108,7 +108,7 @@ def status(folder: Path, runs: int = RUNS) -> Status:
     found = []
     for name in names:
         state = _state(name in failed, bool(behind[name]), trends[name], good[name])
-        blocks, steps = line.waits_for(name) if state in ("failed", "behind") else ([], [])
+        blocks, steps = line.waits_for(name, state == "failed") if state in ("failed", "behind") else ([], [])
         found.append(
             Standing(
                 table=name,

@@ -110,6 +110,7 @@ def test_a_table_that_was_made_from_older_inputs_is_behind(folder: Path) -> None
     found = {one.table: one for one in status(folder).tables}
     assert (found["user_days"].state, found["user_days"].behind) == ("behind", {"events": (0, 1)})
     assert "release" in found["user_days"].steps
+    assert waits_for("user_days", is_stopped=False)[0] == ["releases", "training_set"]  # its own step did not stop
     assert found["events"].state == "passed"
 
 
