@@ -12,18 +12,9 @@ from jobs.ingest_log import ingest
 from longplay.closed import build
 from longplay.errors import ConfigError
 from longplay.registry import default_registry
-from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
+from tests.unit.ingest.small_logs import EPISODES, OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
 from tests.unit.longplay.signal_files import write
 
-EPISODES = {
-    "path": "out.csv",
-    "item": "what",
-    "episode": "episode",
-    "season": "season",
-    "season_episodes": "size",
-    "time": {"column": "when"},
-    "known": {"delay": "2 h"},
-}
 EVENTS = RADIO["events"] | {"episode": "episode"}
 CHANGES = {"episodes": EPISODES, "events": EVENTS}
 NAMED = ("what", "episode", "season", "size", "when")
@@ -40,10 +31,10 @@ FIRST = [
 SECOND = ["news,n1,s1,3,2026-04-01T08:00:00", "news,n5,s3,1,2026-05-05T09:00:00"]  # the first was told before
 
 
-def deliver(folder: Path, episodes: list[str], plays: list[str]) -> Path:
+def deliver(folder: Path, episodes: list[str], plays: list[str], shown_on: str = "2026-05-05") -> Path:
     folder.mkdir()
     write_csv(folder / "events.csv", plays, ("who", "what", "when", "how", "much", "episode"))
-    shown = [f"ann,news,2026-05-05T09:00:00,{folder.name},home,1,best,0.5"]
+    shown = [f"ann,news,{shown_on}T09:00:00,{folder.name},home,1,best,0.5"]
     write_csv(folder / "shown.csv", shown, SHOWN)
     write_csv(folder / "out.csv", episodes, NAMED)
     return folder
@@ -106,7 +97,7 @@ def test_a_late_release_is_made_good_by_an_increment(spark: SparkSession, tmp_pa
     ingest(one, first, datetime(2026, 5, 16, tzinfo=UTC))
     build_signals(one)
     assert seasons(one) == [(0, "mature", 0.0, 13)]
-    deliver(second, [], ["bob,jazz,2026-05-22T10:00:00,play,60,"])
+    deliver(second, [], ["bob,jazz,2026-05-22T10:00:00,play,60,"], shown_on="2026-05-22")
     write_csv(second / "out.csv", late, (*NAMED, "told"))
     ingest(one, second, datetime(2026, 5, 23, tzinfo=UTC))
     build_signals(one)

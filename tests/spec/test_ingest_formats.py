@@ -115,7 +115,7 @@ def test_a_missing_file_of_a_folder_with_two_logs(tmp_path: Path) -> None:
 
 def test_a_source_with_exposures_wants_the_folder(tmp_path: Path) -> None:
     log = write_csv(tmp_path / "events.csv", ROWS)
-    with pytest.raises(InputError, match="must be the folder that holds both logs") as caught:
+    with pytest.raises(InputError, match="must be the folder that holds them") as caught:
         locate(log, source(RADIO).exposures)
     assert caught.value.got == "a file"
 

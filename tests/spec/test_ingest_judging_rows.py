@@ -13,7 +13,18 @@ from ingest.judge import judge, reasons_of
 from ingest.raw import read_raw
 from ingest.source import BUILT_IN_REASONS
 from longplay.errors import ConfigError
-from tests.unit.ingest.small_logs import HEADER, OBSERVED_AT, RADIO, SHOP, SHOWN, counts, judged, source, write_csv
+from tests.unit.ingest.small_logs import (
+    EPISODES,
+    HEADER,
+    OBSERVED_AT,
+    RADIO,
+    SHOP,
+    SHOWN,
+    counts,
+    judged,
+    source,
+    write_csv,
+)
 
 pytestmark = pytest.mark.spark
 
@@ -106,9 +117,10 @@ def test_precedence_and_raw_counts_that_overlap(spark: SparkSession, tmp_path: P
 
 
 def test_built_in_reasons_are_those_that_judging_gives(spark: SparkSession) -> None:
-    made = source(RADIO)
+    made = source(RADIO, events=RADIO["events"] | {"episode": "episode"}, episodes=EPISODES)
     assert made.exposures is not None
-    given = {*reasons_of(made.events), *reasons_of(made.exposures)}
+    assert made.episodes is not None
+    given = {*reasons_of(made.events), *reasons_of(made.exposures), *reasons_of(made.episodes)}
     assert given == set(BUILT_IN_REASONS)
 
 

@@ -61,6 +61,15 @@ RADIO: dict[str, Any] = {
     },
     "quarantine_limit": 1.0,
 }
+EPISODES: dict[str, Any] = {
+    "path": "out.csv",
+    "item": "what",
+    "episode": "episode",
+    "season": "season",
+    "season_episodes": "size",
+    "time": {"column": "when"},
+    "known": {"delay": "2 h"},
+}
 SHOWN = ("who", "what", "when", "slate", "page", "place", "policy", "chance")
 
 
