@@ -60,6 +60,7 @@ class Publication:
         run_id: the run that published it.
         inputs: the versions that it was made from.
         audit: what the gate said of it.
+        facts: what else its step says.
     """
 
     version: int
@@ -67,6 +68,7 @@ class Publication:
     run_id: str
     inputs: Mapping[str, int]
     audit: Mapping[str, Any]
+    facts: Mapping[str, Any]
 
 
 def publications(folder: Path, table: str) -> list[Publication]:
@@ -82,8 +84,8 @@ def publications(folder: Path, table: str) -> list[Publication]:
         told = json.loads(entry.get("userMetadata") or "{}")
         if told:
             at = datetime.fromtimestamp(int(entry["timestamp"]) / 1000, UTC)
-            run, inputs, audit = told.get("run_id", ""), told.get("inputs", {}), told.get("audit", {})
-            found.append(Publication(int(entry["version"]), at, run, inputs, audit))
+            inputs, audit, facts = (told.get(name, {}) for name in ("inputs", "audit", "facts"))
+            found.append(Publication(int(entry["version"]), at, told.get("run_id", ""), inputs, audit, facts))
     return found
 
 

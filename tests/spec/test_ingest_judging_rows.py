@@ -10,6 +10,7 @@ from pyspark.sql.types import StructType
 
 from ingest import facts
 from ingest.judge import judge, reasons_of
+from ingest.messages import messages
 from ingest.raw import read_raw
 from ingest.source import BUILT_IN_REASONS
 from longplay.errors import ConfigError
@@ -122,6 +123,8 @@ def test_built_in_reasons_are_those_that_judging_gives(spark: SparkSession) -> N
     assert made.episodes is not None
     given = {*reasons_of(made.events), *reasons_of(made.exposures), *reasons_of(made.episodes)}
     assert given == set(BUILT_IN_REASONS)
+    for log in (made.events, made.exposures, made.episodes):
+        assert set(messages(log)) == set(reasons_of(log))
 
 
 def test_reasons_come_in_the_documented_order(spark: SparkSession) -> None:

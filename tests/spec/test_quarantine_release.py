@@ -26,7 +26,7 @@ MONDAY = [
     ",tune,2026-05-04T13:00:00,play,40",  # null_user
     ",hymn,2026-05-04T14:00:00,play,50",  # null_user
     "bob,hymn,2026-05-04T15:00:00,hum,40",  # unknown_kind
-    "bob,hymn,2026-05-04T16:00:00,play,-40",  # bad_amount
+    ",song,2026-05-04T16:00:00,tap,",  # null_user
     "bob,hymn,2026-05-04T17:00:00,play,40,more",  # malformed_row
     "bob,hymn,2026-05-05T09:00:00,tap,",
 ]
@@ -68,12 +68,13 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     one = job(spark, tmp_path / "warehouse", source(RADIO))
     ingest(one, deliver(tmp_path / "1", MONDAY, SHOWN_ROWS), OBSERVED_AT)
     assert accounts(one) == {"events": (10, 4, 5, 1, 0), "exposures": (2, 1, 1, 0, 0)}
-    (bad,) = aside(one, "bad_amount")
-    assert bad["message"] == "column 'much' holds no number of 0 s or more"
+    (bad,) = aside(one, "unknown_kind")
+    assert bad["message"] == "column 'how' holds no kind that the source file knows: play, tap, skip"
     assert (bad["run_id"], bad["file"], bad["log"]) == (one.run_id, "events.csv", "events")
 
-    # Of two that lacked a user one is repaired, one is still bad, and has its new reason.
-    first, second = aside(one, "null_user")
+    # Of three that lacked a user one is repaired, one is still bad, and one is told already.
+    first, second, third = aside(one, "null_user")
+    twin = {"who": "ann", "what": "song", "when": "2026-05-04T10:00:00", "how": "tap"}
     wrong = lines(tmp_path / "typo.jsonl", [(first["row_id"], {**first["raw"], "whom": "cat"})])
     with pytest.raises(InputError, match="has columns that its log has not") as odd:
         release(one, Wanted("null_user", repaired=wrong), "eve", RELEASED)
@@ -87,6 +88,7 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
         [
             (first["row_id"], {**first["raw"], "who": "cat"}),
             (second["row_id"], {**second["raw"], "who": "cat", "how": "hum"}),
+            (third["row_id"], twin),
         ],
     )
     # Cut off after the release was written down: the same command again finishes it, and releases nothing twice.
@@ -102,31 +104,30 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
         with pytest.raises(KeyboardInterrupt):
             release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
     release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
-    assert "release-2: 2 rows: 1 published, 1 quarantined; known from 2026-05-13 08:00 UTC" in said(one)
-    assert "2 rows were released before and stay as they are" in said(one)
-    assert accounts(one)["events"] == (10, 5, 4, 1, 0)
+    assert "release-2: 3 rows: 1 duplicate, 1 published, 1 quarantined; known from 2026-05-13 08:00 UTC" in said(one)
+    assert "3 rows were released before and stay as they are" in said(one)
+    assert accounts(one)["events"] == (10, 5, 3, 2, 0)
     rows = {row["row_id"]: row for row in one.store.read("quarantine_releases").collect()}
-    assert [rows[i]["outcome"] for i in (first["row_id"], second["row_id"])] == ["published", "quarantined"]
+    assert [rows[i]["outcome"] for i in (first["row_id"], second["row_id"], third["row_id"])] == [
+        "published",
+        "quarantined",
+        "duplicate",
+    ]
     assert rows[second["row_id"]]["new_reason"] == "unknown_kind"
-    assert {(r["released_by"], r["user_id"], r["batch"]) for r in rows.values()} == {("eve", "cat", 2)}
+    assert {(r["released_by"], r["user_id"], r["batch"]) for r in rows.values()} == {
+        ("eve", u, 2) for u in ("cat", "ann")
+    }
     again = [row for row in aside(one, "unknown_kind") if row["user_id"] == "cat"]
     assert [row["repaired_from"] for row in again] == [second["row_id"]]
 
-    # By SQL, with the source file that now knows the kind, and a row whose fact is there.
-    release(one, Wanted("bad_amount", changes={"much": "abs(CAST(much AS INT))"}), "eve", RELEASED)
-    (cut,) = aside(one, "malformed_row")
-    twin = {"who": "ann", "what": "song", "when": "2026-05-04T10:00:00", "how": "tap"}
-    release(
-        one, Wanted("malformed_row", repaired=lines(tmp_path / "m.jsonl", [(cut["row_id"], twin)])), "eve", RELEASED
-    )
-    kinds = source(RADIO, events__kinds=["play", "tap", "skip", "hum"])
-    wider = job(spark, one.root, kinds)
+    # By SQL, and as they are for a source file that now knows the kind.
+    release(one, Wanted("bad_propensity", changes={"chance": "CAST(chance AS DOUBLE) / 10"}), "eve", RELEASED)
+    wider = job(spark, one.root, source(RADIO, events__kinds=["play", "tap", "skip", "hum"]))
     release(wider, Wanted("unknown_kind", as_is=True), "eve", RELEASED)
-    assert "2 published" in said(wider)
-    release(wider, Wanted("bad_propensity", changes={"chance": "0.7"}), "eve", RELEASED)
-    assert accounts(one) == {"events": (10, 8, 0, 2, 0), "exposures": (2, 2, 0, 0, 0)}
+    assert accounts(one) == {"events": (10, 7, 1, 2, 0), "exposures": (2, 2, 0, 0, 0)}
+    assert one.store.read("exposures").where("propensity = 0.7").count() == 1
     facts = {(r["user_id"], r["item_id"], r["kind"]): r for r in one.store.read("events").collect()}
-    assert facts["bob", "hymn", "play"]["amount"] == 40.0
+    assert facts["bob", "hymn", "hum"]["amount"] == 40.0
     late = facts["cat", "tune", "play"]
     assert (late["event_ts"], late["known_ts"]) == (datetime(2026, 5, 4, 13), datetime(2026, 5, 13, 8))
 
@@ -138,12 +139,11 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     # Whoever is erased is erased here too, and is not let in again.
     erase(wider, "cat")
     assert one.store.read("quarantine_releases").where("user_id = 'cat' OR contains(raw, 'cat')").count() == 0
-    assert accounts(one)["events"] == (10, 6, 0, 2, 2)
-    later = ["ann,song,2026-05-14T10:00:00,tap,", *MONDAY[3:5]]
-    ingest(wider, deliver(tmp_path / "2", later, SHOWN_ROWS[:1]), datetime(2026, 5, 16, tzinfo=UTC))
-    assert accounts(one) == {"events": (13, 7, 1, 3, 2), "exposures": (3, 2, 0, 1, 0)}
-    release(wider, Wanted("null_user", changes={"who": "'cat'"}), "eve", datetime(2026, 5, 19, tzinfo=UTC))
+    assert accounts(one)["events"] == (10, 5, 1, 2, 2)
+    (cut,) = aside(one, "malformed_row")
+    returned = lines(tmp_path / "returned.jsonl", [(cut["row_id"], {**twin, "who": "cat"})])
+    release(wider, Wanted("malformed_row", repaired=returned), "eve", RELEASED)
     assert one.store.read("events").where("user_id = 'cat'").count() == 0
     outcome = one.store.read("quarantine_releases").where("outcome = 'erased'").collect()
     assert [(r["raw"], r["user_id"]) for r in outcome] == [(None, None)]
-    assert accounts(one)["events"] == (13, 7, 0, 3, 3)
+    assert accounts(one)["events"] == (10, 5, 0, 2, 3)
