@@ -11,7 +11,7 @@ from longplay.delta import open_table, read_arrow
 from longplay.errors import NotFoundError, nearest
 from longplay.quality.ledger import has
 
-_COLUMNS = ("row_id", "log", "reason", "message", "raw", "file", "event_day", "run_id", "batch")
+_COLUMNS = ("row_id", "log", "reason", "message", "file", "event_day", "run_id", "batch")
 _MOST = 200
 
 
@@ -88,7 +88,10 @@ def groups(folder: Path, asked: Asked) -> list[Group]:
         else:
             group.rows += 1
         if len(group.examples) < asked.examples and (asked.released or row["row_id"] not in done):
-            group.examples.append(_example(row, done))
+            group.examples.append(row)
+    raw = _raw(folder, [row["row_id"] for group in found.values() for row in group.examples])
+    for group in found.values():
+        group.examples = [_example(row, raw[row["row_id"]], done) for row in group.examples]
     shown = [group for group in found.values() if group.rows or asked.released]
     return sorted(shown, key=lambda group: (-group.rows, -group.released, group.log, group.reason))
 
@@ -96,10 +99,11 @@ def groups(folder: Path, asked: Asked) -> list[Group]:
 def to_repair(folder: Path, asked: Asked) -> Iterator[str]:
     """Open rows as lines of JSON, ``row_id`` and the raw row, as a release takes them when they are repaired."""
     done = _outcomes(folder)
-    for row in sorted(_rows(folder, asked), key=lambda row: (row["batch"], row["row_id"])):
-        if row["row_id"] not in done:
-            told = {"row_id": row["row_id"], "reason": row["reason"], "message": row["message"]}
-            yield json.dumps({**told, "raw": json.loads(row["raw"])}, ensure_ascii=False)
+    rows = [row for row in _rows(folder, asked) if row["row_id"] not in done]
+    raw = _raw(folder, [row["row_id"] for row in rows])
+    for row in sorted(rows, key=lambda row: (row["batch"], row["row_id"])):
+        told = {"row_id": row["row_id"], "reason": row["reason"], "message": row["message"]}
+        yield json.dumps({**told, "raw": raw[row["row_id"]]}, ensure_ascii=False)
 
 
 def releases(folder: Path) -> list[dict[str, Any]]:
@@ -140,8 +144,15 @@ def _outcomes(folder: Path) -> dict[str, str]:
     return {row["row_id"]: row["outcome"] for row in rows}
 
 
-def _example(row: Mapping[str, Any], done: Mapping[str, str]) -> dict[str, Any]:
-    raw = json.loads(row["raw"])
+def _raw(folder: Path, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The raw rows of some rows: they are long, so only those that are shown are read."""
+    if not ids:
+        return {}
+    rows = read_arrow(folder / "quarantine", ["row_id", "raw"], [("row_id", "in", list(ids))]).to_pylist()
+    return {row["row_id"]: json.loads(row["raw"]) for row in rows}
+
+
+def _example(row: Mapping[str, Any], raw: Mapping[str, Any], done: Mapping[str, str]) -> dict[str, Any]:
     told = {name: row[name] for name in ("row_id", "file", "run_id", "batch")}
     day = row["event_day"].isoformat() if row["event_day"] else None
     return {**told, "event_day": day, "outcome": done.get(row["row_id"], "open"), "raw": raw}

@@ -20,12 +20,12 @@ MARK = '<meta name="generator" content="Longplay quality">'
 RUNS = 40
 """So many runs a picture shows."""
 WORDS: Mapping[str, str] = {
-    "passed": "passed",
-    "warned": "published with warnings",
-    "failed": "failed: the last good version stands",
-    "behind": "behind its inputs",
-    "not built": "not built yet",
+    "warned": "It was published, but a check failed that blocks nothing.",
+    "failed": "Its newest version was refused: readers keep the last good one.",
+    "behind": "Newer versions of its inputs are there.",
+    "not built": "It was judged, and never published.",
 }
+"""What a state means, where all is not well."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def test_the_index_says_what_blocks_whom(pages: dict[str, Element]) -> None:
 def test_a_page_says_what_failed_and_how_it_went(pages: dict[str, Element]) -> None:
     page = pages["tables/events.html"]
     assert "What listeners did." in page.text
-    assert "failed: the last good version stands" in page.text
+    assert "Its newest version was refused: readers keep the last good one." in page.text
     assert captioned(page, "Checks that did not pass") == [["fresh", "failed: nothing was published", "3"]]
     assert [row[1:] for row in captioned(page, "Rows by run")] == [
         ["40", "passed", "none"],
