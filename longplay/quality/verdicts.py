@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from longplay.delta import open_table
+from longplay.errors import StoreError, first_line
 from longplay.quality.ledger import has
 
 FOLDER = "_quality"
@@ -105,12 +106,27 @@ def verdicts(files: list[Path], published: list[Publication]) -> Iterator[Verdic
     Args:
         files: of one table.
         published: its publications: a check that failed and was published all the same only warned.
+
+    Raises:
+        StoreError: when a file is no JSON.
     """
     kept = {str(one.audit.get("verdict", "")) for one in published}
     for file in files:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = _read(file)
         if isinstance(told, dict) and "table" in told and "checks" in told:
             yield _verdict(told, file, file.name in kept)
+
+
+def _read(file: Path) -> object:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreError(
+            "A verdict cannot be read: it was cut off, or is none.",
+            where=str(file),
+            got=first_line(error),
+            fix="remove the file, and run its step again",
+        ) from error
 
 
 def _verdict(told: Mapping[str, Any], file: Path, is_published: bool) -> Verdict:
@@ -135,8 +151,8 @@ def _verdict(told: Mapping[str, Any], file: Path, is_published: bool) -> Verdict
 
 def _checks(told: object) -> Iterator[tuple[str, tuple[bool, str]]]:
     """Name, whether it passed, and severity of every check."""
-    assert isinstance(told, Mapping)
-    for name, value in told.items():
+    listed = [(one.get("name", one.get("rule")), one) for one in told] if isinstance(told, list) else []
+    for name, value in told.items() if isinstance(told, Mapping) else listed:
         if isinstance(value, Mapping):
             passed = bool(value.get("passed", value.get("success", False)))
             yield str(name), (passed, str(value.get("severity", "error")))

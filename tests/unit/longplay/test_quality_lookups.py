@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.table_quality import command
-from longplay.errors import NotFoundError
+from longplay.errors import NotFoundError, StoreError
 from longplay.quality.aside import Asked, groups, to_repair
 from longplay.quality.ledger import accounted, ledger
 from longplay.quality.line import LINE, step_of, waits_for
@@ -121,6 +121,21 @@ def test_a_check_that_failed_and_blocked_nothing_is_a_warning(folder: Path) -> N
     found = {one.table: one for one in status(folder).tables}
     assert (found["events"].state, found["events"].last.warned) == ("warned", {"fresh": 1})
     assert (found["quarantine"].state, found["quarantine"].last.warned) == ("warned", {"volume": None})
+
+
+def test_files_that_are_no_verdicts(folder: Path) -> None:
+    verdict(folder, "events", RUN2, {"has_rows": True}, rows=1)
+    (folder / "_quality" / "events-suite.json").write_text('{"suite": []}', encoding="utf-8")
+    checks = [{"name": "has_rows", "passed": True}, {"rule": "fresh", "success": False}]
+    file = folder / "_quality" / f"events-{RUN3}.json"
+    file.write_text(json.dumps({"table": "events", "checks": checks}), encoding="utf-8")
+    events = next(one for one in status(folder).tables if one.table == "events")
+    assert [(one.run_id, one.passed) for one in events.trend] == [(RUN2, True), (RUN3, False)]
+    assert (events.last.held, events.last.failed) == (["has_rows"], {"fresh": None})
+    file.write_text('{"table": "ev', encoding="utf-8")
+    with pytest.raises(StoreError, match="A verdict cannot be read") as caught:
+        status(folder)
+    assert caught.value.where == str(file)
 
 
 def test_only_the_last_runs_make_the_trend(folder: Path) -> None:
