@@ -6,7 +6,7 @@ off in between is finished, from what was written down, by the next release or i
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,6 +70,9 @@ def put_back(job: Job, rows: DataFrame, at: datetime, by: str) -> dict[str, int]
 
     Returns:
         Rows by outcome.
+
+    Raises:
+        QualityError: when the gate refuses what they would become; then nothing is released.
     """
     going = Going(next_batch(job), at, source_hash(job.source), by)
     judged = _judged(job, rows, at)
@@ -81,6 +84,9 @@ def put_back(job: Job, rows: DataFrame, at: datetime, by: str) -> dict[str, int]
         "run_id": F.lit(job.run_id),
         "batch": F.lit(going.batch).cast("bigint"),
     }
+    # What is written down must be carried out, so nothing is that a gate would refuse.
+    for table, frame in _becomes(job, judged, _union(fated), going):
+        job.gate(frame, catalog.get(table))
     publish(job, TABLE, released.releases(rows, _union(fated), told), going.lineage(job.run_id))
     for frame in judged.values():
         frame.unpersist()
@@ -136,26 +142,31 @@ def logs_of(source: Source) -> dict[str, Log]:
 
 
 def _facts(job: Job, rows: DataFrame, going: Going) -> None:
-    """Publish what the rows of a release became: facts, and rows that are set aside again."""
-    lineage, batch = going.lineage(job.run_id), going.batch
+    """Publish what the rows of a release became."""
     judged = _judged(job, rows, going.at)
-    fate = rows.select(F.col("row_id").alias(judge.ORIGIN), "outcome")
-    known = {log: released.known_from(f, going.at).join(fate, judge.ORIGIN, "inner") for log, f in judged.items()}
-    clean = {log: frame.where("outcome = 'published'") for log, frame in known.items()}
-    if "events" in clean:
-        publish(job, "events", facts.events(clean["events"], job.source.events, batch), lineage)
-    aside = [
-        facts.quarantine(frame.where("outcome = 'quarantined'"), log, batch, job.run_id) for log, frame in known.items()
-    ]
-    if aside:
-        publish(job, "quarantine", _union(aside), lineage)
-    if "episodes" in clean:
-        publish(job, "episodes", facts.episodes(clean["episodes"], batch), lineage)
-    build_first_seen(job, (batch, job.frontier))
-    if "exposures" in clean:
-        publish(job, "exposures", facts.exposures(clean["exposures"], batch), lineage)
+    for table, frame in _becomes(job, judged, rows, going):
+        publish(job, table, frame, going.lineage(job.run_id))
+    build_first_seen(job, (going.batch, job.frontier))
     for frame in judged.values():
         frame.unpersist()
+
+
+def _becomes(
+    job: Job, judged: Mapping[str, DataFrame], fated: DataFrame, going: Going
+) -> Iterator[tuple[str, DataFrame]]:
+    """What the rows of a release become, by table: facts, and rows that are set aside again."""
+    source, batch = job.source, going.batch
+    fate = fated.select(F.col("row_id").alias(judge.ORIGIN), "outcome")
+    known = {log: released.known_from(f, going.at).join(fate, judge.ORIGIN, "inner") for log, f in judged.items()}
+    for log, frame in known.items():
+        clean = frame.where("outcome = 'published'")
+        if log == "events":
+            yield log, facts.events(clean, source.events, batch)
+        else:
+            yield log, facts.exposures(clean, batch) if log == "exposures" else facts.episodes(clean, batch)
+    again = [facts.quarantine(f.where("outcome = 'quarantined'"), log, batch, job.run_id) for log, f in known.items()]
+    if again:
+        yield "quarantine", _union(again)
 
 
 def _deliver(job: Job, going: Going, found: Mapping[tuple[str, str], int]) -> None:
