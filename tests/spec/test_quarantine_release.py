@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from jobs.context import Job
 from jobs.erase import erase
 from jobs.ingest_log import ingest
 from jobs.quarantine_selection import Wanted, release
-from longplay.errors import ConfigError, InputError, NotFoundError
+from longplay.errors import ConfigError, InputError, NotFoundError, QualityError
 from longplay.quality.ledger import ledger
+from tables.spec import TableSpec
 from tables.store import Store
 from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
 
@@ -91,6 +92,16 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
             (third["row_id"], twin),
         ],
     )
+
+    # What the gate would refuse is not written down: it could never be carried out.
+    def refuse(frame: DataFrame, spec: TableSpec) -> dict[str, object]:
+        raise QualityError(f"The gate of '{spec.name}' failed.")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(one.__dict__, "gate", refuse)
+        with pytest.raises(QualityError, match="The gate of 'events' failed"):
+            release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
+    assert not one.store.exists("quarantine_releases")
     # Cut off after the release was written down: the same command again finishes it, and releases nothing twice.
     publish = Store.publish
 
