@@ -131,7 +131,13 @@ def session_options(settings: SparkSettings) -> Options:
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # Spark's default, INT96, has no statistics in Parquet: who looks for a moment would read every row group.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "parquet.block.size": str(_bytes(settings.row_group)),
     }
+
+
+def _bytes(size: str) -> int:
+    """A size as Parquet reads it, which knows no units."""
+    return int(size[:-1]) << {"k": 10, "m": 20, "g": 30}[size[-1]]
 
 
 def _java_options(settings: SparkSettings) -> str:

@@ -25,6 +25,8 @@ class SparkSettings(Closed):
         shuffle_partitions: into how many parts a shuffle goes at most; adaptive execution joins small ones.
         partition_size: parts of a shuffle are joined until they are so large (Spark's size, such as 64m).
         snapshot_partitions: tasks that read the log of a Delta table; more than 2 pay from thousands of files on.
+        row_group: rows of a Parquet file are grouped until they are so large in memory (such as 4m): who reads a few
+            days reads the groups that hold them. Small ones cost a request each on object storage.
         optimise_write: shuffle rows before a Delta write, so that it makes few large files and not one a task.
         driver_memory: heap of a driver that Longplay starts. Under spark-submit its ``--driver-memory`` decides.
         log_level: from which level on Spark's own messages are shown.
@@ -35,6 +37,7 @@ class SparkSettings(Closed):
     shuffle_partitions: int = Field(ge=1)
     partition_size: str = Field(default="64m", pattern=r"^[1-9]\d*[kmg]$")
     snapshot_partitions: int = Field(default=2, ge=1)
+    row_group: str = Field(default="4m", pattern=r"^[1-9]\d*[kmg]$")
     optimise_write: bool = False
     driver_memory: str
     log_level: str

@@ -125,6 +125,7 @@ def test_every_spark_setting_changes_what_spark_is_told() -> None:
     changes = {
         "shuffle_partitions": "9",
         "partition_size": "9m",
+        "row_group": "9m",
         "snapshot_partitions": "9",
         "optimise_write": "true",
         "driver_memory": "9g",
