@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ingest.judge import reasons_of
+from ingest.judge import ORIGIN, reasons_of
 from ingest.source import Counts, EventsLog, Log
 from tables.facts import EPISODES, EVENTS, EXPOSURES, FIRST_SEEN, QUARANTINE
 
@@ -12,7 +12,7 @@ def events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
     """The clean rows as events. Grain: event_id."""
     clean = judged.where(F.col("reason").isNull())
     return clean.select(
-        _id_of_the_day("event_ts").alias("event_id"),
+        fact_id("event_ts").alias("event_id"),
         "user_id",
         "item_id",
         F.col("topic_").alias("topic"),
@@ -37,7 +37,7 @@ def exposures(judged: DataFrame, batch: int) -> DataFrame:
     """The clean rows of an exposures log. Grain: exposure_id."""
     clean = judged.where(F.col("reason").isNull())
     return clean.select(
-        _id_of_the_day("event_ts").alias("exposure_id"),
+        fact_id("event_ts").alias("exposure_id"),
         "request_id",
         "user_id",
         "item_id",
@@ -68,11 +68,23 @@ def episodes(judged: DataFrame, batch: int) -> DataFrame:
     ).select(*EPISODES.column_names())
 
 
-def quarantine(judged: DataFrame, name: str, batch: int) -> DataFrame:
-    """The rows set aside, each with its reason. Grain: row_id."""
+def quarantine(judged: DataFrame, name: str, batch: int, run_id: str) -> DataFrame:
+    """The rows set aside, each with its reason, the run that set it aside, and all it takes to read it again.
+
+    Args:
+        judged: from :func:`ingest.judge.judge`; with ``_origin``, rows that were repaired and failed again.
+        name: which raw log: events, exposures or episodes.
+        batch: number of the delivery.
+        run_id: names the run.
+
+    Returns:
+        Grain: row_id.
+    """
     bad = judged.where(F.col("reason").isNotNull())
     told = {
         "log": F.lit(name),
+        "run_id": F.lit(run_id),
+        "repaired_from": F.col(ORIGIN) if ORIGIN in judged.columns else F.lit(None).cast("string"),
         "event_day": F.to_date("event_ts"),
         "batch": F.lit(batch).cast("bigint"),
     }
@@ -134,7 +146,7 @@ def firsts_alone(rows: DataFrame) -> DataFrame:
     return marked.where(F.col("_earliest").isNull() | (F.col("event_ts") < F.col("_earliest"))).drop("_earliest")
 
 
-def _id_of_the_day(time: str) -> Column:
+def fact_id(time: str) -> Column:
     """A key is one event of one UTC day, so that a known one is looked for on its own day alone."""
     return F.substring(F.sha2(F.concat_ws("/", "key", F.to_date(time).cast("string")), 256), 1, 32)
 

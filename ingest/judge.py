@@ -11,11 +11,19 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ingest.raw import CORRUPT, MALFORMED
+from ingest.messages import messages
+from ingest.raw import CORRUPT, FILE, MALFORMED
 from ingest.source import EpisodesLog, EventsLog, ExposuresLog, Log, Source, UserLog
 from longplay.errors import ConfigError, first_line
 
 DUPLICATE = "duplicate"
+ORIGIN = "_origin"
+"""Where a raw row that was set aside and repaired comes from: the ``row_id`` that it had."""
+JSON = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]",
+}
+"""How raw rows are written as JSON, to the microsecond, and read back."""
 _ISO = "iso"
 _LEAST_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}"  # Spark also reads years and times of today as timestamps; those are no ISO
 _OFFSET = r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)\s*$"
@@ -73,7 +81,9 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
         observed_at: event times at or after this moment (UTC) are future.
 
     Returns:
-        Grain: raw row. ``raw`` is the row as JSON, ``key`` a hash of the source's key columns.
+        Grain: raw row. ``raw`` is the row as JSON and ``raw_schema`` its type, ``message`` says the first reason in a
+        sentence, ``file`` is where it was read; all null for clean rows. ``key`` is a hash of the source's key columns.
+        ``_origin`` is passed through where the raw rows have it.
     """
     mapped = _mapped(raw, source, log)
     filters = {rule.reason: F.col(f"_filter_{rule.reason}") for rule in log.filters}
@@ -81,19 +91,26 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
     flags = [F.when(condition, F.lit(reason)) for reason, condition in reasons.items()]
     marked = mapped.withColumns({"_bad": F.array_compact(F.array(*flags)), "_any": _any_order(mapped)})
     # Clean rows first, so that the first row of a key is kept and the rest are its duplicates.
-    order = Window.partitionBy("key").orderBy("_is_bad", "known_ts", "event_ts", "_any")
+    ties = [F.col("_any"), *([F.col(ORIGIN)] if ORIGIN in mapped.columns else [])]
+    order = Window.partitionBy("key").orderBy("_is_bad", "known_ts", "event_ts", *ties)
     ranked = marked.withColumn("_is_bad", F.size("_bad") > 0).withColumn("_rank", F.row_number().over(order))
     every = F.when(F.col("_rank") > 1, F.concat("_bad", F.array(F.lit(DUPLICATE)))).otherwise(F.col("_bad"))
     judged = ranked.withColumn("reasons", every)
     # Only rows that are set aside carry themselves along as JSON.
-    as_json = F.when(F.size("reasons") > 0, F.to_json("_raw"))
+    is_aside = F.size("reasons") > 0
+    as_json = F.when(is_aside, F.to_json("_raw", JSON))
     named = judged.withColumns({"reason": F.try_element_at("reasons", F.lit(1)), "_json": as_json})
+    said = F.create_map(*[F.lit(text) for pair in messages(log).items() for text in pair])
+    identity = ("_json", ORIGIN) if ORIGIN in mapped.columns else ("_json", "_rank")
     return named.select(
-        *[c for c in mapped.columns if c != "_raw" and not c.startswith("_filter_")],
+        *[c for c in mapped.columns if c not in ("_raw", FILE) and not c.startswith("_filter_")],
         "reasons",
         "reason",
+        F.try_element_at(said, "reason").alias("message"),
         F.col("_json").alias("raw"),
-        F.sha2(F.to_json(F.struct("_json", "_rank")), 256).alias("row_id"),
+        F.when(is_aside, F.lit(mapped.schema["_raw"].dataType.json())).alias("raw_schema"),
+        F.when(is_aside, F.col(FILE)).alias("file"),
+        F.sha2(F.to_json(F.struct(*identity)), 256).alias("row_id"),
     )
 
 
@@ -103,7 +120,7 @@ def reasons_of(log: Log) -> list[str]:
 
 
 def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
-    columns = [F.col(f"`{c}`") for c in log.identity] or _raw_columns(raw, MALFORMED, CORRUPT)
+    columns = [F.col(f"`{c}`") for c in log.identity] or _raw_columns(raw, MALFORMED, CORRUPT, FILE, ORIGIN)
     key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
     if log.known.column:
@@ -112,8 +129,8 @@ def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
         known = event_ts + F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(log.known.delay.total_seconds()))
     # The raw row goes into a struct: its columns may be called like ours.
     return raw.select(
-        F.struct(*_raw_columns(raw, MALFORMED)).alias("_raw"),
-        F.col(MALFORMED),
+        F.struct(*_raw_columns(raw, MALFORMED, FILE, ORIGIN)).alias("_raw"),
+        *[F.col(name) for name in (MALFORMED, FILE, ORIGIN) if name in raw.columns],
         *[condition.alias(f"_filter_{reason}") for reason, condition in _filters(raw, log).items()],
         F.substring(F.sha2(key, 256), 1, 32).alias("key"),
         *_who_and_what(log),

@@ -1,5 +1,6 @@
 """Reads raw files as they are: CSV, TSV, Parquet or Delta, every malformed row kept."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -12,6 +13,7 @@ from tables.store import SPARK_ERRORS, spark_says
 
 MALFORMED = "_malformed"
 CORRUPT = "_corrupt_record"  # the text of a row that does not parse
+FILE = "_file"  # name of the file that a row was read from
 
 
 def locate(data: Path, log: Log) -> Path:
@@ -35,28 +37,37 @@ def locate(data: Path, log: Log) -> Path:
 
 
 def read_raw(spark: SparkSession, path: Path, source: Source, log: Log) -> DataFrame:
-    """One raw log as it was delivered, with a boolean column for rows that do not parse.
+    """One raw log as it was delivered, with a boolean column for rows that do not parse, and each row's file.
 
     Raises:
         InputError: when the files cannot be read, or a column that the source names is missing.
     """
     frame = _read(spark, path, source.format)
-    own = [name for name in frame.columns if name not in (MALFORMED, CORRUPT)]
+    check_columns(frame.columns, source, log, str(path))
+    return frame
+
+
+def check_columns(columns: Sequence[str], source: Source, log: Log, where: str) -> None:
+    """See that a raw log has every column that its map names.
+
+    Raises:
+        InputError: naming the first that is missing.
+    """
+    own = [name for name in columns if name not in (MALFORMED, CORRUPT, FILE)]
     for column in _needed(log):
         if column not in own:
             raise InputError(
                 f"Column '{column}' is missing.",
-                where=f"{path}, as mapped by source '{source.name}'",
+                where=f"{where}, as mapped by source '{source.name}'",
                 got=f"columns {', '.join(own)}",
                 fix=f"{nearest(column, own)} Correct the source file or the log.",
             )
-    return frame
 
 
 def _read(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
     try:
         if fmt.type in ("parquet", "delta"):
-            frame = spark.read.format(fmt.type).load(str(path.absolute())).withColumn(MALFORMED, F.lit(False))
+            frame = _named(spark.read.format(fmt.type).load(str(path.absolute()))).withColumn(MALFORMED, F.lit(False))
         else:
             frame = _read_text(spark, path.absolute(), fmt)  # a server has a folder of its own
         frame.columns  # noqa: B018 - over Spark Connect nothing is looked at before something is asked
@@ -86,7 +97,12 @@ def _read_text(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
         .schema(StructType(fields))
         .csv(str(path))
     )
-    return frame.withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
+    return _named(frame).withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
+
+
+def _named(frame: DataFrame) -> DataFrame:
+    """Each row with the name of its file, whatever columns a log has."""
+    return frame.select("*", frame.metadataColumn("_metadata").getField("file_name").alias(FILE))
 
 
 def _needed(log: Log) -> list[str]:

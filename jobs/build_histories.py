@@ -6,8 +6,8 @@ from pyspark.sql import DataFrame
 
 from features import histories
 from jobs.context import Job
+from jobs.facts_in import build_first_seen
 from jobs.increments import Change, Since, increment
-from jobs.ingest_log import build_first_seen
 from jobs.options import job_command
 
 _TILES = {"user_days": ["user_id"], "item_days": ["item_id"], "user_item_days": ["user_id", "item_id"]}

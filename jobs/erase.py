@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from jobs.context import Job
 from jobs.manifest import FOLDER as MANIFESTS
 from jobs.manifest import find
 from jobs.options import job_command
+from jobs.quarantine_release import TABLE as RELEASES
 from longplay.errors import NotFoundError
+from longplay.quality.ledger import COUNTED, accounted
 from longplay.serving.place import Place
 from rankers.training_set import spine_of
 from tables import catalog
@@ -45,8 +48,10 @@ def erase(job: Job, user: str) -> dict[str, Any]:
     there = [table for table in catalog.ALL if job.store.exists(table)]
     if mark not in tombstones.marks and not any(_has(job, table, user) for table in there):
         raise NotFoundError(f"There is nothing of user '{user}'.", where=str(job.folder), fix="check --user")
-    affected = manifests_with(job, user)
-    rows = {table: _erase(job, table, user) for table in there}
+    affected, before = manifests_with(job, user), accounted(job.folder)
+    released = _released(job, user)
+    rows = {table: _erase(job, table, user, released) for table in there}
+    after = accounted(job.folder)
     _clear_rejected(job.folder, user)
     # What a server has copied out of the tables to answer from; one that runs makes its index anew.
     shutil.rmtree(Place.of(job.root, job.source.name).cache, ignore_errors=True)
@@ -57,6 +62,7 @@ def erase(job: Job, user: str) -> dict[str, Any]:
         "tombstone": mark,
         "rows": {table: n for table, n in rows.items() if n},
         "training_sets": affected,
+        COUNTED: {log: n - after[log] for log, n in before.items() if n != after[log]},
     }
     file = job.folder / RECEIPTS / f"{number:06d}.json"
     file.write_text(json.dumps(receipt, indent=1), encoding="utf-8")
@@ -80,13 +86,20 @@ def manifests_with(job: Job, user: str) -> list[str]:
     return found
 
 
-def condition_of(table: str, user: str) -> str | None:
-    """Which rows of a table are a person's, as SQL; None where it holds no persons."""
+def condition_of(table: str, user: str, released: Sequence[str] = ()) -> str | None:
+    """Which rows of a table are a person's, as SQL; None where it holds no persons.
+
+    Args:
+        table: which table.
+        user: who.
+        released: quarantined rows that were repaired into rows of theirs, whatever they said before.
+    """
     if table == "first_seen":
         return f"kind = 'user' AND key = {_text(user)}"
-    if table == "quarantine":
+    if table in ("quarantine", "quarantine_releases"):
         # A row that could not be read may hold the id anywhere in its text.
-        return f"user_id = {_text(user)} OR (user_id IS NULL AND contains(raw, {_text(user)}))"
+        own = f"user_id = {_text(user)} OR (user_id IS NULL AND contains(raw, {_text(user)}))"
+        return f"{own} OR row_id IN ({', '.join(map(_text, released))})" if released else own
     if "user_id" in catalog.get(table).column_names():
         return f"user_id = {_text(user)}"
     return None
@@ -97,8 +110,17 @@ def _has(job: Job, table: str, user: str) -> bool:
     return condition is not None and not job.store.read(table).where(condition).isEmpty()
 
 
-def _erase(job: Job, table: str, user: str) -> int:
-    condition, told = condition_of(table, user), job.store.commit(table)
+def _released(job: Job, user: str) -> list[str]:
+    """Quarantined rows that were released as rows of a person."""
+    if not job.store.exists(RELEASES):
+        return []
+    condition = condition_of(RELEASES, user)
+    assert condition is not None
+    return sorted(row["row_id"] for row in job.store.read(RELEASES).where(condition).select("row_id").collect())
+
+
+def _erase(job: Job, table: str, user: str, released: Sequence[str]) -> int:
+    condition, told = condition_of(table, user, released), job.store.commit(table)
     if table in MADE_ANEW and "facts" in told:
         told = {**told, "facts": {**told["facts"], "recipe": "a person was erased"}}
     if condition is None:

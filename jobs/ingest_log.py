@@ -17,14 +17,16 @@ from ingest import facts, judge, raw, watermark
 from ingest.source import Log, Source, UserLog
 from ingest.tombstones import Tombstones
 from jobs.context import Job
-from jobs.increments import Change, Since, increment
+from jobs.facts_in import brought, build_first_seen, next_batch, publish
+from jobs.increments import Since
 from jobs.options import DATE, job_command, utc
+from jobs.quarantine_release import finish
 from longplay.errors import InputError, QualityError
 from tables import catalog
 from tables.rows import one_row
 from tables.store import SPARK_ERRORS, Lineage, spark_says
 
-ERASED = "erased"
+ERASED, AGAIN = "erased", "again"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def ingest(job: Job, data: Path, observed_at: datetime | None = None) -> None:
     beat = _heartbeat_file(data, source)
     fingerprint = delivery_id(data, source.model_dump_json(), [beat] if beat and beat.is_file() else [])
     with job.store.lock("ingest"):
+        finish(job)
         number, is_known = _number(job, fingerprint)
         if is_known and not job.force:
             job.progress.say(f"delivery {fingerprint} was ingested before; nothing to do (--force reads it again)")
@@ -77,10 +80,7 @@ def _number(job: Job, fingerprint: str) -> tuple[int, bool]:
     Numbers of deliveries that were cut off are not given again, so no builder mistakes their rows for ones it has seen.
     """
     done = {row["delivery"]: int(row["batch"]) for row in job.deliveries()} if job.store.exists("deliveries") else {}
-    if fingerprint in done:
-        return done[fingerprint], True
-    told = [job.store.commit(table).get("facts", {}) for table in ("events", "quarantine", "first_seen", "exposures")]
-    return 1 + max([*(int(facts.get("batch", 0)) for facts in told), *done.values(), 0]), False
+    return (done[fingerprint], True) if fingerprint in done else (next_batch(job), False)
 
 
 def _ingest(job: Job, one: Delivery) -> None:
@@ -97,20 +97,21 @@ def _ingest(job: Job, one: Delivery) -> None:
     row = one.row(complete, counts)
     frontier = _frontier(job, row)
     lineage = Lineage(job.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
-    _publish(job, "events", facts.events(judged["events"], job.source.events, one.batch), lineage)
-    aside = [facts.quarantine(frame, name, one.batch) for name, frame in judged.items()]
-    _publish(job, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
+    publish(job, "events", facts.events(judged["events"], job.source.events, one.batch), lineage)
+    aside = [facts.quarantine(frame, name, one.batch, job.run_id) for name, frame in judged.items()]
+    publish(job, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
     if "episodes" in judged:
-        _publish(job, "episodes", facts.episodes(judged["episodes"], one.batch), lineage)
+        publish(job, "episodes", facts.episodes(judged["episodes"], one.batch), lineage)
     build_first_seen(job, (one.batch, frontier))
     if "exposures" in judged:
-        _publish(job, "exposures", facts.exposures(judged["exposures"], one.batch), lineage)
+        publish(job, "exposures", facts.exposures(judged["exposures"], one.batch), lineage)
     else:
         told = {**lineage.facts, "frontier": frontier.isoformat()}
-        _publish(job, "exposures", _sampled(job, one.batch, frontier), replace(lineage, facts=told))
+        publish(job, "exposures", _sampled(job, one.batch, frontier), replace(lineage, facts=told))
     for frame in judged.values():
         frame.unpersist()
-    _publish(job, "deliveries", one_row(job.spark, row, catalog.get("deliveries")), lineage)
+    row["counts"] |= {f"{log}/{AGAIN}": _again(job, one, log, found) for log, (_, found) in read.items()}
+    publish(job, "deliveries", one_row(job.spark, row, catalog.get("deliveries")), lineage)
     job.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
 
 
@@ -130,17 +131,11 @@ def _frontier(job: Job, row: dict[str, Any]) -> datetime:
     return history[-1][1] if history else watermark.midnight(begins or date.min)
 
 
-def build_first_seen(job: Job, upto: tuple[int, datetime] | None = None) -> None:
-    """Add what new events say of since when users and items are known."""
-    inputs = job.versions("events")
-
-    def build(done: Since | None) -> Change:
-        events = job.read(inputs, "events").where(f"batch <= {upto[0] if upto else job.batch}")
-        if done is None:
-            return Change(facts.first_seen(events))
-        return Change(facts.first_seen(events.where(f"batch > {done.batch}"), job.store.read("first_seen")))
-
-    increment(job, "first_seen", inputs, {}, build, upto)
+def _again(job: Job, one: Delivery, log: str, counts: dict[str, int]) -> int:
+    """Rows of a delivery that told nothing new: their fact, or they themselves in quarantine, were there before."""
+    kept = counts["read"] - counts.get(f"exclusive:{ERASED}", 0)
+    new = brought(job, log, one.fingerprint, one.batch)
+    return kept - new - brought(job, "quarantine", one.fingerprint, one.batch, log)
 
 
 def _users_by_day(events: DataFrame) -> list[tuple[date, int]]:
@@ -216,10 +211,6 @@ def _without_erased(job: Job, found: DataFrame, log: Log) -> tuple[DataFrame, in
 
 def _set_aside(counts: dict[str, int]) -> int:
     return sum(n for name, n in counts.items() if name.startswith("exclusive:"))
-
-
-def _publish(job: Job, table: str, frame: DataFrame, lineage: Lineage) -> None:
-    job.progress.table(job.store.publish(frame, catalog.get(table), lineage, job.gate))
 
 
 def delivery_id(data: Path, source: str, beside: Sequence[Path] = ()) -> str:

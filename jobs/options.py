@@ -12,6 +12,7 @@ import click
 
 from ingest.source import load_source
 from jobs.context import Job
+from jobs.lineage import watched
 from jobs.settings import load_settings
 from longplay.errors import EnvironmentProblem, LongplayError, first_line
 from longplay.options import registry_option
@@ -71,7 +72,7 @@ def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[
         ) -> None:
             def call() -> None:
                 loaded, known = load_settings(conf, overrides), default_registry(definitions, existing(store, registry))
-                job = Job(loaded, load_source(source), known, store, force)
+                job = watched(Job(loaded, load_source(source), known, store, force))
                 with job.alone() if alone else nullcontext():
                     function(job, **own)
 

@@ -5,9 +5,10 @@ from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from longplay.closed import Closed, KeyedError, build, read_yaml
 from longplay.errors import ConfigError, nearest
@@ -133,6 +134,29 @@ class QualitySettings(Closed):
     outages: OutageSettings
 
 
+class LineageSettings(Closed):
+    """Where runs, their inputs and their outputs are told, as OpenLineage events.
+
+    Attributes:
+        openlineage: ``off``, a file (.jsonl) to which events are appended, or the http(s) address of a collector.
+        namespace: namespace of the jobs.
+    """
+
+    openlineage: str = "off"
+    namespace: str = Field(default="longplay", min_length=1)
+
+    @field_validator("openlineage", mode="before")
+    @classmethod
+    def _place(cls, value: object) -> object:
+        if value is False:  # YAML reads a bare off so
+            return "off"
+        text = str(value)
+        is_address = text.startswith(("http://", "https://")) and bool(urlsplit(text).hostname)
+        if text != "off" and not is_address and not (text.endswith(".jsonl") and "://" not in text):
+            raise ValueError("it is neither off, nor a file that ends in .jsonl, nor an http(s) address")
+        return text
+
+
 class Settings(Closed):
     """Everything that can be set."""
 
@@ -142,6 +166,7 @@ class Settings(Closed):
     training: TrainingSettings
     rankers: RankerSettings
     deploy: DeploySettings
+    lineage: LineageSettings = LineageSettings()
 
 
 def load_settings(conf: Sequence[str] = (), overrides: Sequence[str] = ()) -> Settings:

@@ -31,6 +31,7 @@ STEPS: Mapping[str, str] = {
     "build-training-set": "6. Exposures x features as of x mature signals.",
     "train": "7. Train the rankers on every label, tracked in MLflow.",
     "read": "Rows of a table, as it is, was, or was known at some moment.",
+    "quality": "What passed, what is blocked, what was set aside; put repaired rows back.",
     "verify": "Build a training set again from facts alone, and compare.",
     "deploy": "8. Put the rankers before simulated listeners for 90 days.",
     "verdict": "9. Did the mid-term reward keep listeners? Table and report.",

@@ -1,12 +1,12 @@
 """The map: every table of the store by name."""
 
 from longplay.errors import NotFoundError, nearest
-from tables import delays, facts, histories, learning, quality
+from tables import delays, facts, histories, learning, quality, quarantine
 from tables.spec import TableSpec
 
 ALL: dict[str, TableSpec] = {
     spec.name: spec
-    for module in (facts, histories, learning, delays, quality)
+    for module in (facts, histories, learning, delays, quality, quarantine)
     for spec in vars(module).values()
     if isinstance(spec, TableSpec)
 }

@@ -98,17 +98,22 @@ QUARANTINE = TableSpec(
     grain=("row_id",),
     mode="append",
     time="event_day",
-    audit=("batch",),
+    audit=("batch", "run_id", "file"),
     allow_empty=True,
     columns=columns("""
-        row_id    | string        | SHA-256 of the raw row and its place among identical rows
-        log       | string        | which raw log: events, exposures or episodes
-        reason    | string        | the first reason that applies, by the source's precedence
-        reasons   | array<string> | every reason that applies
-        raw       | string        | the raw row as JSON
-        user_id   | string?       | who, as far as the row says
-        event_day | date?         | UTC date of its time, where it has one
-        batch     | bigint        | number of the delivery it came with
+        row_id        | string        | SHA-256 of the raw row and its place among identical rows, or what it came from
+        log           | string        | which raw log: events, exposures or episodes
+        reason        | string        | the first reason that applies, by the source's precedence
+        reasons       | array<string> | every reason that applies
+        message       | string        | the first reason in a sentence, with the column of the log that it is about
+        raw           | string        | the raw row as JSON
+        raw_schema    | string        | type of the raw row (Spark's schema as JSON), so that it can be read again
+        file          | string?       | name of the delivered file it was read from
+        user_id       | string?       | who, as far as the row says
+        event_day     | date?         | UTC date of its time, where it has one
+        run_id        | string        | the run that set it aside
+        repaired_from | string?       | row_id of the quarantined row that was repaired into this one and failed again
+        batch         | bigint        | number of the delivery it came with
     """),
 )
 
@@ -147,6 +152,6 @@ DELIVERIES = TableSpec(
         complete_from  | timestamp?         | it holds all that became known from here on; null: from the beginning on
         complete_until | timestamp          | and before this moment (UTC)
         complete_at    | timestamp          | when that could first have been known (UTC)
-        counts         | map<string,bigint> | LOG/read, LOG/clean, LOG/raw:REASON and LOG/exclusive:REASON
+        counts         | map<string,bigint> | LOG/read, LOG/clean, LOG/again, LOG/raw:REASON and LOG/exclusive:REASON
     """),
 )

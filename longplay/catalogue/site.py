@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from longplay.catalogue import figures, found, pictures, spreads
@@ -82,7 +82,7 @@ def write_site(asked: Asked, out: Path, say: Callable[[str], None]) -> int:
         NotFoundError: when there is no such store.
         StoreError: when a table is corrupted.
     """
-    _check_out(out)
+    check_out(out, MARK)
     with records(asked.folders, asked.file) as told:
         made = _render(_gather(asked, told, say), say)
     for folder in (out, out / "signals"):
@@ -109,7 +109,14 @@ def _gather(asked: Asked, told: Records, say: Callable[[str], None]) -> Site:
 
 
 def _render(site: Site, say: Callable[[str], None]) -> dict[str, str]:
-    environment = _environment()
+    environment = environment_of(PackageLoader("longplay.catalogue"))
+    environment.globals.update(
+        href=href,
+        spark=pictures.spark,
+        arms_grid=found.arms_grid,
+        revised=spreads.revised,
+        window=lambda d: d.window.text(),
+    )
     index, signal = (environment.get_template(f"{name}.html.j2") for name in ("index", "signal"))
     made = {"index.html": index.render(site=site, **_shared("index.js", ""))}
     for page in site.pages:
@@ -120,22 +127,25 @@ def _render(site: Site, say: Callable[[str], None]) -> dict[str, str]:
 
 def _shared(script: str, root: str) -> dict[str, object]:
     """Style and script of a page with the hashes by which its policy lets them in, and nothing else."""
-    style, code = (Markup(_template(name)) for name in ("style.css", script))
-    hashes = {"style_hash": _digest(style), "script_hash": _digest(code)}
+    style, code = (Markup(template(name)) for name in ("style.css", script))
+    hashes = {"style_hash": digest(style), "script_hash": digest(code)}
     return {"style": style, "script": code, "root": root, "mark": Markup(MARK), **hashes}
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """The hash by which a page's policy lets in a style or script that stands in it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """The text of a template of the catalogue as it is."""
     return resources.files("longplay.catalogue").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _environment() -> Environment:
+def environment_of(loader: BaseLoader) -> Environment:
+    """Templates that escape what they are given, refuse what they are not given, and know how numbers are written."""
     environment = Environment(
-        loader=PackageLoader("longplay.catalogue"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -144,18 +154,16 @@ def _environment() -> Environment:
     )
     filters = ("count", "share", "number", "moment", "day")
     environment.filters.update({name: getattr(figures, name) for name in filters})
-    environment.globals.update(
-        href=href,
-        spark=pictures.spark,
-        arms_grid=found.arms_grid,
-        revised=spreads.revised,
-        window=lambda d: d.window.text(),
-    )
     return environment
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path, mark: str) -> None:
+    """See that a folder may be written to: it is empty, new, or holds a site with this mark.
+
+    Raises:
+        ConfigError: when it holds something else.
+    """
     index = out / "index.html"
     theirs = out.exists() and (not out.is_dir() or any(out.iterdir()))
-    if theirs and not (index.is_file() and MARK in index.read_text(encoding="utf-8", errors="replace")):
+    if theirs and not (index.is_file() and mark in index.read_text(encoding="utf-8", errors="replace")):
         raise ConfigError("This folder holds something else.", where=str(out), fix="name a new folder with --out")

@@ -58,13 +58,10 @@ SETTINGS = (
     "deploy.processes=1",
 )
 LEARNED = ("xgboost-click", "xgboost-return", "transformer-click", "transformer-return")
-OF_LINE = {
-    name: spec
-    for name, spec in catalog.ALL.items()
-    if not name.startswith("progressive_") and name not in ("outages", "quality_metrics")
-}
-"""Estimates from open values are a step of their own; a world without outages has an empty table of them, which is left
-as it is; and a version is measured once."""
+BESIDE = ("progressive_", "quarantine_releases", "outages", "quality_metrics")
+"""Estimates from open values, and releases of rows that were set aside, are steps of their own; a world without outages
+has an empty table of them, which is left as it is; and a version is measured once."""
+OF_LINE = {name: spec for name, spec in catalog.ALL.items() if not name.startswith(BESIDE)}
 DERIVED = sorted(set(OF_LINE) - {"releases"})
 
 

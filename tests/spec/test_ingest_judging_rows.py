@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
 
 from ingest import facts
 from ingest.judge import judge, reasons_of
+from ingest.messages import messages
 from ingest.raw import read_raw
 from ingest.source import BUILT_IN_REASONS
 from longplay.errors import ConfigError
@@ -121,6 +123,8 @@ def test_built_in_reasons_are_those_that_judging_gives(spark: SparkSession) -> N
     assert made.episodes is not None
     given = {*reasons_of(made.events), *reasons_of(made.exposures), *reasons_of(made.episodes)}
     assert given == set(BUILT_IN_REASONS)
+    for log in (made.events, made.exposures, made.episodes):
+        assert set(messages(log)) == set(reasons_of(log))
 
 
 def test_reasons_come_in_the_documented_order(spark: SparkSession) -> None:
@@ -152,7 +156,7 @@ def test_of_rows_with_one_key_the_clean_one_is_kept_whatever_the_order(spark: Sp
 
 def test_a_malformed_row_is_kept_word_for_word(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", [GOOD, "bob,song,2026-05-03,play,40,and,more", '"bob,song,2026-05-03,play,4'])
-    aside = facts.quarantine(judged(spark, log, source()), "events", 1).collect()
+    aside = facts.quarantine(judged(spark, log, source()), "events", 1, "run-1").collect()
     assert {r["reason"] for r in aside} == {"malformed_row"}
     texts = {json.loads(r["raw"])["_corrupt_record"] for r in aside}
     assert texts == {"bob,song,2026-05-03,play,40,and,more", '"bob,song,2026-05-03,play,4'}
@@ -160,10 +164,19 @@ def test_a_malformed_row_is_kept_word_for_word(spark: SparkSession, tmp_path: Pa
 
 def test_quarantine_carries_the_raw_row_and_unique_ids(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", [GOOD, GOOD, GOOD, "bob,song,2026-05-03,play,-1"])
-    aside = facts.quarantine(judged(spark, log, source()), "events", 1).collect()
+    aside = facts.quarantine(judged(spark, log, source()), "events", 1, "run-1").collect()
     assert len({r["row_id"] for r in aside}) == len(aside) == 3
     assert sorted(json.loads(r["raw"])["much"] for r in aside) == ["-1", "40", "40"]
-    assert {(r["log"], r["batch"]) for r in aside} == {("events", 1)}
+    assert {(r["log"], r["batch"], r["run_id"], r["file"]) for r in aside} == {("events", 1, "run-1", "log.csv")}
+    assert {(r["reason"], r["message"]) for r in aside} == {
+        ("duplicate", "another row of the delivery is the same"),
+        ("bad_amount", "column 'much' holds no number of 0 s or more"),
+    }
+    schema = StructType.fromJson(json.loads(aside[0]["raw_schema"]))
+    assert [(field.name, field.dataType.simpleString()) for field in schema] == [
+        *((name, "string") for name in HEADER),
+        ("_corrupt_record", "string"),
+    ]
 
 
 def test_filters_set_rows_aside_in_their_order(spark: SparkSession, tmp_path: Path) -> None:
@@ -201,7 +214,7 @@ def test_columns_called_like_ours_do_not_clash(spark: SparkSession, tmp_path: Pa
     assert [(e["user_id"], e["item_id"], e["amount"], e["is_consumption"]) for e in event] == [
         ("ann", "song", 40.0, True)
     ]
-    aside = facts.quarantine(found, "events", 1).first()
+    aside = facts.quarantine(found, "events", 1, "run-1").first()
     assert json.loads(aside["raw"]) == dict(zip(header, rows[1].split(","), strict=True))
 
 
