@@ -185,11 +185,11 @@ class Job:
 
 
 def code_hash(packages: Sequence[str] = TABLE_CODE) -> str:
-    """A hash over the source code of some packages: by default those that decide the content of tables."""
+    """A hash over code and contracts of some packages: by default those that decide the content of tables."""
     digest = hashlib.sha256()
     for package in packages:
         spec = find_spec(package)
         for place in (spec.submodule_search_locations or []) if spec else []:
-            for path in sorted(Path(place).rglob("*.py")):
+            for path in sorted([*Path(place).rglob("*.py"), *Path(place).glob("contracts/*.yaml")]):
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -40,7 +40,8 @@ class Gate:
         """Judge ``frame`` by the rules of ``spec``.
 
         Returns:
-            ``rows``, ``checks``, ``checksum`` of the content and the file that holds the verdict.
+            ``rows``, ``checks``, ``checksum`` of the content, the file that holds the verdict, and the ``warnings``:
+            checks that failed and block nothing.
 
         Raises:
             QualityError: naming the checks that failed and some of the rows that failed them.
@@ -49,10 +50,12 @@ class Gate:
         profile, content = measure(frame, spec)
         verdict = judge(profile, spec)
         file = self._keep(spec, verdict)
-        failed = [name for name, passed in verdict["checks"].items() if not passed]
-        if failed:
+        lenient = {rule.name for rule in spec.rules if rule.severity == "warning"}
+        broken = [name for name, passed in verdict["checks"].items() if not passed]
+        if failed := [name for name in broken if name not in lenient]:
             raise _failure(frame, spec, profile, failed)
-        return {"rows": profile["rows"], "checks": len(verdict["checks"]), "checksum": content, "verdict": file.name}
+        audit = {"rows": profile["rows"], "checks": len(verdict["checks"]), "checksum": content, "verdict": file.name}
+        return {**audit, "warnings": broken} if broken else audit
 
     def _keep(self, spec: TableSpec, verdict: Mapping[str, Any]) -> Path:
         self.results.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["append", "increment", "replace"]
+Severity = Literal["error", "warning"]
+"""What a failed check does: it blocks the publication, or it is told and kept."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Rule:
     name: str
     violation: str
     message: str
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class TableSpec:
         partition_by: columns whose values have folders of their own, so that one value's rows are replaced as files.
         known: SQL for the moment from which a row was known (UTC); None: it is no fact, or says nothing of that.
         audit: columns that say how a row came here and not what it says; content is compared without them.
+        version: of its contract: a breaking change raises the first number, another the second, a text the third.
     """
 
     name: str
@@ -59,6 +63,7 @@ class TableSpec:
     partition_by: tuple[str, ...] = ()
     owner: str = "longplay"
     retention: str = "10 years"
+    version: str = "1.0.0"
 
     def column_names(self) -> list[str]:
         """Names of the fixed columns, in order."""

@@ -134,6 +134,18 @@ def test_an_empty_table_passes_only_where_the_spec_says_so(spark: SparkSession, 
         assert gate(empty, spec)["rows"] == 0
 
 
+def test_a_warning_is_kept_and_blocks_nothing(spark: SparkSession, gate: Gate) -> None:
+    lenient = Rule("seconds_below_a_minute", "seconds >= 60", "plays are short", "warning")
+    spec = TableSpec(**{**vars(SPEC), "rules": (*SPEC.rules, lenient)})
+    audit = gate(plays(spark, ("cat", 3, 60.0)), spec)
+    assert (audit["rows"], audit["warnings"]) == (4, ["seconds_below_a_minute"])
+    kept = json.loads((gate.results / audit["verdict"]).read_text(encoding="utf-8"))
+    assert kept["checks"]["seconds_below_a_minute"] is False
+    error = refusal(gate, plays(spark, ("cat", 3, 60.0), ("dan", 3, -1.0)), spec)
+    assert "seconds_not_negative" in error.got
+    assert "seconds_below_a_minute" not in error.got
+
+
 def test_nulls_in_a_rule_are_no_violation_and_counts_are_exact(spark: SparkSession) -> None:
     profile, content = measure(plays(spark, ("cat", 1, -0.5), ("cat", 1, None), ("cat", 1, None)), SPEC)
     assert profile == {
