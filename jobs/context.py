@@ -66,7 +66,17 @@ class Job:
     @cached_property
     def gate(self) -> Gate:
         """The gate that every table passes."""
-        return Gate(self.folder / "_quality", self.run_id)
+        results, chosen = self.folder / "_quality", self.settings.quality
+        return Gate(
+            results,
+            self.run_id,
+            self.store.verdicts,
+            lambda table: self.store.read(table) if self.store.exists(table) else None,
+            lambda text: self.progress.say(f"warning: {text}"),
+            chosen.accept,
+            chosen.direct_below,
+            results / "docs" if chosen.data_docs else None,
+        )
 
     @cached_property
     def code(self) -> str:

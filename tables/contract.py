@@ -7,14 +7,15 @@ standard has no word for stands under ``customProperties``.
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, field_validator, model_validator
 
-from longplay.closed import Closed, KeyedError, build, read_yaml
+from longplay.closed import KeyedError, build, read_yaml
 from longplay.errors import NotFoundError, nearest
-from tables.spec import Column, Mode, Rule, Severity, TableSpec
+from tables.checks import Rule
+from tables.quality_rules import CustomQuality, Part, SqlQuality, quality_of
+from tables.spec import Column, Mode, TableSpec
 
 FOLDER = Path(__file__).parent / "contracts"
 LOGICAL = {
@@ -29,17 +30,10 @@ LOGICAL = {
     "map": "object",
 }
 """The standard's type of each Spark SQL type, without what stands in angle brackets."""
-_ROWS = "SELECT COUNT(*) FROM {object} WHERE "
 _CUSTOM = ("mode", "time", "known", "audit", "families", "allowEmpty")
 
 
-class _Part(Closed):
-    """A part of a contract: keys as the standard spells them."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
-
-
-class Property(_Part):
+class Property(Part):
     """One column."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -62,29 +56,7 @@ class Property(_Part):
         return self
 
 
-class Quality(_Part):
-    """One rule: the rows that break it, counted by SQL, must be none."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    type: Literal["sql"]
-    description: str = Field(min_length=3)
-    severity: Severity = "error"
-    query: str
-    must_be: Literal[0]
-
-    @field_validator("query")
-    @classmethod
-    def _counts_rows(cls, query: str) -> str:
-        if not query.startswith(_ROWS):
-            raise ValueError(f"a query begins with '{_ROWS}'")
-        return query
-
-    def rule(self) -> Rule:
-        """The rule of the gate."""
-        return Rule(self.name, self.query.removeprefix(_ROWS), self.description, self.severity)
-
-
-class Sla(_Part):
+class Sla(Part):
     """A promise about the whole table."""
 
     property: Literal["retention"]
@@ -92,7 +64,7 @@ class Sla(_Part):
     unit: Literal["days", "months", "years"]
 
 
-class Custom(_Part):
+class Custom(Part):
     """What the standard has no word for."""
 
     property: str
@@ -118,25 +90,25 @@ class Custom(_Part):
         return self
 
 
-class Described(_Part):
+class Described(Part):
     """What a table is for."""
 
     purpose: str = Field(min_length=10)
 
 
-class Team(_Part):
+class Team(Part):
     """Who answers for it."""
 
     name: str
 
 
-class Table(_Part):
+class Table(Part):
     """The columns and rules of a table."""
 
     name: str
     physical_type: Literal["table"]
     properties: tuple[Property, ...] = Field(min_length=1)
-    quality: tuple[Quality, ...] = ()
+    quality: tuple[Annotated[SqlQuality | CustomQuality, Field(discriminator="type")], ...] = ()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Table":
@@ -150,7 +122,7 @@ class Table(_Part):
         return self
 
 
-class Contract(_Part):
+class Contract(Part):
     """A data contract of one table."""
 
     api_version: Literal["v3.1.0"]
@@ -169,12 +141,14 @@ class Contract(_Part):
         """The contract as the store and the gate take it."""
         table, sla = self.schema_[0], self.sla_properties[0]
         custom = {part.property: part.value for part in self.custom_properties}
+        checks = [part.check() for part in table.quality]
         return TableSpec(
             name=table.name,
             about=self.description.purpose,
             grain=_placed(table, lambda c: c.primary_key, lambda c: c.primary_key_position),
             columns=tuple(Column(c.name, c.physical_type, c.description, not c.required) for c in table.properties),
-            rules=tuple(rule.rule() for rule in table.quality),
+            rules=tuple(check for check in checks if isinstance(check, Rule)),
+            checks=tuple(check for check in checks if not isinstance(check, Rule)),
             families=tuple(custom.get("families", ())),
             allow_empty=custom.get("allowEmpty", False),
             mode=custom.get("mode", "replace"),
@@ -222,6 +196,7 @@ def contract_of(spec: TableSpec) -> dict[str, Any]:
         "families": list(spec.families),
         "allowEmpty": spec.allow_empty,
     }
+    quality = [quality_of(check) for check in (*spec.rules, *spec.checks)]
     table: dict[str, Any] = {
         "name": spec.name,
         "physicalType": "table",
@@ -236,7 +211,7 @@ def contract_of(spec: TableSpec) -> dict[str, Any]:
         "status": "active",
         "description": {"purpose": spec.about},
         "team": {"name": spec.owner},
-        "schema": [table | ({"quality": [_quality(rule) for rule in spec.rules]} if spec.rules else {})],
+        "schema": [table | ({"quality": quality} if quality else {})],
         "slaProperties": [{"property": "retention", "value": int(value), "unit": unit}],
         "customProperties": [{"property": key, "value": said} for key, said in custom.items() if said],
     }
@@ -253,15 +228,4 @@ def _property(spec: TableSpec, column: Column) -> Mapping[str, Any]:
         **({"primaryKey": True, "primaryKeyPosition": spec.grain.index(column.name) + 1} if key else {}),
         **({"partitioned": True, "partitionKeyPosition": spec.partition_by.index(column.name) + 1} if part else {}),
         "description": column.meaning,
-    }
-
-
-def _quality(rule: Rule) -> Mapping[str, Any]:
-    return {
-        "name": rule.name,
-        "type": "sql",
-        "description": rule.message,
-        "severity": rule.severity,
-        "query": _ROWS + rule.violation,
-        "mustBe": 0,
     }

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tables.checks import Check
+from tables.checks import Rule as Rule
+
 Mode = Literal["append", "increment", "replace"]
-Severity = Literal["error", "warning"]
-"""What a failed check does: it blocks the publication, or it is told and kept."""
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,6 @@ class Column:
     type: str
     meaning: str
     nullable: bool = False
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A row-level check: rows for which the SQL condition ``violation`` is true fail it."""
-
-    name: str
-    violation: str
-    message: str
-    severity: Severity = "error"
 
 
 @dataclass(frozen=True)
@@ -46,6 +37,7 @@ class TableSpec:
         partition_by: columns whose values have folders of their own, so that one value's rows are replaced as files.
         known: SQL for the moment from which a row was known (UTC); None: it is no fact, or says nothing of that.
         audit: columns that say how a row came here and not what it says; content is compared without them.
+        checks: what the gate checks beyond single rows.
         version: of its contract: a breaking change raises the first number, another the second, a text the third.
     """
 
@@ -63,6 +55,7 @@ class TableSpec:
     partition_by: tuple[str, ...] = ()
     owner: str = "longplay"
     retention: str = "10 years"
+    checks: tuple[Check, ...] = ()
     version: str = "1.0.0"
 
     def column_names(self) -> list[str]:

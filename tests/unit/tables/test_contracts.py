@@ -97,7 +97,12 @@ def test_all_contracts_are_read_in_less_than_the_blink_of_an_eye() -> None:
         ({"schema__0__properties__1__logicalType": "timestamp"}, "a date is 'date' here", "logicalType", "'timestamp'"),
         ({"schema__0__properties__1__physicalType": "dat"}, "did you mean 'date'?", "physicalType", "'dat'"),
         ({"schema__0__quality__0__severity": "warn"}, "Wrong value", "schema.0.quality.0.severity", "'warn'"),
-        ({"schema__0__quality__0__query": "SELECT 1"}, "a query begins with", "schema.0.quality.0.query", "'SELECT 1'"),
+        (
+            {"schema__0__quality__0__query": "SELECT 1"},
+            "a query begins with SELECT",
+            "schema.0.quality.0.query",
+            "'SELECT 1'",
+        ),
         ({"customProperties__0__property": "mod"}, "did you mean 'mode'?", "customProperties.0.property", "'mod'"),
         ({"customProperties__0__value": "merge"}, "'mode' is one of append", "customProperties.0.value", "'merge'"),
         ({"slaProperties__0__unit": "fortnights"}, "Wrong value", "slaProperties.0.unit", "'fortnights'"),
