@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest.tombstones import RECEIPTS, Tombstones
-from jobs.context import Job
+from jobs.context import VERDICTS, Job
 from jobs.manifest import FOLDER as MANIFESTS
 from jobs.manifest import find
 from jobs.options import job_command
@@ -20,6 +20,7 @@ from jobs.quarantine_release import TABLE as RELEASES
 from longplay.errors import NotFoundError
 from longplay.quality.ledger import COUNTED, accounted
 from longplay.serving.place import Place
+from quality.published import forget_ids
 from rankers.training_set import spine_of
 from tables import catalog
 
@@ -53,6 +54,7 @@ def erase(job: Job, user: str) -> dict[str, Any]:
     rows = {table: _erase(job, table, user, released) for table in there}
     after = accounted(job.folder)
     _clear_rejected(job.folder, user)
+    forget_ids(job.folder / VERDICTS)
     # What a server has copied out of the tables to answer from; one that runs makes its index anew.
     shutil.rmtree(Place.of(job.root, job.source.name).cache, ignore_errors=True)
     number = len(list((job.folder / RECEIPTS).glob("*.json"))) + 1

@@ -129,8 +129,19 @@ class OutageSettings(Closed):
 
 
 class QualitySettings(Closed):
-    """What is watched beside the rules of tables."""
+    """How the gate judges what is about to be published, and what is watched beside.
 
+    Attributes:
+        data_docs: whether great-expectations keeps suites and results and renders its Data Docs under
+            ``STORE/SOURCE/_quality/docs``.
+        direct_below: publications of fewer rows are also judged by great-expectations' own Spark engine, a job a check.
+        accept: checks, each ``TABLE.CHECK``, whose failure is a warning in this run: for what has changed on purpose.
+        outages: how days are found on which the log holds far too little.
+    """
+
+    data_docs: bool = False
+    direct_below: int = Field(default=0, ge=0)
+    accept: tuple[str, ...] = ()
     outages: OutageSettings
 
 
