@@ -70,13 +70,19 @@ class History:
         return one
 
     def grow(self, build_every: int, until: float) -> list[Signs]:
-        """Deliver the clean days that are not there yet; what was seen on each is kept in ``clean.json``."""
+        """Deliver the clean days that are not there yet; what was seen on each is kept in ``clean.json``.
+
+        Args:
+            build_every: all that is derived is built after the first delivery and every so many days; 0: never.
+            until: begin none after this moment of the monotonic clock.
+        """
         file = self.out / "clean.json"
         done = [Signs(**one) for one in json.loads(file.read_text("utf-8"))] if file.exists() else []
         for number in range(self.first - 1 + len(done), self.target):
             if time.monotonic() > until:
                 break
-            done.append(self._deliver(number, (number - self.first + 1) % build_every == 0))
+            turn = bool(build_every) and (number - self.first + 1) % build_every == 0
+            done.append(self._deliver(number, turn))
             print(done[-1].line(), flush=True)
             file.write_text(json.dumps([vars(one) for one in done], indent=1), encoding="utf-8")
         return done
