@@ -1,17 +1,15 @@
 """A few corruptions of the catalogue, delivered for real: refused, said why, and nothing of them published."""
 
 import math
-from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.ingest_log import ingest
 from tests.chaos.corruptions.__main__ import run
 from tests.chaos.corruptions.catalogue import everything
 from tests.chaos.corruptions.deliveries import Deliveries
 from tests.chaos.corruptions.history import History
-from tests.chaos.corruptions.signs import Signs, watched
+from tests.chaos.corruptions.signs import Signs
 from worlds.spec import WorldSpec
 
 pytestmark = pytest.mark.spark
@@ -33,14 +31,10 @@ def history(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
     return grown, grown.grow(build_every=0, until=math.inf)
 
 
-def test_good_days_raise_no_alarm(history: tuple[History, list[Signs]], tmp_path: Path) -> None:
+def test_good_days_raise_no_alarm(history: tuple[History, list[Signs]]) -> None:
     grown, first = history
-    assert [signs.caught for signs in first] == [False]
-    root, data = grown.copy("good"), grown.days.deliver(tmp_path / "day", grown.target)
-    one = grown.job(root)
-    signs = watched(one, "good", lambda one: ingest(one, data))
-    assert (signs.how, signs.by) == ("", [])
-    assert one.deliveries()[-1]["batch"] == 2
+    assert [(signs.how, signs.by) for signs in first] == [("", [])]
+    assert grown.job(grown.root).deliveries()[-1]["counts"]["events/clean"] > 1_000
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -119,12 +119,19 @@ def main() -> None:
     parser.add_argument("--build-every", type=int, default=10, help="derived tables are built every so many days")
     parser.add_argument("--only", nargs="*", default=[], help="names of corruptions to run, again if they were run")
     parser.add_argument("--anew", action="store_true", help="run every corruption again on the history that is there")
+    parser.add_argument("--list", action="store_true", help="say what is in the catalogue, and do nothing")
     parser.add_argument("--minutes", type=float, default=600.0, help="begin nothing after so long; run again to go on")
     args = parser.parse_args()
+    if args.list:
+        print("\n".join(f"{c.name}: {c.about} Should be seen by: {c.caught_by}." for c in everything().values()))
+        return
     until = time.monotonic() + 60 * args.minutes
     spec = WorldSpec.from_size("small", seed=7, users=USERS, days=BEFORE + args.days + 4)
     out, wanted = args.out.absolute(), args.only or list(everything())
-    settings = SparkSettings(master="local[2]", shuffle_partitions=2, driver_memory="2g", log_level="ERROR")
+    # A day has some thousand rows: one part is fastest.
+    settings = SparkSettings(
+        master="local[2]", shuffle_partitions=1, snapshot_partitions=1, driver_memory="2g", log_level="ERROR"
+    )
     spark = start(settings, "corruptions")
     for key, value in INTERPRETED.items():
         spark.conf.set(key, value)

@@ -67,5 +67,5 @@ def failed_checks(path: Path) -> list[str]:
 
 
 def said_of(error: LongplayError) -> str:
-    """One line of an error."""
-    return " ".join(str(error).split())[:160]
+    """One line of an error: what went wrong, and what was found."""
+    return " ".join(f"{error.what} {error.got}".split())[:300]
