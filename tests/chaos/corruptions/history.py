@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -31,6 +32,7 @@ SETTINGS = (
     "training.valid_days=3",
     "training.test_days=3",
 )
+CODEGEN = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 TRAINABLE = 61
 """From this day on the log is long enough for a training set: its three splits lie a label's horizon apart."""
 
@@ -75,7 +77,7 @@ class History:
         """Deliver the clean days that are not there yet; what was seen on each is kept in ``clean.json``.
 
         Args:
-            build_every: all that is derived is built after the first delivery and every so many days; 0: never.
+            build_every: all that is derived is built every so many days, and after the last; 0: never.
             until: begin none after this moment of the monotonic clock.
         """
         file = self.out / "clean.json"
@@ -83,7 +85,7 @@ class History:
         for number in range(self.first - 1 + len(done), self.target):
             if time.monotonic() > until:
                 break
-            turn = bool(build_every) and (number - self.first + 1) % build_every == 0
+            turn = bool(build_every) and number >= self.first and (self.target - 1 - number) % build_every == 0
             done.append(self._deliver(number, turn))
             print(done[-1].line(), flush=True)
             file.write_text(json.dumps([vars(one) for one in done], indent=1), encoding="utf-8")
@@ -101,8 +103,9 @@ class History:
         def work(one: Job) -> None:
             ingest(one, data)
             if build:
-                for step in LINE if number >= TRAINABLE else LINE[:-1]:
-                    step(one)
+                with compiled(self.spark):
+                    for step in LINE if number >= TRAINABLE else LINE[:-1]:
+                        step(one)
 
         return watched(self.job(self.root), f"{name}{' and all that is derived' if build else ''}", work)
 
@@ -112,6 +115,19 @@ class History:
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(of or self.root, root, copy_function=_share)
         return root
+
+
+@contextmanager
+def compiled(spark: SparkSession) -> Iterator[None]:
+    """Queries are compiled within: that pays where a whole history is read, and not for a day's delivery."""
+    usual = {key: spark.conf.get(key) for key in CODEGEN}
+    for key, value in CODEGEN.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in usual.items():
+            spark.conf.set(key, value)
 
 
 def _features(one: Job) -> None:
