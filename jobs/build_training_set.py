@@ -1,6 +1,7 @@
 """Training sets: exposures x features as of x mature signals, from one release."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from jobs.options import job_command
 from jobs.plan import label_definitions, split_plan, use_labels
 from jobs.release import open_release, release_option
 from longplay.errors import QualityError
+from quality.training_sets import leaks, rules_of
 from rankers.training_set import spine_of, training_set
 from tables.spec import TableSpec
 from tables.store import Published
@@ -38,7 +40,8 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
         return training_set(spine(), features, (definitions, job.read(inputs, "signal_values")), plan, known_at)
 
     def audited(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
-        audit = dict(job.gate(frame, spec))
+        own = rules_of(frame.dtypes, plan.parts())
+        audit = dict(job.gate(frame, replace(spec, rules=(*spec.rules, *own))))
         audit["spine"] = _audit(frame, spine().count(), audit["rows"], known_at)
         return audit
 
@@ -53,7 +56,7 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
 
 
 def _audit(frame: DataFrame, spine: int, rows: int, known_at: datetime) -> int:
-    """See that no row of the spine was lost or doubled, and that no label was known after the cut-off.
+    """See that no row of the spine was lost or doubled, no label was known after the cut-off, and no feature is one.
 
     That features rest on the past alone and labels on what followed are rules of the table.
     """
@@ -67,6 +70,13 @@ def _audit(frame: DataFrame, spine: int, rows: int, known_at: datetime) -> int:
             "The training set holds labels that were not known at its cut-off.",
             where="training_set",
             got=f"{late:,} rows with labels_known_ts after {known_at}",
+        )
+    if found := leaks(frame):
+        raise QualityError(
+            "A feature of the training set is its label.",
+            where="training_set",
+            got=", ".join(f"{leak.feature} correlates with {leak.label} by {leak.correlation:.3f}" for leak in found),
+            fix="leave the feature out, or see that it looks strictly before as_of",
         )
     return spine
 

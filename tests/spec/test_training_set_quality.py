@@ -1,0 +1,69 @@
+"""Rules that follow from a training set's own columns and plan, and features that are labels."""
+
+from datetime import datetime
+
+import pytest
+from pyspark.sql import SparkSession
+
+from quality.gate import measure
+from quality.training_sets import leaks, rules_of
+from tables.spec import TableSpec, columns
+
+pytestmark = pytest.mark.spark
+
+NAN, INFINITE = float("nan"), float("inf")
+SPLITS = {
+    "train": (datetime(2026, 1, 1), datetime(2026, 1, 3)),
+    "test": (datetime(2026, 1, 5), datetime(2026, 1, 6)),
+}
+SPEC = TableSpec(
+    "training_set",
+    "A set.",
+    ("exposure_id",),
+    columns("""
+        exposure_id | string    | the exposure
+        as_of       | timestamp | when
+        split       | string    | which part
+    """),
+    families=("f_", "label_", "state_"),
+)
+SCHEMA = "exposure_id string, as_of timestamp, split string, f_n double, f_one double, label_r double, state_r string"
+GOOD = [
+    ("a", datetime(2026, 1, 1), "train", 1.0, 1.0, 0.0, "mature"),
+    ("b", datetime(2026, 1, 2, 23), "train", 4.0, 1.0, 1.0, "mature"),
+    ("c", datetime(2026, 1, 3), "purged", 2.0, 1.0, 1.0, "mature"),
+    ("d", datetime(2026, 1, 5), "test", 3.0, 1.0, None, "open"),
+    ("e", datetime(2026, 1, 5, 9), "test", 9.0, 1.0, 0.0, "mature"),
+]
+BAD = [
+    ("f", datetime(2026, 1, 3), "train", 1.0, 1.0, 0.0, "mature"),  # the part has ended
+    ("g", datetime(2026, 1, 5), "train", 1.0, 1.0, 0.0, "mature"),  # this is the test's span
+    ("h", datetime(2026, 1, 1), "purged", NAN, 1.0, 0.0, "mature"),  # this one the training's; and no number
+    ("i", datetime(2026, 1, 5), "test", INFINITE, 1.0, 0.0, "open"),  # infinite, and an open label that is a 0
+    ("j", datetime(2026, 1, 5), "test", 1.0, 1.0, None, "mature"),  # a mature label that is not there
+    ("k", datetime(2026, 1, 5), "test", 1.0, 1.0, 1.0, None),  # a label without a state
+]
+
+
+def test_each_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([*GOOD, *BAD], SCHEMA)
+    rules = rules_of(frame.dtypes, SPLITS)
+    spec = TableSpec(SPEC.name, SPEC.about, SPEC.grain, SPEC.columns, rules, SPEC.families)
+    found, _ = measure(frame, spec)
+    counts = {name: found[name] for name in ("label_r_if_mature", "numbers_are_finite", "splits_follow_time")}
+    assert counts == {"label_r_if_mature": 3, "numbers_are_finite": 2, "splits_follow_time": 3}
+    good, _ = measure(spark.createDataFrame(GOOD, SCHEMA), spec)
+    assert [good[rule.name] for rule in rules] == [0, 0, 0]
+
+
+def test_a_feature_that_is_its_label_is_found_in_either_direction(spark: SparkSession) -> None:
+    """Labels 0, 1, 1, 0 beside 3, 5, 5, 3, beside 5, 3, 3, 5, and beside 0, 3, 1, 1: correlations 1, -1, and 0.46."""
+    rows = [(3.0, 5.0, 0.0, 7.0, 0.0), (5.0, 3.0, 3.0, 7.0, 1.0), (5.0, 3.0, 1.0, 7.0, 1.0), (3.0, 5.0, 1.0, 7.0, 0.0)]
+    open_one = (99.0, 99.0, 99.0, 7.0, None)
+    frame = spark.createDataFrame([*rows, open_one], "f_a double, f_b double, f_c double, f_d double, label_r double")
+    assert [(leak.feature, leak.label, round(leak.correlation, 9)) for leak in leaks(frame)] == [
+        ("f_a", "label_r", 1.0),
+        ("f_b", "label_r", -1.0),
+    ]
+    assert leaks(frame.drop("label_r")) == []
+    assert leaks(frame.select("f_c", "label_r")) == []
