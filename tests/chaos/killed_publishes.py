@@ -103,13 +103,13 @@ def work(root: Path, kill_at: str, ready: Path) -> None:
         return audit
 
     first = {mode: int(store.commit(spec.name).get("facts", {}).get("step", -1)) + 1 for mode, spec in TABLES.items()}
-    for step in range(STEPS):
+    for step in range(min(first.values()), STEPS):
         store.step = step
         for mode, spec in TABLES.items():
             if step >= first[mode]:
                 store.mode = mode
                 _publish(store, gate, spec, step)
-        ready.touch()  # Spark and great-expectations are there: what follows is publishing
+                ready.touch()  # Spark and great-expectations are there: what follows is publishing
 
 
 def _publish(store: Hooked, gate: Any, spec: TableSpec, step: int) -> None:
