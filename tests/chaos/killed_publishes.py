@@ -6,8 +6,8 @@ A process publishes versions of three tables, one a mode of the store, step by s
 among its good ones, which the gate must refuse. The process is killed (SIGKILL, its JVM with it): half of the times by
 itself at a hook exactly between two steps of publishing, half of the times from outside at a random moment; and it is
 started again on what it left. Meanwhile another process reads all the time: every version through the client's
-readers, and as any Delta reader would, past the store. In the end every table must equal that of a run which nobody
-disturbed. Takes about ten minutes on two cores.
+readers, and as any Delta reader would, past the store. In the end every table must hold what a run that nobody
+disturbs publishes. Takes about ten minutes on two cores; what is done is kept in OUT, and a further run goes on there.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from tables.store import Lineage, Published, Store
 from tests.chaos.killed_runs import job
 from tests.conftest import INTERPRETED
 
-STEPS, ROWS = 24, 500
+STEPS, ROWS = 12, 300
 COLUMNS = columns("""
     id    | string  | names the row
     step  | int     | the step that made it
@@ -193,7 +193,13 @@ def read_all_the_time(folder: Path, stop: Path) -> None:
 
 @dataclass
 class Killings:
-    """Starts the work, kills it, and starts it again."""
+    """Starts the work, kills it, and starts it again.
+
+    Attributes:
+        folder: of everything that is made.
+        log: what the processes say.
+        dice: for moments.
+    """
 
     folder: Path
     log: TextIO
@@ -204,7 +210,9 @@ class Killings:
         ready = self.folder / "ready"
         ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "tests.chaos.killed_publishes", "--work", str(self.folder / name), kill_at]
-        return subprocess.Popen([*command, str(ready)], stderr=self.log, start_new_session=True)
+        # A JVM that lives for seconds: what it would gain by compiling well, it does not live to see.
+        quick = os.environ | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+        return subprocess.Popen([*command, str(ready)], stderr=self.log, start_new_session=True, env=quick)
 
     def finish(self, name: str) -> None:
         """Let one come to its end."""
@@ -242,9 +250,21 @@ def next_step(folder: Path) -> int:
     return min(step for step in range(max(done) + 1, STEPS + 3) if not is_bad(step) or step > STEPS)
 
 
-def contents(folder: Path) -> dict[str, list[Any]]:
-    """The rows of every table, in order."""
-    return {s.name: read_arrow(folder / s.name).sort_by("id").to_pylist() for s in TABLES.values()}
+def undisturbed() -> dict[str, list[dict[str, Any]]]:
+    """The rows of every table after all steps, had nobody disturbed them."""
+    good = [step for step in range(STEPS) if not is_bad(step)]
+    found = {}
+    for mode, spec in TABLES.items():
+        steps = good[-1:] if mode == "replace" else good
+        rows = [{"id": f"{step}-{n}", "step": step, "good": True} for step in steps for n in range(ROWS)]
+        found[spec.name] = sorted(rows, key=lambda row: row["id"])
+    return found
+
+
+def differing(folder: Path) -> list[str]:
+    """Tables that are not as they would be had nobody disturbed them."""
+    expected = undisturbed()
+    return [name for name in expected if read_arrow(folder / name).sort_by("id").to_pylist() != expected[name]]
 
 
 def main() -> None:
@@ -252,6 +272,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="folder of everything that is made [a new one]")
+    parser.add_argument("--minutes", type=float, default=600.0, help="kill nothing after so long; run again to go on")
     parser.add_argument("--work", nargs=3, metavar=("ROOT", "HOOK", "READY"), help="publish (what is killed)")
     parser.add_argument("--read", nargs=2, metavar=("FOLDER", "STOP"), help="read until the file STOP is there")
     args = parser.parse_args()
@@ -260,66 +282,70 @@ def main() -> None:
     elif args.read:
         read_all_the_time(Path(args.read[0]), Path(args.read[1]))
     else:
-        sys.exit(1 if race(args.kills, random.Random(args.seed)) else 0)
+        folder = (args.out or Path(tempfile.mkdtemp(prefix="killed-publishes-"))).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        sys.exit(race(folder, args.kills, args.seed, time.monotonic() + 60 * args.minutes))
 
 
-def race(kills: int, dice: random.Random) -> int:
-    """Kill so often while another process reads; how much was wrong."""
-    folder, wrong = Path(tempfile.mkdtemp(prefix="killed-publishes-")), 0
-    with (folder / "log.txt").open("w") as log:
-        killings, names = Killings(folder, log, dice), ["killed-1"]
-        killings.finish("quiet")
-        quiet = contents(folder / "quiet" / "kept")
-        print(f"undisturbed run done; log: {folder}/log.txt", flush=True)
-        done, reader = 0, watch(folder, names[-1])
-        while done < kills:
-            killed = strike(killings, names[-1], next_step(folder / names[-1] / "kept"), done)
-            done += killed
-            if not killed:
-                wrong += ended(folder, names[-1], reader, quiet)
-                names.append(f"killed-{len(names) + 1}")
-                reader = watch(folder, names[-1])
-        killings.finish(names[-1])
-        wrong += ended(folder, names[-1], reader, quiet)
-    print(f"{done} kills, {len(names)} warehouses, {wrong} faults")
-    return wrong
+def race(folder: Path, kills: int, seed: int, until: float) -> int:
+    """Kill so often while another process reads; the exit code."""
+    file = folder / "kills.json"
+    told = json.loads(file.read_text("utf-8")) if file.exists() else {"kills": [], "warehouses": 1, "seen": []}
+    with (folder / "log.txt").open("a") as log:
+        killings = Killings(folder, log, random.Random(seed + len(told["kills"])))
+        while len(told["kills"]) < kills and time.monotonic() < until:
+            _round(killings, told, kills, until)
+            file.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    faults = [fault for seen in told["seen"] for fault in seen["wrong"]]
+    looks, versions = (sum(seen[key] for seen in told["seen"]) for key in ("polls", "versions"))
+    print(
+        f"{len(told['kills'])} of {kills} kills in {told['warehouses']} warehouses; {looks} looks at {versions} versions"
+    )
+    print(f"{len(faults)} faults {faults[:5] or ''}")
+    return 1 if faults or len(told["kills"]) < kills else 0
 
 
-def strike(killings: Killings, name: str, step: int, number: int) -> bool:
-    """One kill: by turns at a hook and at a random moment."""
+def _round(killings: Killings, told: dict[str, Any], kills: int, until: float) -> None:
+    """Kill the work in one warehouse until it comes to its end or there were enough, a reader looking on."""
+    name, ended = f"killed-{told['warehouses']}", False
+    kept = killings.folder / name / "kept"
+    reader = watch(killings.folder, name)
+    while len(told["kills"]) < kills and time.monotonic() < until and not ended:
+        where = strike(killings, name, next_step(kept), len(told["kills"]))
+        ended = not where
+        told["kills"] += [where] if where else []
+    if len(told["kills"]) >= kills and not ended:
+        killings.finish(name)
+        ended = True
+    (killings.folder / f"stop-{name}").touch()
+    seen = json.loads(reader.communicate()[0])
+    if ended:
+        seen["wrong"] += [f"{name}: {table} is not as undisturbed" for table in differing(kept)]
+        told["warehouses"] += len(told["kills"]) < kills
+    told["seen"].append(seen)
+    left = len(list((kept / "rejected").glob("*")))
+    print(f"{name}: {seen['polls']} looks, faults: {seen['wrong'] or 'none'}; {left} refused versions kept", flush=True)
+
+
+def strike(killings: Killings, name: str, step: int, number: int) -> str:
+    """One kill, by turns at a hook and at a random moment: where; empty: it came to its end first."""
     if number % 2:
         killed, where = killings.at_random(name), "at a random moment"
     else:
         turn = number // 2
         hook, mode = HOOKS[turn % len(HOOKS)], list(TABLES)[(turn + turn // len(HOOKS)) % len(TABLES)]
-        at = step + 2 - step % 3 if hook == "refused" else step
-        where = f"{hook}/{mode}/{at}"
+        where = f"{hook}/{mode}/{step + 2 - step % 3 if hook == 'refused' else step}"
         killed = killings.at_hook(name, where)
     print(f"'{name}' {'killed' if killed else 'came to its end'}: {where}", flush=True)
-    return killed
+    return where if killed else ""
 
 
 def watch(folder: Path, name: str) -> "subprocess.Popen[str]":
     """A process that reads a warehouse all the time."""
     kept, stop = folder / name / "kept", folder / f"stop-{name}"
+    stop.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.chaos.killed_publishes", "--read", str(kept), str(stop)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def ended(folder: Path, name: str, reader: "subprocess.Popen[str]", quiet: dict[str, list[Any]]) -> int:
-    """What the reader saw, and whether the tables are those of the undisturbed run; how much was wrong."""
-    (folder / f"stop-{name}").touch()
-    seen = json.loads(reader.communicate()[0])
-    found = contents(folder / name / "kept")
-    differ = [table for table in quiet if quiet[table] != found[table]]
-    left = list((folder / name / "kept" / "rejected").glob("*"))
-    print(
-        f"{name}: {seen['polls']} looks at {seen['versions']} versions: "
-        f"{len(seen['wrong'])} faults {seen['wrong'] or ''}; "
-        f"{len(differ)} of {len(quiet)} tables differ {differ or ''}, {len(left)} refused versions kept",
-        flush=True,
-    )
-    return len(seen["wrong"]) + len(differ)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ OUT, and a further run goes on from there.
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -132,6 +133,7 @@ def main() -> None:
     settings = SparkSettings(
         master="local[2]", shuffle_partitions=1, snapshot_partitions=1, driver_memory="2g", log_level="ERROR"
     )
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")  # small queries: quickly compiled is best
     spark = start(settings, "corruptions")
     for key, value in INTERPRETED.items():
         spark.conf.set(key, value)

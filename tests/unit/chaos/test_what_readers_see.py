@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from tests.chaos.killed_publishes import ROWS, STEPS, TABLES, Reader, faults_of, is_bad, next_step
+from tests.chaos.killed_publishes import ROWS, STEPS, TABLES, Reader, differing, faults_of, is_bad, next_step
 
 
 def rows(*steps: int, less: int = 0, bad: int = 0) -> pa.Table:
@@ -47,3 +47,12 @@ def test_the_next_step_is_one_that_no_table_has(tmp_path: Path) -> None:
     assert next_step(tmp_path) == 3  # the second is a bad one
     write_deltalake(str(tmp_path / TABLES["replace"].name), rows(STEPS - 2), mode="overwrite")
     assert next_step(tmp_path) >= STEPS
+
+
+def test_tables_are_held_against_what_nobody_disturbed(tmp_path: Path) -> None:
+    good = [step for step in range(STEPS) if not is_bad(step)]
+    for mode, spec in TABLES.items():
+        write_deltalake(str(tmp_path / spec.name), rows(*(good[-1:] if mode == "replace" else good)))
+    assert differing(tmp_path) == []
+    write_deltalake(str(tmp_path / TABLES["append"].name), rows(*good, less=1), mode="overwrite")
+    assert differing(tmp_path) == [TABLES["append"].name]
