@@ -298,9 +298,8 @@ def race(folder: Path, kills: int, seed: int, until: float) -> int:
             file.write_text(json.dumps(told, indent=1), encoding="utf-8")
     faults = [fault for seen in told["seen"] for fault in seen["wrong"]]
     looks, versions = (sum(seen[key] for seen in told["seen"]) for key in ("polls", "versions"))
-    print(
-        f"{len(told['kills'])} of {kills} kills in {told['warehouses']} warehouses; {looks} looks at {versions} versions"
-    )
+    print(f"{len(told['kills'])} of {kills} kills in {told['warehouses']} warehouses")
+    print(f"{looks} looks at {versions} versions of tables")
     print(f"{len(faults)} faults {faults[:5] or ''}")
     return 1 if faults or len(told["kills"]) < kills else 0
 
