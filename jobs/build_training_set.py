@@ -1,7 +1,6 @@
 """Training sets: exposures x features as of x mature signals, from one release."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from jobs.options import job_command
 from jobs.plan import label_definitions, split_plan, use_labels
 from jobs.release import open_release, release_option
 from longplay.errors import QualityError
-from quality.training_sets import leaks, rules_of
+from quality.training_sets import leaks, with_own_rules
 from rankers.training_set import spine_of, training_set
 from tables.spec import TableSpec
 from tables.store import Published
@@ -40,8 +39,7 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
         return training_set(spine(), features, (definitions, job.read(inputs, "signal_values")), plan, known_at)
 
     def audited(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
-        own = rules_of(frame.dtypes, plan.parts())
-        audit = dict(job.gate(frame, replace(spec, rules=(*spec.rules, *own))))
+        audit = dict(job.gate(frame, with_own_rules(spec, frame.dtypes, plan.parts())))
         audit["spine"] = _audit(frame, spine().count(), audit["rows"], known_at)
         return audit
 

@@ -1,19 +1,24 @@
 """What a training set must be beyond its contract: rules of its own columns, and no feature that is a label."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from tables.spec import Rule
+from tables.spec import Rule, TableSpec
 
 LEAK = 0.95
 """A feature whose correlation with a label is as strong as this, in either direction, is taken for the label itself."""
 NUMBERS = ("double", "float", "int", "bigint")
 Span = tuple[datetime, datetime]
 """``[start, end)``, UTC."""
+
+
+def with_own_rules(spec: TableSpec, columns: Sequence[tuple[str, str]], splits: dict[str, Span]) -> TableSpec:
+    """The set's spec with the rules that only this set's columns and plan tell; see :func:`rules_of`."""
+    return replace(spec, rules=(*spec.rules, *rules_of(columns, splits)))
 
 
 def rules_of(columns: Sequence[tuple[str, str]], splits: dict[str, Span]) -> tuple[Rule, ...]:

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from quality.gate import measure
-from quality.training_sets import leaks, rules_of
+from quality.training_sets import leaks, rules_of, with_own_rules
 from tables.spec import TableSpec, columns
 
 pytestmark = pytest.mark.spark
@@ -48,7 +48,7 @@ BAD = [
 def test_each_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
     frame = spark.createDataFrame([*GOOD, *BAD], SCHEMA)
     rules = rules_of(frame.dtypes, SPLITS)
-    spec = TableSpec(SPEC.name, SPEC.about, SPEC.grain, SPEC.columns, rules, SPEC.families)
+    spec = with_own_rules(SPEC, frame.dtypes, SPLITS)
     found, _ = measure(frame, spec)
     counts = {name: found[name] for name in ("label_r_if_mature", "numbers_are_finite", "splits_follow_time")}
     assert counts == {"label_r_if_mature": 3, "numbers_are_finite": 2, "splits_follow_time": 3}
