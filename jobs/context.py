@@ -66,7 +66,17 @@ class Job:
     @cached_property
     def gate(self) -> Gate:
         """The gate that every table passes."""
-        return Gate(self.folder / "_quality", self.run_id)
+        results, chosen = self.folder / "_quality", self.settings.quality
+        return Gate(
+            results,
+            self.run_id,
+            self.store.verdicts,
+            lambda table: self.store.read(table) if self.store.exists(table) else None,
+            lambda text: self.progress.say(f"warning: {text}"),
+            chosen.accept,
+            chosen.direct_below,
+            results / "docs" if chosen.data_docs else None,
+        )
 
     @cached_property
     def code(self) -> str:
@@ -185,11 +195,11 @@ class Job:
 
 
 def code_hash(packages: Sequence[str] = TABLE_CODE) -> str:
-    """A hash over the source code of some packages: by default those that decide the content of tables."""
+    """A hash over code and contracts of some packages: by default those that decide the content of tables."""
     digest = hashlib.sha256()
     for package in packages:
         spec = find_spec(package)
         for place in (spec.submodule_search_locations or []) if spec else []:
-            for path in sorted(Path(place).rglob("*.py")):
+            for path in sorted([*Path(place).rglob("*.py"), *Path(place).glob("contracts/*.yaml")]):
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

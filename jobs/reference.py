@@ -106,8 +106,8 @@ def _table_page(spec: TableSpec) -> Iterator[str]:
     if spec.families:
         yield f"Further columns begin with {_codes(spec.families)}."
     if spec.rules:
-        rules = [(f"`{rule.name}`", f"`{rule.violation}`", rule.message) for rule in spec.rules]
-        yield _grid("rule | a row breaks it if | message", rules)
+        rules = [(f"`{rule.name}`", rule.severity, f"`{rule.violation}`", rule.message) for rule in spec.rules]
+        yield _grid("rule | severity | a row breaks it if | message", rules)
 
 
 def _view_page(view: View) -> Iterator[str]:

@@ -79,6 +79,21 @@ class DeploySettings(Closed):
     processes: int = Field(ge=1)
 
 
+class QualitySettings(Closed):
+    """How the gate judges what is about to be published.
+
+    Attributes:
+        data_docs: whether great-expectations keeps suites and results and renders its Data Docs under
+            ``STORE/SOURCE/_quality/docs``.
+        direct_below: publications of fewer rows are also judged by great-expectations' own Spark engine, a job a check.
+        accept: checks, each ``TABLE.CHECK``, whose failure is a warning in this run: for what has changed on purpose.
+    """
+
+    data_docs: bool = False
+    direct_below: int = Field(default=0, ge=0)
+    accept: tuple[str, ...] = ()
+
+
 class Settings(Closed):
     """Everything that can be set."""
 
@@ -87,6 +102,7 @@ class Settings(Closed):
     training: TrainingSettings
     rankers: RankerSettings
     deploy: DeploySettings
+    quality: QualitySettings = QualitySettings()
 
 
 def load_settings(conf: Sequence[str] = (), overrides: Sequence[str] = ()) -> Settings:

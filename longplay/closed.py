@@ -100,11 +100,11 @@ def build(model: type[ModelT], data: dict[str, Any], where: str) -> ModelT:
 
 
 def _keys(data: Any, loc: Sequence[int | str]) -> list[str]:
-    """The keys of the data on the way to an error; pydantic also names the variant that it chose by 'kind'."""
+    """The keys of the data on the way to an error; pydantic also names the variant chosen by 'kind' or 'type'."""
     keys: list[str] = []
     is_told = False
     for part in loc:
-        if isinstance(data, dict) and data.get("kind") == part and not is_told:
+        if isinstance(data, dict) and part in (data.get("kind"), data.get("type")) and not is_told:
             is_told = True
             continue
         keys.append(str(part))

@@ -1,27 +1,33 @@
 """The gate: nothing is published before great-expectations has judged it.
 
-One fused Spark pass counts the violations of every rule of a table; great-expectations then judges that one-row
-profile (an expectation a rule), holds the suite and gives the verdict. Its own Spark engine would scan the
-data once a check and returns too few failing rows; the rows are fetched here instead.
+One fused Spark pass profiles the rows (quality/profile.py), a small sample shows their shapes (quality/sample.py);
+great-expectations then judges those numbers, an expectation a check, holds the suite and gives the verdict. Its own
+Spark engine would scan the data once a check and returns too few failing rows; the rows are fetched here instead.
+Publications of fewer rows than a configured number are judged by its own engine, too (quality/direct.py).
 """
 
 import json
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from longplay.errors import QualityError
-from tables.checksum import hash_sum, render
-from tables.spec import Rule, TableSpec
+from quality.answers import Reader, answers
+from quality.direct import judge_rows
+from quality.expected import GRAIN, HAS_ROWS, Expected, of_answers, of_days, of_rows, of_shapes
+from quality.judge import Docs, failures, judge_numbers, verdicts
+from quality.profile import Profile, profile, repeats
+from quality.published import Earlier, Verdicts, earlier
+from quality.sample import Shapes, sample, shapes
+from quality.schema import check_schema
+from tables.checks import Rule, Sampled
+from tables.spec import TableSpec
 
 SHOWN_ROWS = 5
-GRAIN = "grain_is_unique"
 
 
 @dataclass(frozen=True)
@@ -31,28 +37,55 @@ class Gate:
     Args:
         results: folder for the suites and verdicts (JSON, one file a table and run).
         run_id: names the run.
+        published: gives the verdicts of a table's published versions, oldest first: what the rows are held against.
+            None: all verdicts under ``results`` without an error.
+        read: reads the newest version of a table that others refer to; None where there is none.
+        warn: told of each warning.
+        accept: names of checks, TABLE.CHECK, whose failure is a warning in this run.
+        direct_below: publications of fewer rows are judged by great-expectations' own engine.
+        docs: folder for its Data Docs; None: no pages.
     """
 
     results: Path
     run_id: str
+    published: Verdicts | None = None
+    read: Reader | None = None
+    warn: Callable[[str], None] | None = None
+    accept: Sequence[str] = ()
+    direct_below: int = 0
+    docs: Path | None = None
 
     def __call__(self, frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
-        """Judge ``frame`` by the rules of ``spec``.
+        """Judge ``frame`` by the contract of ``spec``.
 
         Returns:
-            ``rows``, ``checks``, ``checksum`` of the content and the file that holds the verdict.
+            ``rows``, ``checks``, ``checksum`` of the content, the file that holds the verdict, and the ``warnings``:
+            checks that failed and block nothing.
 
         Raises:
             QualityError: naming the checks that failed and some of the rows that failed them.
         """
         check_schema(frame, spec)
-        profile, content = measure(frame, spec)
-        verdict = judge(profile, spec)
+        before = earlier(self.results, spec.name, self.published)
+        found = measured(frame, spec, before, self.read)
+        verdict, failed = judged(found, spec, before, Docs(self.docs, self.run_id) if self.docs else None)
+        if found.profile.rows < self.direct_below:
+            direct = judge_rows(frame, spec)
+            verdict["great_expectations_on_rows"] = direct
+            verdict["checks"] |= verdicts(direct)
+            failed = [one for one in found.expected(spec, before) if not verdict["checks"][one.check]]
+        errors = [one for one in failed if one.severity == "error" and f"{spec.name}.{one.check}" not in self.accept]
+        verdict["errors"] = sorted({one.check for one in errors})
         file = self._keep(spec, verdict)
-        failed = [name for name, passed in verdict["checks"].items() if not passed]
-        if failed:
-            raise _failure(frame, spec, profile, failed)
-        return {"rows": profile["rows"], "checks": len(verdict["checks"]), "checksum": content, "verdict": file.name}
+        if errors:
+            raise _failure(frame, spec, found.counted, errors)
+        warnings = sorted({one.check for one in failed})
+        for one in failed if self.warn else ():
+            assert self.warn is not None
+            self.warn(f"{spec.name}: {one.line()}")
+        rows, content = found.profile.rows, found.profile.content
+        audit = {"rows": rows, "checks": len(verdict["checks"]), "checksum": content, "verdict": file.name}
+        return {**audit, "warnings": warnings} if warnings else audit
 
     def _keep(self, spec: TableSpec, verdict: Mapping[str, Any]) -> Path:
         self.results.mkdir(parents=True, exist_ok=True)
@@ -62,99 +95,67 @@ class Gate:
         return file
 
 
-def check_schema(frame: DataFrame, spec: TableSpec) -> None:
-    """See that the columns are those of the spec, in type and order.
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured of a publication."""
 
-    Raises:
-        QualityError: naming the first column that is wrong.
-    """
-    found = dict(frame.dtypes)
-    for column in spec.columns:
-        if found.get(column.name) != column.type:
-            raise QualityError(
-                f"Column '{column.name}' of '{spec.name}' is not as its spec says.",
-                where=f"table {spec.name}",
-                got=found.get(column.name, "no such column"),
-                fix=f"the spec says {column.type}",
-            )
-    extra = [
-        name for name in found if name not in spec.column_names() and not name.startswith(spec.families or ("\0",))
-    ]
-    if extra:
-        raise QualityError(
-            f"'{spec.name}' has columns that its spec does not know.",
-            where=f"table {spec.name}",
-            got=", ".join(extra),
-            fix=f"leave them out, or add them to the spec; it knows {', '.join(spec.column_names())}",
-        )
-    order = [name for name in found if name in spec.column_names()]
-    if order != spec.column_names():
-        raise QualityError(
-            f"The columns of '{spec.name}' are not in the order of its spec.",
-            where=f"table {spec.name}",
-            got=", ".join(order),
-            fix=f"the spec says {', '.join(spec.column_names())}",
-        )
+    profile: Profile
+    again: int
+    shapes: Shapes
+    answers: Mapping[str, float]
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Rows, rows that break each rule, and rows that repeat a grain."""
+        return {"rows": self.profile.rows, **self.profile.broken, GRAIN: self.again}
+
+    def expected(self, spec: TableSpec, before: Earlier) -> list[Expected]:
+        """Every number and where it has to lie."""
+        return [
+            *of_rows(spec, self.counted),
+            *of_days(spec, self.profile, before),
+            *of_shapes(spec, self.shapes, before),
+            *of_answers(spec, self.answers),
+        ]
 
 
-def measure(frame: DataFrame, spec: TableSpec) -> tuple[dict[str, int], str]:
-    """Rows, violations of each rule and rows that repeat a grain, and the content's checksum.
-
-    Two Spark jobs, whatever the number of rules.
-    """
-    counts = [F.count_if(F.coalesce(F.expr(r.violation), F.lit(False))).alias(r.name) for r in spec.all_rules()]
-    totals = frame.agg(F.count("*").alias("rows"), hash_sum(frame, spec.audit).alias("_total"), *counts).first()
-    repeats = frame.groupBy(*spec.grain).count().agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("n"))
-    again = repeats.first()
-    assert totals is not None
-    assert again is not None
-    found = totals.asDict()
-    content = render(int(found["rows"]), int(found.pop("_total")))
-    return {**{name: int(value) for name, value in found.items()}, GRAIN: int(again["n"])}, content
+def measured(frame: DataFrame, spec: TableSpec, before: Earlier, read: Reader | None = None) -> Measured:
+    """Profile, grain, sample and answers of some rows: two Spark jobs, one for samples, one a query or reference."""
+    found = profile(frame, spec)
+    drawn = sample(frame, spec, found.rows)
+    looked = [check for check in spec.checks if isinstance(check, Sampled)]
+    seen = shapes(drawn, looked, before.memories) if drawn is not None else Shapes()
+    return Measured(found, repeats(frame, spec, found.rows), seen, answers(frame, spec, read, found.rows))
 
 
-def judge(profile: Mapping[str, int], spec: TableSpec) -> dict[str, Any]:
-    """Let great-expectations judge a profile: every violation count must be 0, and rows be there."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "False"
-    import great_expectations as gx  # costs seconds, so only when something is judged
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    batches = context.data_sources.add_pandas(spec.name).add_dataframe_asset(spec.name)
-    batch = batches.add_batch_definition_whole_dataframe("profile")
-    suite = context.suites.add(gx.ExpectationSuite(name=spec.name))
-    between = gx.expectations.ExpectColumnValuesToBeBetween
-    suite.add_expectation(
-        between(
-            column="rows", min_value=0 if spec.allow_empty or spec.mode != "replace" else 1, meta={"rule": "has_rows"}
-        )
-    )
-    for name in profile:
-        if name != "rows":
-            suite.add_expectation(between(column=name, min_value=0, max_value=0, meta={"rule": name}))
-    result = _run(context, gx, batch, suite, profile)
-    checks = {r["expectation_config"]["meta"]["rule"]: bool(r["success"]) for r in result["results"]}
-    return {"table": spec.name, "profile": dict(profile), "checks": checks, "great_expectations": result}
+def judged(
+    found: Measured, spec: TableSpec, before: Earlier, docs: Docs | None = None
+) -> tuple[dict[str, Any], list[Expected]]:
+    """The verdict of great-expectations on what was measured, and what failed."""
+    expected = found.expected(spec, before)
+    result = judge_numbers(spec.name, expected, docs)
+    verdict = {
+        "table": spec.name,
+        "profile": found.counted,
+        "checks": verdicts(result),
+        "days": found.profile.days,
+        "shapes": asdict(found.shapes),
+        "great_expectations": result,
+    }
+    return verdict, failures(result, expected)
 
 
-def _run(context: Any, gx: Any, batch: Any, suite: Any, profile: Mapping[str, int]) -> dict[str, Any]:
-    definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=suite)
-    context.validation_definitions.add(definition)
-    frame = pd.DataFrame([dict(profile)])
-    verdict = definition.run(batch_parameters={"dataframe": frame}, result_format="BASIC")
-    return dict(verdict.to_json_dict())
-
-
-def _failure(frame: DataFrame, spec: TableSpec, profile: Mapping[str, int], failed: list[str]) -> QualityError:
+def _failure(frame: DataFrame, spec: TableSpec, counted: Mapping[str, int], failed: Sequence[Expected]) -> QualityError:
     rules = {rule.name: rule for rule in spec.all_rules()}
     lines = []
-    for name in failed:
-        if name == "has_rows":
+    for one in failed:
+        if one.check == HAS_ROWS:
             lines.append("has_rows: the table would be empty")
-            continue
-        message = rules[name].message if name in rules else f"rows repeat ({', '.join(spec.grain)})"
-        lines.append(f"{name}: {message}: {profile[name]:,} of {profile['rows']:,} rows, such as")
-        lines += [f"    {row}" for row in _examples(frame, spec, rules.get(name))]
+        elif one.check in rules or one.check == GRAIN:
+            lines.append(f"{one.check}: {one.message}: {one.value:,} of {counted['rows']:,} rows, such as")
+            lines += [f"    {row}" for row in _examples(frame, spec, rules.get(one.check))]
+        else:
+            lines.append(one.line())
     return QualityError(
         f"The gate of '{spec.name}' failed; nothing was published.",
         where=f"table {spec.name}",

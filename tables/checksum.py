@@ -5,17 +5,32 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+_HALF = 1 << 32
 
-def hash_sum(frame: DataFrame, without: Sequence[str] = ()) -> Column:
-    """An aggregate: the sum of 64-bit hashes of the rows over all columns but ``without``."""
+
+def row_hash(frame: DataFrame, without: Sequence[str] = ()) -> Column:
+    """A 64-bit hash of a row over all columns but ``without``."""
     kinds = dict(frame.dtypes)
     names = sorted(set(frame.columns) - set(without))
     # Spark hashes no maps; as JSON of sorted entries they hash like any text.
     maps = {name for name in names if kinds[name].startswith("map")}
     columns = [F.to_json(F.array_sort(F.map_entries(n))) if n in maps else F.col(n) for n in names]
     # A null leaves Spark's hash as it is, so (null, a) would equal (a, null): each column says whether it is one.
-    marked = [part for column in columns for part in (column, F.isnull(column))]
-    return F.coalesce(F.sum(F.xxhash64(*marked).cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)"))
+    return F.xxhash64(*[part for column in columns for part in (column, F.isnull(column))])
+
+
+def half_sums(hashed: str) -> tuple[Column, Column]:
+    """The sum of a column of 64-bit hashes in two aggregates, of the upper and the lower halves: ``join_halves``.
+
+    Sums of longs cost less than sums of decimals, and neither half can overflow below two thousand million rows.
+    """
+    lower = F.sum(F.col(hashed).bitwiseAND(F.lit(_HALF - 1)))
+    return F.sum(F.shiftright(F.col(hashed), 32)), lower
+
+
+def join_halves(upper: int, lower: int) -> int:
+    """The sum of the hashes whose halves add up to these."""
+    return upper * _HALF + lower
 
 
 def render(rows: int, total: int) -> str:
@@ -25,6 +40,8 @@ def render(rows: int, total: int) -> str:
 
 def checksum(frame: DataFrame, without: Sequence[str] = ()) -> str:
     """Rows and hash sum of a frame, leaving out batch and audit columns named in ``without``."""
-    row = frame.agg(F.count("*").alias("rows"), hash_sum(frame, without).alias("total")).first()
+    hashed = frame.select(row_hash(frame, without).alias("hash"))
+    upper, lower = half_sums("hash")
+    row = hashed.agg(F.count("*").alias("rows"), upper.alias("upper"), lower.alias("lower")).first()
     assert row is not None
-    return render(int(row["rows"]), int(row["total"]))
+    return render(int(row["rows"]), join_halves(int(row["upper"] or 0), int(row["lower"] or 0)))

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tables.checks import Check
+from tables.checks import Rule as Rule
+
 Mode = Literal["append", "increment", "replace"]
 
 
@@ -14,15 +17,6 @@ class Column:
     type: str
     meaning: str
     nullable: bool = False
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A row-level check: rows for which the SQL condition ``violation`` is true fail it."""
-
-    name: str
-    violation: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,8 @@ class TableSpec:
         partition_by: columns whose values have folders of their own, so that one value's rows are replaced as files.
         known: SQL for the moment from which a row was known (UTC); None: it is no fact, or says nothing of that.
         audit: columns that say how a row came here and not what it says; content is compared without them.
+        checks: what the gate checks beyond single rows.
+        version: of its contract: a breaking change raises the first number, another the second, a text the third.
     """
 
     name: str
@@ -59,6 +55,8 @@ class TableSpec:
     partition_by: tuple[str, ...] = ()
     owner: str = "longplay"
     retention: str = "10 years"
+    checks: tuple[Check, ...] = ()
+    version: str = "1.0.0"
 
     def column_names(self) -> list[str]:
         """Names of the fixed columns, in order."""

@@ -27,6 +27,8 @@ log = logging.getLogger("longplay.store")
 LOCK_SECONDS = 600
 HOUSEKEEPING = 50
 """So many commits back a publication is looked for; between two there are a few of housekeeping at most."""
+JUDGED = 90
+"""So many commits back verdicts are looked for."""
 MANY_DAYS = 400
 ROWS_A_PART, FEWEST_PARTS = 250_000, 8
 EVERYTHING = "everything"
@@ -163,6 +165,13 @@ class Store:
             if told if version is None else entry.get("version") == version:
                 return dict(told)
         return {}
+
+    def verdicts(self, table: str) -> list[str]:
+        """The files that hold the gate's verdicts of the newest published versions, oldest first."""
+        if not self.exists(table):
+            return []
+        told = [json.loads(entry.get("userMetadata") or "{}") for entry in open_table(self.path(table)).history(JUDGED)]
+        return [one["audit"]["verdict"] for one in reversed(told) if "verdict" in one.get("audit", {})]
 
     def files(self, table: str, version: int) -> list[str]:
         """The data files of a version."""

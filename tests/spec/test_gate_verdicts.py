@@ -8,7 +8,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
-from quality.gate import GRAIN, Gate, judge, measure
+from quality.expected import GRAIN
+from quality.gate import Gate, Measured, judged, measured
+from quality.profile import Profile
+from quality.published import Earlier
+from quality.sample import Shapes
 from tables.checksum import checksum
 from tables.spec import Rule, TableSpec, columns
 from tables.store import Lineage, Store
@@ -134,16 +138,28 @@ def test_an_empty_table_passes_only_where_the_spec_says_so(spark: SparkSession, 
         assert gate(empty, spec)["rows"] == 0
 
 
+def test_a_warning_is_kept_and_blocks_nothing(spark: SparkSession, gate: Gate) -> None:
+    lenient = Rule("seconds_below_a_minute", "seconds >= 60", "plays are short", "warning")
+    spec = TableSpec(**{**vars(SPEC), "rules": (*SPEC.rules, lenient)})
+    audit = gate(plays(spark, ("cat", 3, 60.0)), spec)
+    assert (audit["rows"], audit["warnings"]) == (4, ["seconds_below_a_minute"])
+    kept = json.loads((gate.results / audit["verdict"]).read_text(encoding="utf-8"))
+    assert kept["checks"]["seconds_below_a_minute"] is False
+    error = refusal(gate, plays(spark, ("cat", 3, 60.0), ("dan", 3, -1.0)), spec)
+    assert "seconds_not_negative" in error.got
+    assert "seconds_below_a_minute" not in error.got
+
+
 def test_nulls_in_a_rule_are_no_violation_and_counts_are_exact(spark: SparkSession) -> None:
-    profile, content = measure(plays(spark, ("cat", 1, -0.5), ("cat", 1, None), ("cat", 1, None)), SPEC)
-    assert profile == {
+    found = measured(plays(spark, ("cat", 1, -0.5), ("cat", 1, None), ("cat", 1, None)), SPEC, Earlier())
+    assert found.counted == {
         "rows": 6,
         "user_id_not_null": 0,
         "day_not_null": 0,
         "seconds_not_negative": 1,
         GRAIN: 2,
     }
-    assert content.startswith("6:")
+    assert found.profile.content.startswith("6:")
 
 
 @pytest.mark.parametrize(
@@ -156,8 +172,10 @@ def test_nulls_in_a_rule_are_no_violation_and_counts_are_exact(spark: SparkSessi
     ],
 )
 def test_great_expectations_gives_the_verdict(doctored: dict[str, int], failed: list[str]) -> None:
-    profile = {"rows": 3, "user_id_not_null": 0, "day_not_null": 0, "seconds_not_negative": 0, GRAIN: 0} | doctored
-    verdict = judge(profile, SPEC)
+    counted = {"rows": 3, "user_id_not_null": 0, "day_not_null": 0, "seconds_not_negative": 0, GRAIN: 0} | doctored
+    rows, again = counted.pop("rows"), counted.pop(GRAIN)
+    verdict, failures = judged(Measured(Profile(rows, counted, ""), again, Shapes(), {}), SPEC, Earlier())
+    assert [one.check for one in failures] == failed
     assert [name for name, passed in verdict["checks"].items() if not passed] == failed
     results = verdict["great_expectations"]["results"]
     found = {r["expectation_config"]["kwargs"]["column"] for r in results if not r["success"]}

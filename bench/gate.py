@@ -1,0 +1,115 @@
+"""What the gate of events costs: beside the build that it guards, and beside great-expectations' own Spark engine.
+
+    python -m bench.gate --millions 1 5
+
+A raw log like the simulated world's, one day of it. ``build`` is ingest's work on it: read, judge, count the reasons,
+stage, commit, without a gate. ``gate`` judges the staged rows by the contract of events, as ``publish`` does. ``own
+engine`` judges nulls, row rules, grain and number of rows of them check by check on great-expectations' Spark engine.
+Each in a process of its own that stays warm, in turn; what starting Spark and importing great-expectations cost is in
+the round that does not count.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bench.race import Contender, arguments, race, table
+
+US_A_DAY, EPOCH = 86_400_000_000, 1_735_689_600_000_000  # 1 January 2025
+KINDS = ("click", "play", "complete", "skip", "hide")
+WHO = ("build", "gate", "own engine")
+FILES = 4
+
+
+def write(folder: Path, rows: int) -> None:
+    """A day of the raw log, and its events as they are staged."""
+    rng = np.random.default_rng(rows)
+    when = np.sort(EPOCH + rng.integers(0, US_A_DAY, rows))
+    kind = rng.choice(len(KINDS), rows, p=[0.35, 0.4, 0.1, 0.1, 0.05])
+    item = (2_000 * rng.random(rows) ** 3).astype(np.int64)
+    names = pa.array(KINDS).take(pa.array(kind))
+    raw = {
+        "event_id": _ids("e", np.arange(rows)),
+        "user": _ids("u", rng.integers(max(rows // 20, 1), size=rows)),
+        "item": _ids("i", item),
+        "topic": _ids("t", item % 20),
+        "kind": names,
+        "ts": _times(when),
+        "ingest_ts": _times(when + rng.integers(0, US_A_DAY // 24, rows)),
+        "seconds": pa.array(rng.integers(1, 3600, rows).astype(float), mask=(kind != 1) & (kind != 2)),
+        "request": pc.if_else(pa.array(rng.random(rows) < 0.6), _ids("r", rng.integers(rows, size=rows)), None),
+        "surface": pa.array(["home", "search", "radio"]).take(pa.array(rng.integers(3, size=rows))),
+        "episode": pa.nulls(rows, pa.string()),
+    }
+    _save(folder / "log" / "events.parquet", raw)
+    day = _times(when).cast(pa.date32())
+    known = raw["ingest_ts"]
+    hex_ids = rng.bytes(16 * rows).hex()
+    staged = {
+        "event_id": pa.array([hex_ids[32 * n : 32 * n + 32] for n in range(rows)]),
+        "user_id": raw["user"],
+        "item_id": raw["item"],
+        "topic": raw["topic"],
+        "kind": names,
+        "event_ts": raw["ts"],
+        "known_ts": known,
+        "event_day": day,
+        "known_day": known.cast(pa.date32()),
+        "amount": raw["seconds"],
+        "is_consumption": pa.array(kind == 1),
+        "is_click": pa.array(kind == 0),
+        "is_negative": pa.array(kind > 2),
+        "request_id": raw["request"],
+        "surface": raw["surface"],
+        "episode": raw["episode"],
+        "clock_skew": pa.array(np.zeros(rows, bool)),
+        "batch": pa.array(np.ones(rows, np.int64)),
+    }
+    _save(folder / "staged", staged)
+
+
+def _ids(prefix: str, numbers: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pa.Array:
+    return pa.array([f"{prefix}{n:08d}" for n in numbers.tolist()])
+
+
+def _times(micros: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pa.Array:
+    return pa.array(micros, pa.int64()).cast(pa.timestamp("us", "UTC"))
+
+
+def _save(folder: Path, columns: dict[str, pa.Array]) -> None:
+    whole = pa.table(columns)
+    folder.mkdir(parents=True)
+    step = -(-len(whole) // FILES)
+    for number in range(FILES):
+        pq.write_table(whole.slice(number * step, step), folder / f"part-{number}.parquet", coerce_timestamps="us")
+
+
+def main() -> None:
+    """Race and print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--millions", nargs="*", type=float, default=[1, 5])
+    parser.add_argument("--only", nargs="*", choices=WHO, default=list(WHO), help="who takes part")
+    args = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="gate-"))
+    requests = {f"{millions:g} M": {"case": f"{millions:g} M"} for millions in args.millions}
+    for millions in args.millions:
+        write(folder / f"{millions:g} M", int(millions * 1_000_000))
+    chosen = [
+        Contender(
+            name, [sys.executable, "-m", "bench.gate_longplay", name, str(folder)], args.limit, folder / f"{name}.log"
+        )
+        for name in args.only
+    ]
+    rows = race(chosen, requests, args.runs)
+    print(table(rows, args.only[0]))
+    print(json.dumps(rows), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

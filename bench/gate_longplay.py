@@ -1,0 +1,63 @@
+"""The build of events, the gate that guards it, and the same suite check by check on great-expectations' own engine."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from bench.contender import serve
+from bench.spark_session import AS_JOBS, session
+from ingest import facts, judge, raw
+from ingest.source import load_source
+from quality.direct import judge_rows
+from quality.gate import Gate
+from quality.judge import verdicts
+from tables.facts import EVENTS
+from tables.spec import TableSpec
+from tables.store import Lineage, Store
+
+OBSERVED = datetime(2030, 1, 1, tzinfo=UTC)
+spark = session(**AS_JOBS)
+what, folder = sys.argv[1], Path(sys.argv[2])
+
+
+def unguarded(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    """A gate that looks at nothing."""
+    return {"rows": 1}
+
+
+def build(log: Path, out: Path) -> dict[str, Any]:
+    """What ingest does to make events of a raw log: read, judge, count, stage, commit. Nothing is audited."""
+    source = load_source("world")
+    shutil.rmtree(out, ignore_errors=True)
+    found = raw.read_raw(spark, raw.locate(log, source.events), source, source.events)
+    judged = judge.judge(found, source, source.events, OBSERVED).persist()
+    counts = facts.count_reasons(judged, source.events)
+    made = facts.events(judged, source.events, 1)
+    Store(out, "world", spark).publish(made, EVENTS, Lineage("bench", "bench"), unguarded)
+    judged.unpersist()
+    return {"rows": counts["clean"]}
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """One run of what this process does."""
+    case = folder / request["case"]
+    out = case / f"store-{request['round']}"
+    if what == "build":
+        made = build(case / "log", out)
+        if request["round"]:
+            shutil.rmtree(case / f"store-{request['round'] - 1}", ignore_errors=True)
+        return made
+    staged = spark.read.schema(spark.read.parquet(str(case / "staged")).schema).parquet(str(case / "staged"))
+    if what == "gate":
+        return {"rows": Gate(case / "verdicts", f"run-{request['round']}")(staged, EVENTS)["rows"]}
+    failed = [name for name, passed in verdicts(judge_rows(staged, EVENTS)).items() if not passed]
+    return {"wrong": ", ".join(failed) or "nothing"}
+
+
+if __name__ == "__main__":
+    serve(run)

@@ -1,0 +1,38 @@
+"""Answers of checks that ask for a Spark job of their own: SQL queries, and references to other tables."""
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from quality.sample import ROWS
+from tables.checks import Query, Reference
+from tables.spec import TableSpec
+
+Reader = Callable[[str], DataFrame | None]
+
+
+def answers(frame: DataFrame, spec: TableSpec, read: Reader | None, rows: int) -> dict[str, float]:
+    """The number of each query, and the rows of each reference that refer to nothing.
+
+    References are looked at for a sample of values, drawn by their hash on both sides; rows are counted as if all had
+    been looked at. A reference to a table that was never published, or that nobody can read, is not looked at.
+    """
+    found: dict[str, float] = {}
+    for check in spec.checks:
+        if isinstance(check, Query):
+            row = frame.sparkSession.sql(check.query, object=frame).first()
+            found[check.name] = float(row[0]) if row is not None and row[0] is not None else 0.0
+        elif isinstance(check, Reference):
+            other = read(check.table) if read is not None else None
+            if other is not None:
+                found[check.name] = _lost(frame, other, check, max(1, rows // ROWS))
+    return found
+
+
+def _lost(frame: DataFrame, other: DataFrame, check: Reference, one_in: int) -> float:
+    names = [f"_key{n}" for n in range(len(check.columns))]
+    mine = frame.select(*[F.col(c).alias(n) for c, n in zip(check.columns, names, strict=True)]).dropna()
+    theirs = other.select(*[F.col(c).alias(n) for c, n in zip(check.keys, names, strict=True)])
+    drawn = F.pmod(F.xxhash64(*names), F.lit(one_in)) == 0
+    return float(mine.where(drawn).join(theirs.where(drawn), names, "left_anti").count() * one_in)

@@ -1,0 +1,74 @@
+"""What is usual: the interval in which a day, or a publication, may lie, by those before it. Plain numbers, no Spark.
+
+A robust spread: the median of absolute deviations times 1.4826, the standard deviation of normal values (Rousseeuw and
+Croux 1993, Alternatives to the Median Absolute Deviation, JASA). Days of the week are set apart where there are enough.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from statistics import median
+
+from tables.checks import Sampled, Steady
+
+LEAST_DAYS, DAYS = 7, 28
+"""A day is judged beside seven days at least, and the newest 28 at most."""
+SAME_WEEKDAYS = 3
+"""From so many on, days of the same weekday have a level of their own."""
+LEAST_ROWS = 200
+"""A day of fewer rows says nothing of its rows."""
+SPREADS = 5.0
+"""So many robust standard deviations from what is usual are still usual."""
+LEAST_NUMBERS = 5
+
+Bounds = tuple[float | None, float | None]
+
+
+def spread_of(values: Sequence[float]) -> float:
+    """A robust standard deviation of values around their median."""
+    middle = median(values)
+    return 1.4826 * median(abs(value - middle) for value in values)
+
+
+def usual_day(check: Steady, day: date, before: Mapping[date, float]) -> Bounds | None:
+    """The interval of a measure on a day; None where too few days came before.
+
+    Args:
+        check: says how far a day may always be from what is usual.
+        day: the day.
+        before: the measure of earlier days.
+    """
+    days = sorted(one for one in before if one < day)[-DAYS:]
+    if len(days) < LEAST_DAYS:
+        return None
+    is_ratio = check.by == "ratio"
+    if is_ratio and any(before[one] <= 0 for one in days):
+        return None
+    level = {one: math.log(before[one]) if is_ratio else before[one] for one in days}
+    usual = {one: _level(level, one) for one in days}
+    here = _level(level, day)
+    allowed = max(math.log1p(check.within) if is_ratio else check.within, SPREADS * _rest(level, usual))
+    return (math.exp(here - allowed), math.exp(here + allowed)) if is_ratio else (here - allowed, here + allowed)
+
+
+def _level(level: Mapping[date, float], day: date) -> float:
+    """The median of the days of the same weekday where there are enough, else of all."""
+    same = [value for one, value in level.items() if one.weekday() == day.weekday() and one != day]
+    return median(same) if len(same) >= SAME_WEEKDAYS else median(level.values())
+
+
+def _rest(level: Mapping[date, float], usual: Mapping[date, float]) -> float:
+    return 1.4826 * median(abs(level[one] - usual[one]) for one in level)
+
+
+def usual_share(check: Sampled, before: Sequence[float]) -> Bounds | None:
+    """The interval of a shape; ``mix`` is a distance already and needs no earlier ones to be judged by."""
+    if check.shape == "mix":
+        widest = max([median(before) + SPREADS * spread_of(before)] if len(before) >= LEAST_NUMBERS else [0.0])
+        return None, max(check.within, widest)
+    if len(before) < LEAST_NUMBERS:
+        return None
+    allowed = max(check.within, SPREADS * spread_of(before))
+    if check.shape == "familiar":
+        return median(before) - allowed, None
+    return None, median(before) + allowed

@@ -1,0 +1,231 @@
+"""Contracts: what a table is and must be, one YAML file each, in the words of the Open Data Contract Standard (3.1).
+
+``load`` reads the contract of a table as a ``TableSpec``; ``contract_of`` gives back the contract of a spec. What the
+standard has no word for stands under ``customProperties``.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from longplay.closed import KeyedError, build, read_yaml
+from longplay.errors import NotFoundError, nearest
+from tables.checks import Rule
+from tables.quality_rules import CustomQuality, Part, SqlQuality, quality_of
+from tables.spec import Column, Mode, TableSpec
+
+FOLDER = Path(__file__).parent / "contracts"
+LOGICAL = {
+    "string": "string",
+    "timestamp": "timestamp",
+    "date": "date",
+    "double": "number",
+    "boolean": "boolean",
+    "int": "integer",
+    "bigint": "integer",
+    "array": "array",
+    "map": "object",
+}
+"""The standard's type of each Spark SQL type, without what stands in angle brackets."""
+_CUSTOM = ("mode", "time", "known", "audit", "families", "allowEmpty")
+
+
+class Property(Part):
+    """One column."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    logical_type: str
+    physical_type: str
+    required: bool = False
+    primary_key: bool = False
+    primary_key_position: int = -1
+    partitioned: bool = False
+    partition_key_position: int = -1
+    description: str = Field(min_length=3)
+
+    @model_validator(mode="after")
+    def _types_agree(self) -> "Property":
+        kind = self.physical_type.partition("<")[0]
+        if kind not in LOGICAL:
+            raise KeyedError("physicalType", f"unknown type '{kind}': {nearest(kind, LOGICAL)}")
+        if self.logical_type != LOGICAL[kind]:
+            raise KeyedError("logicalType", f"a {self.physical_type} is '{LOGICAL[kind]}' here")
+        return self
+
+
+class Sla(Part):
+    """A promise about the whole table."""
+
+    property: Literal["retention"]
+    value: int = Field(ge=1)
+    unit: Literal["days", "months", "years"]
+
+
+class Custom(Part):
+    """What the standard has no word for."""
+
+    property: str
+    value: Any
+
+    @field_validator("property")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in _CUSTOM:
+            raise ValueError(f"unknown property '{name}': {nearest(name, _CUSTOM)}")
+        return name
+
+    @model_validator(mode="after")
+    def _has_its_type(self) -> "Custom":
+        wanted: tuple[str, Callable[[Any], bool]] = {
+            "mode": (f"one of {', '.join(get_args(Mode))}", lambda v: v in get_args(Mode)),
+            "allowEmpty": ("true or false", lambda v: isinstance(v, bool)),
+            "time": ("text", lambda v: isinstance(v, str)),
+            "known": ("text", lambda v: isinstance(v, str)),
+        }.get(self.property, ("a list of texts", lambda v: isinstance(v, list) and all(isinstance(t, str) for t in v)))
+        if not wanted[1](self.value):
+            raise KeyedError("value", f"'{self.property}' is {wanted[0]}")
+        return self
+
+
+class Described(Part):
+    """What a table is for."""
+
+    purpose: str = Field(min_length=10)
+
+
+class Team(Part):
+    """Who answers for it."""
+
+    name: str
+
+
+class Table(Part):
+    """The columns and rules of a table."""
+
+    name: str
+    physical_type: Literal["table"]
+    properties: tuple[Property, ...] = Field(min_length=1)
+    quality: tuple[Annotated[SqlQuality | CustomQuality, Field(discriminator="type")], ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Table":
+        for key, names in (("properties", self.properties), ("quality", self.quality)):
+            seen = [part.name for part in names]
+            twice = sorted({name for name in seen if seen.count(name) > 1})
+            if twice:
+                raise KeyedError(key, f"'{twice[0]}' is there twice")
+        if not any(column.primary_key for column in self.properties):
+            raise KeyedError("properties", "no column is a primaryKey: which columns identify a row?")
+        return self
+
+
+class Contract(Part):
+    """A data contract of one table."""
+
+    api_version: Literal["v3.1.0"]
+    kind: Literal["DataContract"]
+    id: str
+    name: str
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    status: Literal["active"]
+    description: Described
+    team: Team
+    schema_: tuple[Table, ...] = Field(alias="schema", min_length=1, max_length=1)
+    sla_properties: tuple[Sla, ...] = Field(min_length=1, max_length=1)
+    custom_properties: tuple[Custom, ...] = ()
+
+    def spec(self) -> TableSpec:
+        """The contract as the store and the gate take it."""
+        table, sla = self.schema_[0], self.sla_properties[0]
+        custom = {part.property: part.value for part in self.custom_properties}
+        checks = [part.check() for part in table.quality]
+        return TableSpec(
+            name=table.name,
+            about=self.description.purpose,
+            grain=_placed(table, lambda c: c.primary_key, lambda c: c.primary_key_position),
+            columns=tuple(Column(c.name, c.physical_type, c.description, not c.required) for c in table.properties),
+            rules=tuple(check for check in checks if isinstance(check, Rule)),
+            checks=tuple(check for check in checks if not isinstance(check, Rule)),
+            families=tuple(custom.get("families", ())),
+            allow_empty=custom.get("allowEmpty", False),
+            mode=custom.get("mode", "replace"),
+            time=custom.get("time"),
+            known=custom.get("known"),
+            audit=tuple(custom.get("audit", ())),
+            partition_by=_placed(table, lambda c: c.partitioned, lambda c: c.partition_key_position),
+            owner=self.team.name,
+            retention=f"{sla.value} {sla.unit}",
+            version=self.version,
+        )
+
+
+def _placed(table: Table, chosen: Callable[[Property], bool], place: Callable[[Property], int]) -> tuple[str, ...]:
+    return tuple(column.name for column in sorted(filter(chosen, table.properties), key=place))
+
+
+def load(name: str, folder: Path = FOLDER) -> TableSpec:
+    """The spec of a table, from its contract.
+
+    Raises:
+        NotFoundError: when there is no such contract, with the nearest name.
+        ConfigError: when it breaks a rule of contracts, naming file, line and key, and what was found there.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in folder.glob("*.yaml")]
+        raise NotFoundError(f"There is no contract '{name}'.", where=str(folder), fix=nearest(name, known))
+    spec = build(Contract, read_yaml(path), str(path)).spec()
+    if spec.name != name:
+        raise NotFoundError(
+            f"The contract '{name}' is of another table.", where=str(path), got=spec.name, fix="name the file after it"
+        )
+    return spec
+
+
+def contract_of(spec: TableSpec) -> dict[str, Any]:
+    """The contract of a spec: what ``load`` reads as this spec."""
+    value, unit = spec.retention.split()
+    custom: dict[str, Any] = {
+        "mode": spec.mode,
+        "time": spec.time,
+        "known": spec.known,
+        "audit": list(spec.audit),
+        "families": list(spec.families),
+        "allowEmpty": spec.allow_empty,
+    }
+    quality = [quality_of(check) for check in (*spec.rules, *spec.checks)]
+    table: dict[str, Any] = {
+        "name": spec.name,
+        "physicalType": "table",
+        "properties": [_property(spec, column) for column in spec.columns],
+    }
+    return {
+        "apiVersion": "v3.1.0",
+        "kind": "DataContract",
+        "id": f"longplay.{spec.name}",
+        "name": spec.name,
+        "version": spec.version,
+        "status": "active",
+        "description": {"purpose": spec.about},
+        "team": {"name": spec.owner},
+        "schema": [table | ({"quality": quality} if quality else {})],
+        "slaProperties": [{"property": "retention", "value": int(value), "unit": unit}],
+        "customProperties": [{"property": key, "value": said} for key, said in custom.items() if said],
+    }
+
+
+def _property(spec: TableSpec, column: Column) -> Mapping[str, Any]:
+    key = column.name in spec.grain
+    part = column.name in spec.partition_by
+    return {
+        "name": column.name,
+        "logicalType": LOGICAL[re.split("<", column.type)[0]],
+        "physicalType": column.type,
+        **({} if column.nullable else {"required": True}),
+        **({"primaryKey": True, "primaryKeyPosition": spec.grain.index(column.name) + 1} if key else {}),
+        **({"partitioned": True, "partitionKeyPosition": spec.partition_by.index(column.name) + 1} if part else {}),
+        "description": column.meaning,
+    }
