@@ -6,7 +6,7 @@ Croux 1993, Alternatives to the Median Absolute Deviation, JASA). Days of the we
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from statistics import median
 
 from tables.checks import Sampled, Steady
@@ -20,7 +20,6 @@ LEAST_ROWS = 200
 SPREADS = 5.0
 """So many robust standard deviations from what is usual are still usual."""
 LEAST_NUMBERS = 5
-WEEK = timedelta(days=7)
 
 Bounds = tuple[float | None, float | None]
 
@@ -45,22 +44,11 @@ def usual_day(check: Steady, day: date, before: Mapping[date, float]) -> Bounds 
     is_ratio = check.by == "ratio"
     if is_ratio and any(before[one] <= 0 for one in days):
         return None
-    level = _without_trend({one: math.log(before[one]) if is_ratio else before[one] for one in days}, day)
+    level = {one: math.log(before[one]) if is_ratio else before[one] for one in days}
     usual = {one: _level(level, one) for one in days}
     here = _level(level, day)
     allowed = max(math.log1p(check.within) if is_ratio else check.within, SPREADS * _rest(level, usual))
     return (math.exp(here - allowed), math.exp(here + allowed)) if is_ratio else (here - allowed, here + allowed)
-
-
-def _without_trend(level: Mapping[date, float], day: date) -> dict[date, float]:
-    """Levels as they would be on ``day``, had what grows or shrinks from week to week gone on.
-
-    The trend is the median change from a day to the same weekday of the next week, so odd days change little; of fewer
-    than seven such changes nothing is told.
-    """
-    changes = [value - level[one - WEEK] for one, value in level.items() if one - WEEK in level]
-    a_day = median(changes) / WEEK.days if len(changes) >= LEAST_DAYS else 0.0
-    return {one: value + a_day * (day - one).days for one, value in level.items()}
 
 
 def _level(level: Mapping[date, float], day: date) -> float:
