@@ -147,6 +147,8 @@ def judged(
 
 def _failure(frame: DataFrame, spec: TableSpec, counted: Mapping[str, int], failed: Sequence[Expected]) -> QualityError:
     rules = {rule.name: rule for rule in spec.all_rules()}
+    judged_beside = [f"{spec.name}.{one.check}" for one in failed if one.check not in {*rules, GRAIN, HAS_ROWS}]
+    meant = f"; if it is meant: --set quality.accept=[{','.join(judged_beside)}]" if judged_beside else ""
     lines = []
     for one in failed:
         if one.check == HAS_ROWS:
@@ -160,7 +162,7 @@ def _failure(frame: DataFrame, spec: TableSpec, counted: Mapping[str, int], fail
         f"The gate of '{spec.name}' failed; nothing was published.",
         where=f"table {spec.name}",
         got="\n         ".join(lines),
-        fix="the rejected rows are kept under rejected/ beside the tables; mend the input or the step and run it again",
+        fix=f"the rejected rows are kept under rejected/; mend the input or the step and run it again{meant}",
     )
 
 

@@ -22,7 +22,7 @@ from tables.spec import TableSpec
 ROWS = 50_000
 """About so many rows are sampled at most."""
 KEPT_IDS, KEPT_VALUES = 2_000, 100
-"""So many ids (``familiar``) and shares of values (``mix``) of a publication are remembered at most."""
+"""So many ids (``familiar``, ``recurs``) and shares of values (``mix``) of a publication are remembered at most."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def shapes(rows: pa.Table, checks: Sequence[Sampled], before: Sequence[Mapping[s
             numbers[check.name] = float((counts - 1).sum()) / total
         elif check.shape == "topShare":
             numbers[check.name] = float(counts.max()) / total
-        elif check.shape == "familiar":
+        elif check.shape in ("familiar", "recurs"):
             memory[check.name] = remembered(values)
             if earlier:
                 numbers[check.name] = familiar(values, counts, earlier)

@@ -1,7 +1,9 @@
 """What is usual: the interval in which a day, or a publication, may lie, by those before it. Plain numbers, no Spark.
 
 A robust spread: the median of absolute deviations times 1.4826, the standard deviation of normal values (Rousseeuw and
-Croux 1993, Alternatives to the Median Absolute Deviation, JASA). Days of the week are set apart where there are enough.
+Croux 1993, Alternatives to the Median Absolute Deviation, JASA). A robust trend: the median of slopes between all pairs
+(Sen 1968, Estimates of the Regression Coefficient Based on Kendall's Tau, JASA). Days of the week are set apart where
+there are enough.
 """
 
 import math
@@ -17,7 +19,7 @@ SAME_WEEKDAYS = 3
 """From so many on, days of the same weekday have a level of their own."""
 LEAST_ROWS = 200
 """A day of fewer rows says nothing of its rows."""
-SPREADS = 5.0
+SPREADS = 4.0
 """So many robust standard deviations from what is usual are still usual."""
 LEAST_NUMBERS = 5
 
@@ -45,20 +47,30 @@ def usual_day(check: Steady, day: date, before: Mapping[date, float]) -> Bounds 
     if is_ratio and any(before[one] <= 0 for one in days):
         return None
     level = {one: math.log(before[one]) if is_ratio else before[one] for one in days}
-    usual = {one: _level(level, one) for one in days}
-    here = _level(level, day)
-    allowed = max(math.log1p(check.within) if is_ratio else check.within, SPREADS * _rest(level, usual))
+    here, rest = _predicted(level, day)
+    allowed = max(math.log1p(check.within) if is_ratio else check.within, SPREADS * rest)
     return (math.exp(here - allowed), math.exp(here + allowed)) if is_ratio else (here - allowed, here + allowed)
 
 
-def _level(level: Mapping[date, float], day: date) -> float:
-    """The median of the days of the same weekday where there are enough, else of all."""
-    same = [value for one, value in level.items() if one.weekday() == day.weekday() and one != day]
+def _predicted(level: Mapping[date, float], day: date) -> tuple[float, float]:
+    """What a day should be by trend and weekday of the days before, and how far those were from it themselves."""
+    days = sorted(level)
+    slope = _slope([(float(one.toordinal()), level[one]) for one in days])
+    flat = {one: level[one] - slope * (one - days[-1]).days for one in days}
+    usual = {one: _of_weekday(flat, one.weekday()) for one in days}
+    rest = 1.4826 * median(abs(flat[one] - usual[one]) for one in days)
+    return _of_weekday(flat, day.weekday()) + slope * min((day - days[-1]).days, LEAST_DAYS), rest
+
+
+def _slope(points: Sequence[tuple[float, float]]) -> float:
+    """The median of the slopes between all pairs of points (Theil and Sen)."""
+    return median((y2 - y1) / (x2 - x1) for n, (x1, y1) in enumerate(points) for x2, y2 in points[n + 1 :])
+
+
+def _of_weekday(level: Mapping[date, float], weekday: int) -> float:
+    """The median of the days of a weekday where there are enough, else of all."""
+    same = [value for one, value in level.items() if one.weekday() == weekday]
     return median(same) if len(same) >= SAME_WEEKDAYS else median(level.values())
-
-
-def _rest(level: Mapping[date, float], usual: Mapping[date, float]) -> float:
-    return 1.4826 * median(abs(level[one] - usual[one]) for one in level)
 
 
 def usual_share(check: Sampled, before: Sequence[float]) -> Bounds | None:

@@ -66,7 +66,7 @@ class Steady:
     severity: Severity = "error"
 
 
-Shape = Literal["repeats", "topShare", "familiar", "mix"]
+Shape = Literal["repeats", "topShare", "familiar", "recurs", "mix"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ class Sampled:
     Attributes:
         name: of the check.
         shape: ``repeats`` (share of rows whose columns are those of another row), ``topShare`` (share of the most
-            frequent value), ``familiar`` (share of rows whose value was there in earlier publications) or ``mix`` (the
-            share of rows that would have to change their value to be distributed as before).
+            frequent value), ``familiar`` (share of rows whose value was there in earlier publications, to be large),
+            ``recurs`` (the same, to be small) or ``mix`` (the share of rows that would have to change their value to be
+            distributed as before).
         columns: whose values are looked at, together.
         message: what it means when the share is not as it was.
         within: how far the share may always be on the wrong side of what is usual.

@@ -76,7 +76,7 @@ class Against(Part):
         measure: an aggregate in SQL of a day's rows that is as on the days before.
         by: what ``within`` is of it: ``ratio`` or ``difference``.
         per: ``day``, or ``publication``: all its rows beside earlier publications.
-        shape: what a sample is looked at for: ``repeats``, ``topShare``, ``familiar`` or ``mix``.
+        shape: what a sample is looked at for: ``repeats``, ``topShare``, ``familiar``, ``recurs`` or ``mix``.
         columns: columns (for shapes: SQL over columns) whose values are looked at, together.
         within: how far it may always be from what is usual.
         references: ``table.column``, as many as ``columns``: values that must be there.

@@ -1,0 +1,123 @@
+"""The gate's profile: its verdicts are those of great-expectations' own engine; days, samples and references count."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from longplay.errors import QualityError
+from quality.direct import judge_rows
+from quality.expected import GRAIN
+from quality.gate import Gate, judged, measured
+from quality.judge import verdicts
+from quality.profile import profile
+from quality.published import Earlier
+from tables.checks import Bounded, Query, Reference, Rule, Sampled, Steady
+from tables.checksum import checksum
+from tables.spec import TableSpec, columns
+
+pytestmark = pytest.mark.spark
+
+START = date(2026, 3, 2)
+SCHEMA = "user_id string, day date, kind string, seconds double"
+SPEC = TableSpec(
+    "plays",
+    "Test plays, by user and day.",
+    ("user_id", "day"),
+    columns("""
+        user_id | string  | who
+        day     | date    | when
+        kind    | string? | what
+        seconds | double? | how long
+    """),
+    rules=(
+        Rule("seconds_not_negative", "seconds < 0", "seconds must be 0 or more"),
+        Rule("kind_known", "kind NOT IN ('play', 'skip')", "unknown kind"),
+    ),
+    mode="append",
+    time="day",
+)
+
+
+def drawn(spark: SparkSession, seed: int) -> DataFrame:
+    """Rows in which each fault is there by a chance that differs from seed to seed."""
+    rng = np.random.default_rng(seed)
+    share = rng.choice([0.0, 0.2], 5)
+    rows: list[tuple[Any, ...]] = []
+    for n in range(40):
+        user = None if rng.random() < share[0] else f"u{n if rng.random() >= share[1] else n // 2}"
+        day = None if rng.random() < share[2] else START
+        kind = rng.choice(["play", "skip", "jump"], p=[0.5, 0.5 - share[3], share[3]])
+        seconds = [None, -1.0, 5.0][int(rng.choice(3, p=[0.3, share[4], 0.7 - share[4]]))]
+        rows.append((user, day, None if rng.random() < 0.3 else str(kind), seconds))
+    return spark.createDataFrame(rows, SCHEMA)
+
+
+def test_the_verdict_is_that_of_great_expectations_own_engine_check_by_check(spark: SparkSession) -> None:
+    seen: dict[str, set[bool]] = {}
+    for seed in range(4):
+        frame = drawn(spark, seed)
+        own = verdicts(judge_rows(frame, SPEC))
+        # Its own engine leaves rows whose grain has a null out of uniqueness; such rows break not_null already.
+        found = measured(frame, SPEC, Earlier())
+        ours = judged(found, SPEC, Earlier())[0]["checks"]
+        sound = measured(frame.dropna(subset=list(SPEC.grain)), SPEC, Earlier())
+        assert own.pop(GRAIN) == (sound.again == 0), seed
+        assert ours.pop(GRAIN) == (found.again == 0), seed
+        assert own == ours, seed
+        assert found.profile.content == checksum(frame)
+        for name, passed in own.items():
+            seen.setdefault(name, set()).add(passed)
+    assert {name for name, both in seen.items() if both == {True, False}} >= {"kind_known", "day_not_null"}
+
+
+def test_one_pass_profiles_every_day(spark: SparkSession) -> None:
+    rows = [
+        ("ann", START, "play", 10.0),
+        ("bob", START, "skip", None),
+        ("ann", START + timedelta(days=1), "play", -2.0),
+    ]
+    spec = TableSpec(**{**vars(SPEC), "checks": (Bounded("mean", "AVG(seconds)", "mean", 0.0, 60.0),)})
+    found = profile(spark.createDataFrame(rows, SCHEMA), spec)
+    assert found.days == {"2026-03-02": {"rows": 2, "mean": 10.0}, "2026-03-03": {"rows": 1, "mean": -2.0}}
+    assert (found.rows, found.broken["seconds_not_negative"], found.broken["user_id_not_null"]) == (3, 1, 0)
+
+
+def test_a_day_unlike_those_before_is_refused_unless_it_is_accepted(spark: SparkSession, tmp_path: Path) -> None:
+    checks = (
+        Steady("volume", "COUNT(*)", "as many as usual", 0.3),
+        Sampled("known", "familiar", ("user_id",), "most users were there before", 0.3),
+        Reference("users_exist", ("user_id",), "users", ("id",), "users are in the table of users"),
+        Query("one_day", "SELECT COUNT(DISTINCT day) FROM {object}", "one day at a time", 1, 1),
+    )
+    spec = TableSpec(**{**vars(SPEC), "checks": checks})
+    users = spark.range(300).selectExpr("concat('u', id) AS id")
+
+    def delivered(number: int, rows: int, prefix: str = "u") -> DataFrame:
+        day = START + timedelta(days=number)
+        return spark.range(rows).selectExpr(
+            f"concat('{prefix}', id) AS user_id",
+            f"DATE '{day}' AS day",
+            "'play' AS kind",
+            "CAST(id AS double) AS seconds",
+        )
+
+    def gate(run: str, **more: Any) -> Gate:
+        return Gate(tmp_path, run, read=lambda table: users if table == "users" else None, **more)
+
+    for number in range(7):
+        assert gate(f"run-{number}")(delivered(number, 250), spec)["rows"] == 250
+    with pytest.raises(QualityError) as caught:
+        gate("run-a")(delivered(7, 900), spec)
+    assert "volume: as many as usual: 900 on 2026-03-09, expected 192.3 to 325" in caught.value.got
+    assert "users_exist: users are in the table of users: 600, expected at most 0" in caught.value.got
+    assert "--set quality.accept" in caught.value.fix
+    with pytest.raises(QualityError, match="known: most users were there before: 0, expected at least"):
+        gate("run-b")(delivered(7, 250, "v"), spec)
+    told: list[str] = []
+    accepted = gate("run-c", warn=told.append, accept=["plays.volume", "plays.users_exist"])(delivered(7, 900), spec)
+    assert accepted["warnings"] == ["users_exist", "volume"]
+    assert told[0].startswith("plays: volume: as many as usual: 900 on 2026-03-09")
