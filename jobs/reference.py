@@ -29,6 +29,7 @@ from longplay.registry import load, shipped_definitions
 from longplay.reward import Reward
 from longplay.signals_cli import describe
 from tables import catalog
+from tables.checks import describe as describe_check
 from tables.spec import TableSpec
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -108,6 +109,11 @@ def _table_page(spec: TableSpec) -> Iterator[str]:
     if spec.rules:
         rules = [(f"`{rule.name}`", rule.severity, f"`{rule.violation}`", rule.message) for rule in spec.rules]
         yield _grid("rule | severity | a row breaks it if | message", rules)
+    if spec.checks:
+        checks = [
+            (f"`{check.name}`", check.severity, f"`{describe_check(check)}`", check.message) for check in spec.checks
+        ]
+        yield _grid("check | severity | of | message", checks)
 
 
 def _view_page(view: View) -> Iterator[str]:

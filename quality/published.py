@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-NEWEST = 60
+NEWEST = 40
 """So many earlier publications are looked at."""
 
 Verdicts = Callable[[str], Iterable[str]]

@@ -21,7 +21,7 @@ from tables.spec import TableSpec
 
 ROWS = 50_000
 """About so many rows are sampled at most."""
-KEPT_IDS, KEPT_VALUES = 2_000, 100
+KEPT_IDS, KEPT_VALUES = 1_000, 100
 """So many ids (``familiar``, ``recurs``) and shares of values (``mix``) of a publication are remembered at most."""
 
 

@@ -106,3 +106,15 @@ class Reference:
 
 
 Check = Bounded | Query | Steady | Sampled | Reference
+
+
+def describe(check: Check) -> str:
+    """What a check looks at, in one line."""
+    if isinstance(check, Steady):
+        return f"{check.measure}, per {check.per}, within {check.within:g} ({check.by})"
+    if isinstance(check, Sampled):
+        return f"{check.shape}({', '.join(check.columns)}), within {check.within:g}"
+    if isinstance(check, Reference):
+        return f"{', '.join(check.columns)} in {check.table}.{', '.join(check.keys)}"
+    bounds = " to ".join("" if bound is None else f"{bound:g}" for bound in (check.low, check.high))
+    return f"{check.measure if isinstance(check, Bounded) else check.query}: {bounds}"

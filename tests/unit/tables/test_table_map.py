@@ -9,7 +9,7 @@ from tables import catalog
 from tables.spec import TableSpec, columns
 
 _WORD = re.compile(r"'[^']*'|[a-z_][a-z0-9_]*", re.IGNORECASE)
-_SQL = {"or", "and", "not", "is", "null", "in", "to_date", "lower", "octet_length"}
+_SQL = {"or", "and", "not", "is", "null", "in", "to_date", "lower", "octet_length", "isnan", "like"}
 _TYPES = {"string", "timestamp", "date", "double", "boolean", "int", "bigint", "array<string>", "array<double>"}
 SPECS = sorted(catalog.ALL.values(), key=lambda spec: spec.name)
 
