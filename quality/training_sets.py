@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tables.spec import Rule, TableSpec
@@ -59,6 +59,13 @@ class Leak:
     correlation: float
 
 
+def _correlation(one: str, other: str) -> Column:
+    """Pearson's, null where one of them is constant: Spark's own divides by zero there."""
+    both = F.col(one).isNotNull() & F.col(other).isNotNull()
+    x, y = (F.when(both, F.col(name)) for name in (one, other))
+    return F.try_divide(F.covar_pop(x, y), F.stddev_pop(x) * F.stddev_pop(y))
+
+
 def leaks(frame: DataFrame) -> list[Leak]:
     """Features of a training set that correlate with a label so strongly that they must have been made from it.
 
@@ -72,7 +79,7 @@ def leaks(frame: DataFrame) -> list[Leak]:
     pairs = [(f, label) for label in numbers if label.startswith("label_") for f in features]
     if not pairs:
         return []
-    row = frame.agg(*[F.corr(f"`{f}`", f"`{label}`").alias(f"{n}") for n, (f, label) in enumerate(pairs)]).first()
+    row = frame.agg(*[_correlation(f, label).alias(f"{n}") for n, (f, label) in enumerate(pairs)]).first()
     assert row is not None
     found = [Leak(f, label, row[n]) for n, (f, label) in enumerate(pairs) if row[n] is not None]
     return [leak for leak in found if abs(leak.correlation) >= LEAK]
