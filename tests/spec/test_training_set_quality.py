@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from quality.families import with_families
 from quality.profile import profile
-from quality.training_sets import leaks, rules_of, with_own_rules
+from quality.training_sets import leaks, rules_of, told_by_set, told_by_signals, with_own_rules
 from tables.spec import TableSpec, columns
 
 pytestmark = pytest.mark.spark
@@ -70,3 +70,24 @@ def test_a_feature_that_is_its_label_is_found_in_either_direction(spark: SparkSe
     ]
     assert leaks(frame.drop("label_r")) == []
     assert leaks(frame.select("f_c", "label_r")) == []
+
+
+def test_labels_are_told_beside_the_signals_of_the_set_s_span(spark: SparkSession) -> None:
+    """Of r@1, 1.0 and 0.0 are mature in the span. A revision, an open one, one beyond, one known late do not count."""
+    early, late = datetime(2026, 1, 2), datetime(2026, 2, 1)
+    values = spark.createDataFrame(
+        [
+            ("r@1", "mature", 0, early, early, 1.0),
+            ("r@1", "mature", 0, early, early, 0.0),
+            ("r@1", "mature", 1, early, early, 0.5),
+            ("r@1", "open", 0, early, early, None),
+            ("r@1", "mature", 0, datetime(2026, 1, 6), early, 1.0),
+            ("r@1", "mature", 0, early, late, 1.0),
+            ("q@1", "mature", 0, early, early, 1.0),
+        ],
+        "signal string, state string, revision int, t0 timestamp, known_ts timestamp, value double",
+    )
+    span = (SPLITS["train"][0], SPLITS["test"][1])
+    told = told_by_signals(values, {"r": "r@1", "s": "s@2"}, span, datetime(2026, 1, 9))
+    assert told == {"r": (2, 0.5), "s": (0, 0.0)}
+    assert told_by_set(spark.createDataFrame(GOOD, SCHEMA)) == {"r": (4, 0.5)}
