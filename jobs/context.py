@@ -28,6 +28,7 @@ from tables import catalog
 from tables.spec import TableSpec
 from tables.store import Lineage, Published, Store, held
 
+VERDICTS = "_quality"
 TABLE_CODE = ("tables", "ingest", "features", "signals", "quality", "rankers", "longplay")
 
 
@@ -66,7 +67,7 @@ class Job:
     @cached_property
     def gate(self) -> Gate:
         """The gate that every table passes."""
-        results, chosen = self.folder / "_quality", self.settings.quality
+        results, chosen = self.folder / VERDICTS, self.settings.quality
         return Gate(
             results,
             self.run_id,

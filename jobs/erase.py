@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest.tombstones import RECEIPTS, Tombstones
-from jobs.context import Job
+from jobs.context import VERDICTS, Job
 from jobs.manifest import FOLDER as MANIFESTS
 from jobs.manifest import find
 from jobs.options import job_command
 from longplay.errors import NotFoundError
 from longplay.serving.place import Place
+from quality.published import forget_ids
 from rankers.training_set import spine_of
 from tables import catalog
 
@@ -46,6 +47,7 @@ def erase(job: Job, user: str) -> dict[str, Any]:
     affected = manifests_with(job, user)
     rows = {table: _erase(job, table, user) for table in there}
     _clear_rejected(job.folder, user)
+    forget_ids(job.folder / VERDICTS)
     # What a server has copied out of the tables to answer from; one that runs makes its index anew.
     shutil.rmtree(Place.of(job.root, job.source.name).cache, ignore_errors=True)
     number = len(list((job.folder / RECEIPTS).glob("*.json"))) + 1

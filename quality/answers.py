@@ -1,19 +1,20 @@
-"""Answers of checks that ask for a Spark job of their own: SQL queries, and references to other tables."""
+"""Answers of checks that ask for a Spark job of their own: SQL queries, references to other tables, leaks."""
 
 from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from quality.leaks import closest, numbers
 from quality.sample import ROWS
-from tables.checks import Query, Reference
+from tables.checks import Leak, Query, Reference
 from tables.spec import TableSpec
 
 Reader = Callable[[str], DataFrame | None]
 
 
 def answers(frame: DataFrame, spec: TableSpec, read: Reader | None, rows: int) -> dict[str, float]:
-    """The number of each query, and the rows of each reference that refer to nothing.
+    """The number of each query, the rows of each reference that refer to nothing, the correlation of each leak.
 
     References are looked at for a sample of values, drawn by their hash on both sides; rows are counted as if all had
     been looked at. A reference to a table that was never published, or that nobody can read, is not looked at.
@@ -23,6 +24,8 @@ def answers(frame: DataFrame, spec: TableSpec, read: Reader | None, rows: int) -
         if isinstance(check, Query):
             row = frame.sparkSession.sql(check.query, object=frame).first()
             found[check.name] = float(row[0]) if row is not None and row[0] is not None else 0.0
+        elif isinstance(check, Leak):
+            found[check.name], _ = closest(numbers(frame, check, spec.grain, max(1, rows // ROWS)), check)
         elif isinstance(check, Reference):
             other = read(check.table) if read is not None else None
             if other is not None:

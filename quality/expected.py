@@ -8,7 +8,7 @@ from quality.profile import Profile
 from quality.published import Earlier, mean_of
 from quality.sample import Shapes
 from quality.usual import LEAST_NUMBERS, LEAST_ROWS, SPREADS, Bounds, spread_of, usual_day, usual_share
-from tables.checks import Bounded, Query, Reference, Sampled, Severity, Steady
+from tables.checks import Bounded, Check, Leak, Query, Reference, Sampled, Severity, Steady
 from tables.spec import TableSpec
 
 GRAIN, HAS_ROWS = "grain_is_unique", "has_rows"
@@ -114,8 +114,10 @@ def of_answers(spec: TableSpec, answers: Mapping[str, float]) -> Iterator[Expect
             yield _expected(check, answers[check.name], (check.low, check.high), "")
         elif isinstance(check, Reference) and check.name in answers:
             yield _expected(check, answers[check.name], (None, 0), "")
+        elif isinstance(check, Leak) and check.name in answers:
+            yield _expected(check, answers[check.name], (None, check.within), "")
 
 
-def _expected(check: Bounded | Query | Steady | Sampled | Reference, value: float, of: Bounds, where: str) -> Expected:
+def _expected(check: Check, value: float, of: Bounds, where: str) -> Expected:
     column = f"{check.name}[{where}]" if where else check.name
     return Expected(check.name, column, value, of[0], of[1], check.severity, check.message, where)

@@ -105,7 +105,19 @@ class Reference:
     severity: Severity = "error"
 
 
-Check = Bounded | Query | Steady | Sampled | Reference
+@dataclass(frozen=True)
+class Leak:
+    """No column of a family of features correlates with one of a family of labels by more than ``within``."""
+
+    name: str
+    features: str
+    labels: str
+    message: str
+    within: float
+    severity: Severity = "error"
+
+
+Check = Bounded | Query | Steady | Sampled | Reference | Leak
 
 
 def describe(check: Check) -> str:
@@ -116,5 +128,7 @@ def describe(check: Check) -> str:
         return f"{check.shape}({', '.join(check.columns)}), within {check.within:g}"
     if isinstance(check, Reference):
         return f"{', '.join(check.columns)} in {check.table}.{', '.join(check.keys)}"
+    if isinstance(check, Leak):
+        return f"correlation of {check.features}* with {check.labels}*: at most {check.within:g}"
     bounds = " to ".join("" if bound is None else f"{bound:g}" for bound in (check.low, check.high))
     return f"{check.measure if isinstance(check, Bounded) else check.query}: {bounds}"

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from longplay.closed import Closed, KeyedError
-from tables.checks import Bounded, Check, Query, Reference, Rule, Sampled, Severity, Shape, Steady
+from tables.checks import Bounded, Check, Leak, Query, Reference, Rule, Sampled, Severity, Shape, Steady
 
 _ROWS, _FROM = "SELECT COUNT(*) FROM {object} WHERE ", " FROM {object}"
 _AGGREGATE = re.compile(r"SELECT (?P<measure>.+) FROM \{object\}", re.IGNORECASE | re.DOTALL)
@@ -70,7 +70,7 @@ class SqlQuality(_Quality):
 
 
 class Against(Part):
-    """What a rule is held against; ``measure``, ``shape`` or ``references`` says what kind it is.
+    """What a rule is held against; ``measure``, ``shape``, ``references`` or ``features`` says what kind it is.
 
     Attributes:
         measure: an aggregate in SQL of a day's rows that is as on the days before.
@@ -79,6 +79,8 @@ class Against(Part):
         shape: what a sample is looked at for: ``repeats``, ``topShare``, ``familiar``, ``recurs`` or ``mix``.
         columns: columns (for shapes: SQL over columns) whose values are looked at, together.
         within: how far it may always be from what is usual.
+        features: prefix of columns none of which is a label.
+        labels: prefix of the labels; ``within`` is the largest correlation.
         references: ``table.column``, as many as ``columns``: values that must be there.
     """
 
@@ -89,15 +91,19 @@ class Against(Part):
     columns: tuple[str, ...] = ()
     within: float | None = Field(default=None, gt=0)
     references: tuple[str, ...] = ()
+    features: str | None = None
+    labels: str | None = None
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> "Against":
-        if sum(map(bool, (self.measure, self.shape, self.references))) != 1:
-            raise ValueError("one of measure, shape, references is there")
+        if sum(map(bool, (self.measure, self.shape, self.references, self.features))) != 1:
+            raise ValueError("one of measure, shape, references, features is there")
+        if bool(self.features) != bool(self.labels):
+            raise KeyedError("labels", "features are held against labels: name both prefixes")
         if (self.within is None) != bool(self.references):
-            raise KeyedError("within", "a measure and a shape need it, references have none")
-        if bool(self.columns) == bool(self.measure):
-            raise KeyedError("columns", "a shape and references need them, a measure has none")
+            raise KeyedError("within", "all but references need it, references have none")
+        if bool(self.columns) != bool(self.shape or self.references):
+            raise KeyedError("columns", "a shape and references need them, nothing else has any")
         if self.references:
             self._refer()
         return self
@@ -125,6 +131,8 @@ class CustomQuality(_Quality):
         within = of.within or 0.0
         if of.measure is not None:
             return Steady(self.name, of.measure, self.description, within, of.by, of.per, self.severity)
+        if of.features is not None and of.labels is not None:
+            return Leak(self.name, of.features, of.labels, self.description, within, self.severity)
         assert of.shape is not None
         return Sampled(self.name, of.shape, of.columns, self.description, within, self.severity)
 
@@ -151,11 +159,13 @@ def _bounds(check: Bounded | Query) -> dict[str, Any]:
     return {"mustBeLessOrEqualTo": check.high}
 
 
-def _against(check: Steady | Sampled | Reference) -> dict[str, Any]:
+def _against(check: Steady | Sampled | Reference | Leak) -> dict[str, Any]:
     if isinstance(check, Steady):
         by = {} if check.by == "ratio" else {"by": check.by}
         per = {} if check.per == "day" else {"per": check.per}
         return {"measure": check.measure, "within": check.within} | by | per
     if isinstance(check, Sampled):
         return {"shape": check.shape, "columns": list(check.columns), "within": check.within}
+    if isinstance(check, Leak):
+        return {"features": check.features, "labels": check.labels, "within": check.within}
     return {"columns": list(check.columns), "references": [f"{check.table}.{key}" for key in check.keys]}

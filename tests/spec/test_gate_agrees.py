@@ -58,13 +58,13 @@ def drawn(spark: SparkSession, seed: int) -> DataFrame:
 
 def test_the_verdict_is_that_of_great_expectations_own_engine_check_by_check(spark: SparkSession) -> None:
     seen: dict[str, set[bool]] = {}
-    for seed in range(4):
+    for seed in (1, 2, 5):
         frame = drawn(spark, seed)
         own = verdicts(judge_rows(frame, SPEC))
-        # Its own engine leaves rows whose grain has a null out of uniqueness; such rows break not_null already.
+        # Its own engine leaves rows without any of the grain out of uniqueness; such rows break not_null already.
         found = measured(frame, SPEC, Earlier())
         ours = judged(found, SPEC, Earlier())[0]["checks"]
-        sound = measured(frame.dropna(subset=list(SPEC.grain)), SPEC, Earlier())
+        sound = measured(frame.dropna("all", subset=list(SPEC.grain)), SPEC, Earlier())
         assert own.pop(GRAIN) == (sound.again == 0), seed
         assert ours.pop(GRAIN) == (found.again == 0), seed
         assert own == ours, seed
@@ -118,6 +118,7 @@ def test_a_day_unlike_those_before_is_refused_unless_it_is_accepted(spark: Spark
     with pytest.raises(QualityError, match="known: most users were there before: 0, expected at least"):
         gate("run-b")(delivered(7, 250, "v"), spec)
     told: list[str] = []
-    accepted = gate("run-c", warn=told.append, accept=["plays.volume", "plays.users_exist"])(delivered(7, 900), spec)
-    assert accepted["warnings"] == ["users_exist", "volume"]
+    names = ["plays.known", "plays.users_exist", "plays.volume"]
+    accepted = gate("run-c", warn=told.append, accept=names)(delivered(7, 900), spec)
+    assert [f"plays.{name}" for name in accepted["warnings"]] == names
     assert told[0].startswith("plays: volume: as many as usual: 900 on 2026-03-09")

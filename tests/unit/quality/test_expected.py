@@ -9,7 +9,7 @@ import pytest
 from quality.expected import Expected, of_days, of_shapes
 from quality.judge import Docs, failures, judge_numbers, verdicts
 from quality.profile import Profile
-from quality.published import Earlier, earlier
+from quality.published import Earlier, earlier, forget_ids
 from quality.sample import Shapes
 from tables.checks import Bounded, Sampled, Steady
 from tables.spec import TableSpec, columns
@@ -109,3 +109,14 @@ def test_only_what_was_published_is_remembered(tmp_path: Path) -> None:
     by_store = earlier(tmp_path, "plays", lambda table: ["plays-3.json", "plays-9.json"])
     assert [one[day(1)]["rows"] for one in by_store.days] == [3]
     assert by_store.rows_of(day(1)) == 3
+
+
+def test_fingerprints_of_ids_are_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    memory = {"known": {"below": 9, "ids": [1, 2]}, "kinds": {"play": 1.0}}
+    verdict = {"table": "plays", "days": {}, "shapes": {"numbers": {"known": 0.9}, "memory": memory}}
+    (tmp_path / "plays-1.json").write_text(json.dumps(verdict), encoding="utf-8")
+    (tmp_path / "plays-2.json").write_text(json.dumps({"table": "plays"}), encoding="utf-8")
+    forget_ids(tmp_path)
+    (told,) = earlier(tmp_path, "plays", lambda table: ["plays-1.json"]).memories
+    assert told == {"kinds": {"play": 1.0}}
+    assert json.loads((tmp_path / "plays-1.json").read_text(encoding="utf-8"))["shapes"]["numbers"] == {"known": 0.9}

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from longplay.errors import ConfigError, NotFoundError
 from tables import catalog
+from tables.checks import Bounded, Leak, Query, Reference, Sampled, Steady
 from tables.contract import FOLDER, contract_of, load
 from tables.export import command, export
 from tables.spec import Rule, TableSpec, columns
@@ -37,6 +38,17 @@ PLAYS = TableSpec(
     partition_by=("day", "user_id"),
     owner="listening",
     retention="18 months",
+    checks=(
+        Bounded("days_named", "COUNT(day)", "days are named", 1.0, 9.0),
+        Bounded("few_days", "COUNT(day)", "few days", None, 9.0, "warning"),
+        Query("users", "SELECT COUNT(*) FROM (SELECT user_id FROM {object})", "there are users", 1.0, None),
+        Query("none", "SELECT COUNT(*) FROM (SELECT 1 FROM {object})", "there is none", 0.0, 0.0),
+        Steady("volume", "COUNT(*)", "as many as usual", 0.4),
+        Steady("lateness", "AVG(late)", "as late as usual", 0.4, "difference", "publication", "warning"),
+        Sampled("known", "familiar", ("user_id", "day"), "were there before", 0.1),
+        Reference("users_exist", ("user_id",), "users", ("id",), "users exist"),
+        Leak("no_leak", "f_", "label_", "a feature is its label", 0.9),
+    ),
     version="1.2.3",
 )
 
@@ -103,6 +115,8 @@ def test_all_contracts_are_read_in_less_than_the_blink_of_an_eye() -> None:
             "schema.0.quality.0.query",
             "'SELECT 1'",
         ),
+        ({"schema__0__quality__5__implementation__within": 0}, "greater than 0", "implementation.within", "0"),
+        ({"schema__0__quality__5__implementation__by": "log"}, "Wrong value", "implementation.by", "'log'"),
         ({"customProperties__0__property": "mod"}, "did you mean 'mode'?", "customProperties.0.property", "'mod'"),
         ({"customProperties__0__value": "merge"}, "'mode' is one of append", "customProperties.0.value", "'merge'"),
         ({"slaProperties__0__unit": "fortnights"}, "Wrong value", "slaProperties.0.unit", "'fortnights'"),
