@@ -15,7 +15,7 @@ from jobs.plan import label_definitions, split_plan, use_labels
 from jobs.release import open_release, release_option
 from longplay.definition import Definition
 from longplay.errors import QualityError
-from quality.training_sets import Told, leaks, strays, told_by_set, told_by_signals, with_own_rules
+from quality.training_sets import Told, strays, told_by_set, told_by_signals, with_own_rules
 from rankers.training_set import spine_of, training_set
 from tables.spec import TableSpec
 from tables.store import Published
@@ -58,7 +58,7 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
 
 
 def _audit(frame: DataFrame, spine: int, rows: int, known_at: datetime) -> int:
-    """See that no row of the spine was lost or doubled, no label was known after the cut-off, and no feature is one.
+    """See that no row of the spine was lost or doubled, and that no label was known after the cut-off.
 
     That features rest on the past alone and labels on what followed are rules of the table.
     """
@@ -72,13 +72,6 @@ def _audit(frame: DataFrame, spine: int, rows: int, known_at: datetime) -> int:
             "The training set holds labels that were not known at its cut-off.",
             where="training_set",
             got=f"{late:,} rows with labels_known_ts after {known_at}",
-        )
-    if found := leaks(frame):
-        raise QualityError(
-            "A feature of the training set is its label.",
-            where="training_set",
-            got=", ".join(f"{leak.feature} correlates with {leak.label} by {leak.correlation:.3f}" for leak in found),
-            fix="leave the feature out, or see that it looks strictly before as_of",
         )
     return spine
 

@@ -1,19 +1,16 @@
-"""What a training set must be beyond its contract: rules of its own columns, and no feature that is a label."""
+"""What a training set must be beyond its contract: rules of its own columns, and labels that are their signals'."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tables.spec import Rule, TableSpec
 
-LEAK = 0.95
-"""A feature whose correlation with a label is as strong as this, in either direction, is taken for the label itself."""
 APART, LEAST_LABELS = 0.1, 200
 """Labels may be so far from their signals, as a share; of fewer values nothing is told."""
-NUMBERS = ("double", "float", "int", "bigint")
 Span = tuple[datetime, datetime]
 """``[start, end)``, UTC."""
 
@@ -48,41 +45,6 @@ def rules_of(columns: Sequence[tuple[str, str]], splits: dict[str, Span]) -> tup
 def _within(span: Span) -> str:
     start, end = (f"TIMESTAMP'{moment:%Y-%m-%d %H:%M:%S}'" for moment in span)
     return f"as_of >= {start} AND as_of < {end}"
-
-
-@dataclass(frozen=True)
-class Leak:
-    """A feature that tells a label; ``correlation`` is Pearson's, over rows where both are there."""
-
-    feature: str
-    label: str
-    correlation: float
-
-
-def _correlation(one: str, other: str) -> Column:
-    """Pearson's, null where one of them is constant: Spark's own divides by zero there."""
-    both = F.col(one).isNotNull() & F.col(other).isNotNull()
-    x, y = (F.when(both, F.col(name)) for name in (one, other))
-    return F.try_divide(F.covar_pop(x, y), F.stddev_pop(x) * F.stddev_pop(y))
-
-
-def leaks(frame: DataFrame) -> list[Leak]:
-    """Features of a training set that correlate with a label so strongly that they must have been made from it.
-
-    One Spark job. Features and labels that are constant correlate with nothing.
-
-    Args:
-        frame: grain: exposure_id.
-    """
-    numbers = [name for name, kind in frame.dtypes if kind in NUMBERS]
-    features = [name for name in numbers if name.startswith("f_")]
-    pairs = [(f, label) for label in numbers if label.startswith("label_") for f in features]
-    if not pairs:
-        return []
-    row = frame.agg(*[_correlation(f, label).alias(f"{n}") for n, (f, label) in enumerate(pairs)]).first()
-    assert row is not None
-    found = [Leak(f, label, row[n]) for n, (f, label) in enumerate(pairs) if row[n] is not None]
-    return [leak for leak in found if abs(leak.correlation) >= LEAK]
 
 
 Told = Mapping[str, tuple[int, float]]

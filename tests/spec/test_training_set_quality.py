@@ -1,4 +1,4 @@
-"""Rules that follow from a training set's own columns and plan, and features that are labels."""
+"""Rules that follow from a training set's own columns and plan, and labels beside their signals."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from quality.families import with_families
 from quality.profile import profile
-from quality.training_sets import leaks, rules_of, told_by_set, told_by_signals, with_own_rules
+from quality.training_sets import rules_of, told_by_set, told_by_signals, with_own_rules
 from tables.spec import TableSpec, columns
 
 pytestmark = pytest.mark.spark
@@ -57,19 +57,6 @@ def test_each_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
     good = profile(spark.createDataFrame(GOOD, SCHEMA), spec).broken
     assert set(good.values()) == {0}
     assert {rule.name for rule in rules} < set(good)
-
-
-def test_a_feature_that_is_its_label_is_found_in_either_direction(spark: SparkSession) -> None:
-    """Labels 0, 1, 1, 0 beside 3, 5, 5, 3, beside 5, 3, 3, 5, and beside 0, 3, 1, 1: correlations 1, -1, and 0.69."""
-    rows = [(3.0, 5.0, 0.0, 7.0, 0.0), (5.0, 3.0, 3.0, 7.0, 1.0), (5.0, 3.0, 1.0, 7.0, 1.0), (3.0, 5.0, 1.0, 7.0, 0.0)]
-    open_one = (99.0, 99.0, 99.0, 7.0, None)
-    frame = spark.createDataFrame([*rows, open_one], "f_a double, f_b double, f_c double, f_d double, label_r double")
-    assert [(leak.feature, leak.label, round(leak.correlation, 9)) for leak in leaks(frame)] == [
-        ("f_a", "label_r", 1.0),
-        ("f_b", "label_r", -1.0),
-    ]
-    assert leaks(frame.drop("label_r")) == []
-    assert leaks(frame.select("f_c", "label_r")) == []
 
 
 def test_labels_are_told_beside_the_signals_of_the_set_s_span(spark: SparkSession) -> None:
