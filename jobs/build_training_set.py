@@ -13,7 +13,9 @@ from jobs.manifest import Manifest, keep
 from jobs.options import job_command
 from jobs.plan import label_definitions, split_plan, use_labels
 from jobs.release import open_release, release_option
+from longplay.definition import Definition
 from longplay.errors import QualityError
+from quality.training_sets import Told, strays, told_by_set, told_by_signals, with_own_rules
 from rankers.training_set import spine_of, training_set
 from tables.spec import TableSpec
 from tables.store import Published
@@ -40,8 +42,11 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
         return training_set(spine(), features, (definitions, values), plan, known_at)
 
     def audited(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
-        audit = dict(job.gate(frame, spec))
+        audit = dict(job.gate(frame, with_own_rules(spec, frame.dtypes, plan.parts())))
         audit["spine"] = _audit(frame, spine().count(), audit["rows"], known_at)
+        refs = {label.name: label.ref for label in definitions if isinstance(label, Definition)}
+        span = (plan.train_start, plan.test_end)
+        _check_labels(frame, told_by_signals(job.read(inputs, "signal_values"), refs, span, known_at))
         return audit | {"weights": weights_of(frame, [d.name for d in definitions])}
 
     done = job.publish("training_set", inputs, manifest.facts(), build, audited)
@@ -95,6 +100,17 @@ def weights_of(frame: DataFrame, labels: Sequence[str]) -> dict[str, dict[str, f
 def _weight_of(rows: int, whole: float | None, square: float | None) -> dict[str, float]:
     n_eff = whole**2 / square if whole and square else 0.0
     return {"rows": rows, "outcomes": round(whole or 0.0, 3), "n_eff": round(n_eff, 3)}
+
+
+def _check_labels(frame: DataFrame, of_signals: Told) -> None:
+    """See that the labels are the values that their signals have for the same exposures."""
+    if found := strays(told_by_set(frame), of_signals):
+        raise QualityError(
+            "Labels of the training set are not what their signals say.",
+            where="training_set",
+            got="; ".join(found),
+            fix="build signals and training set again from one release; a label that is filled or scaled is none",
+        )
 
 
 def say_labels(job: Job) -> None:

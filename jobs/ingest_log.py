@@ -17,6 +17,7 @@ from ingest import facts, judge, raw, watermark
 from ingest.source import Log, Source, UserLog
 from ingest.tombstones import Tombstones
 from jobs.context import Job
+from jobs.delivery_checks import check_delivery
 from jobs.facts_in import brought, build_first_seen, next_batch, publish
 from jobs.increments import Since
 from jobs.options import DATE, job_command, utc
@@ -89,6 +90,7 @@ def _ingest(job: Job, one: Delivery) -> None:
     read = {name: _read(job, one.data, log, one.observed_at) for name, log in logs.items() if log is not None}
     judged = {name: frame for name, (frame, _) in read.items()}
     counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
+    check_delivery(job, judged, counts)
     beat = one.heartbeat.complete_until if one.heartbeat else None
     begins = _begins(job.source, one)
     days = _users_by_day(judged["events"]) if beat is None or begins is None else []

@@ -19,6 +19,7 @@ from longplay.errors import QualityError
 from quality.answers import Reader, answers
 from quality.direct import judge_rows
 from quality.expected import GRAIN, HAS_ROWS, Expected, of_answers, of_days, of_rows, of_shapes
+from quality.families import with_families
 from quality.judge import Docs, failures, judge_numbers, verdicts
 from quality.profile import Profile, profile, repeats
 from quality.published import Earlier, Verdicts, earlier
@@ -66,6 +67,7 @@ class Gate:
             QualityError: naming the checks that failed and some of the rows that failed them.
         """
         check_schema(frame, spec)
+        spec = with_families(spec, frame.dtypes)
         before = earlier(self.results, spec.name, self.published)
         found = measured(frame, spec, before, self.read)
         verdict, failed = judged(found, spec, before, Docs(self.docs, self.run_id) if self.docs else None)

@@ -74,15 +74,18 @@ class SplitPlan:
                 fix="shorten training.train_days, valid_days or test_days: --set training.train_days=28",
             )
 
-    def label(self, as_of: Column) -> Column:
-        """The name of the part a moment falls into."""
-        parts = {
+    def parts(self) -> dict[str, tuple[datetime, datetime]]:
+        """Start and end of each part, by its name."""
+        return {
             "train": (self.train_start, self.train_end),
             "valid": (self.valid_start, self.valid_end),
             "test": (self.test_start, self.test_end),
         }
+
+    def label(self, as_of: Column) -> Column:
+        """The name of the part a moment falls into."""
         column = F.lit("purged")
-        for name, (start, end) in parts.items():
+        for name, (start, end) in self.parts().items():
             column = F.when((as_of >= F.lit(start)) & (as_of < F.lit(end)), F.lit(name)).otherwise(column)
         return column
 

@@ -1,0 +1,103 @@
+"""What a corruption is, and the register of all of them: small named mutations of good data.
+
+A corruption of a delivery changes the rows of one day's raw log before they are written, or the files afterwards. One
+of a derived table changes the rows that a step is about to publish. Its name is that of its function, what it does is
+the function's docstring.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+Kind = Literal["rows", "files", "table"]
+MODULES = (
+    "times",
+    "volumes",
+    "identities",
+    "values",
+    "files",
+    "texts",
+    "features",
+    "signal_values",
+    "training_sets",
+)
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day's raw log and what came the day before. Columns are Arrow's, so that types and nulls stay as they are.
+
+    Attributes:
+        events: raw events that became known on the day.
+        exposures: raw exposures that became known on the day.
+        episodes: episodes released on the day.
+        before: events and exposures of the day before.
+        rng: for what is drawn.
+    """
+
+    events: pd.DataFrame
+    exposures: pd.DataFrame
+    episodes: pd.DataFrame
+    before: tuple[pd.DataFrame, pd.DataFrame]
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One mutation.
+
+    Attributes:
+        name: its name.
+        about: what it does.
+        caught_by: what should see it.
+        kind: what ``mutate`` takes: ``rows`` a Day, ``files`` the delivered folder, ``table`` rows and a generator.
+        mutate: gives the changed rows; changes the files in place.
+        table: which derived table, where it is one of a table.
+        text: the delivery is written as CSV and not as Parquet.
+    """
+
+    name: str
+    about: str
+    caught_by: str
+    kind: Kind
+    mutate: Callable[..., Any]
+    table: str = ""
+    text: bool = False
+
+
+ALL: dict[str, Corruption] = {}
+
+
+def _register(caught_by: str, kind: Kind, mutate: Callable[..., Any], **more: Any) -> Callable[..., Any]:
+    if mutate.__name__ in ALL:
+        raise ValueError(f"two corruptions are called '{mutate.__name__}'")
+    about = " ".join((mutate.__doc__ or "").split())
+    ALL[mutate.__name__] = Corruption(mutate.__name__, about, caught_by, kind, mutate, **more)
+    return mutate
+
+
+def rows(caught_by: str, text: bool = False) -> Callable[[Callable[[Day], Day]], Callable[[Day], Day]]:
+    """Registers a corruption of a delivery's rows."""
+    return lambda mutate: _register(caught_by, "rows", mutate, text=text)
+
+
+def files(caught_by: str, text: bool = False) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
+    """Registers a corruption of a delivery's files."""
+    return lambda mutate: _register(caught_by, "files", mutate, text=text)
+
+
+def table(name: str, caught_by: str) -> Callable[[Callable[..., pd.DataFrame]], Callable[..., pd.DataFrame]]:
+    """Registers a corruption of what a step is about to publish."""
+    return lambda mutate: _register(caught_by, "table", mutate, table=name)
+
+
+def everything() -> dict[str, Corruption]:
+    """All corruptions by name, in the order of the modules."""
+    for module in MODULES:
+        import_module(f"tests.chaos.corruptions.{module}")
+    return ALL

@@ -1,0 +1,111 @@
+"""A simulated world cut into one delivery a day, by the moment at which rows became known."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from ingest.source import Source
+from longplay.closed import build, read_yaml
+from tests.chaos.corruptions.catalogue import Corruption, Day
+from worlds.log import write_log
+from worlds.spec import WorldSpec
+
+LOGS = ("events", "exposures", "episodes")
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """The days of a world. Day 0 is its first."""
+
+    spec: WorldSpec
+    folder: Path
+
+    @cached_property
+    def logs(self) -> dict[str, pd.DataFrame]:
+        """The raw logs, simulated where they are not there yet."""
+        if not (self.folder / "log").exists():
+            write_log(self.spec, self.folder)
+        return {log: as_frame(pq.read_table(self.folder / "log" / f"{log}.parquet")) for log in LOGS}
+
+    def start(self, day: int) -> datetime:
+        """Midnight UTC at which a day begins."""
+        return self.spec.start + day * ONE_DAY
+
+    def between(self, first: int, end: int) -> dict[str, pd.DataFrame]:
+        """What became known in the days ``[first, end)``; whatever was known earlier belongs to day 0."""
+        found = {}
+        for log, frame in self.logs.items():
+            known = frame["released_at" if log == "episodes" else "ingest_ts"]
+            since = known >= self.start(first) if first else known.notna()
+            found[log] = frame[since & (known < self.start(end))].reset_index(drop=True)
+        return found
+
+    def day(self, number: int, seed: int = 1) -> Day:
+        """One day, with the day before it."""
+        before = self.between(number - 1, number)
+        pair = (before["events"], before["exposures"])
+        return Day(**self.between(number, number + 1), before=pair, rng=np.random.default_rng(seed))
+
+    def write(self, folder: Path, rows: dict[str, pd.DataFrame], first: int, end: int, text: bool = False) -> Path:
+        """A delivery of the days ``[first, end)`` with its heartbeat."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for log, frame in rows.items():
+            write_frame(frame, folder / f"{log}.{'csv' if text else 'parquet'}")
+        times = {"complete_until": self.start(end), "observed_at": self.start(end) + timedelta(hours=1)}
+        if first:
+            times["complete_from"] = self.start(first)
+        beat = {name: moment.isoformat() for name, moment in times.items()}
+        (folder / "_delivery.json").write_text(json.dumps(beat), encoding="utf-8")
+        return folder
+
+    def deliver(self, folder: Path, number: int, corruption: Corruption | None = None, text: bool = False) -> Path:
+        """Write one day, as it was or with a corruption in it."""
+        day = self.day(number)
+        if corruption is not None and corruption.kind == "rows":
+            day = corruption.mutate(day)
+        self.write(folder, {log: getattr(day, log) for log in LOGS}, number, number + 1, text)
+        if corruption is not None and corruption.kind == "files":
+            corruption.mutate(folder)
+        return folder
+
+
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """Rows with Arrow's own types."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """One file of rows, CSV or Parquet by its name."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if path.suffix == ".csv":
+        pacsv.write_csv(pa.table({name: _text(table[name]) for name in table.column_names}), path)
+    else:
+        pq.write_table(table, path, coerce_timestamps="us", allow_truncated_timestamps=True)
+
+
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_timestamp(column.type):
+        return pa.array([None if t is None else t.isoformat() for t in column.to_pylist()], pa.string())
+    return column
+
+
+def source(text: bool = False) -> Source:
+    """The shipped source of simulated worlds; ``text``: the same for CSV files, which many deliver."""
+    data: dict[str, Any] = read_yaml(Path(str(resources("conf"))) / "sources" / "world.yaml")
+    if text:
+        data["format"] = {"type": "csv"}
+        for log in LOGS:
+            data[log] = data[log] | {"path": f"{log}.csv"}
+    return build(Source, data, "conf/sources/world.yaml")

@@ -1,0 +1,84 @@
+"""Corruptions of files: what an interrupted or wrong transfer leaves."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tests.chaos.corruptions.catalogue import files
+
+
+def _cut(path: Path, share: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+
+
+def _beat(folder: Path, **days: float) -> None:
+    path = folder / "_delivery.json"
+    said = json.loads(path.read_text(encoding="utf-8"))
+    for name, by in days.items():
+        said[name] = (datetime.fromisoformat(said[name]) + timedelta(days=by)).isoformat()
+    path.write_text(json.dumps(said), encoding="utf-8")
+
+
+@files("the log cannot be read")
+def a_truncated_file(folder: Path) -> None:
+    """The transfer of the events stopped at 60%."""
+    _cut(folder / "events.parquet", 0.6)
+
+
+@files("the log is empty")
+def an_empty_file(folder: Path) -> None:
+    """The file of the exposures has no byte."""
+    (folder / "exposures.parquet").write_bytes(b"")
+
+
+@files("the log is missing")
+def a_missing_file(folder: Path) -> None:
+    """The file of the exposures was not delivered."""
+    (folder / "exposures.parquet").unlink()
+
+
+@files("the log cannot be read")
+def an_error_page(folder: Path) -> None:
+    """The file of the events is a web server's error page."""
+    (folder / "events.parquet").write_text("<html><body><h1>502 Bad Gateway</h1></body></html>", encoding="utf-8")
+
+
+@files("the log cannot be read")
+def flipped_bytes(folder: Path) -> None:
+    """A bad disk: some bytes in the middle of the events are others."""
+    path = folder / "events.parquet"
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 10, len(content) * 9 // 10, 997):
+        content[place] ^= 0xFF
+    path.write_bytes(bytes(content))
+
+
+@files("the heartbeat is missing")
+def no_heartbeat(folder: Path) -> None:
+    """Nobody says how far the delivery is complete."""
+    (folder / "_delivery.json").unlink()
+
+
+@files("the heartbeat cannot be read")
+def a_heartbeat_cut_off(folder: Path) -> None:
+    """The heartbeat ends in the middle."""
+    _cut(folder / "_delivery.json", 0.5)
+
+
+@files("freshness: known times and heartbeat disagree")
+def yesterdays_heartbeat(folder: Path) -> None:
+    """The heartbeat is that of the day before."""
+    _beat(folder, complete_from=-1, complete_until=-1, observed_at=-1)
+
+
+@files("freshness: the newest rows are far from where the log is said to be complete")
+def a_heartbeat_a_week_ahead(folder: Path) -> None:
+    """The heartbeat vouches for a week that has not come."""
+    _beat(folder, complete_until=7, observed_at=7)
+
+
+@files("freshness: nothing is complete any more")
+def a_heartbeat_with_a_gap(folder: Path) -> None:
+    """The heartbeat begins a day later than the last one ended."""
+    _beat(folder, complete_from=0.9)

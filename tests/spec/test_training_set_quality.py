@@ -1,0 +1,80 @@
+"""Rules that follow from a training set's own columns and plan, and labels beside their signals."""
+
+from datetime import datetime
+
+import pytest
+from pyspark.sql import SparkSession
+
+from quality.families import with_families
+from quality.profile import profile
+from quality.training_sets import rules_of, told_by_set, told_by_signals, with_own_rules
+from tables.spec import TableSpec, columns
+
+pytestmark = pytest.mark.spark
+
+NAN, INFINITE = float("nan"), float("inf")
+SPLITS = {
+    "train": (datetime(2026, 1, 1), datetime(2026, 1, 3)),
+    "test": (datetime(2026, 1, 5), datetime(2026, 1, 6)),
+}
+SPEC = TableSpec(
+    "training_set",
+    "A set.",
+    ("exposure_id",),
+    columns("""
+        exposure_id | string    | the exposure
+        as_of       | timestamp | when
+        split       | string    | which part
+    """),
+    families=("f_", "label_", "state_"),
+)
+SCHEMA = "exposure_id string, as_of timestamp, split string, f_n double, f_one double, label_r double, state_r string"
+GOOD = [
+    ("a", datetime(2026, 1, 1), "train", 1.0, 1.0, 0.0, "mature"),
+    ("b", datetime(2026, 1, 2, 23), "train", 4.0, 1.0, 1.0, "mature"),
+    ("c", datetime(2026, 1, 3), "purged", 2.0, 1.0, 1.0, "mature"),
+    ("d", datetime(2026, 1, 5), "test", 3.0, 1.0, None, "open"),
+    ("e", datetime(2026, 1, 5, 9), "test", 9.0, 1.0, 0.0, "mature"),
+]
+BAD = [
+    ("f", datetime(2026, 1, 3), "train", 1.0, 1.0, 0.0, "mature"),  # the part has ended
+    ("g", datetime(2026, 1, 5), "train", 1.0, 1.0, 0.0, "mature"),  # this is the test's span
+    ("h", datetime(2026, 1, 1), "purged", NAN, 1.0, 0.0, "mature"),  # this one the training's; and no number
+    ("i", datetime(2026, 1, 5), "test", INFINITE, 1.0, 0.0, "open"),  # infinite, and an open label that is a 0
+    ("j", datetime(2026, 1, 5), "test", 1.0, 1.0, None, "mature"),  # a mature label that is not there
+    ("k", datetime(2026, 1, 5), "test", 1.0, 1.0, 1.0, None),  # a label without a state
+]
+
+
+def test_each_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([*GOOD, *BAD], SCHEMA)
+    rules = rules_of(frame.dtypes, SPLITS)
+    spec = with_own_rules(SPEC, frame.dtypes, SPLITS)
+    spec = with_families(spec, frame.dtypes)
+    broken = profile(frame, spec).broken
+    counts = {name: n for name, n in broken.items() if not name.endswith("_not_null")}
+    assert counts == {"label_r_if_mature": 3, "numbers_are_finite": 2, "splits_follow_time": 3}
+    good = profile(spark.createDataFrame(GOOD, SCHEMA), spec).broken
+    assert set(good.values()) == {0}
+    assert {rule.name for rule in rules} < set(good)
+
+
+def test_labels_are_told_beside_the_signals_of_the_set_s_span(spark: SparkSession) -> None:
+    """Of r@1, 1.0 and 0.0 are mature in the span. A revision, an open one, one beyond, one known late do not count."""
+    early, late = datetime(2026, 1, 2), datetime(2026, 2, 1)
+    values = spark.createDataFrame(
+        [
+            ("r@1", "mature", 0, early, early, 1.0),
+            ("r@1", "mature", 0, early, early, 0.0),
+            ("r@1", "mature", 1, early, early, 0.5),
+            ("r@1", "open", 0, early, early, None),
+            ("r@1", "mature", 0, datetime(2026, 1, 6), early, 1.0),
+            ("r@1", "mature", 0, early, late, 1.0),
+            ("q@1", "mature", 0, early, early, 1.0),
+        ],
+        "signal string, state string, revision int, t0 timestamp, known_ts timestamp, value double",
+    )
+    span = (SPLITS["train"][0], SPLITS["test"][1])
+    told = told_by_signals(values, {"r": "r@1", "s": "s@2"}, span, datetime(2026, 1, 9))
+    assert told == {"r": (2, 0.5), "s": (0, 0.0)}
+    assert told_by_set(spark.createDataFrame(GOOD, SCHEMA)) == {"r": (4, 0.5)}

@@ -1,0 +1,56 @@
+"""What is said of a delivery as a whole."""
+
+from dataclasses import replace
+
+import pytest
+
+from quality.whole_delivery import LEAST_ROWS, Agreement, complaints, shares_aside, unusual_share
+
+GOOD = Agreement(answers=1_000, answered=960, same_user=960, shown=3_000, reused=3)
+
+
+def test_logs_that_agree_are_no_fault_nor_are_a_few_rows_that_do_not() -> None:
+    assert complaints(GOOD) == []
+    few = LEAST_ROWS - 1
+    assert complaints(Agreement(answers=few, answered=0, same_user=0, shown=few, reused=few)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"answered": 499, "same_user": 499}, "501 of 1,000 events answer requests that nobody was shown"),
+        ({"same_user": 911}, "49 of 960 events are of another user than the request that they answer"),
+        ({"reused": 151}, "151 of 3,000 exposures carry the id of a request of another time"),
+    ],
+)
+def test_each_way_in_which_logs_disagree_is_named(change: dict[str, int], said: str) -> None:
+    assert complaints(replace(GOOD, **change)) == [said]
+
+
+@pytest.mark.parametrize("change", [{"answered": 500, "same_user": 500}, {"same_user": 912}, {"reused": 150}])
+def test_up_to_a_bound_nothing_is_said(change: dict[str, int]) -> None:
+    assert complaints(replace(GOOD, **change)) == []
+
+
+def test_a_share_aside_is_held_against_earlier_deliveries() -> None:
+    """Median 0.002, median deviation 0.001: up to 0.002 + 5 x 1.4826 x 0.001 = 0.009413."""
+    before = [0.001, 0.002, 0.003, 0.001, 0.002, 0.003, 0.002, 0.001, 0.003]
+    assert unusual_share(0.0095, 5_000, before) == pytest.approx(0.009413)
+    assert unusual_share(0.0094, 5_000, before) is None
+    assert unusual_share(0.5, LEAST_ROWS - 1, before) is None
+    assert unusual_share(0.5, 5_000, before[:6]) is None
+    assert unusual_share(0.0051, 5_000, [0.0] * 7) == 0.005  # half a percent is usual whatever came before
+
+
+def test_the_newest_deliveries_alone_say_what_is_usual() -> None:
+    assert unusual_share(0.01, 5_000, [0.9] * 50 + [0.0] * 28) == 0.005
+
+
+def test_shares_of_a_log_are_told_from_the_counts_of_deliveries() -> None:
+    counts = [
+        {"events/read": 1_000, "events/clean": 990, "exposures/read": 500, "exposures/clean": 500},
+        {"events/read": 10, "events/clean": 0},
+        {"events/read": 400, "events/clean": 300},
+    ]
+    assert shares_aside("events", counts) == pytest.approx([0.01, 0.25])
+    assert shares_aside("exposures", counts) == [0.0]
