@@ -198,7 +198,9 @@ def _curves(told: DataFrame) -> DataFrame:
     sums = [F.sum(name).cast(EXACT).alias(name) for name in ("whole", "missing")]
     of_users = told.groupBy(*keys, "user_id").agg(F.max("anchors").alias("anchors"), F.count("*").alias("n"), *sums)
     squares = {"ww": ("whole", "whole"), "wm": ("whole", "missing"), "mm": ("missing", "missing")}
-    products = [F.sum((F.col(a) * F.col(b)).cast(EXACT)).cast("double").alias(name) for name, (a, b) in squares.items()]
+    # The product of two such decimals would keep six decimals.
+    product = {name: F.col(a).cast("double") * F.col(b).cast("double") for name, (a, b) in squares.items()}
+    products = [F.sum(column.cast(EXACT)).cast("double").alias(name) for name, column in product.items()]
     added = of_users.groupBy(*keys).agg(
         F.max("anchors").alias("anchors"),
         F.sum("n").alias("sampled"),

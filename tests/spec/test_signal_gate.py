@@ -161,8 +161,9 @@ def test_what_is_refused_published_said_and_remembered(spark: SparkSession, tmp_
     curve = delay_of(one.folder, SEVEN)
     assert curve is not None
     assert curve.points[-1] == (9, 1.0)
-    assert [(drift.cohort - START.date()).days // 7 for drift in curve.drifts] == [TURN]
-    assert f"warning: {SEVEN.ref}: the delay curve of the week of 2026-02-16 has shifted" in said(one)
+    # The week before the turn is the first whose windows hold plays of after it.
+    assert [(drift.cohort - START.date()).days // 7 for drift in curve.drifts] == [TURN - 1]
+    assert f"warning: {SEVEN.ref}: the delay curve of the week of 2026-02-09 has shifted" in said(one)
     version = one.store.version("signal_delays")
     build_delays(one)
     assert one.store.version("signal_delays") == version
