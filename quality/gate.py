@@ -73,9 +73,10 @@ class Gate:
         verdict, failed = judged(found, spec, before, Docs(self.docs, self.run_id) if self.docs else None)
         if found.profile.rows < self.direct_below:
             direct = judge_rows(frame, spec)
+            refused = {name for name, passed in verdicts(direct).items() if not passed}
             verdict["great_expectations_on_rows"] = direct
-            verdict["checks"] |= verdicts(direct)
-            failed = [one for one in found.expected(spec, before) if not verdict["checks"][one.check]]
+            verdict["checks"] |= dict.fromkeys(refused, False)
+            failed = [one for one in found.expected(spec, before) if one in failed or one.check in refused]
         errors = [one for one in failed if one.severity == "error" and f"{spec.name}.{one.check}" not in self.accept]
         verdict["errors"] = sorted({one.check for one in errors})
         file = self._keep(spec, verdict)

@@ -1,5 +1,6 @@
 """The gate's profile: its verdicts are those of great-expectations' own engine; days, samples and references count."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,18 @@ def test_a_day_unlike_those_before_is_refused_unless_it_is_accepted(spark: Spark
     accepted = gate("run-c", warn=told.append, accept=names)(delivered(7, 900), spec)
     assert [f"plays.{name}" for name in accepted["warnings"]] == names
     assert told[0].startswith("plays: volume: as many as usual: 900 on 2026-03-09")
+
+
+def test_few_rows_are_also_judged_by_its_own_engine(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("ann", START, "play", 1.0), ("bob", START, "jump", 2.0)]
+    with pytest.raises(QualityError, match="kind_known: unknown kind: 1 of 2 rows"):
+        Gate(tmp_path, "run-1", direct_below=3)(spark.createDataFrame(rows, SCHEMA), SPEC)
+    kept = json.loads((tmp_path / "plays-run-1.json").read_text(encoding="utf-8"))
+    assert verdicts(kept["great_expectations_on_rows"])["kind_known"] is False
+    # What it refuses is refused, whatever the profile says.
+    monkeypatch.setattr("quality.gate.judge_rows", lambda frame, spec: kept["great_expectations_on_rows"])
+    with pytest.raises(QualityError, match="kind_known"):
+        Gate(tmp_path, "run-2", direct_below=2)(spark.createDataFrame(rows[:1], SCHEMA), SPEC)
+    assert Gate(tmp_path, "run-3", direct_below=1)(spark.createDataFrame(rows[:1], SCHEMA), SPEC)["rows"] == 1
