@@ -91,10 +91,11 @@ def _group(
     read = Read(group, anchors, competitors, events.repartition("user_id"), knowledge, episodes)
     terms = terms_of(group.definitions, F.col("n"))
     states = _States(terms, horizon(terms, knowledge), knowledge, renewal)
-    first = first_values(read).select("*", F.posexplode("firsts").alias("n", "value"))
-    later = later_values(read).select("*", F.posexplode("firsts").alias("n", "value"))
+    exploded = F.posexplode("firsts").alias("n", "value")
+    first, later = (states.flags.marked(told(read).select("*", exploded)) for told in (first_values, later_values))
     of_all = _rows(first.withColumn("_row", states.first_row()), renewal)
     steps = later.withColumn("steps", F.get("steps", F.col("n")))
+    steps = states.flags.turned(steps) if states.flags else steps
     return of_all.unionByName(_rows(steps.select("*", F.explode(states.later_rows(group.one)).alias("_row")), renewal))
 
 
@@ -142,7 +143,7 @@ class _States:
         reason = F.when(nothing, terms.undefined).otherwise(reason)
         hit = None
         if self.flags:  # known by the time at which it would have been mature
-            hit = reason.isNull() & frame.is_mature & self.flags.spoil(frame.matured_ts, value)
+            hit = reason.isNull() & frame.is_mature & self.flags.spoil(F.col("matured_ts"), value)
             reason = F.when(hit, "outage").otherwise(reason)
         state = F.when(reason.isNotNull(), "void").when(frame.is_mature, "mature").otherwise("open")
         would_be = nothing if hit is None else nothing | hit
@@ -174,7 +175,6 @@ class _States:
         """A further row whenever a mature value changed, and one that ends it if the anchor was none."""
         superseded, first = F.col("superseded_ts"), self.first()
         steps = F.filter("steps", lambda step: superseded.isNull() | (step["k"] < superseded))
-        steps = self.with_flags(steps, first) if self.flags else steps
 
         def revised(step: Column, at: Column) -> Column:
             return self.row(self.step(step), at + 1)
@@ -185,34 +185,6 @@ class _States:
             ends = F.array(self.row(end, F.size(steps) + 1))
             rows = F.when(superseded.isNotNull(), F.concat(rows, ends)).otherwise(rows)
         return F.when(first.goes_on, rows)
-
-    def with_flags(self, steps: Column, first: _Verdict) -> Column:
-        """Moments at which the value became another, or void, or no longer void: array<struct<k, v, hit, turn>>.
-
-        A turn of an outage comes before a fact of the same moment: what was known before it stays as it was told.
-        """
-        superseded, cut = F.col("superseded_ts"), self.frame.matured_ts
-        turns = F.filter(self.flags.turns(cut), lambda m: superseded.isNull() | (m < superseded))
-        moments = F.array_sort(F.concat(_moments(turns, 0), _moments(F.transform(steps, lambda s: s["k"]), 1)))
-
-        def at(moment: Column) -> Column:
-            before = F.filter(steps, lambda s: (s["k"] < moment["k"]) | ((s["k"] == moment["k"]) & (moment["o"] == 1)))
-            value = F.coalesce(F.try_element_at(before, F.lit(-1))["v"], first.value)
-            return self.moment(moment["k"], value, moment["o"] == 0)
-
-        every = F.concat(F.array(self.moment(cut, first.value, F.lit(False))), F.transform(moments, at))
-
-        def changes(one: Column, number: Column) -> Column:
-            last = F.get(every, number - 1)
-            same = (one["hit"] == last["hit"]) & (one["hit"] | one["v"].eqNullSafe(last["v"]))
-            return (number > 0) & ~same
-
-        return F.filter(every, changes)
-
-    def moment(self, moment: Column, value: Column, is_turn: Column) -> Column:
-        """What is known from a moment on: struct<k, v, hit, turn>."""
-        hit = self.flags.spoil(moment, value)
-        return F.struct(moment.alias("k"), value.alias("v"), hit.alias("hit"), is_turn.alias("turn"))
 
     def step(self, step: Column) -> _Verdict:
         """What a later moment made of a mature value: another one, or void by an outage."""
@@ -260,10 +232,6 @@ class _States:
             (~is_open).alias("settled"),
             told.is_new.alias("is_new"),
         )
-
-
-def _moments(moments: Column, order: int) -> Column:
-    return F.transform(moments, lambda m: F.struct(m.alias("k"), F.lit(order).alias("o")))
 
 
 def as_known_at(values: DataFrame, known_at: Column) -> DataFrame:

@@ -166,20 +166,16 @@ def _touched(read: Read) -> DataFrame:
     overdue = read.facts().where(F.unix_micros("known_ts") > F.unix_micros("event_ts") + micros)
     late = read.pairs(overdue, read.anchors, "inner").where(_is_late(read)).select(*KEY)
     if read.knowledge.flags:
-        late = late.unionByName(read.anchors.where(_is_turned(read)).select(*KEY))
+        late = late.unionByName(read.anchors.where(_may_turn(read)).select(*KEY))
     if read.group.one.anchor in DISPROVABLE:
         late = late.unionByName(read.anchors.where(F.col("superseded_ts").isNotNull()).select(*KEY))
     return late.distinct()
 
 
-def _is_turned(read: Read) -> Column:
-    """Whether an outage began or ceased to count after a value was mature."""
-
-    def one(definition: Definition) -> Column:
-        frame = read.frames[definition.ref]
-        return F.size(Flags(terms_of([definition]), frame, read.knowledge).turns(frame.cut)) > 0
-
-    return reduce(or_, [one(d) for d in read.group.definitions])
+def _may_turn(read: Read) -> Column:
+    """Whether an outage began or ceased to count when a value may have been mature."""
+    flags = [Flags(terms_of([d]), read.frames[d.ref], read.knowledge) for d in read.group.definitions]
+    return reduce(or_, [one.may_turn() for one in flags])
 
 
 def _late(read: Read, anchors: DataFrame) -> DataFrame:
