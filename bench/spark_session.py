@@ -22,7 +22,7 @@ AS_JOBS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "parquet.block.size": str(4 << 20),
+    "spark.hadoop.parquet.block.size": str(4 << 20),
 }
 """As jobs start it."""
 

@@ -89,13 +89,20 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     check_java()
     check_jars()
     options: Options = {**engine_options(settings), **session_options(settings)}
-    builder = SparkSession.builder.appName(app).config(map=options)
+    builder = SparkSession.builder.appName(app).config(map={k: v for k, v in options.items() if _of_spark(k)})
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        return builder.master(settings.master).getOrCreate()
-    session = builder.getOrCreate()  # under spark-submit, --master has decided, and how the JVM logs
-    session.sparkContext.setLogLevel(settings.log_level.upper())
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    session = (builder if submitted else builder.master(settings.master)).getOrCreate()
+    for key, value in options.items():
+        if not _of_spark(key):
+            session.conf.set(key, str(value))  # Spark takes what is not its own only when it runs
+    if submitted:  # --master has decided, and how the JVM logs
+        session.sparkContext.setLogLevel(settings.log_level.upper())
     return session
+
+
+def _of_spark(key: str) -> bool:
+    return key.startswith("spark.")
 
 
 def engine_options(settings: SparkSettings) -> Options:

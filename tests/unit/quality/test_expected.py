@@ -1,6 +1,7 @@
 """What a contract expects of a profile: which days are judged, beside what, and what great-expectations makes of it."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -83,6 +84,14 @@ def test_shapes_of_small_samples_are_not_judged() -> None:
     assert list(of_shapes(SPEC, Shapes(199, {"top": 0.9}), before)) == []
     (one,) = of_shapes(SPEC, Shapes(200, {"top": 0.9}), before)
     assert (one.value, one.low, one.high) == (0.9, None, pytest.approx(0.2))
+
+
+def test_a_mix_says_little_until_it_is_known_how_far_mixes_move() -> None:
+    spec = replace(SPEC, checks=(Sampled("hours", "mix", ("hour(ts)",), "as before", 0.1),))
+    seen = Shapes(200, {"hours": 0.3})
+    for known, severity in ((4, "warning"), (5, "error")):
+        (one,) = of_shapes(spec, seen, Earlier(numbers=({"hours": 0.02},) * known))
+        assert (one.high, one.severity) == (0.1, severity)
 
 
 def test_verdicts_are_those_of_great_expectations_and_kept_as_pages(tmp_path: Path) -> None:
