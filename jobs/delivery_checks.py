@@ -8,19 +8,32 @@ from pyspark.sql import functions as F
 
 from jobs.context import Job
 from longplay.errors import QualityError
-from quality.whole_delivery import agreement, complaints, shares_aside, unusual_share
+from quality.whole_delivery import (
+    ANSWERED,
+    ANSWERS,
+    Agreement,
+    agreement,
+    complaints,
+    shares_aside,
+    unanswered,
+    unusual_share,
+    usually_answered,
+)
 
 LOOK_BACK_DAYS = 7
 """So many days before the first that a delivery made known are looked at for requests that its events answer."""
 
 
-def check_delivery(job: Job, judged: Mapping[str, DataFrame], counts: Mapping[str, int]) -> None:
+def check_delivery(job: Job, judged: Mapping[str, DataFrame], counts: Mapping[str, int]) -> dict[str, int]:
     """See that the logs of a delivery agree; say where more rows than usual were set aside.
 
     Args:
         job: the run.
         judged: the judged rows of each log. Grain: raw row.
         counts: of the delivery, as in the table ``deliveries``.
+
+    Returns:
+        Counts of the delivery that later ones are held against.
 
     Raises:
         QualityError: when events and exposures do not fit together.
@@ -32,21 +45,30 @@ def check_delivery(job: Job, judged: Mapping[str, DataFrame], counts: Mapping[st
         limit = unusual_share(share, read, shares_aside(log, before))
         if limit is not None:
             job.progress.say(f"warning: {share:.2%} of the {log} were set aside; usual is {limit:.2%} at most")
-    if "exposures" in judged:
-        _check_logs_agree(job, judged, max(counts["events/clean"], counts["exposures/clean"]))
+    if "exposures" not in judged:
+        return {}
+    found = _agreement(job, judged, max(counts["events/clean"], counts["exposures/clean"]))
+    faults = complaints(found)
+    if missing := unanswered(found):
+        if usually_answered(before):
+            faults.insert(0, missing)
+        else:
+            job.progress.say(f"warning: {missing}; nothing blocks, as exposures may be a sample")
+    if faults:
+        raise QualityError(
+            "Events and exposures of this delivery do not fit together; nothing was published.",
+            where=f"source {job.source.name}",
+            got="; ".join(faults),
+            fix="see that both logs name requests and users alike and are of the same time, and deliver them again",
+        )
+    return {ANSWERS: found.answers, ANSWERED: found.answered}
 
 
-def _check_logs_agree(job: Job, judged: Mapping[str, DataFrame], rows: int) -> None:
+def _agreement(job: Job, judged: Mapping[str, DataFrame], rows: int) -> Agreement:
     events, exposures = (judged[log].where("reason IS NULL") for log in ("events", "exposures"))
     known = None
     first = exposures.agg(F.min("known_ts")).first()
     if job.store.exists("exposures") and first is not None and first[0] is not None:
         since = first[0].date() - timedelta(days=LOOK_BACK_DAYS)
         known = job.store.read("exposures").where(F.col("as_of_day") >= F.lit(since))
-    if found := complaints(agreement(events, exposures, known, rows)):
-        raise QualityError(
-            "Events and exposures of this delivery do not fit together; nothing was published.",
-            where=f"source {job.source.name}",
-            got="; ".join(found),
-            fix="see that both logs name requests and users alike and are of the same time, and deliver them again",
-        )
+    return agreement(events, exposures, known, rows)

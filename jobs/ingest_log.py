@@ -90,7 +90,7 @@ def _ingest(job: Job, one: Delivery) -> None:
     read = {name: _read(job, one.data, log, one.observed_at) for name, log in logs.items() if log is not None}
     judged = {name: frame for name, (frame, _) in read.items()}
     counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
-    check_delivery(job, judged, counts)
+    counts |= check_delivery(job, judged, counts)
     beat = one.heartbeat.complete_until if one.heartbeat else None
     begins = _begins(job.source, one)
     days = _users_by_day(judged["events"]) if beat is None or begins is None else []

@@ -14,6 +14,8 @@ from pyspark.sql import functions as F
 LEAST_ROWS = 200
 """Shares of fewer rows say nothing."""
 LEAST_ANSWERED, LEAST_SAME_USER, MOST_REUSED = 0.5, 0.95, 0.05
+ANSWERS, ANSWERED = "events/answers", "events/answered"
+"""How many of the events that were looked at name a request, and of how many of these it was shown."""
 LEAST_DELIVERIES, DELIVERIES = 7, 28
 SPREADS, LEAST_ABOVE = 5.0, 0.005
 """A share of rows set aside is usual up to so many robust deviations above the median, and at least so much."""
@@ -80,13 +82,30 @@ def _reused(now: DataFrame, known: DataFrame | None, chosen: Column) -> tuple[in
     return int(row[0] or 0), int(row[1] or 0)
 
 
+def unanswered(found: Agreement) -> str | None:
+    """That most events answer requests which nobody was shown, in words; None where they do not.
+
+    It is a fault where earlier deliveries were not so; a log that keeps a sample of its exposures is always so.
+    """
+    if found.answers < LEAST_ROWS or found.answered >= LEAST_ANSWERED * found.answers:
+        return None
+    return f"{found.answers - found.answered:,} of {found.answers:,} events answer requests that nobody was shown"
+
+
+def usually_answered(deliveries: Sequence[Mapping[str, int]]) -> bool:
+    """Whether most events of earlier deliveries answered requests that somebody was shown.
+
+    Args:
+        deliveries: their counts, as in the table ``deliveries``.
+    """
+    told = [(counts.get(ANSWERS, 0), counts.get(ANSWERED, 0)) for counts in deliveries]
+    shares = [answered / answers for answers, answered in told if answers >= LEAST_ROWS]
+    return bool(shares) and median(shares) >= LEAST_ANSWERED
+
+
 def complaints(found: Agreement) -> list[str]:
-    """What does not fit together, in words; empty where all does."""
+    """What does not fit together whatever came before, in words; empty where all does."""
     said = []
-    if found.answers >= LEAST_ROWS and found.answered < LEAST_ANSWERED * found.answers:
-        said.append(
-            f"{found.answers - found.answered:,} of {found.answers:,} events answer requests that nobody was shown"
-        )
     if found.answered >= LEAST_ROWS and found.same_user < LEAST_SAME_USER * found.answered:
         other = found.answered - found.same_user
         said.append(f"{other:,} of {found.answered:,} events are of another user than the request that they answer")

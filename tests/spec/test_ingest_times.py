@@ -111,7 +111,7 @@ def test_clock_skew_is_flagged_and_known_time_raised(spark: SparkSession, tmp_pa
         ("c", datetime(2026, 5, 3, 10), False, "2026-05-03"),
         ("e", datetime(2026, 5, 6, 1), False, "2026-05-06"),
     ]
-    assert [r["reason"] for r in facts.quarantine(found, "events", 1).collect()] == ["bad_time"]
+    assert [r["reason"] for r in facts.quarantine(found, "events", 1, "run-1").collect()] == ["bad_time"]
 
 
 def test_a_configured_delay_is_when_a_row_was_known(spark: SparkSession, tmp_path: Path) -> None:

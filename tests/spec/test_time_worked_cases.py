@@ -16,7 +16,7 @@ from features.facts import known_by, user_facts
 from features.view import Feature, View
 from ingest.facts import first_seen
 from ingest.judge import judge
-from ingest.raw import MALFORMED
+from ingest.raw import FILE, MALFORMED
 from ingest.source import Source
 from ingest.watermark import Completeness, observe, watermark_at
 from longplay.definition import Definition
@@ -254,8 +254,10 @@ SOUND = ["2026-05-10 10:00:00", "2026-05-11 10:00:00", "2026-05-12 00:00:00"]
 @pytest.mark.spark
 def test_case_11_one_row_from_2031_is_set_aside_and_moves_nothing(spark: SparkSession) -> None:
     observed = at("12 May 12:00")
-    schema = f"who string, what string, when string, {MALFORMED} boolean"
-    raw = spark.createDataFrame([("ann", "song", time, False) for time in [*SOUND, "2031-01-01 00:00:00"]], schema)
+    schema = f"who string, what string, when string, {MALFORMED} boolean, {FILE} string"
+    raw = spark.createDataFrame(
+        [("ann", "song", time, False, "log") for time in [*SOUND, "2031-01-01 00:00:00"]], schema
+    )
     judged = judge(raw, SOURCE, SOURCE.events, observed).select("event_ts", "reason").collect()
     reasons = {f"{row['event_ts']:%Y-%m-%d}": row["reason"] for row in judged}
     assert reasons == {"2026-05-10": None, "2026-05-11": None, "2026-05-12": None, "2031-01-01": "future_time"}
