@@ -42,7 +42,9 @@ HOLIDAY = (
     "reason: a holiday, dismissed: true}"
 )
 SIGNALS = ("click", "return_to_item_14d", "return_d7")
-SETTINGS = ("signals.shipped=[return_d7]", "quality.outages.wait_days=1")
+ACCEPTED = "quality.accept=[events.volume, events.users]"
+"""Somebody has seen that the days with so little are real: else the gate would not let them in."""
+SETTINGS = ("signals.shipped=[return_d7]", "quality.outages.wait_days=1", ACCEPTED)
 Frames = tuple[pd.DataFrame, pd.DataFrame]
 
 
