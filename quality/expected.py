@@ -7,7 +7,16 @@ from datetime import date
 from quality.profile import Profile
 from quality.published import Earlier, mean_of
 from quality.sample import Shapes
-from quality.usual import LEAST_NUMBERS, LEAST_ROWS, SPREADS, Bounds, spread_of, usual_day, usual_share
+from quality.usual import (
+    BLOCKS,
+    LEAST_NUMBERS,
+    LEAST_ROWS,
+    SPREADS,
+    Bounds,
+    spread_of,
+    usual_day,
+    usual_share,
+)
 from tables.checks import Bounded, Check, Leak, Query, Reference, Sampled, Severity, Steady
 from tables.spec import TableSpec
 
@@ -80,11 +89,12 @@ def _steady(check: Steady, found: Profile, before: Earlier) -> Iterator[Expected
         if value is None or day == "all" or not is_new or rows < least:
             continue
         bounds = usual_day(check, date.fromisoformat(day), history)
-        if bounds is None or (is_volume and (bounds[1] or 0) < LEAST_ROWS):
+        blocks = usual_day(check, date.fromisoformat(day), history, BLOCKS)
+        if bounds is None or blocks is None or (is_volume and (bounds[1] or 0) < LEAST_ROWS):
             continue
         if is_volume and day > busiest:
-            bounds = (None, bounds[1])  # a day that has only begun
-        yield _expected(check, value, bounds, day)
+            bounds, blocks = (None, bounds[1]), (None, blocks[1])  # a day that has only begun
+        yield _told(_expected(check, value, bounds, day), blocks)
 
 
 def _whole(check: Steady, found: Profile, before: Earlier) -> Iterator[Expected]:
@@ -94,7 +104,8 @@ def _whole(check: Steady, found: Profile, before: Earlier) -> Iterator[Expected]
         return
     middle = sorted(history)[len(history) // 2]
     allowed = max(check.within * (abs(middle) if check.by == "ratio" else 1.0), SPREADS * spread_of(history))
-    yield _expected(check, value, (middle - allowed, middle + allowed), "")
+    blocks = (middle - BLOCKS * allowed, middle + BLOCKS * allowed)
+    yield _told(_expected(check, value, (middle - allowed, middle + allowed), ""), blocks)
 
 
 def of_shapes(spec: TableSpec, found: Shapes, before: Earlier) -> Iterator[Expected]:
@@ -102,9 +113,9 @@ def of_shapes(spec: TableSpec, found: Shapes, before: Earlier) -> Iterator[Expec
     for check in spec.checks:
         if isinstance(check, Sampled) and check.name in found.numbers and found.rows >= LEAST_ROWS:
             history = [told[check.name] for told in before.numbers if check.name in told]
-            bounds = usual_share(check, history)
-            if bounds is not None:
-                told = _expected(check, found.numbers[check.name], bounds, "")
+            bounds, blocks = usual_share(check, history), usual_share(check, history, BLOCKS)
+            if bounds is not None and blocks is not None:
+                told = _told(_expected(check, found.numbers[check.name], bounds, ""), blocks)
                 # How far mixes move by themselves is not known yet: that says something, and blocks nothing.
                 yield told if len(history) >= LEAST_NUMBERS else replace(told, severity="warning")
 
@@ -118,6 +129,13 @@ def of_answers(spec: TableSpec, answers: Mapping[str, float]) -> Iterator[Expect
             yield _expected(check, answers[check.name], (None, 0), "")
         elif isinstance(check, Leak) and check.name in answers:
             yield _expected(check, answers[check.name], (None, check.within), "")
+
+
+def _told(one: Expected, blocks: Bounds) -> Expected:
+    """An expectation that blocks only where its number lies outside a wider interval, and else is told."""
+    low, high = blocks
+    is_close = (low is None or one.value >= low) and (high is None or one.value <= high)
+    return replace(one, severity="warning") if is_close else one
 
 
 def _expected(check: Check, value: float, of: Bounds, where: str) -> Expected:

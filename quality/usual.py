@@ -22,6 +22,9 @@ LEAST_ROWS = 200
 SPREADS = 4.0
 """So many robust standard deviations from what is usual are still usual."""
 LEAST_NUMBERS = 5
+BLOCKS = 2.0
+"""So many times further than usual from the middle blocks; what is closer is told. Logs of real people leave four
+deviations now and then, on one of many days and measures."""
 
 Bounds = tuple[float | None, float | None]
 
@@ -32,13 +35,14 @@ def spread_of(values: Sequence[float]) -> float:
     return 1.4826 * median(abs(value - middle) for value in values)
 
 
-def usual_day(check: Steady, day: date, before: Mapping[date, float]) -> Bounds | None:
+def usual_day(check: Steady, day: date, before: Mapping[date, float], times: float = 1.0) -> Bounds | None:
     """The interval of a measure on a day; None where too few days came before.
 
     Args:
         check: says how far a day may always be from what is usual.
         day: the day.
         before: the measure of earlier days.
+        times: so many times as far is usual.
     """
     days = sorted(one for one in before if one < day)[-DAYS:]
     if len(days) < LEAST_DAYS:
@@ -48,7 +52,7 @@ def usual_day(check: Steady, day: date, before: Mapping[date, float]) -> Bounds 
         return None
     level = {one: math.log(before[one]) if is_ratio else before[one] for one in days}
     here, rest = _predicted(level, day)
-    allowed = max(math.log1p(check.within) if is_ratio else check.within, SPREADS * rest)
+    allowed = times * max(math.log1p(check.within) if is_ratio else check.within, SPREADS * rest)
     return (math.exp(here - allowed), math.exp(here + allowed)) if is_ratio else (here - allowed, here + allowed)
 
 
@@ -73,14 +77,20 @@ def _of_weekday(level: Mapping[date, float], weekday: int) -> float:
     return median(same) if len(same) >= SAME_WEEKDAYS else median(level.values())
 
 
-def usual_share(check: Sampled, before: Sequence[float]) -> Bounds | None:
-    """The interval of a shape; ``mix`` is a distance already and needs no earlier ones to be judged by."""
+def usual_share(check: Sampled, before: Sequence[float], times: float = 1.0) -> Bounds | None:
+    """The interval of a shape; ``mix`` is a distance already and needs no earlier ones to be judged by.
+
+    Args:
+        check: says how far a shape may always be from what is usual.
+        before: the shape in earlier publications.
+        times: so many times as far is usual.
+    """
     if check.shape == "mix":
         widest = max([median(before) + SPREADS * spread_of(before)] if len(before) >= LEAST_NUMBERS else [0.0])
-        return None, max(check.within, widest)
+        return None, times * max(check.within, widest)
     if len(before) < LEAST_NUMBERS:
         return None
-    allowed = max(check.within, SPREADS * spread_of(before))
+    allowed = times * max(check.within, SPREADS * spread_of(before))
     if check.shape == "familiar":
         return median(before) - allowed, None
     return None, median(before) + allowed

@@ -86,6 +86,16 @@ def test_shapes_of_small_samples_are_not_judged() -> None:
     assert (one.value, one.low, one.high) == (0.9, None, pytest.approx(0.2))
 
 
+@pytest.mark.parametrize(("rows", "severity"), [(600, "warning"), (650, "error"), (260, "warning"), (250, "error")])
+def test_only_what_is_twice_as_far_as_usual_blocks(rows: int, severity: str) -> None:
+    """Days of 400 events, within 0.25: 320 to 500 are usual, and 256 to 625 do not block."""
+    steady = Earlier(days=tuple({day(n): told(400)} for n in range(-20, 0)))
+    two_days = Profile(2 * rows, {}, "", {day(0): told(rows), day(1): told(rows)})
+    first = next(one for one in of_days(SPEC, two_days, steady) if one.check == "volume")
+    assert first.severity == severity
+    assert (first.low, first.high) == (pytest.approx(320.0), pytest.approx(500.0))
+
+
 def test_a_mix_says_little_until_it_is_known_how_far_mixes_move() -> None:
     spec = replace(SPEC, checks=(Sampled("hours", "mix", ("hour(ts)",), "as before", 0.1),))
     seen = Shapes(200, {"hours": 0.3})
