@@ -35,7 +35,7 @@ KNOWLEDGE = {
 
 @pytest.fixture(scope="module")
 def log() -> Log:
-    return random_logs(range(5))
+    return random_logs(range(3))
 
 
 def spark_values(spark: SparkSession, log: Log, knowledge: Knowledge) -> list[Row]:
