@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
 from jobs.context import Job
 from longplay.errors import LongplayError
+from tables.store import SPARK_ERRORS
 
 
 @dataclass
@@ -44,7 +47,7 @@ def watched(one: Job, name: str, work: Callable[[Job], None]) -> Signs:
         work(one)
     except LongplayError as error:
         found.how, found.by = "error", [said_of(error)]
-    except Exception as error:  # noqa: BLE001 - whatever a corrupted file makes of Spark is to be told, not to end this
+    except (*SPARK_ERRORS, pa.ArrowException, OSError) as error:  # a fault of ours ends the harness: it caught nothing
         found.how, found.by = "crash", [f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"]
     failed = [check for path in verdicts(one) if path not in before for check in failed_checks(path)]
     failed += [line for lines in one.progress.notes.values() for line in lines if line.startswith("warning:")]
