@@ -47,12 +47,15 @@ def build_signals(job: Job) -> None:
         job.progress.say("what was known of outages by then has changed: signal values are made anew")
         job = job.anew()
 
+    note = {"flags": flags.told}
+
     def build(done: Since | None) -> Change:
         facts = {table: job.delivered(inputs, table) for table in tables}
         events, exposures, episodes = facts["events"], facts["exposures"], facts.get("episodes")
         if done is None:
             values = signal_values(definitions, events, exposures, knowledge, episodes=episodes)
-            return Change(values.withColumn("batch", batch), gate=SignalGate(job, definitions, knowledge.watermark))
+            gate = SignalGate(job, definitions, knowledge.watermark)
+            return Change(values.withColumn("batch", batch), gate=gate, note=note)
         again = reread(definitions, facts, done, flags.new)
         values = signal_values(
             definitions,
@@ -63,9 +66,9 @@ def build_signals(job: Job) -> None:
             episodes,
         )
         gate = SignalGate(job, definitions, knowledge.watermark, adds=True)
-        return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}", gate)
+        return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}", gate, note)
 
-    increment(job, "signal_values", inputs, about, build, note={"flags": flags.told})
+    increment(job, "signal_values", inputs, about, build)
 
 
 def knowledge_of(job: Job, known_at: datetime) -> Knowledge:

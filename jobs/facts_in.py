@@ -1,6 +1,5 @@
 """What ingest and releases from quarantine share: numbers of deliveries, facts, and since when they are known."""
 
-import json
 from datetime import datetime
 
 import pyarrow.compute as pc
@@ -9,7 +8,7 @@ from pyspark.sql import DataFrame
 from ingest import facts
 from jobs.context import Job
 from jobs.increments import Change, Since, increment
-from longplay.delta import open_table
+from longplay.delta import commits, open_table
 from tables import catalog
 from tables.store import HOUSEKEEPING, Lineage
 
@@ -54,7 +53,7 @@ def brought(job: Job, table: str, delivery: str, number: int, log: str | None = 
     if not job.store.exists(table):
         return 0
     opened = open_table(job.store.path(table))
-    said = [json.loads(entry.get("userMetadata") or "{}") for entry in opened.history(HOUSEKEEPING)]
+    said = [told for _, told in commits(opened, HOUSEKEEPING)]
     own = {number, *(int(one["facts"]["batch"]) for one in said if one.get("fingerprint") == delivery)}
     rows = pc.field("batch").isin(sorted(own))
     return int(opened.to_pyarrow_dataset().count_rows(rows if log is None else rows & (pc.field("log") == log)))

@@ -1,7 +1,7 @@
 """Increments: a derived table is brought up to date by the rows of what is new, or built anew where it must be."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -40,12 +40,14 @@ class Since:
 class Change:
     """What an increment publishes: rows, and a condition for the rows that they replace (None: they are added).
 
-    ``gate`` judges them in place of the job's own, of which it is the first part.
+    ``gate`` judges them in place of the job's own, of which it is the first part. ``note`` is what the commit says of
+    them beside what its content depends on: another note builds nothing anew.
     """
 
     rows: DataFrame
     replace: str | None = None
     gate: Gate | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
 
 
 def since(job: Job, table: str, about: Mapping[str, Any]) -> Since | None:
@@ -63,7 +65,6 @@ def increment(
     about: Mapping[str, Any],
     build: Callable[[Since | None], Change],
     upto: tuple[int, datetime] | None = None,
-    note: Mapping[str, Any] | None = None,
 ) -> Published:
     """Bring a derived table up to date, unless it is.
 
@@ -74,7 +75,6 @@ def increment(
         about: what its content depends on beside facts, source file and code; a change builds the table anew.
         build: gives the rows; it is told how far the table was brought, or None to build it anew.
         upto: newest delivery and watermark, where the delivery is only just being ingested. Default: what was ingested.
-        note: what its commit shall say beside that; a change builds nothing anew.
     """
     done = since(job, table, about)
     batch, frontier = upto or (job.batch, job.frontier)
@@ -82,10 +82,10 @@ def increment(
     if done is not None and done.batch >= batch and done.frontier >= frontier:
         told = Published(table, job.store.version(table), 0, False, "nothing was delivered since")
     else:
-        facts = {**(note or {}), **about, **reached, "recipe": job.fingerprint({}, about)}
-        lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), dict(inputs), facts)
         seen = job.store.latest(table)
         change = build(done)
+        facts = {**change.note, **about, **reached, "recipe": job.fingerprint({}, about)}
+        lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), dict(inputs), facts)
         replace = EVERYTHING if done is None else change.replace
         told = job.store.publish(change.rows, catalog.get(table), lineage, change.gate or job.gate, replace, seen)
     job.progress.table(told)

@@ -10,13 +10,14 @@ import click
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ingest.watermark import midnight
 from jobs.context import Job
 from jobs.options import job_command
 from quality.anomaly import anomalies
 from quality.day_counts import day_counts
 from quality.history import Recorder, history
 from quality.metric import Metric
-from quality.outages import Counts, Outage, Search, Told, midnight, outages
+from quality.outages import Counts, Outage, Search, Told, outages
 from signals.flags import known_from
 from signals.horizons import Flag
 from tables.quality import DAY_COUNTS, OUTAGES

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from jobs.context import Job
 from longplay import revisions
 from longplay.definition import Definition
-from longplay.delta import open_table
+from longplay.delta import commits, open_table
 from longplay.errors import QualityError
 from longplay.releases import releases
 from quality.signal_rules import nested
@@ -77,8 +77,7 @@ class SignalGate:
         if version is None:
             return {}
         # Commits that only rearrange files say nothing: what they hold, an earlier one tells.
-        for entry in open_table(self.job.store.path("signal_values")).history():
-            told = json.loads(entry.get("userMetadata") or "{}")
+        for entry, told in commits(open_table(self.job.store.path("signal_values"))):
             if int(entry["version"]) <= version and told:
                 return _bins_of(told)
         return {}

@@ -72,6 +72,18 @@ def _faulty_commit(log_folder: Path) -> Path:
     return log_folder
 
 
+def commits(table: DeltaTable, limit: int | None = None) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The newest entries of a table's history, newest first, each with what its commit says of itself.
+
+    Commits that only rearrange files (compaction) say nothing: ``{}``.
+
+    Args:
+        table: an open table.
+        limit: so many entries; None: all.
+    """
+    return [(entry, dict(json.loads(entry.get("userMetadata") or "{}"))) for entry in table.history(limit)]
+
+
 def check_files(path: Path, version: int | None = None) -> None:
     """See that every data file of a version is there, whole.
 

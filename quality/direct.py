@@ -5,8 +5,9 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from quality.expected import GRAIN, HAS_ROWS
+from quality.expected import HAS_ROWS
 from quality.judge import import_gx, quiet
+from tables.checks import GRAIN
 from tables.spec import TableSpec
 
 

@@ -17,10 +17,10 @@ from quality.usual import (
     usual_day,
     usual_share,
 )
-from tables.checks import Bounded, Check, Leak, Query, Reference, Sampled, Severity, Steady
+from tables.checks import GRAIN, Bounded, Check, Leak, Query, Reference, Sampled, Severity, Steady
 from tables.spec import TableSpec
 
-GRAIN, HAS_ROWS = "grain_is_unique", "has_rows"
+HAS_ROWS = "has_rows"
 VOLUME = "COUNT(*)"
 
 

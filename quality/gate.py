@@ -18,14 +18,14 @@ from pyspark.sql import functions as F
 from longplay.errors import QualityError
 from quality.answers import Reader, answers
 from quality.direct import judge_rows
-from quality.expected import GRAIN, HAS_ROWS, Expected, of_answers, of_days, of_rows, of_shapes
+from quality.expected import HAS_ROWS, Expected, of_answers, of_days, of_rows, of_shapes
 from quality.families import with_families
 from quality.judge import Docs, failures, judge_numbers, verdicts
 from quality.profile import Profile, profile, repeats
 from quality.published import Earlier, Verdicts, earlier
 from quality.sample import Shapes, sample, shapes
 from quality.schema import check_schema
-from tables.checks import Rule, Sampled
+from tables.checks import GRAIN, Rule, Sampled
 from tables.spec import TableSpec
 
 SHOWN_ROWS = 5

@@ -8,9 +8,10 @@ when it was known is part of it. Facts that come later may withdraw it, and so m
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, Self
 
+from ingest.watermark import midnight
 from quality.anomaly import Expected, Seasonal
 
 DAY = timedelta(days=1)
@@ -104,11 +105,6 @@ class Search:
     def judged_at(self, day: date) -> datetime:
         """The watermark at which a day is judged."""
         return midnight(day + (1 + self.wait_days) * DAY)
-
-
-def midnight(day: date) -> datetime:
-    """The UTC midnight that begins a day."""
-    return datetime.combine(day, time(), UTC)
 
 
 def outages(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from statistics import median
 
+from quality.anomaly import TO_DEVIATION, robust
 from tables.checks import Sampled, Steady
 
 LEAST_DAYS, DAYS = 7, 28
@@ -31,8 +32,7 @@ Bounds = tuple[float | None, float | None]
 
 def spread_of(values: Sequence[float]) -> float:
     """A robust standard deviation of values around their median."""
-    middle = median(values)
-    return 1.4826 * median(abs(value - middle) for value in values)
+    return robust(values)[1]
 
 
 def usual_day(check: Steady, day: date, before: Mapping[date, float], times: float = 1.0) -> Bounds | None:
@@ -62,7 +62,7 @@ def _predicted(level: Mapping[date, float], day: date) -> tuple[float, float]:
     slope = _slope([(float(one.toordinal()), level[one]) for one in days])
     flat = {one: level[one] - slope * (one - days[-1]).days for one in days}
     usual = {one: _of_weekday(flat, one.weekday()) for one in days}
-    rest = 1.4826 * median(abs(flat[one] - usual[one]) for one in days)
+    rest = TO_DEVIATION * median(abs(flat[one] - usual[one]) for one in days)
     return _of_weekday(flat, day.weekday()) + slope * min((day - days[-1]).days, LEAST_DAYS), rest
 
 

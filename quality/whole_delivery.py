@@ -11,6 +11,8 @@ from statistics import median
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from quality.anomaly import robust
+
 LEAST_ROWS = 200
 """Shares of fewer rows say nothing."""
 LEAST_ANSWERED, LEAST_SAME_USER, MOST_REUSED = 0.5, 0.95, 0.05
@@ -127,8 +129,8 @@ def unusual_share(share: float, read: int, before: Sequence[float]) -> float | N
     recent = before[-DELIVERIES:]
     if read < LEAST_ROWS or len(recent) < LEAST_DELIVERIES:
         return None
-    middle = median(recent)
-    limit = middle + max(SPREADS * 1.4826 * median(abs(one - middle) for one in recent), LEAST_ABOVE)
+    middle, deviation = robust(recent)
+    limit = middle + max(SPREADS * deviation, LEAST_ABOVE)
     return limit if share > limit else None
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+GRAIN = "grain_is_unique"
+"""Name of the check that every table has."""
 Severity = Literal["error", "warning"]
 """What a failed check does: it blocks the publication, or it is told and kept."""
 

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 
-from longplay.delta import open_table, read_arrow
+from longplay.delta import commits, open_table, read_arrow
 from longplay.errors import QualityError
+from tables.checks import GRAIN
 from tables.spec import TableSpec
 from tables.store import HOUSEKEEPING, Lineage, Published, held
 
-GRAIN = "grain_is_unique"
 _ARROW = {
     "string": pa.string(),
     "bigint": pa.int64(),
@@ -53,8 +53,7 @@ def commit_of(folder: Path, spec: TableSpec) -> dict[str, Any]:
     path = folder / spec.name
     if not DeltaTable.is_deltatable(str(path)):
         return {}
-    notes = (entry.get("userMetadata") for entry in open_table(path).history(HOUSEKEEPING))
-    return next((dict(json.loads(note)) for note in notes if note), {})
+    return next((told for _, told in commits(open_table(path), HOUSEKEEPING) if told), {})
 
 
 def publish_rows(folder: Path, spec: TableSpec, rows: Sequence[Row], lineage: Lineage) -> Published:

@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from longplay.delta import check_files, forget_log, open_table
+from longplay.delta import check_files, commits, forget_log, open_table
 from longplay.errors import NotFoundError, StoreError, first_line
 from tables import catalog
 from tables.spec import TableSpec
@@ -160,17 +160,16 @@ class Store:
         """
         if not self.exists(table):
             return {}
-        for entry in open_table(self.path(table)).history(HOUSEKEEPING if version is None else None):
-            told = json.loads(entry.get("userMetadata") or "{}")
+        for entry, told in commits(open_table(self.path(table)), HOUSEKEEPING if version is None else None):
             if told if version is None else entry.get("version") == version:
-                return dict(told)
+                return told
         return {}
 
     def verdicts(self, table: str) -> list[str]:
         """The files that hold the gate's verdicts of the newest published versions, oldest first."""
         if not self.exists(table):
             return []
-        told = [json.loads(entry.get("userMetadata") or "{}") for entry in open_table(self.path(table)).history(JUDGED)]
+        told = [one for _, one in commits(open_table(self.path(table)), JUDGED)]
         return [one["audit"]["verdict"] for one in reversed(told) if "verdict" in one.get("audit", {})]
 
     def files(self, table: str, version: int) -> list[str]:

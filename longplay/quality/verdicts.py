@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from longplay.delta import open_table
+from longplay.delta import commits, open_table
 from longplay.errors import StoreError, first_line
 from longplay.quality.ledger import has
 
@@ -81,8 +81,7 @@ def publications(folder: Path, table: str) -> list[Publication]:
     if not has(folder, table):
         return []
     found = []
-    for entry in open_table(folder / table).history(_COMMITS):
-        told = json.loads(entry.get("userMetadata") or "{}")
+    for entry, told in commits(open_table(folder / table), _COMMITS):
         if told:
             at = datetime.fromtimestamp(int(entry["timestamp"]) / 1000, UTC)
             inputs, audit, facts = (told.get(name, {}) for name in ("inputs", "audit", "facts"))

@@ -11,12 +11,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
 from quality.direct import judge_rows
-from quality.expected import GRAIN
 from quality.gate import Gate, judged, measured
 from quality.judge import verdicts
 from quality.profile import profile
 from quality.published import Earlier
-from tables.checks import Bounded, Query, Reference, Rule, Sampled, Steady
+from tables.checks import GRAIN, Bounded, Query, Reference, Rule, Sampled, Steady
 from tables.checksum import checksum
 from tables.spec import TableSpec, columns
 

@@ -8,11 +8,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
-from quality.expected import GRAIN
 from quality.gate import Gate, Measured, judged, measured
 from quality.profile import Profile
 from quality.published import Earlier
 from quality.sample import Shapes
+from tables.checks import GRAIN
 from tables.checksum import checksum
 from tables.spec import Rule, TableSpec, columns
 from tables.store import Lineage, Store

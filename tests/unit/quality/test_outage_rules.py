@@ -5,8 +5,9 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from ingest.watermark import midnight
 from jobs.outages import lines
-from quality.outages import Counts, Outage, Search, Told, midnight, outages
+from quality.outages import Counts, Outage, Search, Told, outages
 from signals.flags import as_known_then, known_from
 from signals.horizons import Flag
 
