@@ -64,8 +64,10 @@ def verdicts(one: Job) -> list[Path]:
 
 
 def failed_checks(path: Path) -> list[str]:
-    """The checks that failed in a verdict, as TABLE.CHECK."""
+    """The checks that failed in a verdict, as TABLE.CHECK; in one of signals, as SIGNAL.CHECK."""
     verdict = json.loads(path.read_text(encoding="utf-8"))
+    if "findings" in verdict:
+        return [f"{one['signal']}.{one['check']}" for one in verdict["findings"] if not one["passed"]]
     return [f"{verdict['table']}.{name}" for name, passed in verdict["checks"].items() if not passed]
 
 
