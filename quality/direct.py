@@ -1,32 +1,40 @@
 """great-expectations' own engine on the rows themselves: dear at scale, and the yardstick of the profile's verdicts."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
 
-from quality.expected import HAS_ROWS
+from quality.expected import HAS_ROWS, Expected
 from quality.judge import import_gx, quiet
-from tables.checks import GRAIN
+from quality.profile import day_column
+from tables.checks import GRAIN, Bounded, Steady
 from tables.spec import TableSpec
 
 
-def judge_rows(frame: DataFrame, spec: TableSpec) -> dict[str, Any]:
-    """Let its Spark engine judge nulls, row rules, grain and number of rows; gives its result as JSON.
+def judge_rows(frame: DataFrame, spec: TableSpec, expected: Iterable[Expected] = ()) -> dict[str, Any]:
+    """Let its Spark engine judge nulls, row rules, grain, number of rows and aggregates; gives its result as JSON.
 
-    A job a check, or more. Checks that need other publications or tables are left to the profile.
+    A job a check, or more. Shapes of samples, and what needs other tables, are left to the profile.
+
+    Args:
+        frame: the rows.
+        spec: their contract.
+        expected: the intervals in which aggregates have to lie; others than those of aggregates are not looked at.
     """
     gx = import_gx()
     context = quiet(gx.get_context(mode="ephemeral"))
     source = context.data_sources.add_spark(spec.name, persist=False)
     batch = source.add_dataframe_asset(spec.name).add_batch_definition_whole_dataframe("rows")
-    suite = context.suites.add(gx.ExpectationSuite(name=spec.name, expectations=list(_suite(gx.expectations, spec))))
+    checks = [*_of_rows(gx.expectations, spec), *_of_aggregates(gx.expectations, spec, expected)]
+    suite = context.suites.add(gx.ExpectationSuite(name=spec.name, expectations=checks))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=spec.name, data=batch, suite=suite))
     # Counts are not needed, and asking for them would make it collect rows.
     return dict(definition.run(batch_parameters={"dataframe": frame}, result_format="BOOLEAN_ONLY").to_json_dict())
 
 
-def _suite(expect: Any, spec: TableSpec) -> Iterator[Any]:
+def _of_rows(expect: Any, spec: TableSpec) -> Iterator[Any]:
     least = 0 if spec.allow_empty or spec.mode != "replace" else 1
     yield expect.ExpectTableRowCountToBeBetween(min_value=least, meta={"rule": HAS_ROWS})
     for column in spec.columns:
@@ -40,3 +48,29 @@ def _suite(expect: Any, spec: TableSpec) -> Iterator[Any]:
         yield expect.ExpectColumnValuesToBeUnique(column=spec.grain[0], meta={"rule": GRAIN})
     else:
         yield expect.ExpectCompoundColumnsToBeUnique(column_list=list(spec.grain), meta={"rule": GRAIN})
+
+
+def _of_aggregates(expect: Any, spec: TableSpec, expected: Iterable[Expected]) -> Iterator[Any]:
+    intervals: dict[str, list[Expected]] = defaultdict(list)
+    for one in expected:
+        intervals[one.check].append(one)
+    for check in spec.checks:
+        if isinstance(check, Bounded | Steady) and check.name in intervals:
+            query = _outside(check.measure, day_column(spec), intervals[check.name])
+            yield expect.UnexpectedRowsExpectation(unexpected_rows_query=query, meta={"rule": check.name})
+
+
+def _outside(measure: str, day: str | None, intervals: Sequence[Expected]) -> str:
+    """A query for the days, or the whole, whose aggregate lies outside its interval."""
+    by_day = day if any(one.where for one in intervals) else None
+    groups, key = (f" GROUP BY {by_day}", f"{by_day}, ") if by_day else ("", "")
+    broken = " OR ".join(
+        f"({' AND '.join([*([f'{by_day} = DATE {one.where!r}'] if one.where else []), _beyond(one)])})"
+        for one in intervals
+    )
+    return f"SELECT * FROM (SELECT {key}{measure} AS value FROM {{batch}}{groups}) WHERE {broken}"
+
+
+def _beyond(one: Expected) -> str:
+    sides = [f"value {sign} {bound!r}" for sign, bound in (("<", one.low), (">", one.high)) if bound is not None]
+    return f"({' OR '.join(sides)})" if sides else "false"

@@ -72,11 +72,13 @@ class Gate:
         found = measured(frame, spec, before, self.read)
         verdict, failed = judged(found, spec, before, Docs(self.docs, self.run_id) if self.docs else None)
         if found.profile.rows < self.direct_below:
-            direct = judge_rows(frame, spec)
-            refused = {name for name, passed in verdicts(direct).items() if not passed}
+            expected = found.expected(spec, before)
+            direct = judge_rows(frame, spec, expected)
+            passed = verdict["checks"]
+            more = {name for name, is_good in verdicts(direct).items() if not is_good and passed[name]}
             verdict["great_expectations_on_rows"] = direct
-            verdict["checks"] |= dict.fromkeys(refused, False)
-            failed = [one for one in found.expected(spec, before) if one in failed or one.check in refused]
+            passed |= dict.fromkeys(more, False)
+            failed = [one for one in expected if one in failed or one.check in more]
         errors = [one for one in failed if one.severity == "error" and f"{spec.name}.{one.check}" not in self.accept]
         verdict["errors"] = sorted({one.check for one in errors})
         file = self._keep(spec, verdict)

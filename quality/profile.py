@@ -1,10 +1,12 @@
 """The profile of a publication: what one fused pass over its rows counts, by day where its table has days.
 
 Cheap on purpose: nulls are counted by ``COUNT(column)``, rules by sums of 0 and 1, the checksum by two sums of longs.
-All of it stays inside one aggregate of a few simple expressions that Spark compiles as a whole.
+All of it stays inside one aggregate of simple expressions that Spark compiles as a whole. Sketches (estimates of how
+many values differ) cannot be compiled so and would slow down all beside them: they read their few columns in a branch
+of their own, in the same job.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +19,11 @@ from tables.checks import Bounded, Steady
 from tables.checksum import half_sums, join_halves, render, row_hash
 from tables.spec import TableSpec
 
-IN_DRIVER = 4_000_000
-"""Up to so many hashes of a grain are compared by the driver (8 bytes each); more are dealt to the executors."""
-_HASH = "_row_hash"
+IN_DRIVER = 24_000_000
+"""Up to so many hashes of a grain are compared by the driver (8 bytes each, twice); more are dealt to the executors,
+which costs several times as much CPU."""
+_HASH, _DAY = "_row_hash", "_day"
+_SKETCH = "approx_"
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,31 @@ def day_column(spec: TableSpec) -> str | None:
 
 def profile(frame: DataFrame, spec: TableSpec) -> Profile:
     """Count everything in one Spark job. Grain in: that of the table."""
-    measured = {c.name: c.measure for c in spec.checks if isinstance(c, Bounded | Steady)}
+    measures = {f"measure:{c.name}": c.measure for c in spec.checks if isinstance(c, Bounded | Steady)}
+    taken = {name: F.expr(sql).cast("double") for name, sql in measures.items()}
+    sketched = {name for name in taken if _SKETCH in measures[name]}
     upper, lower = half_sums(_HASH)
     wanted = {"rows": F.count("*"), "upper": upper, "lower": lower, **_breaks(spec)}
-    wanted |= {f"measure:{name}": F.expr(sql).cast("double") for name, sql in measured.items()}
+    wanted |= {name: taken[name] for name in taken if name not in sketched}
+    found = _by_day(frame.withColumn(_HASH, row_hash(frame, spec.audit)), spec, wanted)
+    if sketched:
+        apart = _by_day(frame, spec, {name: taken[name] for name in sketched})
+        found = found.unionByName(apart, allowMissingColumns=True)
+    return _sum_up(spec, _together([row.asDict() for row in found.collect()]))
+
+
+def _by_day(frame: DataFrame, spec: TableSpec, wanted: Mapping[str, Column]) -> DataFrame:
     aggregates = [column.alias(name) for name, column in wanted.items()]
-    hashed = frame.withColumn(_HASH, row_hash(frame, spec.audit))
     day = day_column(spec)
-    found = hashed.groupBy(F.col(day).cast("string").alias("_day")).agg(*aggregates) if day else hashed.agg(*aggregates)
-    return _sum_up(spec, [row.asDict() for row in found.collect()])
+    return frame.groupBy(F.col(day).alias(_DAY)).agg(*aggregates) if day else frame.agg(*aggregates)
+
+
+def _together(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What both branches found of a day."""
+    days: dict[Any, dict[str, Any]] = {}
+    for part in parts:
+        days.setdefault(part.get(_DAY), {}).update({name: part[name] for name in part if part[name] is not None})
+    return list(days.values())
 
 
 def _breaks(spec: TableSpec) -> dict[str, Column]:
@@ -67,17 +87,15 @@ def _breaks(spec: TableSpec) -> dict[str, Column]:
 
 def _sum_up(spec: TableSpec, parts: list[dict[str, Any]]) -> Profile:
     rows = sum(part["rows"] for part in parts)
-    total = sum(join_halves(part["upper"] or 0, part["lower"] or 0) for part in parts)
-    broken = {rule.name: sum(part[rule.name] or 0 for part in parts) for rule in spec.all_rules()}
+    total = sum(join_halves(part.get("upper", 0), part.get("lower", 0)) for part in parts)
+    broken = {rule.name: sum(part.get(rule.name, 0) for part in parts) for rule in spec.all_rules()}
+    measures = [check.name for check in spec.checks if isinstance(check, Bounded | Steady)]
     for column in spec.columns:
         if not column.nullable:
             broken[f"{column.name}_not_null"] = rows - broken[f"{column.name}_not_null"]
     days = {
-        str(part.get("_day") or "all"): {
-            "rows": part["rows"],
-            **{name.removeprefix("measure:"): part[name] for name in part if name.startswith("measure:")},
-        }
-        for part in sorted(parts, key=lambda part: str(part.get("_day") or ""))
+        str(part.get(_DAY, "all")): {"rows": part["rows"], **{n: part.get(f"measure:{n}") for n in measures}}
+        for part in sorted(parts, key=lambda part: str(part.get(_DAY, "")))
     }
     return Profile(rows, broken, render(rows, total), days)
 
