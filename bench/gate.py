@@ -4,8 +4,9 @@
 
 A raw log like the simulated world's, one day of it. ``build`` is ingest's work on it: read, judge, count the reasons,
 stage, commit, without a gate. ``gate`` judges the staged rows by the contract of events, as ``publish`` does. ``own
-engine`` judges nulls, row rules, grain, number of rows and aggregates of them check by check on great-expectations'
-Spark engine; the shapes of samples, which the gate looks at, too, it leaves out.
+engine`` judges the same suite check by check on great-expectations' Spark engine: nulls, row rules, grain, number of
+rows, aggregates and shapes (of all rows, where the gate looks at a sample), but for the shapes that rest on what is
+remembered of earlier publications.
 Each in a process of its own that stays warm, in turn; what starting Spark and importing great-expectations cost is in
 the round that does not count.
 """

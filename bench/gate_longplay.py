@@ -18,7 +18,7 @@ from quality.direct import judge_rows
 from quality.expected import Expected
 from quality.gate import Gate
 from quality.judge import verdicts
-from tables.checks import Bounded, Steady
+from tables.checks import Bounded, Sampled, Steady
 from tables.facts import EVENTS
 from tables.spec import TableSpec
 from tables.store import Lineage, Store
@@ -33,9 +33,9 @@ JUDGED = replace(
 )
 """Every aggregate has an interval, as if there were earlier days to take it from."""
 INTERVALS = [
-    Expected(check.name, check.name, 0.0, -WIDE, WIDE, "error", check.message, "2025-01-01")
-    for check in JUDGED.checks
-    if isinstance(check, Bounded)
+    Expected(c.name, c.name, 0.0, -WIDE, WIDE, "error", c.message, "2025-01-01" if isinstance(c, Bounded) else "")
+    for c in JUDGED.checks
+    if isinstance(c, Bounded | Sampled)
 ]
 spark = session(**AS_JOBS)
 what, folder = sys.argv[1], Path(sys.argv[2])

@@ -9,19 +9,22 @@ from pyspark.sql import DataFrame
 from quality.expected import HAS_ROWS, Expected
 from quality.judge import import_gx, quiet
 from quality.profile import day_column
-from tables.checks import GRAIN, Bounded, Steady
+from tables.checks import GRAIN, Bounded, Sampled, Steady
 from tables.spec import TableSpec
+
+_SHAPES = {"repeats": "SUM(n - 1) / SUM(n)", "topShare": "MAX(n) / SUM(n)"}
 
 
 def judge_rows(frame: DataFrame, spec: TableSpec, expected: Iterable[Expected] = ()) -> dict[str, Any]:
-    """Let its Spark engine judge nulls, row rules, grain, number of rows and aggregates; gives its result as JSON.
+    """Let its Spark engine judge nulls, rules, grain, number of rows, aggregates and shapes; gives its result as JSON.
 
-    A job a check, or more. Shapes of samples, and what needs other tables, are left to the profile.
+    A job a check, or more. Shapes that rest on what is remembered of earlier publications, and checks that need other
+    tables, are left to the profile.
 
     Args:
         frame: the rows.
         spec: their contract.
-        expected: the intervals in which aggregates have to lie; others than those of aggregates are not looked at.
+        expected: the intervals in which aggregates and shapes have to lie.
     """
     gx = import_gx()
     context = quiet(gx.get_context(mode="ephemeral"))
@@ -58,6 +61,15 @@ def _of_aggregates(expect: Any, spec: TableSpec, expected: Iterable[Expected]) -
         if isinstance(check, Bounded | Steady) and check.name in intervals:
             query = _outside(check.measure, day_column(spec), intervals[check.name])
             yield expect.UnexpectedRowsExpectation(unexpected_rows_query=query, meta={"rule": check.name})
+        elif isinstance(check, Sampled) and check.shape in _SHAPES and check.name in intervals:
+            query = _shape(check, intervals[check.name][0])
+            yield expect.UnexpectedRowsExpectation(unexpected_rows_query=query, meta={"rule": check.name})
+
+
+def _shape(check: Sampled, interval: Expected) -> str:
+    """A query for the shape of all rows, where it lies outside its interval."""
+    counts = f"SELECT COUNT(*) AS n FROM {{batch}} GROUP BY {', '.join(check.columns)}"
+    return f"SELECT * FROM (SELECT {_SHAPES[check.shape]} AS value FROM ({counts})) WHERE {_beyond(interval)}"
 
 
 def _outside(measure: str, day: str | None, intervals: Sequence[Expected]) -> str:
