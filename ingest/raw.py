@@ -24,7 +24,9 @@ def locate(data: Path, log: Log) -> Path:
     """
     path = data / log.path if log.path and data.is_dir() else data
     if not path.exists():
-        raise InputError("The raw log is missing.", where=str(path), got="no such file", fix="check --data")
+        below = sorted(data.glob(f"*/{log.path}")) if log.path and data.is_dir() else []
+        fix = f"--data {below[0].parent}" if below else "check --data"
+        raise InputError("The raw log is missing.", where=str(path), got="no such file", fix=fix)
     if not isinstance(log, EventsLog) and not data.is_dir():
         raise InputError(
             "This source has several logs, so --data must be the folder that holds them.",

@@ -12,6 +12,7 @@ from longplay.cursor import Cursor
 from longplay.definition import Definition
 from longplay.delta import read_arrow
 from longplay.errors import ConfigError, NotFoundError, nearest
+from longplay.place import shared
 from longplay.reading import Filter, after, filters, in_states, keyed, own
 from longplay.registry import default_registry
 from longplay.releases import VALUES, Release, check_meaning, pick, pinned, releases
@@ -35,15 +36,23 @@ class Client:
         store: root of all tables.
         source: name of the source.
         definitions: further folders of definitions, beside the shipped ones.
+        registry: the registry file that teams share (default: ``LONGPLAY_REGISTRY``, else ``STORE/registry.db``). What
+            is applied to it later, a new client sees.
 
     Raises:
-        NotFoundError: when the store has no such source.
+        NotFoundError: when the store has no such source, or there is no such registry file.
         ConfigError: when a definition is malformed.
     """
 
-    def __init__(self, store: Path | str, source: str, definitions: Iterable[Path | str] = ()) -> None:
+    def __init__(
+        self,
+        store: Path | str,
+        source: str,
+        definitions: Iterable[Path | str] = (),
+        registry: Path | str | None = None,
+    ) -> None:
         self.folder = source_folder(Path(store), source)
-        self.registry = default_registry(Path(folder) for folder in definitions)
+        self.registry = default_registry([Path(folder) for folder in definitions], shared(Path(store), registry))
 
     def signals(self) -> list[Definition]:
         """The newest version of every signal, by name."""

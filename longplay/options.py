@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from longplay.errors import ConfigError
-from longplay.place import Page, Place, who
+from longplay.place import VARIABLE, Page, Place, who
 
 Command = Callable[..., None]
 
 registry_option = click.option(
     "--registry",
     type=click.Path(path_type=Path),
-    envvar="LONGPLAY_REGISTRY",
+    envvar=VARIABLE,
     help="The registry file that teams share. [LONGPLAY_REGISTRY, else STORE/registry.db]",
 )
 _PLACE = (

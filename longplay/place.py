@@ -7,7 +7,7 @@ from pathlib import Path
 
 from longplay.errors import ConfigError, NotFoundError
 
-FILE = "registry.db"
+FILE, VARIABLE = "registry.db", "LONGPLAY_REGISTRY"
 ROWS = 50
 """Rows that a table shows unless --limit says otherwise."""
 
@@ -69,6 +69,16 @@ def existing(store: Path, given: Path | None) -> Path | None:
         return None
     fix = "check --registry or LONGPLAY_REGISTRY; 'longplay signals apply' makes a new one"
     raise NotFoundError("There is no registry.", where=str(file), fix=fix)
+
+
+def shared(store: Path, given: Path | str | None = None) -> Path | None:
+    """The registry file to read from, as commands find it: as given, else ``LONGPLAY_REGISTRY``, else the store's.
+
+    Raises:
+        NotFoundError: when one was named and is not there.
+    """
+    named = given or os.environ.get(VARIABLE)
+    return existing(store, Path(named) if named else None)
 
 
 def who(by: str | None = None) -> str:

@@ -1,11 +1,19 @@
 """``longplay serve``: the HTTP API over one source. Starts no Spark and no Java."""
 
 import logging
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from longplay.options import registry_option
+from longplay.place import shared
 from longplay.ports import check_port
+
+if TYPE_CHECKING:
+    from longplay.registry import Registry
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -24,8 +32,16 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option("--cache", type=_FOLDER, help="Where indexes are kept. [longplay/ in the user's cache folder]")
 @click.option("--definitions", multiple=True, type=_FOLDER, help="A further folder of definitions.")
+@registry_option
 def serve(
-    store: Path, source: str, host: str, port: int, poll: float, cache: Path | None, definitions: tuple[Path, ...]
+    store: Path,
+    source: str,
+    host: str,
+    port: int,
+    poll: float,
+    cache: Path | None,
+    definitions: tuple[Path, ...],
+    registry: Path | None,
 ) -> None:
     """Serve one source under http://HOST:PORT/v1 until Ctrl-C; /v1/openapi.json describes it.
 
@@ -37,16 +53,23 @@ def serve(
     """
     import uvicorn  # only here, so that the command line starts at once
 
-    from longplay.registry import default_registry
     from longplay.serving.api import create_app
     from longplay.serving.place import Place
     from longplay.serving.shelf import Shelf
     from longplay.serving.watch import Watcher
 
     place, shelf = Place.of(store, source, cache), Shelf()
-    default_registry(definitions)  # a malformed definition is said now, not with the first release
+    read = partial(current, definitions, store, registry)
+    read()  # a malformed definition is said now, not with the first release
     check_port(host, port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     click.echo(f"Look-ups of '{source}' on http://{host}:{port}/v1 - Ctrl-C ends it. Indexes: {place.cache}")
-    app = create_app(shelf, Watcher(place, shelf, poll, definitions))
+    app = create_app(shelf, Watcher(place, shelf, poll, read))
     uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning")
+
+
+def current(definitions: Iterable[Path], store: Path, registry: Path | None) -> "Registry":
+    """The definitions as they stand now; a registry file that was made since is found, too."""
+    from longplay.registry import default_registry
+
+    return default_registry(definitions, shared(store, registry))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from longplay.errors import ConfigError, first_line
+from longplay.options import registry_option
+from longplay.place import who
 from longplay.selection import Which
 
 if TYPE_CHECKING:
@@ -37,12 +39,14 @@ _SHOWN = ("anchor_id", "user_id", "item_id", "t0", "state", "value", "prefix", "
 @click.option("--csv", type=_FILE, help="Write the page to this CSV file.")
 @click.option("--arrow", type=_FILE, help="Write the page to this Arrow IPC file.")
 @click.option("--definitions", multiple=True, type=click.Path(path_type=Path), help="A further folder of definitions.")
+@registry_option
 def values(
     name: str,
     store: Path,
     source: str,
     as_json: bool,
     definitions: tuple[Path, ...],
+    registry: Path | None,
     **asked: Any,  # noqa: ANN401 - as click gives them
 ) -> None:
     """Print values of signal NAME (or NAME@VERSION), one row an anchor, ordered by t0.
@@ -53,11 +57,15 @@ def values(
     Example: longplay signals values return_to_item_14d --source world --user u000017 --known-at 2024-06-15
     """
     from longplay.client import Client  # only here, so that the command line starts at once
+    from longplay.render import warn
+    from longplay.uses import record_lookup
 
     files = {kind: asked.pop(kind) for kind in ("csv", "arrow") if asked[kind] is not None}
     given = {key: value for key, value in asked.items() if key in Which.__annotations__ and value not in (None, ())}
     which = cast("Which", given | {"days": (asked["first"], asked["last"])})
-    page = Client(store, source, definitions).values(name, **which)
+    client = Client(store, source, definitions, registry)
+    page = client.values(name, **which)
+    warn(record_lookup(client.registry, name, who()))
     for kind, path in files.items():
         _write(page, kind, path)
     if as_json:

@@ -185,5 +185,5 @@ def _snippets(
     if label:
         yield label
     if held:
-        yield uses.client(definition, held[0].source.gathered.table, folders)
+        yield uses.client(definition, held[0].source.gathered.table, folders, registry.file)
         yield uses.sql(definition, held[0].source.gathered.table)

@@ -25,9 +25,10 @@ def label(definition: Definition, newest: Definition) -> Snippet | None:
     return Snippet("As a label", "In the settings; the newest version is taken. Labels must be 0 or 1.", "yaml", text)
 
 
-def client(definition: Definition, table: Path, folders: Sequence[Path]) -> Snippet:
-    """Python that reads the mature values as they stand now."""
+def client(definition: Definition, table: Path, folders: Sequence[Path], file: Path | None = None) -> Snippet:
+    """Python that reads the mature values as they stand now; ``file``: the registry file, where there is one."""
     own = f"[{', '.join(f'Path({folder.as_posix()!r})' for folder in folders)}]" if folders else ""
+    own += f"{', ' if own else ''}file=Path({file.absolute().as_posix()!r})" if file else ""
     text = f"""\
 from pathlib import Path
 

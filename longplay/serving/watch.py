@@ -4,12 +4,12 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from longplay.errors import LongplayError, StoreError
-from longplay.registry import default_registry
+from longplay.registry import Registry, default_registry
 from longplay.serving.place import Mark, Place
 from longplay.serving.shelf import Shelf, open_index
 
@@ -26,7 +26,7 @@ class Watcher:
         place: the tables and their index.
         shelf: what is served.
         seconds: how long to wait between two looks.
-        definitions: further folders of definitions; they are read anew with every release.
+        registry: reads the definitions, anew with every release.
         builder: builds the index of the newest release.
     """
 
@@ -35,10 +35,10 @@ class Watcher:
         place: Place,
         shelf: Shelf,
         seconds: float,
-        definitions: Sequence[Path] = (),
+        registry: Callable[[], Registry] = default_registry,
         builder: Builder | None = None,
     ) -> None:
-        self.place, self.shelf, self.seconds, self.definitions = place, shelf, seconds, definitions
+        self.place, self.shelf, self.seconds, self.registry = place, shelf, seconds, registry
         self.builder = builder or build_apart
         self._seen: Mark | None = None
         self._failed_at = 0.0
@@ -87,7 +87,7 @@ class Watcher:
 
     async def _renew(self) -> None:
         told = await self.builder(self.place)
-        registry = await asyncio.to_thread(default_registry, self.definitions)
+        registry = await asyncio.to_thread(self.registry)
         served = await asyncio.to_thread(open_index, Path(told["folder"]), registry, told["releases"])
         self.shelf.switch(served)
         log.info("serving release %s", served.release.release_id)
