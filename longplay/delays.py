@@ -77,10 +77,10 @@ def delay_of(folder: Path, definition: "Definition") -> Delay | None:
     table = folder / DELAYS
     if not (table / "_delta_log").is_dir():
         return None
-    from longplay.delta import read_arrow  # only when there is something to read
+    from longplay.delta import query  # only when there is something to read
 
-    own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash)]
-    return delay_from(read_arrow(table, _COLUMNS, own).to_pylist())
+    own = f"signal = '{definition.ref}' AND definition_hash = '{definition.hash}'"
+    return delay_from(query(table, f"SELECT {', '.join(_COLUMNS)} FROM rows WHERE {own}"))
 
 
 def delay_from(rows: Sequence[Mapping[str, Any]]) -> Delay | None:

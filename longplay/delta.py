@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from longplay.errors import StoreError, first_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def open_table(path: Path, version: int | None = None) -> DeltaTable:
@@ -109,7 +111,7 @@ def read_arrow(
     columns: Sequence[str] | None = None,
     filters: Sequence[tuple[str, str, Any]] | None = None,
     version: int | None = None,
-) -> pa.Table:
+) -> "pa.Table":
     """Rows of a table through Arrow, without Spark, after checking that its files are all there.
 
     Args:
@@ -121,19 +123,42 @@ def read_arrow(
     Raises:
         StoreError: when it is missing or corrupted.
     """
+    from pyarrow import ArrowException  # only here: who counts by ``query`` starts without it
+
     check_files(path, version)
     table = open_table(path, version)
     try:
         return table.to_pyarrow_table(
             columns=list(columns) if columns else None, filters=list(filters) if filters else None
         )
-    except (DeltaError, OSError, pa.ArrowException) as error:
-        raise StoreError(
-            f"The table '{path.name}' is corrupted: its data cannot be read.",
-            where=str(path),
-            got=first_line(error),
-            fix="restore it from a copy, or delete the table's folder and run the step that builds it",
-        ) from error
+    except (DeltaError, OSError, ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+def query(path: Path, sql: str) -> list[dict[str, Any]]:
+    """What a query of the newest version of a table gives, which it calls ``rows``; for a few small rows.
+
+    Needs neither Spark nor pyarrow, and reads only what the query needs.
+
+    Raises:
+        StoreError: when it is missing or corrupted.
+    """
+    check_files(path)
+    try:
+        found = QueryBuilder().register("rows", open_table(path)).execute(sql).read_all()
+    except (DeltaError, OSError) as error:
+        raise _unreadable(path, error) from error
+    columns = {name: [one.as_py() for one in found[name]] for name in found.column_names}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"The table '{path.name}' is corrupted: its data cannot be read.",
+        where=str(path),
+        got=first_line(error),
+        fix="restore it from a copy, or delete the table's folder and run the step that builds it",
+    )
 
 
 def forget_log(path: Path) -> None:

@@ -172,7 +172,7 @@ def part_text(part: "Part") -> str:
 
 
 def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[str, Any]]:
-    """Newest values by state, per source that has any. Reads two columns through Arrow."""
+    """Values by state, per source that has any."""
     if hasattr(definition, "parts"):
         return {}
     tables = sorted(store.glob("*/signal_values/_delta_log"))
@@ -180,7 +180,7 @@ def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[st
 
 
 def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]":
-    """The delay curve, per source that has one. Reads a small table through Arrow."""
+    """The delay curve, per source that has one."""
     if hasattr(definition, "parts"):
         return {}
     folders = sorted(log.parent.parent for log in store.glob(f"*/{DELAYS}/_delta_log"))
@@ -189,18 +189,19 @@ def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]
 
 
 def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
-    import pyarrow.compute as pc  # only when there are values to count
+    """First values by state, the mean of the mature ones, and revisions by age."""
+    from longplay.delta import query  # only when there are values to count
 
-    from longplay.delta import read_arrow
-
-    own = [("signal", "=", definition.ref), ("definition_hash", "=", definition.hash)]
-    rows = read_arrow(table, ["state", "value", "revision", "known_ts", "matures_at"], own)
-    is_late = pc.greater(rows["revision"], 0)
-    first, late = rows.filter(pc.invert(is_late)), rows.filter(is_late)
-    counted = first.group_by("state").aggregate([("state", "count"), ("value", "mean")]).to_pylist()
-    states: dict[str, Any] = {row["state"]: row["state_count"] for row in counted}
-    means = [row["value_mean"] for row in counted if row["state"] == "mature"]
-    return states | {"mean": means[0] if means else None, "revisions": revisions.by_age(late)}
+    counted = query(
+        table,
+        f"""SELECT CASE WHEN revision = 0 THEN state ELSE {revisions.BAND} END AS what, revision = 0 AS is_first,
+                   COUNT(*) AS n, AVG(value) AS mean
+            FROM rows WHERE signal = '{definition.ref}' AND definition_hash = '{definition.hash}' GROUP BY 1, 2""",
+    )
+    first = {row["what"]: row for row in counted if row["is_first"]}
+    late = {row["what"]: row["n"] for row in counted if not row["is_first"]}
+    states: dict[str, Any] = {state: row["n"] for state, row in first.items()}
+    return states | {"mean": first.get("mature", {}).get("mean"), "revisions": late}
 
 
 for command in (

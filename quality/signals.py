@@ -87,7 +87,7 @@ def profiles(values: DataFrame, definitions: Sequence[Definition], watermark: da
     """
     state, first = F.col("state"), F.col("revision") == 0
     age = F.unix_micros("known_ts") - F.unix_micros("matures_at")
-    ends = [end.total_seconds() * 1e6 for end in ENDS]
+    ends = [end * 86_400e6 for end in ENDS]
     bands = [F.lit(True), *(age >= end for end in ends)]
     outer = [*(age < end for end in ends), F.lit(True)]
     counted = {

@@ -17,7 +17,7 @@ from longplay.cli import cli
 from longplay.delays import RECENT, as_text, delay_from, delay_of
 from longplay.registry import default_registry
 from tables.delays import SIGNAL_DELAYS
-from tests.unit.longplay.small_tables import ARROW, DAY, at, row, write_values
+from tests.unit.longplay.small_tables import ARROW, DAY, at, open_row, row, write_values
 
 RETURN = default_registry().get("return_to_item_14d")
 WEEK = date(2026, 3, 2)
@@ -112,10 +112,26 @@ def test_the_catalogue_follows_anchors_where_there_is_a_curve(tmp_path: Path) ->
     assert "The curve sets young anchors beside old ones" not in text
 
 
-def test_revisions_are_counted_by_how_late_they_were() -> None:
+def test_values_are_counted_by_state_and_revisions_by_how_late_they_were(tmp_path: Path) -> None:
     ages = [0 * DAY, DAY - timedelta(microseconds=1), DAY, 7 * DAY, 29 * DAY, 30 * DAY, 400 * DAY]
-    late = pa.table({"matures_at": [at(1)] * 7, "known_ts": [at(1) + age for age in ages]})
-    assert revisions.by_age(late) == {"under 1 d": 2, "1 to 7 d": 1, "7 to 30 d": 2, "30 d or more": 2}
+    late = [row("a", at(1), revision=n + 1, known_ts=at(2) + age, value=0.0) for n, age in enumerate(ages)]
+    first = [
+        row("a", at(1)),
+        row("b", at(1), value=0.5),
+        open_row("c", at(9), at(10)),
+        row("d", at(1), signal="regret"),
+    ]
+    write_values(tmp_path / "shop", [*first, *late])
+    told = CliRunner().invoke(cli, ["signals", "show", "click", "--store", str(tmp_path), "--json"])
+    assert json.loads(told.output)["values"] == {
+        "shop": {
+            "mature": 2,
+            "open": 1,
+            "mean": 0.75,
+            "revisions": {"under 1 d": 2, "1 to 7 d": 1, "7 to 30 d": 2, "30 d or more": 2},
+        }
+    }
+    none = CliRunner().invoke(cli, ["signals", "show", "kept_return", "--store", str(tmp_path), "--json"])
+    assert json.loads(none.output)["values"] == {}
     assert revisions.as_text({"30 d or more": 2, "under 1 d": 1_000}) == "1,000 (under 1 d), 2 (30 d or more)"
-    assert revisions.by_age(late.slice(0, 0)) == {}
     assert revisions.as_text({}) == "none"
