@@ -15,7 +15,7 @@ from jobs.plan import label_definitions, split_plan, use_labels
 from jobs.release import open_release, release_option
 from longplay.definition import Definition
 from longplay.errors import QualityError
-from quality.training_sets import Told, strays, told_by_set, told_by_signals, with_own_rules
+from quality.training_sets import Told, carried, of_span, strays, told_by, told_by_signals, with_own_rules
 from rankers.training_set import spine_of, training_set
 from tables.spec import TableSpec
 from tables.store import Published
@@ -46,7 +46,9 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
         audit["spine"] = _audit(frame, spine().count(), audit["rows"], known_at)
         refs = {label.name: label.ref for label in definitions if isinstance(label, Definition)}
         span = (plan.train_start, plan.test_end)
-        _check_labels(frame, told_by_signals(job.read(inputs, "signal_values"), refs, span, known_at))
+        of_signals = told_by_signals(job.read(inputs, "signal_values"), refs, span, known_at)
+        made_of = [job.read(inputs, name) for name in ("exposures", "exposure_features")]
+        _check_columns(frame, of_signals, [of_span(source, span, known_at) for source in made_of])
         return audit | {"weights": weights_of(frame, [d.name for d in definitions])}
 
     done = job.publish("training_set", inputs, manifest.facts(), build, audited)
@@ -102,14 +104,21 @@ def _weight_of(rows: int, whole: float | None, square: float | None) -> dict[str
     return {"rows": rows, "outcomes": round(whole or 0.0, 3), "n_eff": round(n_eff, 3)}
 
 
-def _check_labels(frame: DataFrame, of_signals: Told) -> None:
-    """See that the labels are the values that their signals have for the same exposures."""
-    if found := strays(told_by_set(frame), of_signals):
+def _check_columns(frame: DataFrame, of_signals: Told, sources: Sequence[DataFrame]) -> None:
+    """See that labels are the values that their signals have for the same exposures, and features theirs."""
+    taken = {n: carried(frame.dtypes, source.columns) for n, source in enumerate(sources)}
+    labels = [name for name in of_signals if name in frame.columns]
+    of_set = told_by(frame, [*labels, *(name for names in taken.values() for name in names)])
+    found = strays(of_set, of_signals, "signal")
+    for n, source in enumerate(sources):
+        found += strays(of_set, told_by(source, taken[n]), "source")
+    if found:
         raise QualityError(
-            "Labels of the training set are not what their signals say.",
+            "Columns of the training set are not what they were made of.",
             where="training_set",
             got="; ".join(found),
-            fix="build signals and training set again from one release; a label that is filled or scaled is none",
+            fix="build signals, features and training set again from one release; a column that is filled or scaled is "
+            "another one",
         )
 
 

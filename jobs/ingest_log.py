@@ -23,11 +23,13 @@ from jobs.increments import Since
 from jobs.options import DATE, job_command, utc
 from jobs.quarantine_release import finish
 from longplay.errors import InputError, QualityError
+from quality.whole_delivery import mostly_again, stale
 from tables import catalog
 from tables.rows import one_row
 from tables.store import SPARK_ERRORS, Lineage, spark_says
 
 ERASED, AGAIN = "erased", "again"
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def _ingest(job: Job, one: Delivery) -> None:
     complete = watermark.observe(days, one.observed_at, least, beat, str(one.data), begins)
     row = one.row(complete, counts)
     frontier = _frontier(job, row)
+    if one.heartbeat:
+        _warn(job, stale(one.heartbeat, _newest(judged["events"]), frontier))
     lineage = Lineage(job.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
     publish(job, "events", facts.events(judged["events"], job.source.events, one.batch), lineage)
     aside = [facts.quarantine(frame, name, one.batch, job.run_id) for name, frame in judged.items()]
@@ -113,8 +117,15 @@ def _ingest(job: Job, one: Delivery) -> None:
     for frame in judged.values():
         frame.unpersist()
     row["counts"] |= {f"{log}/{AGAIN}": _again(job, one, log, found) for log, (_, found) in read.items()}
+    there = [told["counts"] for told in job.deliveries()] if job.store.exists("deliveries") else []
+    _warn(job, [said for log in read if (said := mostly_again(log, row["counts"], there))])
     publish(job, "deliveries", one_row(job.spark, row, catalog.get("deliveries")), lineage)
     job.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
+
+
+def _warn(job: Job, said: Sequence[str]) -> None:
+    for one in said:
+        job.progress.say(f"warning: {one}")
 
 
 def _begins(source: Source, one: Delivery) -> datetime | None:
@@ -138,6 +149,12 @@ def _again(job: Job, one: Delivery, log: str, counts: dict[str, int]) -> int:
     kept = counts["read"] - counts.get(f"exclusive:{ERASED}", 0)
     new = brought(job, log, one.fingerprint, one.batch)
     return kept - new - brought(job, "quarantine", one.fingerprint, one.batch, log)
+
+
+def _newest(events: DataFrame) -> datetime | None:
+    """When the newest usable event became known (UTC)."""
+    row = events.where("reason IS NULL").agg(F.unix_micros(F.max("known_ts"))).first()
+    return EPOCH + timedelta(microseconds=row[0]) if row is not None and row[0] is not None else None
 
 
 def _users_by_day(events: DataFrame) -> list[tuple[date, int]]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -17,12 +17,12 @@ from longplay.errors import QualityError
 from longplay.releases import releases
 from quality.signal_rules import nested
 from quality.signals import Pair, Profile, broken, crossings, profiles
-from quality.verdicts import Finding, added, findings, less
+from quality.verdicts import Finding, added, findings, less, lost
 from tables.spec import TableSpec
 
 SHOWN_ROWS = 3
 Bins = dict[str, dict[str, Any]]
-"""By pinned name: the definition's ``hash``, and ``bins``, how many values at maturity fall into each."""
+"""By pinned name: the definition's ``hash``, ``bins`` (how many values at maturity fall into each), ``newest`` t0."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class SignalGate:
         before = {ref: _same(released, ref, one["hash"]) for ref, one in here.items()}
         fresh = {ref: less(one["bins"], before[ref]) if self.adds else one["bins"] for ref, one in here.items()}
         told = findings(found, self._crossed(frame, found, audit["rows"]), fresh, before)
+        told += lost(found, self._newest(), self.adds)
         self._keep(told, found)
         self._say(told, found)
         if failed := [one for one in told if not one.passed and one.severity == "error"]:
@@ -64,11 +65,20 @@ class SignalGate:
     def _bins(self, found: Mapping[str, Profile]) -> Bins:
         """Values at maturity by bin, with those that are there if the rows are added to them."""
         before = _bins_of(self.job.store.commit("signal_values")) if self.adds else {}
+        days = self._newest() if self.adds else {}
         hashes = {ref: one.definition.hash for ref, one in found.items()}
-        return {
-            ref: {"hash": hashes[ref], "bins": added(_same(before, ref, hashes[ref]), one.bins)}
-            for ref, one in found.items()
-        }
+        here: Bins = {}
+        for ref, one in found.items():
+            here[ref] = {"hash": hashes[ref], "bins": added(_same(before, ref, hashes[ref]), one.bins)}
+            if newest := max(filter(None, (one.newest, days.get(ref))), default=None):
+                here[ref]["newest"] = newest.isoformat()
+        return here
+
+    def _newest(self) -> dict[str, date]:
+        """Newest day of t0 of every signal, as the last publication left it."""
+        there = self.job.store.exists("signal_values")
+        before = _bins_of(self.job.store.commit("signal_values")) if there else {}
+        return {ref: date.fromisoformat(one["newest"]) for ref, one in before.items() if "newest" in one}
 
     def _released(self) -> Bins:
         """Values at maturity by bin, as the newest release has them; empty without one."""

@@ -11,6 +11,7 @@ from quality.usual import (
     BLOCKS,
     LEAST_NUMBERS,
     LEAST_ROWS,
+    MEASURED_ROWS,
     SPREADS,
     Bounds,
     spread_of,
@@ -80,7 +81,7 @@ def of_days(spec: TableSpec, found: Profile, before: Earlier) -> Iterator[Expect
 
 def _steady(check: Steady, found: Profile, before: Earlier) -> Iterator[Expected]:
     is_volume = check.measure == VOLUME
-    least = 0 if is_volume else LEAST_ROWS
+    least = 0 if is_volume else MEASURED_ROWS
     history = before.by_day(check.name, least)
     busiest = max(found.days, key=lambda day: found.days[day]["rows"] or 0, default="")
     for day, told in found.days.items():

@@ -46,6 +46,7 @@ class Profile:
         revisions: revisions by how late after maturity they were known.
         ended: anchors that were mature, and that a fact known later showed to be none.
         since: earliest day of t0 of a value that is open or was mature first; None without any.
+        newest: newest day of t0; None without rows.
     """
 
     definition: Definition
@@ -62,6 +63,7 @@ class Profile:
     revisions: Mapping[str, int] = field(default_factory=dict)
     ended: int = 0
     since: date | None = None
+    newest: date | None = None
 
     @property
     def coverage(self) -> float | None:
@@ -105,6 +107,7 @@ def profiles(values: DataFrame, definitions: Sequence[Definition], watermark: da
     told = [F.count_if(condition).alias(name) for name, condition in counted.items()]
     told.append(F.sum(F.when(at_maturity, F.col("value"))).alias("total"))
     told.append(F.min(F.when((state == "open") | at_maturity, F.col("t0_day"))).alias("since"))
+    told.append(F.max("t0_day").alias("newest"))
     by = values.groupBy("signal", F.when(at_maturity, _bin(definitions)).alias("bin")).agg(*told)
     found: dict[str, list[dict[str, Any]]] = {d.ref: [] for d in definitions}
     for row in by.collect():
@@ -122,6 +125,7 @@ def _profile(definition: Definition, rows: Sequence[Mapping[str, Any]]) -> Profi
         bins={row["bin"]: row["mature"] for row in ordered},
         revisions={name: n for name in NAMES if (n := sum(row[name] for row in rows))},
         since=min((row["since"] for row in rows if row["since"]), default=None),
+        newest=max((row["newest"] for row in rows if row["newest"]), default=None),
     )
 
 

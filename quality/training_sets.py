@@ -1,4 +1,4 @@
-"""What a training set must be beyond its contract: rules of its own columns, and labels that are their signals'."""
+"""What a training set must be beyond its contract: rules of its own columns, and values that are their sources'."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,10 +7,11 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from quality.families import NUMBERS
 from tables.spec import Rule, TableSpec
 
-APART, LEAST_LABELS = 0.1, 200
-"""Labels may be so far from their signals, as a share; of fewer values nothing is told."""
+APART, LEAST_VALUES = 0.1, 200
+"""Columns may be so far from what they were made of, as a share; of fewer values nothing is told."""
 Span = tuple[datetime, datetime]
 """``[start, end)``, UTC."""
 
@@ -48,19 +49,32 @@ def _within(span: Span) -> str:
 
 
 Told = Mapping[str, tuple[int, float]]
-"""How many values a label has, and their mean, by its name."""
+"""How many values a column has, and their mean, by its name."""
 
 
-def told_by_set(frame: DataFrame) -> Told:
-    """Count and mean of every label of a training set. One Spark job. Grain: exposure_id."""
-    names = [name.removeprefix("label_") for name in frame.columns if name.startswith("label_")]
-    wanted = [column for name in names for column in (F.count(f"label_{name}"), F.avg(f"label_{name}"))]
+def told_by(frame: DataFrame, names: Sequence[str]) -> Told:
+    """Count and mean of numeric columns. One Spark job. Grain: exposure_id."""
+    wanted = [column for name in names for column in (F.count(f"`{name}`"), F.avg(f"`{name}`"))]
     row = frame.agg(*wanted).first() if wanted else None
     return {} if row is None else {name: (row[2 * n], row[2 * n + 1] or 0.0) for n, name in enumerate(names)}
 
 
+def carried(columns: Sequence[tuple[str, str]], source: Sequence[str]) -> list[str]:
+    """The columns of a set that it takes over from a table as they are: features, and the propensity.
+
+    Args:
+        columns: names and types of the set's.
+        source: names of the table's.
+    """
+    return [
+        name
+        for name, kind in columns
+        if name in source and kind in NUMBERS and (name.startswith("f_") or name == "propensity")
+    ]
+
+
 def told_by_signals(values: DataFrame, refs: Mapping[str, str], span: Span, known_at: datetime) -> Told:
-    """Count and mean of the mature values of signals that are anchored in a set's span. One Spark job.
+    """Count and mean of the mature values of signals that are anchored in a set's span, by column. One Spark job.
 
     Args:
         values: signal values. Grain: signal, anchor_id, revision.
@@ -74,22 +88,33 @@ def told_by_signals(values: DataFrame, refs: Mapping[str, str], span: Span, know
     ).where((F.col("known_ts") <= F.lit(known_at)) & F.col("signal").isin(list(refs.values())))
     rows = mature.groupBy("signal").agg(F.count("value").alias("n"), F.avg("value").alias("mean")).collect()
     found = {row["signal"]: (int(row["n"]), float(row["mean"])) for row in rows}
-    return {name: found.get(ref, (0, 0.0)) for name, ref in refs.items()}
+    return {f"label_{name}": found.get(ref, (0, 0.0)) for name, ref in refs.items()}
 
 
-def strays(of_set: Told, of_signals: Told) -> list[str]:
-    """Labels that are not what their signals say, in words.
+def of_span(source: DataFrame, span: Span, known_at: datetime) -> DataFrame:
+    """The rows of a table by exposure whose exposures belong to a set: of its span, and known at its cut-off."""
+    start, end = (F.lit(moment) for moment in span)
+    return source.where((F.col("as_of") >= start) & (F.col("as_of") < end) & (F.col("known_ts") <= F.lit(known_at)))
 
-    A set holds every exposure of its span, so its labels are the values that signals have there: as many, and as large
-    in the mean, but for a few that late facts revised.
+
+def strays(of_set: Told, of_source: Told, source: str) -> list[str]:
+    """Columns that are not what they were made of, in words.
+
+    A set holds every exposure of its span, so its labels and features are the values that signals and features have
+    there: as many, and as large in the mean, but for a few that late facts revised.
+
+    Args:
+        of_set: the set's columns.
+        of_source: the same, where they come from.
+        source: what that is, in a word.
     """
     said = []
-    for name, (n, mean) in of_signals.items():
+    for name, (n, mean) in of_source.items():
         count, found = of_set.get(name, (0, 0.0))
-        if n < LEAST_LABELS:
+        if n < LEAST_VALUES:
             continue
         if abs(count - n) > APART * n:
-            said.append(f"label_{name} has {count:,} values, its signal {n:,}")
+            said.append(f"{name} has {count:,} values, its {source} {n:,}")
         elif abs(found - mean) > APART * max(abs(mean), 1e-9):
-            said.append(f"label_{name} is {found:.4g} in the mean, its signal {mean:.4g}")
+            said.append(f"{name} is {found:.4g} in the mean, its {source} {mean:.4g}")
     return said

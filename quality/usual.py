@@ -18,8 +18,8 @@ LEAST_DAYS, DAYS = 7, 28
 """A day is judged beside seven days at least, and the newest 28 at most."""
 SAME_WEEKDAYS = 3
 """From so many on, days of the same weekday have a level of their own."""
-LEAST_ROWS = 200
-"""A day of fewer rows says nothing of its rows."""
+LEAST_ROWS, MEASURED_ROWS = 200, 100
+"""Fewer rows say nothing of how many there should be, or of shapes; a day of fewer says nothing by its aggregates."""
 SPREADS = 4.0
 """So many robust standard deviations from what is usual are still usual."""
 LEAST_NUMBERS = 5

@@ -1,7 +1,9 @@
 """What the counts of a publication of signal values mean: one finding a signal and check. Plain Python."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import log
 
 from longplay.definition import Severity
@@ -57,6 +59,31 @@ def findings(
             severity = profile.definition.quality.severity.psi
             expected = f"a stability index of at most {limit:g} against the last release"
             told.append(Finding(ref, "stable", severity, psi <= limit, expected, f"{psi:.3f}"))
+    return told
+
+
+def lost(found: Mapping[str, Profile], before: Mapping[str, date], adds: bool) -> list[Finding]:
+    """Whether signals that had values of the newest anchors have none at all, though others of their anchor have.
+
+    Args:
+        found: counts by pinned name.
+        before: newest day of t0 by pinned name, as the last publication left it.
+        adds: whether the rows are added to those that are there; then anchors that are new say something, old ones not.
+    """
+    told = []
+    groups: dict[tuple[str, str], list[Profile]] = defaultdict(list)
+    for profile in found.values():
+        groups[(profile.definition.anchor, profile.definition.keys)].append(profile)
+    for group in groups.values():
+        now = max((one.newest for one in group if one.newest), default=None)
+        then = max((before[one.definition.ref] for one in group if one.definition.ref in before), default=None)
+        if now is None or then is None or (adds and now <= then):
+            continue
+        for one in group:
+            if before.get(one.definition.ref) == then:
+                got = f"{one.rows:,} rows" + (f", up to {one.newest}" if one.newest else "")
+                expected = f"values of anchors up to {now}, as others of '{one.definition.anchor}' have"
+                told.append(Finding(one.definition.ref, "has_values", "error", one.rows > 0, expected, got))
     return told
 
 

@@ -6,11 +6,13 @@ usual cannot be used, is seen only beside the other log and beside earlier deliv
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from statistics import median
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ingest.watermark import Heartbeat
 from quality.anomaly import robust
 
 LEAST_ROWS = 200
@@ -21,6 +23,8 @@ ANSWERS, ANSWERED = "events/answers", "events/answered"
 LEAST_DELIVERIES, DELIVERIES = 7, 28
 SPREADS, LEAST_ABOVE = 5.0, 0.005
 """A share of rows set aside is usual up to so many robust deviations above the median, and at least so much."""
+MOST_AGAIN = 0.5
+DAY = timedelta(days=1)
 REQUESTS = 50_000
 """About so many rows of a log are looked at: those of some requests, chosen by a hash, in both logs."""
 
@@ -132,6 +136,42 @@ def unusual_share(share: float, read: int, before: Sequence[float]) -> float | N
     middle, deviation = robust(recent)
     limit = middle + max(SPREADS * deviation, LEAST_ABOVE)
     return limit if share > limit else None
+
+
+def stale(heartbeat: Heartbeat, newest: datetime | None, frontier: datetime) -> list[str]:
+    """What is odd about the interval that a delivery vouches for, in words.
+
+    Args:
+        heartbeat: the deliverer's word.
+        newest: when the newest of its events became known (UTC); None: it has none.
+        frontier: how far the log is complete with it (UTC).
+    """
+    said, start, end = [], heartbeat.complete_from, heartbeat.complete_until
+    if start is not None and start > frontier:
+        said.append(
+            f"nothing vouches for what became known from {frontier} to {start}; the log stays complete up to "
+            f"{frontier} until that is delivered"
+        )
+    quiet = end - (newest or start or end)
+    if quiet > max(DAY, (end - start) / 2 if start else DAY):
+        until = f"the newest event became known at {newest}" if newest else "there is no event"
+        said.append(f"the log is said to be complete up to {end}, but {until}; what is cut off matures as if it were 0")
+    return said
+
+
+def mostly_again(log: str, counts: Mapping[str, int], before: Sequence[Mapping[str, int]]) -> str | None:
+    """That most rows of a log came with earlier deliveries, in words; None where not, or where that is usual.
+
+    Args:
+        log: events, exposures or episodes.
+        counts: of the delivery, as in the table ``deliveries``.
+        before: those of earlier deliveries.
+    """
+    read, again = counts.get(f"{log}/read", 0), counts.get(f"{log}/again", 0)
+    shares = [told.get(f"{log}/again", 0) / told[f"{log}/read"] for told in before if told.get(f"{log}/read")]
+    if read < LEAST_ROWS or again <= MOST_AGAIN * read or (shares and median(shares) > MOST_AGAIN / 2):
+        return None
+    return f"{again:,} of {read:,} {log} came with earlier deliveries and are counted once; is it the right delivery?"
 
 
 def shares_aside(log: str, deliveries: Sequence[Mapping[str, int]]) -> list[float]:

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from quality.families import with_families
 from quality.profile import profile
-from quality.training_sets import rules_of, told_by_set, told_by_signals, with_own_rules
+from quality.training_sets import of_span, rules_of, told_by, told_by_signals, with_own_rules
 from tables.spec import TableSpec, columns
 
 pytestmark = pytest.mark.spark
@@ -76,5 +76,17 @@ def test_labels_are_told_beside_the_signals_of_the_set_s_span(spark: SparkSessio
     )
     span = (SPLITS["train"][0], SPLITS["test"][1])
     told = told_by_signals(values, {"r": "r@1", "s": "s@2"}, span, datetime(2026, 1, 9))
-    assert told == {"r": (2, 0.5), "s": (0, 0.0)}
-    assert told_by_set(spark.createDataFrame(GOOD, SCHEMA)) == {"r": (4, 0.5)}
+    assert told == {"label_r": (2, 0.5), "label_s": (0, 0.0)}
+    assert told_by(spark.createDataFrame(GOOD, SCHEMA), ["label_r", "f_n"]) == {"label_r": (4, 0.5), "f_n": (5, 3.8)}
+
+
+def test_a_table_by_exposure_counts_in_the_set_s_span_as_known_at_its_cut_off(spark: SparkSession) -> None:
+    rows = [
+        ("before", datetime(2025, 12, 31), datetime(2025, 12, 31)),
+        ("first", datetime(2026, 1, 1), datetime(2026, 1, 1)),
+        ("known late", datetime(2026, 1, 2), datetime(2026, 2, 1)),
+        ("after", datetime(2026, 1, 6), datetime(2026, 1, 6)),
+    ]
+    source = spark.createDataFrame(rows, "exposure_id string, as_of timestamp, known_ts timestamp")
+    found = of_span(source, (SPLITS["train"][0], SPLITS["test"][1]), datetime(2026, 1, 9))
+    assert [row["exposure_id"] for row in found.collect()] == ["first"]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tests.chaos.corruptions.catalogue import table
 
@@ -176,4 +177,5 @@ def _some(frame: pd.DataFrame, rng: Rng, value: float) -> pd.DataFrame:
     name = busiest(frame)
     values = frame[name].to_numpy(dtype=float, na_value=np.nan).copy()
     values[rng.random(len(frame)) < 0.1] = value
-    return frame.assign(**{name: pd.Series(values)})
+    # An array of Arrow's own: pandas takes NaN for null.
+    return frame.assign(**{name: pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values)))})

@@ -1,6 +1,7 @@
 """What the gate of signals holds new values against: those of the newest release, by what its commit says of them."""
 
 import json
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -28,9 +29,10 @@ def publish(folder: Path, bins: dict[str, int] | None, meaning: str = CLICK.hash
 
 def gate(folder: Path, adds: bool) -> SignalGate:
     def commit(_: str) -> dict[str, Any]:
-        return {"audit": {"signals": {CLICK.ref: {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}}}}}
+        told = {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}, "newest": "2026-05-07"}
+        return {"audit": {"signals": {CLICK.ref: told, "old@1": {"hash": "", "bins": {}}}}}
 
-    store = SimpleNamespace(path=lambda table: folder / table, commit=commit)
+    store = SimpleNamespace(path=lambda table: folder / table, commit=commit, exists=lambda table: True)
     return SignalGate(cast("Job", SimpleNamespace(folder=folder, store=store)), [CLICK], at(9), adds)
 
 
@@ -48,6 +50,14 @@ def test_values_that_are_added_are_counted_with_those_that_are_there(tmp_path: P
     found = {CLICK.ref: Profile(CLICK, rows=3, mature=3, bins={"1": 2, "2": 1})}
     assert gate(tmp_path, adds=True)._bins(found)[CLICK.ref]["bins"] == {"0": 9, "1": 3, "2": 1}
     assert gate(tmp_path, adds=False)._bins(found)[CLICK.ref]["bins"] == {"1": 2, "2": 1}
+
+
+def test_the_newest_anchor_is_kept_with_what_is_there(tmp_path: Path) -> None:
+    older, newer = (Profile(CLICK, rows=1, newest=day) for day in (date(2026, 5, 6), date(2026, 5, 8)))
+    assert gate(tmp_path, adds=True)._newest() == {CLICK.ref: date(2026, 5, 7)}
+    told = [gate(tmp_path, adds)._bins({CLICK.ref: one})[CLICK.ref] for one in (older, newer) for adds in (True, False)]
+    assert [one["newest"] for one in told] == ["2026-05-07", "2026-05-06", "2026-05-08", "2026-05-08"]
+    assert "newest" not in gate(tmp_path, adds=False)._bins({CLICK.ref: Profile(CLICK)})[CLICK.ref]
 
 
 def test_the_step_that_measures_curves_says_what_it_does() -> None:

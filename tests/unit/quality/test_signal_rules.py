@@ -1,6 +1,7 @@
 """What signals can be, which must not exceed which, and what counts of a publication mean."""
 
 from dataclasses import replace
+from datetime import date
 from math import log
 from typing import Any
 
@@ -11,7 +12,7 @@ from longplay.registry import default_registry
 from quality.metric import Metric
 from quality.signal_rules import Bounds, bounds_of, nested
 from quality.signals import Profile
-from quality.verdicts import FEWEST, added, findings, less, metrics, stability
+from quality.verdicts import FEWEST, added, findings, less, lost, metrics, stability
 from tests.reference.definitions_beyond import other
 
 RETURN = default_registry().get("return_to_item_14d")
@@ -146,3 +147,30 @@ def test_numbers_for_the_history_of_metrics() -> None:
         Metric("signal_values", "mean", 0.5, RETURN.ref),
         Metric("signal_values", "revisions", 2.0, RETURN.ref),
     ]
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "before", "adds", "expected"),
+    [
+        (None, 8, (7, 7), True, [False, True]),  # others went on, this one did not
+        (8, 8, (7, 7), True, [True, True]),
+        (3, 8, (7, 7), True, [True, True]),  # it has values, of older anchors
+        (None, 7, (7, 7), True, []),  # no anchor is new, and all of its values are settled
+        (None, 7, (7, 7), False, [False, True]),  # the table is made anew without it
+        (None, 8, (5, 7), True, [True]),  # it did not keep up before either
+        (None, 8, (None, 7), True, [True]),  # it is new
+        (None, 8, (None, None), False, []),
+        (None, None, (7, 7), False, []),
+    ],
+)
+def test_a_signal_that_is_lost_while_others_of_its_anchor_go_on_is_an_error(
+    own: int | None, others: int | None, before: tuple[int | None, int | None], adds: bool, expected: list[bool]
+) -> None:
+    def at(number: int | None) -> date | None:
+        return date(2026, 5, number) if number else None
+
+    here, there = (Profile(d, rows=bool(n), newest=at(n)) for d, n in ((RETURN, own), (LONGER, others)))
+    then = {d.ref: day for d, n in zip((RETURN, LONGER), before, strict=True) if (day := at(n))}
+    found = lost({RETURN.ref: here, LONGER.ref: there}, then, adds)
+    assert [one.passed for one in found] == expected
+    assert {(one.check, one.severity) for one in found} <= {("has_values", "error")}

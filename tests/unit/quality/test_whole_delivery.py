@@ -1,16 +1,20 @@
 """What is said of a delivery as a whole."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ingest.watermark import Heartbeat
 from quality.whole_delivery import (
     ANSWERED,
     ANSWERS,
     LEAST_ROWS,
     Agreement,
     complaints,
+    mostly_again,
     shares_aside,
+    stale,
     unanswered,
     unusual_share,
     usually_answered,
@@ -74,3 +78,44 @@ def test_shares_of_a_log_are_told_from_the_counts_of_deliveries() -> None:
     ]
     assert shares_aside("events", counts) == pytest.approx([0.01, 0.25])
     assert shares_aside("exposures", counts) == [0.0]
+
+
+START = datetime(2026, 5, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def test_an_interval_that_leaves_a_gap_is_told() -> None:
+    beat = Heartbeat(START + 3 * DAY, None, START + 2 * DAY)
+    assert stale(beat, START + 2.9 * DAY, START + 3 * DAY) == []
+    (said,) = stale(beat, START + 2.9 * DAY, START + DAY)
+    assert said.startswith("nothing vouches for what became known from 2026-05-02 00:00:00+00:00 to 2026-05-03")
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "newest", "is_told"),
+    [
+        (0, 1, 0.1, False),  # a quiet day
+        (0, 1, None, False),  # without any event at all
+        (0, 2.1, None, True),
+        (0, 8, 0.9, True),
+        (0, 8, 4.0, False),  # half of what it vouches for
+        (None, 8, 7.0, False),
+        (None, 8, 6.9, True),  # a day and more at the end of a whole log
+    ],
+)
+def test_an_interval_that_ends_long_after_the_newest_event_is_told(
+    since: float | None, until: float, newest: float | None, is_told: bool
+) -> None:
+    start, last = (None if n is None else START + n * DAY for n in (since, newest))
+    assert bool(stale(Heartbeat(START + until * DAY, None, start), last, START + until * DAY)) == is_told
+
+
+def test_a_delivery_that_mostly_came_before_is_told_unless_that_is_usual() -> None:
+    now = {"events/read": 1_000, "events/again": 501}
+    said = "501 of 1,000 events came with earlier deliveries and are counted once; is it the right delivery?"
+    assert mostly_again("events", now, []) == said
+    assert mostly_again("events", now, [{"events/read": 1_000, "events/again": 3}, {}]) == said
+    assert mostly_again("events", now, [{"events/read": 1_000, "events/again": 300}]) is None
+    assert mostly_again("events", now | {"events/again": 500}, []) is None
+    assert mostly_again("events", {"events/read": LEAST_ROWS - 1, "events/again": LEAST_ROWS - 1}, []) is None
+    assert mostly_again("exposures", now, []) is None
