@@ -23,14 +23,13 @@ Without --peers Longplay is checked alone. Exit status 1 says that Longplay was 
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from bench.race import Contender
+from bench.race import Contender, scratch
 from bench.verdicts import Verdict, judge
 from tests.reference.last_by_hand import Case
 from tests.reference.last_cases import all_cases
@@ -113,7 +112,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", metavar="WORD", help="only contenders whose name has one of these words")
     args = parser.parse_args()
     chosen = {c.name: c for c in all_cases() if not args.cases or any(word in c.name for word in args.cases)}
-    folder = Path(tempfile.mkdtemp(prefix="correctness-"))
+    folder = scratch("correctness")
     sides = [s for s in contenders(args.peers, folder) if not args.only or any(word in s[0] for word in args.only)]
     found = collect(sides, folder, chosen)
     print(table(chosen, found))

@@ -10,11 +10,9 @@ two threads that is asked over Spark Connect, and its CPU-seconds count with tho
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 
 from bench import last_value, training_set
-from bench.race import Contender, arguments, race, table
+from bench.race import Contender, arguments, race, scratch, table
 
 CASES = ("last value", "tiles", "checksum")
 
@@ -25,7 +23,7 @@ def main() -> None:
     parser.add_argument("--sail", required=True, help="the program of pysail, such as .venv/bin/sail")
     parser.add_argument("--millions", type=float, default=2)
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="engines-"))
+    folder = scratch("engines")
     rows = int(args.millions * 1_000_000)
     last_value.write(folder / "last value", rows, rows // 10, 100)
     training_set.write(folder / "log", rows)

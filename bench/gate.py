@@ -13,7 +13,6 @@ the round that does not count.
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.race import Contender, arguments, race, table
+from bench.race import Contender, arguments, race, scratch, table
 
 US_A_DAY, EPOCH = 86_400_000_000, 1_735_689_600_000_000  # 1 January 2025
 KINDS = ("click", "play", "complete", "skip", "hide")
@@ -98,7 +97,7 @@ def main() -> None:
     parser.add_argument("--millions", nargs="*", type=float, default=[1, 5])
     parser.add_argument("--only", nargs="*", choices=WHO, default=list(WHO), help="who takes part")
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="gate-"))
+    folder = scratch("gate")
     requests = {f"{millions:g} M": {"case": f"{millions:g} M"} for millions in args.millions}
     for millions in args.millions:
         write(folder / f"{millions:g} M", int(millions * 1_000_000))

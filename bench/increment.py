@@ -12,7 +12,6 @@ late event costs its own days only.
 import itertools
 import json
 import sys
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.race import Contender, arguments, race, table
+from bench.race import Contender, arguments, race, scratch, table
 
 BEGIN = datetime(2022, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -81,7 +80,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=10, help="how many times longer the other is")
     parser.add_argument("--events", type=int, default=500, help="events a day")
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="increment-"))
+    folder = scratch("increment")
     chosen = []
     for days in (args.days, args.days * args.times):
         name = f"{days} days"

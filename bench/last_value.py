@@ -9,7 +9,6 @@ corrections; the plain cases have neither, so that all contenders answer the sam
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bench.race import Contender, arguments, race, table
+from bench.race import Contender, arguments, race, scratch, table
 
 DAYS, US = 180, 86_400_000_000
 EPOCH = 1_735_689_600_000_000  # 1 January 2025
@@ -73,7 +72,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="contenders to run")
     parser.add_argument("--shapes", nargs="*", default=["10", "100", "1000", "hot"])
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="last-value-"))
+    folder = scratch("last-value")
     requests: dict[str, dict[str, Any]] = {}
     for shape in args.shapes:
         per_user, hot = (100, args.facts * 7 // 80) if shape == "hot" else (int(shape), 0)

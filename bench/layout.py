@@ -10,10 +10,8 @@ the ten days. Each in a process of its own that stays warm, in turn.
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 
-from bench.race import Contender, arguments, race, table
+from bench.race import Contender, arguments, race, scratch, table
 from bench.training_set import write
 
 LAYOUTS = ("sorted", "by day", "clustered")
@@ -26,7 +24,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--millions", type=float, default=5)
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="layout-"))
+    folder = scratch("layout")
     write(folder / "log", int(args.millions * 1_000_000))
     chosen = [
         Contender(name, [sys.executable, "-m", "bench.layout_spark", name, str(folder)], args.limit, folder / "log.txt")

@@ -1,10 +1,13 @@
 """Runs contenders in turn on the same inputs, after a warm-up, and prints medians and ratios."""
 
 import argparse
+import atexit
 import json
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +25,18 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=5, help="counted rounds, after one that warms up")
     parser.add_argument("--limit", type=float, default=600.0, help="seconds after which a run is stopped")
     return parser
+
+
+def scratch(name: str) -> Path:
+    """A folder for a bench's data. It is gone when the bench is done; one that failed leaves it, with the logs."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+
+    def clear() -> None:
+        if not hasattr(sys, "last_type"):  # set by an exception that nobody caught
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(clear)
+    return folder
 
 
 @dataclass

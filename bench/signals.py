@@ -10,11 +10,9 @@ Parquet, which for twelve is twelve times as many.
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from bench.race import Contender, arguments, race, table
+from bench.race import Contender, arguments, race, scratch, table
 from bench.training_set import write
 from longplay.definition import Definition
 from longplay.registry import default_registry
@@ -50,7 +48,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--millions", type=float, default=5)
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="signals-"))
+    folder = scratch("signals")
     write(folder / "log", int(args.millions * 1_000_000))
     commands = {n: [sys.executable, "-m", "bench.signals_longplay", n, str(folder / "log")] for n in ("one", "twelve")}
     chosen = [Contender(name, command, args.limit, folder / f"{name}.log") for name, command in commands.items()]

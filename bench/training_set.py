@@ -11,7 +11,6 @@ keep known times apart answers the same question; Longplay's plan is the one tha
 import itertools
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from bench.race import Contender, arguments, race, table
+from bench.race import Contender, arguments, race, scratch, table
 from features.clock import Longs
 from features.views import feature_names
 
@@ -111,7 +110,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--millions", nargs="*", type=float, default=[1, 5, 20])
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="training-set-"))
+    folder = scratch("training-set")
     requests: dict[str, dict[str, Any]] = {}
     for millions in args.millions:
         name = f"{millions:g} M"

@@ -8,12 +8,10 @@ Longplay's sums are exact for facts that were known late; RANGE windows order by
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from bench.last_value import write
-from bench.race import Contender, arguments, race, table
+from bench.race import Contender, arguments, race, scratch, table
 
 WINDOWS = (7, 30, 90)
 CLOSE = 1e-7
@@ -27,7 +25,7 @@ def main() -> None:
     parser.add_argument("--spine", type=int, default=200_000)
     parser.add_argument("--shapes", nargs="*", type=int, default=[100, 1000])
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="windowed-sums-"))
+    folder = scratch("windowed-sums")
     requests: dict[str, dict[str, Any]] = {}
     for shape in args.shapes:
         write(folder / str(shape), args.facts, args.spine, shape, columns=1)
