@@ -39,9 +39,11 @@ def finite(columns: Sequence[str]) -> Rule:
 
 def steady(column: str) -> tuple[Check, ...]:
     """That a feature is as on the days before."""
-    nulls = f"1 - COUNT(`{column}`) / COUNT(*)"
+    known = f"COUNT(`{column}`) / COUNT(*)"
     return (
         Steady(f"{column}_mean", f"AVG(`{column}`)", f"the mean of {column} is as usual", WITHIN, severity="warning"),
         Steady(f"{column}_spread", f"STDDEV(`{column}`)", f"{column} varies as usual", WITHIN, severity="warning"),
-        Steady(f"{column}_null_share", nulls, f"{column} is null as often as usual", NULLS, "difference"),
+        Steady(f"{column}_null_share", f"1 - {known}", f"{column} is null as often as usual", NULLS, "difference"),
+        # Of a feature that few rows have, nearly as many are null when all are.
+        Steady(f"{column}_known_share", known, f"{column} is known as often as usual", WITHIN, severity="warning"),
     )

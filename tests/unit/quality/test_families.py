@@ -21,9 +21,11 @@ def test_every_number_of_a_family_has_its_checks() -> None:
         ("f_n_mean", "AVG(`f_n`)"),
         ("f_n_spread", "STDDEV(`f_n`)"),
         ("f_n_null_share", "1 - COUNT(`f_n`) / COUNT(*)"),
+        ("f_n_known_share", "COUNT(`f_n`) / COUNT(*)"),
         ("f_rate_mean", "AVG(`f_rate`)"),
         ("f_rate_spread", "STDDEV(`f_rate`)"),
         ("f_rate_null_share", "1 - COUNT(`f_rate`) / COUNT(*)"),
+        ("f_rate_known_share", "COUNT(`f_rate`) / COUNT(*)"),
     ]
 
 
