@@ -4,9 +4,9 @@
 
 A raw log like the simulated world's, one day of it. ``build`` is ingest's work on it: read, judge, count the reasons,
 stage, commit, without a gate. ``gate`` judges the staged rows by the contract of events, as ``publish`` does. ``own
-engine`` judges the same suite check by check on great-expectations' Spark engine: nulls, row rules, grain, number of
-rows, aggregates and shapes (of all rows, where the gate looks at a sample), but for the shapes that rest on what is
-remembered of earlier publications.
+engine`` judges the same suite on great-expectations' Spark engine: nulls, row rules, grain, number of rows, aggregates
+and shapes (of all rows, where the gate looks at a sample), but for the shapes that rest on what is remembered of
+earlier publications. ``check by check`` gives it these expectations one by one; in a suite it answers some together.
 Each in a process of its own that stays warm, in turn; what starting Spark and importing great-expectations cost is in
 the round that does not count.
 """
@@ -24,7 +24,7 @@ from bench.race import Contender, arguments, race, scratch, table
 
 US_A_DAY, EPOCH = 86_400_000_000, 1_735_689_600_000_000  # 1 January 2025
 KINDS = ("click", "play", "complete", "skip", "hide")
-WHO = ("build", "gate", "own engine")
+WHO = ("build", "gate", "check by check", "own engine")
 FILES = 4
 
 

@@ -14,7 +14,7 @@ from bench.contender import serve
 from bench.spark_session import AS_JOBS, session
 from ingest import facts, judge, raw
 from ingest.source import load_source
-from quality.direct import judge_rows
+from quality.direct import expectations, judge_rows, opened
 from quality.expected import Expected
 from quality.gate import Gate
 from quality.judge import verdicts
@@ -71,8 +71,19 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     staged = spark.read.schema(spark.read.parquet(str(case / "staged")).schema).parquet(str(case / "staged"))
     if what == "gate":
         return {"rows": Gate(case / "verdicts", f"run-{request['round']}")(staged, JUDGED)["rows"]}
-    failed = [name for name, passed in verdicts(judge_rows(staged, JUDGED, INTERVALS)).items() if not passed]
+    told = check_by_check(staged) if what == "check by check" else verdicts(judge_rows(staged, JUDGED, INTERVALS))
+    failed = [name for name, passed in told.items() if not passed]
     return {"wrong": ", ".join(failed) or "nothing"}
+
+
+def check_by_check(staged: DataFrame) -> dict[str, bool]:
+    """The suite on great-expectations' own engine, one expectation after the other."""
+    gx, _, definition = opened(JUDGED)
+    batch = definition.get_batch(batch_parameters={"dataframe": staged})
+    return {
+        one.meta["rule"]: bool(batch.validate(one, result_format="BOOLEAN_ONLY").success)
+        for one in expectations(gx, JUDGED, INTERVALS)
+    }
 
 
 if __name__ == "__main__":

@@ -26,15 +26,24 @@ def judge_rows(frame: DataFrame, spec: TableSpec, expected: Iterable[Expected] =
         spec: their contract.
         expected: the intervals in which aggregates and shapes have to lie.
     """
-    gx = import_gx()
-    context = quiet(gx.get_context(mode="ephemeral"))
-    source = context.data_sources.add_spark(spec.name, persist=False)
-    batch = source.add_dataframe_asset(spec.name).add_batch_definition_whole_dataframe("rows")
-    checks = [*_of_rows(gx.expectations, spec), *_of_aggregates(gx.expectations, spec, expected)]
-    suite = context.suites.add(gx.ExpectationSuite(name=spec.name, expectations=checks))
+    gx, context, batch = opened(spec)
+    suite = context.suites.add(gx.ExpectationSuite(name=spec.name, expectations=expectations(gx, spec, expected)))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=spec.name, data=batch, suite=suite))
     # Counts are not needed, and asking for them would make it collect rows.
     return dict(definition.run(batch_parameters={"dataframe": frame}, result_format="BOOLEAN_ONLY").to_json_dict())
+
+
+def opened(spec: TableSpec) -> tuple[Any, Any, Any]:
+    """great-expectations, a context of its own, and a definition of batches of a table's rows on its Spark engine."""
+    gx = import_gx()
+    context = quiet(gx.get_context(mode="ephemeral"))
+    source = context.data_sources.add_spark(spec.name, persist=False)
+    return gx, context, source.add_dataframe_asset(spec.name).add_batch_definition_whole_dataframe("rows")
+
+
+def expectations(gx: Any, spec: TableSpec, expected: Iterable[Expected] = ()) -> list[Any]:
+    """Its expectations of the rows; arguments as in ``judge_rows``."""
+    return [*_of_rows(gx.expectations, spec), *_of_aggregates(gx.expectations, spec, expected)]
 
 
 def _of_rows(expect: Any, spec: TableSpec) -> Iterator[Any]:
