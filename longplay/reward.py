@@ -60,6 +60,17 @@ class Part(Closed):
         return self
 
 
+def part_text(part: Part) -> str:
+    """A part of a reward as a formula: ``0.9 * 0.37 * log1p(clip(long_term_q_59d@1, 0, 14))``."""
+    text, t = part.signal, part.transform
+    if t.low is not None or t.high is not None:
+        low, high = (("-" if end is None else f"{end:g}") for end in (t.low, t.high))
+        text = f"clip({text}, {low}, {high})"
+    text = f"log1p({text})" if t.log1p else text
+    text = f"{t.scale:g} * {text}" if t.scale != 1 else text
+    return f"{part.weight:g} * {text}"
+
+
 class Reward(Closed):
     """One version of one reward: the weighted sum of its parts, kept within bounds.
 

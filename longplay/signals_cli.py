@@ -15,7 +15,7 @@ from longplay.place import Page, Place, who
 
 if TYPE_CHECKING:
     from longplay.definition import Definition
-    from longplay.reward import Part, Reward
+    from longplay.reward import Reward
 
 
 @click.group()
@@ -140,6 +140,8 @@ def describe(definition: "Definition | Reward") -> dict[str, Any]:
 
 
 def _describe_reward(reward: "Reward") -> dict[str, Any]:
+    from longplay.reward import part_text
+
     low, high = reward.bounds
     return {
         "signal": reward.ref,
@@ -158,17 +160,6 @@ def _describe_reward(reward: "Reward") -> dict[str, Any]:
         "status": reward.status,
         "source": reward.source or "none",
     }
-
-
-def part_text(part: "Part") -> str:
-    """A part of a reward as a formula: ``0.9 * 0.37 * log1p(clip(long_term_q_59d@1, 0, 14))``."""
-    text, t = part.signal, part.transform
-    if t.low is not None or t.high is not None:
-        low, high = (("-" if end is None else f"{end:g}") for end in (t.low, t.high))
-        text = f"clip({text}, {low}, {high})"
-    text = f"log1p({text})" if t.log1p else text
-    text = f"{t.scale:g} * {text}" if t.scale != 1 else text
-    return f"{part.weight:g} * {text}"
 
 
 def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from longplay.definition import Definition
+from longplay.reward import Reward
 
 TEXTS = ("name", "version", "title", "description")
 """Keys that a page says at its top."""
@@ -36,12 +37,12 @@ class Change:
     after: str
 
 
-def plain(definition: Definition) -> dict[str, Any]:
+def plain(definition: Definition | Reward) -> dict[str, Any]:
     """Every key of a definition with its value, defaults included, as JSON holds it."""
     return definition.model_dump(mode="json", by_alias=True)
 
 
-def written(definition: Definition) -> str:
+def written(definition: Definition | Reward) -> str:
     """The definition as YAML, with the keys that its file has, in the order of the reference."""
     data = definition.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return yaml.dump(data, Dumper=_Folding, sort_keys=False, allow_unicode=True, width=88)
@@ -65,7 +66,7 @@ def scalar(value: object) -> str:
     return yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False).removesuffix("...\n").strip()
 
 
-def changes(before: Definition, after: Definition) -> Sequence[Change]:
+def changes(before: Definition | Reward, after: Definition | Reward) -> Sequence[Change]:
     """The fields in which a version differs from the one before, by path; their order is that of the later one."""
     old, new = dict(flat(plain(before))), dict(flat(plain(after)))
     paths = [*new, *(path for path in old if path not in new)]

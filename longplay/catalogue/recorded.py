@@ -9,6 +9,7 @@ from pathlib import Path
 from longplay.definition import Definition
 from longplay.records import Consumer, Deprecation
 from longplay.registry import Registry, read_known, registry_of
+from longplay.reward import Reward
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Recorded:
     over: bool
     consumers: Sequence[Consumer]
 
-    def status(self, definition: Definition) -> str:
+    def status(self, definition: Definition | Reward) -> str:
         """The status of the version, deprecation taken in."""
         return "deprecated" if self.over else definition.status
 
@@ -39,7 +40,7 @@ class Records:
     registry: Registry
     consumers: Sequence[Consumer]
 
-    def of(self, definition: Definition, at: date | None) -> Recorded:
+    def of(self, definition: Definition | Reward, at: date | None) -> Recorded:
         """What is recorded of a version, on a day; without a day nothing is over."""
         told = self.registry.deprecations.get(definition.ref)
         return Recorded(

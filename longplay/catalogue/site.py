@@ -11,9 +11,10 @@ from pathlib import Path
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from longplay.catalogue import figures, found, pictures, spreads
+from longplay.catalogue import figures, found, pictures, rewards, spreads
 from longplay.catalogue.page import Page, href, page_of
 from longplay.catalogue.recorded import Records, records
+from longplay.catalogue.rewards import RewardPage, reward_pages
 from longplay.catalogue.sources import Source, sources
 from longplay.catalogue.standing import unexplained
 from longplay.errors import ConfigError
@@ -31,11 +32,13 @@ class Site:
         registry: the definitions.
         sources: the sources that have values.
         pages: a page for every version, by name and version.
+        rewards: the same for rewards.
     """
 
     registry: Registry
     sources: Sequence[Source]
     pages: Sequence[Page]
+    rewards: Sequence[RewardPage] = ()
 
     @cached_property
     def newest(self) -> Sequence[Page]:
@@ -43,8 +46,12 @@ class Site:
         return [page for page in self.pages if page.definition.ref == page.newest.ref]
 
     def link(self, name: str) -> str | None:
-        """The file of a signal's page, by pinned name or by name alone (its newest version); None if it has none."""
+        """The file of a page, by pinned name or by name alone (its newest version); None if there is none."""
         pinned = self.registry.aliases.get(name, name)
+        if pinned in self.registry.rewards:
+            return rewards.href(self.registry.rewards[pinned])
+        if newest := next((page.newest for page in self.rewards if page.reward.name == name), None):
+            return rewards.href(newest)
         if pinned in self.registry.by_ref:
             return href(self.registry.by_ref[pinned])
         return next((href(page.newest) for page in self.newest if page.definition.name == name), None)
@@ -52,6 +59,13 @@ class Site:
     def guards(self, page: Page) -> Sequence[Page]:
         """The signals that have this one for a guardrail."""
         return [one for one in self.newest if page.definition.name in one.definition.guardrails]
+
+    def rewarded(self, page: Page) -> Sequence[RewardPage]:
+        """The rewards, in their newest version, that a signal version is part of."""
+        ref = page.definition.ref
+        return [
+            one for one in self.rewards if one.reward.ref == one.newest.ref and ref in {name for name, _ in one.terms}
+        ]
 
     @cached_property
     def unexplained(self) -> Sequence[tuple[str, str, str, int]]:
@@ -105,7 +119,7 @@ def _gather(asked: Asked, told: Records, say: Callable[[str], None]) -> Site:
         learned = found.learned_from(one.ref, one.hash, sets)
         shown = tuple(found.evidence(one.ref, sets, deployed)) if learned else ()
         pages.append(replace(page, training_sets=learned, deployments=shown, recorded=told.of(one, at)))
-    return Site(told.registry, having, pages)
+    return Site(told.registry, having, pages, reward_pages(told))
 
 
 def _render(site: Site, say: Callable[[str], None]) -> dict[str, str]:
@@ -117,11 +131,14 @@ def _render(site: Site, say: Callable[[str], None]) -> dict[str, str]:
         revised=spreads.revised,
         window=lambda d: d.window.text(),
     )
-    index, signal = (environment.get_template(f"{name}.html.j2") for name in ("index", "signal"))
+    index, signal, reward = (environment.get_template(f"{name}.html.j2") for name in ("index", "signal", "reward"))
     made = {"index.html": index.render(site=site, **_shared("index.js", ""))}
     for page in site.pages:
         say(f"{page.definition.ref}: page")
         made[f"signals/{page.href}"] = signal.render(site=site, page=page, **_shared("signal.js", "../"))
+    for one in site.rewards:
+        say(f"{one.reward.ref}: page")
+        made[f"signals/{one.href}"] = reward.render(site=site, page=one, **_shared("signal.js", "../"))
     return made
 
 

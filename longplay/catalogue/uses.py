@@ -21,8 +21,14 @@ def label(definition: Definition, newest: Definition) -> Snippet | None:
     """The setting that makes a label of it; None where it cannot be one: a label is what the bare name stands for."""
     if definition.anchor != "exposure" or definition.status == "draft" or definition.ref != newest.ref:
         return None
-    text = f"training:\n  labels: [{', '.join(dict.fromkeys(['click', definition.name]))}]\n"
-    return Snippet("As a label", "In the settings; the newest version is taken. Labels must be 0 or 1.", "yaml", text)
+    return learned_from(definition.name)
+
+
+def learned_from(name: str) -> Snippet:
+    """The setting that makes a label of a signal or a reward."""
+    text = f"training:\n  labels: [{', '.join(dict.fromkeys(['click', name]))}]\n"
+    about = "In the settings; the newest version is taken. Labels must lie between 0 and 1."
+    return Snippet("As a label", about, "yaml", text)
 
 
 def client(definition: Definition, table: Path, folders: Sequence[Path], file: Path | None = None) -> Snippet:

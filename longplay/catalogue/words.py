@@ -51,7 +51,7 @@ _PARAMETERS = {
     "season": ("of",),
     "regret": ("below", "unit"),
 }
-_DIRECTIONS = {"higher_is_better": "more is better", "lower_is_better": "less is better"}
+DIRECTIONS = {"higher_is_better": "more is better", "lower_is_better": "less is better"}
 
 
 def sentences(plain: Mapping[str, Any], window: str, matures: str) -> Iterator[tuple[str, str]]:
@@ -75,7 +75,7 @@ def sentences(plain: Mapping[str, Any], window: str, matures: str) -> Iterator[t
     for field, value in further(plain):
         yield "Also", f"{field}: {value}"
     direction = str(plain.get("direction", ""))
-    yield "Unit", f"{plain.get('unit', '')} ({_DIRECTIONS.get(direction, direction.replace('_', ' '))})"
+    yield "Unit", f"{plain.get('unit', '')} ({DIRECTIONS.get(direction, direction.replace('_', ' '))})"
 
 
 def measure(plain: Mapping[str, Any]) -> str:

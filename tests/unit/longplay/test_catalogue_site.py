@@ -20,6 +20,7 @@ import yaml
 from click.testing import CliRunner
 from deltalake import DeltaTable
 
+from longplay.catalogue import rewards
 from longplay.catalogue.page import href
 from longplay.catalogue.site import MARK
 from longplay.cli import cli
@@ -105,7 +106,8 @@ def pages(made: tuple[Path, Path, Path, dict[str, Element]]) -> dict[str, Elemen
 def test_there_is_a_page_for_every_version(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
     _, out, own, pages = made
     registry = default_registry([own])
-    assert set(pages) == {"index.html", *(f"signals/{href(d)}" for d in registry.by_ref.values())}
+    files = {*map(href, registry.by_ref.values()), *map(rewards.href, registry.rewards.values())}
+    assert set(pages) == {"index.html", *(f"signals/{file}" for file in files)}
     assert href(registry.get("return_to_item_7d")) == "return_to_item_7d.v2.html"
     assert MARK in (out / "index.html").read_text(encoding="utf-8")
 
@@ -247,7 +249,9 @@ def test_guardrails_are_links_both_ways(pages: dict[str, Element]) -> None:
 def test_sections_without_data_are_not_there(pages: dict[str, Element]) -> None:
     for name, page in pages.items():
         heads = {h.text for h in page.all("h2")}
-        assert not heads & {"Used by", "Evidence"}, name
+        assert "Evidence" not in heads, name
+        shown = {caption.text for caption in page.all("caption")}
+        assert not shown & {"Recorded uses", "Training sets that learned from it"}, name
 
 
 def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_path: Path) -> None:
@@ -282,7 +286,9 @@ def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_p
     # No arm is named after clicks, and the other version of the return was no label.
     assert "Evidence" not in {h.text for h in pages["signals/click.v1.html"].all("h2")}
     assert "Used by" in {h.text for h in pages["signals/click.v1.html"].all("h2")}
-    assert "Used by" not in {h.text for h in pages["signals/return_to_item_28d.v1.html"].all("h2")}
+    assert "Used by" not in {
+        h.text for h in pages["signals/return_to_item_28d.v1.html"].all("h2")
+    }  # of no reward either
     # With a second return among the training sets, the verdict does not say which of them the arm learned from.
     other = {**manifest, "labels": {"return_to_item_28d@1": registry.get("return_to_item_28d@1").hash}}
     (store / "shop" / "_manifests" / "two.json").write_text(json.dumps(other), encoding="utf-8")
@@ -294,6 +300,27 @@ def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_p
         with pytest.raises(StoreError, match="not what a step writes") as failed:
             build(store, tmp_path / "site", own)
         assert failed.value.where.endswith("two.json")
+
+
+def test_a_reward_has_a_page_that_names_its_signals_and_is_named_by_them(pages: dict[str, Element]) -> None:
+    page = pages["signals/kept_return.v1.html"]
+    assert page.all("h1")[0].text == "Came back to the item, without regret"
+    rows = captioned(page, "Its signals and what they weigh")
+    assert ["return_to_item_14d@1", "0.8 * return_to_item_14d@1"] in rows
+    assert ["regret@1", "-0.4 * regret@1"] in rows
+    links = {link.text: link.attributes["href"] for link in page.all("a")}
+    assert links["click@1"] == "click.v1.html"
+    assert links["regret"] == "regret.v1.html"
+    texts = {pre.attributes["data-copy"]: pre.raw for pre in page.all("pre")}
+    assert yaml.safe_load(texts["As a label"]) == {"training": {"labels": ["click", "kept_return"]}}
+    assert yaml.safe_load(texts["the definition"])["bounds"] == [0, 1]
+    part = pages["signals/return_to_item_14d.v1.html"]
+    assert "kept_return.v1.html" in {link.attributes["href"] for link in part.all("a")}
+    other = pages["signals/return_to_item_28d.v1.html"]
+    assert "kept_return.v1.html" not in {link.attributes["href"] for link in other.all("a")}
+    index = pages["index.html"]
+    assert "signals/lasting_value.v1.html" in {link.attributes["href"] for link in index.all("a")}
+    assert "Rewards" in {h.text for h in index.all("h2")}
 
 
 def test_the_snippets_do_what_they_say(pages: dict[str, Element]) -> None:
