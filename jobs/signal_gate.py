@@ -15,9 +15,10 @@ from longplay.definition import Definition
 from longplay.delta import commits, open_table
 from longplay.errors import QualityError
 from longplay.releases import releases
+from quality.judge import Docs
 from quality.signal_rules import nested
 from quality.signals import Pair, Profile, broken, crossings, profiles
-from quality.verdicts import Finding, added, findings, less, lost
+from quality.verdicts import Finding, added, findings, judged, less, lost
 from tables.spec import TableSpec
 
 SHOWN_ROWS = 3
@@ -54,7 +55,9 @@ class SignalGate:
         fresh = {ref: less(one["bins"], before[ref]) if self.adds else one["bins"] for ref, one in here.items()}
         told = findings(found, self._crossed(frame, found, audit["rows"]), fresh, before)
         told += lost(found, self._newest(), self.adds)
-        self._keep(told, found)
+        gate = self.job.gate
+        told, result = judged(told, Docs(gate.docs, gate.run_id) if gate.docs else None)
+        self._keep(told, found, result)
         self._say(told, found)
         if failed := [one for one in told if not one.passed and one.severity == "error"]:
             raise self._failure(frame, failed)
@@ -106,12 +109,13 @@ class SignalGate:
             values = values.unionByName(there.select(*columns))
         return crossings(values, pairs, rows)
 
-    def _keep(self, told: Sequence[Finding], found: Mapping[str, Profile]) -> None:
+    def _keep(self, told: Sequence[Finding], found: Mapping[str, Profile], result: Mapping[str, Any]) -> None:
         """The verdict as a file, beside those of the tables."""
         counts = {ref: {k: v for k, v in vars(one).items() if k != "definition"} for ref, one in found.items()}
         self.job.gate.results.mkdir(parents=True, exist_ok=True)
         file = self.job.gate.results / f"signals-{self.job.run_id}.json"
-        whole = {"watermark": self.watermark, "findings": [asdict(one) for one in told], "signals": counts}
+        listed = [asdict(one) | {"passed": one.passed} for one in told]
+        whole = {"watermark": self.watermark, "findings": listed, "signals": counts, "great_expectations": result}
         file.write_text(json.dumps(whole, indent=1, default=str), encoding="utf-8")
 
     def _say(self, told: Sequence[Finding], found: Mapping[str, Profile]) -> None:

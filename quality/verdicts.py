@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import log
+from typing import Any, Literal
 
 from longplay.definition import Severity
+from quality.expected import Expected
+from quality.judge import Docs, failures, judge_numbers
 from quality.metric import Metric
 from quality.signal_rules import bounds_of
 from quality.signals import Profile
@@ -19,15 +22,45 @@ FEWEST = 500
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found of a signal. ``condition`` names the broken condition whose rows show it, if there is one."""
+    """What a check found of a signal: a number, and where it has to lie.
+
+    Attributes:
+        signal: pinned name.
+        check: name of the check.
+        severity: what a failure does.
+        value: the number.
+        low: at least; None: any.
+        high: at most; None: any.
+        expected: what was expected, in words.
+        got: what was found, in words.
+        condition: names the broken condition whose rows show it, if there is one.
+        verdict: what great-expectations says; None: it was not asked yet.
+    """
 
     signal: str
     check: str
     severity: Severity
-    passed: bool
+    value: float
+    low: float | None
+    high: float | None
     expected: str
     got: str
     condition: str = ""
+    verdict: bool | None = None
+
+    @property
+    def passed(self) -> bool:
+        """The verdict; until there is one, what the number says."""
+        if self.verdict is not None:
+            return self.verdict
+        above = self.low is None or self.value >= self.low
+        return above and (self.high is None or self.value <= self.high)
+
+    def number(self) -> Expected:
+        """The number and its interval as great-expectations is asked to judge it."""
+        severity: Literal["error", "warning"] = "error" if self.severity == "error" else "warning"
+        name = f"{self.signal}: {self.check}"
+        return Expected(name, name, self.value, self.low, self.high, severity, self.expected)
 
     def text(self) -> str:
         """The finding in one line."""
@@ -52,14 +85,24 @@ def findings(
     for name, (over, both) in crossed.items():
         short, long = name.split(" <= ")
         got = f"{over:,} of {both:,} anchors above it"
-        told.append(Finding(short, "monotone_in_horizon", "error", over == 0, f"at most {long}", got))
+        told.append(Finding(short, "monotone_in_horizon", "error", over, None, 0, f"at most {long}", got))
     for ref, profile in found.items():
         if (psi := stability(fresh.get(ref, {}), released.get(ref, {}))) is not None:
             limit = profile.definition.quality.psi_at_most or PSI
             severity = profile.definition.quality.severity.psi
             expected = f"a stability index of at most {limit:g} against the last release"
-            told.append(Finding(ref, "stable", severity, psi <= limit, expected, f"{psi:.3f}"))
+            told.append(Finding(ref, "stable", severity, psi, None, limit, expected, f"{psi:.3f}"))
     return told
+
+
+def judged(told: Sequence[Finding], docs: Docs | None = None) -> tuple[list[Finding], dict[str, Any]]:
+    """The findings with the verdict of great-expectations on their numbers, and its result as JSON."""
+    if not told:
+        return [], {}
+    numbers = [one.number() for one in told]
+    result = judge_numbers("signals", numbers, docs)
+    bad = {one.column for one in failures(result, numbers)}
+    return [replace(one, verdict=n.column not in bad) for one, n in zip(told, numbers, strict=True)], result
 
 
 def lost(found: Mapping[str, Profile], before: Mapping[str, date], adds: bool) -> list[Finding]:
@@ -83,7 +126,7 @@ def lost(found: Mapping[str, Profile], before: Mapping[str, date], adds: bool) -
             if before.get(one.definition.ref) == then:
                 got = f"{one.rows:,} rows" + (f", up to {one.newest}" if one.newest else "")
                 expected = f"values of anchors up to {now}, as others of '{one.definition.anchor}' have"
-                told.append(Finding(one.definition.ref, "has_values", "error", one.rows > 0, expected, got))
+                told.append(Finding(one.definition.ref, "has_values", "error", one.rows, 1, None, expected, got))
     return told
 
 
@@ -96,16 +139,16 @@ def _of_rows(profile: Profile) -> Iterator[Finding]:
         expected = f"values in [{quality.bounds[0]:g}, {quality.bounds[1]:g}], as its owner says"
         yield _none(profile, "bounds_of_owner", "beyond_owner", expected, quality.severity.bounds)
     if quality.coverage_at_least is not None and profile.coverage is not None:
-        passed = profile.coverage >= quality.coverage_at_least
+        least = quality.coverage_at_least
         expected = f"at least {quality.coverage_at_least:.1%} of the settled values mature, as its owner says"
         got = f"{profile.coverage:.1%} ({profile.mature:,} mature, {profile.void:,} void)"
-        yield Finding(one.ref, "coverage", quality.severity.coverage, passed, expected, got)
+        yield Finding(one.ref, "coverage", quality.severity.coverage, profile.coverage, least, None, expected, got)
 
 
 def _none(profile: Profile, check: str, condition: str, expected: str, severity: Severity = "error") -> Finding:
     count = getattr(profile, condition)
     got = f"{count:,} of {profile.rows:,} rows"
-    return Finding(profile.definition.ref, check, severity, count == 0, expected, got, condition)
+    return Finding(profile.definition.ref, check, severity, count, None, 0, expected, got, condition)
 
 
 def stability(fresh: Mapping[str, int], released: Mapping[str, int]) -> float | None:

@@ -12,7 +12,7 @@ from longplay.registry import default_registry
 from quality.metric import Metric
 from quality.signal_rules import Bounds, bounds_of, nested
 from quality.signals import Profile
-from quality.verdicts import FEWEST, added, findings, less, lost, metrics, stability
+from quality.verdicts import FEWEST, added, findings, judged, less, lost, metrics, stability
 from tests.reference.definitions_beyond import other
 
 RETURN = default_registry().get("return_to_item_14d")
@@ -174,3 +174,14 @@ def test_a_signal_that_is_lost_while_others_of_its_anchor_go_on_is_an_error(
     found = lost({RETURN.ref: here, LONGER.ref: there}, then, adds)
     assert [one.passed for one in found] == expected
     assert {(one.check, one.severity) for one in found} <= {("has_values", "error")}
+
+
+def test_great_expectations_has_the_last_word() -> None:
+    good, bad = Profile(RETURN, rows=9), Profile(LONGER, rows=9, overdue=2)
+    told = findings({RETURN.ref: good, LONGER.ref: bad}, {f"{RETURN.ref} <= {LONGER.ref}": (0, 9)}, {}, {})
+    found, result = judged(told)
+    assert [one.passed for one in found] == [one.passed for one in told]
+    assert [(one.signal, one.check) for one in found if not one.passed] == [(LONGER.ref, "mature_when_due")]
+    assert len(result["results"]) == len(told) == 7
+    assert not replace(found[0], verdict=False).passed
+    assert judged([]) == ([], {})
