@@ -20,6 +20,8 @@ from quality.whole_delivery import (
     usually_answered,
 )
 
+DELIVERY = "delivery"
+"""What checks of a whole delivery are named after where a table's are named after it, as in ``quality.accept``."""
 LOOK_BACK_DAYS = 7
 """So many days before the first that a delivery made known are looked at for requests that its events answer."""
 
@@ -36,7 +38,7 @@ def check_delivery(job: Job, judged: Mapping[str, DataFrame], counts: Mapping[st
         Counts of the delivery that later ones are held against.
 
     Raises:
-        QualityError: when events and exposures do not fit together.
+        QualityError: when events and exposures do not fit together, unless ``quality.accept`` says so.
     """
     before = [row["counts"] for row in job.deliveries()] if job.store.exists("deliveries") else []
     for log in judged:
@@ -51,17 +53,26 @@ def check_delivery(job: Job, judged: Mapping[str, DataFrame], counts: Mapping[st
     faults = complaints(found)
     if missing := unanswered(found):
         if usually_answered(before):
-            faults.insert(0, missing)
+            faults = {"requests_answered": missing, **faults}
         else:
             job.progress.say(f"warning: {missing}; nothing blocks, as exposures may be a sample")
-    if faults:
+    refuse(job, {f"{DELIVERY}.{name}": text for name, text in faults.items()})
+    return {ANSWERS: found.answers, ANSWERED: found.answered}
+
+
+def refuse(job: Job, faults: Mapping[str, str]) -> None:
+    """Refuse a delivery for its faults, by name, but for those that this run accepts: they are warnings."""
+    accepted = [name for name in faults if name in job.settings.quality.accept]
+    for name in accepted:
+        job.progress.say(f"warning: {name}: {faults[name]}")
+    if rest := [name for name in faults if name not in accepted]:
         raise QualityError(
             "Events and exposures of this delivery do not fit together; nothing was published.",
             where=f"source {job.source.name}",
-            got="; ".join(faults),
-            fix="see that both logs name requests and users alike and are of the same time, and deliver them again",
+            got="; ".join(faults[name] for name in rest),
+            fix="see that both logs name requests and users alike and are of the same time, and deliver them again; "
+            f"if it is meant: --set quality.accept=[{','.join(rest)}]",
         )
-    return {ANSWERS: found.answers, ANSWERED: found.answered}
 
 
 def _agreement(job: Job, judged: Mapping[str, DataFrame], rows: int) -> Agreement:

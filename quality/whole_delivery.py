@@ -109,14 +109,16 @@ def usually_answered(deliveries: Sequence[Mapping[str, int]]) -> bool:
     return bool(shares) and median(shares) >= LEAST_ANSWERED
 
 
-def complaints(found: Agreement) -> list[str]:
-    """What does not fit together whatever came before, in words; empty where all does."""
-    said = []
+def complaints(found: Agreement) -> dict[str, str]:
+    """What does not fit together whatever came before, in words by the check's name; empty where all does."""
+    said = {}
     if found.answered >= LEAST_ROWS and found.same_user < LEAST_SAME_USER * found.answered:
         other = found.answered - found.same_user
-        said.append(f"{other:,} of {found.answered:,} events are of another user than the request that they answer")
+        text = f"{other:,} of {found.answered:,} events are of another user than the request that they answer"
+        said["users_agree"] = text
     if found.shown >= LEAST_ROWS and found.reused > MOST_REUSED * found.shown:
-        said.append(f"{found.reused:,} of {found.shown:,} exposures carry the id of a request of another time")
+        text = f"{found.reused:,} of {found.shown:,} exposures carry the id of a request of another time"
+        said["requests_are_new"] = text
     return said
 
 

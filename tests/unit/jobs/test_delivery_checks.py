@@ -1,0 +1,38 @@
+"""What of a whole delivery is refused, and how it is let in on purpose."""
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from jobs.context import Job
+from jobs.delivery_checks import refuse
+from longplay.errors import QualityError
+
+FAULTS = {"delivery.users_agree": "49 of 960 events are of another user", "delivery.requests_are_new": "151 of 3,000"}
+
+
+def job(*accept: str) -> tuple[Job, list[str]]:
+    said: list[str] = []
+    settings = SimpleNamespace(quality=SimpleNamespace(accept=accept))
+    told = SimpleNamespace(say=said.append)
+    return cast("Job", SimpleNamespace(settings=settings, progress=told, source=SimpleNamespace(name="shop"))), said
+
+
+def test_faults_of_a_delivery_are_refused_with_the_way_to_let_them_in() -> None:
+    one, said = job()
+    with pytest.raises(QualityError) as caught:
+        refuse(one, FAULTS)
+    assert caught.value.got == "49 of 960 events are of another user; 151 of 3,000"
+    assert "--set quality.accept=[delivery.users_agree,delivery.requests_are_new]" in caught.value.fix
+    assert said == []
+
+
+def test_what_a_run_accepts_by_name_is_a_warning_and_the_rest_is_refused() -> None:
+    one, said = job("delivery.users_agree", "events.volume")
+    with pytest.raises(QualityError) as caught:
+        refuse(one, FAULTS)
+    assert caught.value.got == "151 of 3,000"
+    assert said == ["warning: delivery.users_agree: 49 of 960 events are of another user"]
+    refuse(job(*FAULTS)[0], FAULTS)
+    refuse(job()[0], {})
