@@ -135,7 +135,8 @@ class QualitySettings(Closed):
         data_docs: whether great-expectations keeps suites and results and renders its Data Docs under
             ``STORE/SOURCE/_quality/docs``.
         direct_below: publications of fewer rows are also judged by great-expectations' own Spark engine, a job a check.
-        accept: checks, each ``TABLE.CHECK`` or ``delivery.CHECK``, whose failure is a warning in this run: for what has changed on purpose.
+        accept: checks, each ``TABLE.CHECK`` or ``delivery.CHECK``, whose failure is a warning in this run: for what has
+            changed on purpose.
         outages: how days are found on which the log holds far too little.
     """
 
