@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -106,12 +107,12 @@ def _weight_of(rows: int, whole: float | None, square: float | None) -> dict[str
 
 def _check_columns(frame: DataFrame, of_signals: Told, sources: Sequence[DataFrame]) -> None:
     """See that labels are the values that their signals have for the same exposures, and features theirs."""
-    taken = {n: carried(frame.dtypes, source.columns) for n, source in enumerate(sources)}
+    taken = [carried(frame.dtypes, source.columns) for source in sources]
     labels = [name for name in of_signals if name in frame.columns]
-    of_set = told_by(frame, [*labels, *(name for names in taken.values() for name in names)])
+    of_set = told_by(frame, [*labels, *chain(*taken)])
     found = strays(of_set, of_signals, "signal")
-    for n, source in enumerate(sources):
-        found += strays(of_set, told_by(source, taken[n]), "source")
+    for source, names in zip(sources, taken, strict=True):
+        found += strays(of_set, told_by(source, names), "source")
     if found:
         raise QualityError(
             "Columns of the training set are not what they were made of.",

@@ -1,6 +1,6 @@
 """A delivery is judged as a whole before anything of it is published."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from pyspark.sql import DataFrame
@@ -26,13 +26,16 @@ LOOK_BACK_DAYS = 7
 """So many days before the first that a delivery made known are looked at for requests that its events answer."""
 
 
-def check_delivery(job: Job, judged: Mapping[str, DataFrame], counts: Mapping[str, int]) -> dict[str, int]:
+def check_delivery(
+    job: Job, judged: Mapping[str, DataFrame], counts: Mapping[str, int], before: Sequence[Mapping[str, int]]
+) -> dict[str, int]:
     """See that the logs of a delivery agree; say where more rows than usual were set aside.
 
     Args:
         job: the run.
         judged: the judged rows of each log. Grain: raw row.
         counts: of the delivery, as in the table ``deliveries``.
+        before: those of earlier deliveries, oldest first.
 
     Returns:
         Counts of the delivery that later ones are held against.
@@ -40,7 +43,6 @@ def check_delivery(job: Job, judged: Mapping[str, DataFrame], counts: Mapping[st
     Raises:
         QualityError: when events and exposures do not fit together, unless ``quality.accept`` says so.
     """
-    before = [row["counts"] for row in job.deliveries()] if job.store.exists("deliveries") else []
     for log in judged:
         read, clean = counts[f"{log}/read"], counts[f"{log}/clean"]
         share = 1 - clean / max(read, 1)

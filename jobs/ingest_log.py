@@ -1,7 +1,7 @@
 """Ingest: a raw log to events, exposures and quarantine; nothing is silently dropped."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
@@ -23,13 +23,13 @@ from jobs.increments import Since
 from jobs.options import DATE, job_command, utc
 from jobs.quarantine_release import finish
 from longplay.errors import InputError, QualityError
+from longplay.times import from_microseconds
 from quality.whole_delivery import mostly_again, stale
 from tables import catalog
 from tables.rows import one_row
 from tables.store import SPARK_ERRORS, Lineage, spark_says
 
 ERASED, AGAIN = "erased", "again"
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,16 @@ def _ingest(job: Job, one: Delivery) -> None:
     read = {name: _read(job, one.data, log, one.observed_at) for name, log in logs.items() if log is not None}
     judged = {name: frame for name, (frame, _) in read.items()}
     counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
-    counts |= check_delivery(job, judged, counts)
+    before = job.deliveries() if job.store.exists("deliveries") else []
+    earlier = [told["counts"] for told in before]
+    counts |= check_delivery(job, judged, counts, earlier)
     beat = one.heartbeat.complete_until if one.heartbeat else None
     begins = _begins(job.source, one)
     days = _users_by_day(judged["events"]) if beat is None or begins is None else []
     least = job.source.completeness.min_users
     complete = watermark.observe(days, one.observed_at, least, beat, str(one.data), begins)
     row = one.row(complete, counts)
-    frontier = _frontier(job, row)
+    frontier = _frontier(job, [*before, row])
     if one.heartbeat:
         _warn(job, stale(one.heartbeat, _newest(judged["events"]), frontier))
     lineage = Lineage(job.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
@@ -117,13 +119,12 @@ def _ingest(job: Job, one: Delivery) -> None:
     for frame in judged.values():
         frame.unpersist()
     row["counts"] |= {f"{log}/{AGAIN}": _again(job, one, log, found) for log, (_, found) in read.items()}
-    there = [told["counts"] for told in job.deliveries()] if job.store.exists("deliveries") else []
-    _warn(job, [said for log in read if (said := mostly_again(log, row["counts"], there))])
+    _warn(job, filter(None, (mostly_again(log, row["counts"], earlier) for log in read)))
     publish(job, "deliveries", one_row(job.spark, row, catalog.get("deliveries")), lineage)
     job.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
 
 
-def _warn(job: Job, said: Sequence[str]) -> None:
+def _warn(job: Job, said: Iterable[str]) -> None:
     for one in said:
         job.progress.say(f"warning: {one}")
 
@@ -135,11 +136,10 @@ def _begins(source: Source, one: Delivery) -> datetime | None:
     return one.heartbeat.complete_from if one.heartbeat else None
 
 
-def _frontier(job: Job, row: dict[str, Any]) -> datetime:
-    """The watermark with one more delivery."""
-    there = job.deliveries() if job.store.exists("deliveries") else []
+def _frontier(job: Job, rows: Sequence[dict[str, Any]]) -> datetime:
+    """The watermark with these deliveries."""
     begins = job.source.completeness.begins
-    found = [watermark.Delivered.of(one) for one in [*there, row]]
+    found = [watermark.Delivered.of(one) for one in rows]
     history = watermark.steps(found, watermark.midnight(begins) if begins else None)
     return history[-1][1] if history else watermark.midnight(begins or date.min)
 
@@ -154,7 +154,7 @@ def _again(job: Job, one: Delivery, log: str, counts: dict[str, int]) -> int:
 def _newest(events: DataFrame) -> datetime | None:
     """When the newest usable event became known (UTC)."""
     row = events.where("reason IS NULL").agg(F.unix_micros(F.max("known_ts"))).first()
-    return EPOCH + timedelta(microseconds=row[0]) if row is not None and row[0] is not None else None
+    return from_microseconds(row[0]) if row is not None and row[0] is not None else None
 
 
 def _users_by_day(events: DataFrame) -> list[tuple[date, int]]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -67,8 +68,7 @@ class SignalGate:
 
     def _bins(self, found: Mapping[str, Profile]) -> Bins:
         """Values at maturity by bin, with those that are there if the rows are added to them."""
-        before = _bins_of(self.job.store.commit("signal_values")) if self.adds else {}
-        days = self._newest() if self.adds else {}
+        before, days = (self._there, self._newest()) if self.adds else ({}, {})
         hashes = {ref: one.definition.hash for ref, one in found.items()}
         here: Bins = {}
         for ref, one in found.items():
@@ -77,11 +77,14 @@ class SignalGate:
                 here[ref]["newest"] = newest.isoformat()
         return here
 
+    @cached_property
+    def _there(self) -> Bins:
+        """What the last publication says of the values that are there; empty without one."""
+        return _bins_of(self.job.store.commit("signal_values"))
+
     def _newest(self) -> dict[str, date]:
         """Newest day of t0 of every signal, as the last publication left it."""
-        there = self.job.store.exists("signal_values")
-        before = _bins_of(self.job.store.commit("signal_values")) if there else {}
-        return {ref: date.fromisoformat(one["newest"]) for ref, one in before.items() if "newest" in one}
+        return {ref: date.fromisoformat(one["newest"]) for ref, one in self._there.items() if "newest" in one}
 
     def _released(self) -> Bins:
         """Values at maturity by bin, as the newest release has them; empty without one."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from longplay.options import registry_option
-from longplay.place import shared
+from longplay.place import existing
 from longplay.ports import check_port
 
 if TYPE_CHECKING:
@@ -72,4 +72,4 @@ def current(definitions: Iterable[Path], store: Path, registry: Path | None) -> 
     """The definitions as they stand now; a registry file that was made since is found, too."""
     from longplay.registry import default_registry
 
-    return default_registry(definitions, shared(store, registry))
+    return default_registry(definitions, existing(store, registry))

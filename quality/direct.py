@@ -86,8 +86,7 @@ def _outside(measure: str, day: str | None, intervals: Sequence[Expected]) -> st
     by_day = day if any(one.where for one in intervals) else None
     groups, key = (f" GROUP BY {by_day}", f"{by_day}, ") if by_day else ("", "")
     broken = " OR ".join(
-        f"({' AND '.join([*([f'{by_day} = DATE {one.where!r}'] if one.where else []), _beyond(one)])})"
-        for one in intervals
+        f"({by_day} = DATE {one.where!r} AND {_beyond(one)})" if one.where else _beyond(one) for one in intervals
     )
     return f"SELECT * FROM (SELECT {key}{measure} AS value FROM {{batch}}{groups}) WHERE {broken}"
 

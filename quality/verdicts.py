@@ -1,4 +1,4 @@
-"""What the counts of a publication of signal values mean: one finding a signal and check. Plain Python."""
+"""What the counts of a publication of signal values mean: one finding a signal and check. great-expectations judges."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

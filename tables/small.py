@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-from longplay.delta import commits, open_table, read_arrow
+from longplay.delta import commits, open_table, query, read_arrow
 from longplay.errors import QualityError
 from tables.checks import GRAIN
 from tables.spec import TableSpec
@@ -110,7 +110,7 @@ def _audited(folder: Path, spec: TableSpec, staged: pa.Table, lineage: Lineage) 
     shutil.rmtree(place, ignore_errors=True)
     try:
         write_deltalake(str(place), staged)
-        profile = _profile(spec, DeltaTable(str(place)))
+        profile = _profile(spec, place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     messages = {
@@ -131,17 +131,15 @@ def _audited(folder: Path, spec: TableSpec, staged: pa.Table, lineage: Lineage) 
     )
 
 
-def _profile(spec: TableSpec, staged: DeltaTable) -> dict[str, int]:
-    engine = QueryBuilder().register("rows", staged)
+def _profile(spec: TableSpec, staged: Path) -> dict[str, int]:
     counts = [
         f'coalesce(sum(CASE WHEN {_sql(r.violation)} THEN 1 ELSE 0 END), 0) AS "{r.name}"' for r in spec.all_rules()
     ]
     grain = ", ".join(f'"{name}"' for name in spec.grain)
     again = f"SELECT coalesce(sum(n - 1), 0) AS n FROM (SELECT count(*) AS n FROM rows GROUP BY {grain}) AS g"
-    whole = pa.table(engine.execute(f"SELECT count(*) AS rows, {', '.join(counts)} FROM rows").read_all())
-    repeats = pa.table(engine.execute(again).read_all())
-    found = {name: int(value) for name, value in whole.to_pylist()[0].items()}
-    return {**found, GRAIN: int(repeats["n"][0].as_py())}
+    (whole,) = query(staged, f"SELECT count(*) AS rows, {', '.join(counts)} FROM rows")
+    (repeats,) = query(staged, again)
+    return {**{name: int(value) for name, value in whole.items()}, GRAIN: int(repeats["n"])}
 
 
 def _sql(condition: str) -> str:

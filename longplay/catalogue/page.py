@@ -1,6 +1,6 @@
 """What the page of one signal version says, before it is rendered."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from longplay.definition import Definition
 from longplay.delays import Drift, delay_of
 from longplay.duration import format_duration
 from longplay.registry import Registry
+from longplay.reward import Reward
 
 SHORT_H = 96
 """Horizons up to which ages are told in hours."""
@@ -50,7 +51,7 @@ class Held:
 class Step:
     """A version, and in what it differs from the one before it; None for the first."""
 
-    definition: Definition
+    definition: Definition | Reward
     href: str
     changes: Sequence[Change] | None
     same_meaning: bool
@@ -98,8 +99,8 @@ _TOLD = frozenset(
 )
 
 
-def href(definition: Definition) -> str:
-    """The file of a version's page, as definitions are named."""
+def href(definition: Definition | Reward) -> str:
+    """The file of a version's page, as definitions are named; signals and rewards share their names."""
     return f"{definition.name}.v{definition.version}.html"
 
 
@@ -118,7 +119,7 @@ def page_of(definition: Definition, registry: Registry, sources: Sequence[Source
         yaml=written(definition),
         keys=tuple(flat(told)),
         about=tuple(_about(told)),
-        versions=tuple(_versions(definition.name, registry)),
+        versions=tuple(versions(definition.name, registry.by_ref.values())),
         held=held,
         training_sets=(),
         deployments=(),
@@ -145,9 +146,10 @@ def _about(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from ((path.replace("_", " "), text) for path, text in flat(told[key], key) if text)
 
 
-def _versions(name: str, registry: Registry) -> Iterator[Step]:
-    before: Definition | None = None
-    for one in sorted((d for d in registry.by_ref.values() if d.name == name), key=lambda d: d.version):
+def versions(name: str, found: Iterable[Definition | Reward]) -> Iterator[Step]:
+    """The versions of a name, oldest first."""
+    before: Definition | Reward | None = None
+    for one in sorted((d for d in found if d.name == name), key=lambda d: d.version):
         differs = None if before is None else changes(before, one)
         yield Step(one, href(one), differs, before is not None and before.hash == one.hash)
         before = one

@@ -2,22 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from longplay.catalogue.plain import Change, changes, written
+from longplay.catalogue.page import Step, href, versions
+from longplay.catalogue.plain import written
 from longplay.catalogue.recorded import Recorded, Records
 from longplay.catalogue.uses import Snippet, learned_from
 from longplay.catalogue.words import ANCHORS, DIRECTIONS
 from longplay.registry import Registry
 from longplay.reward import Reward, part_text
-
-
-@dataclass(frozen=True)
-class RewardStep:
-    """A version of a reward, and in what it differs from the one before it; None for the first."""
-
-    reward: Reward
-    href: str
-    changes: Sequence[Change] | None
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class RewardPage:
     href: str
     terms: Sequence[tuple[str, str]]
     sentences: Sequence[tuple[str, str]]
-    versions: Sequence[RewardStep]
+    versions: Sequence[Step]
     recorded: Recorded
     snippet: Snippet
     yaml: str
@@ -38,11 +31,6 @@ class RewardPage:
     def status(self) -> str:
         """Its status, deprecation taken in."""
         return self.recorded.status(self.reward)
-
-
-def href(reward: Reward) -> str:
-    """The file of a version's page; signals and rewards share their names."""
-    return f"{reward.name}.v{reward.version}.html"
 
 
 def reward_page(reward: Reward, registry: Registry, recorded: Recorded) -> RewardPage:
@@ -55,17 +43,17 @@ def reward_page(reward: Reward, registry: Registry, recorded: Recorded) -> Rewar
         href=href(reward),
         terms=tuple((part.signal, part_text(part)) for part in reward.parts),
         sentences=tuple(_sentences(reward)),
-        versions=tuple(_versions(reward.name, registry)),
+        versions=tuple(versions(reward.name, registry.rewards.values())),
         recorded=recorded,
         snippet=learned_from(reward.name),
         yaml=written(reward),
     )
 
 
-def reward_pages(told: Records) -> list[RewardPage]:
-    """A page for every version of every reward, by name and version."""
+def reward_pages(told: Records, at: date | None) -> list[RewardPage]:
+    """A page for every version of every reward, by name and version, as recorded on a day."""
     ordered = sorted(told.registry.rewards.values(), key=lambda reward: (reward.name, reward.version))
-    return [reward_page(one, told.registry, told.of(one, None)) for one in ordered]
+    return [reward_page(one, told.registry, told.of(one, at)) for one in ordered]
 
 
 def _sentences(reward: Reward) -> Iterator[tuple[str, str]]:
@@ -78,10 +66,3 @@ def _sentences(reward: Reward) -> Iterator[tuple[str, str]]:
     yield "Unit", f"{reward.unit} ({DIRECTIONS[reward.direction]})"
     if reward.source:
         yield "Source", reward.source
-
-
-def _versions(name: str, registry: Registry) -> Iterator[RewardStep]:
-    before: Reward | None = None
-    for one in sorted((r for r in registry.rewards.values() if r.name == name), key=lambda r: r.version):
-        yield RewardStep(one, href(one), None if before is None else changes(before, one))
-        before = one

@@ -2,23 +2,26 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from longplay.catalogue import figures, found, pictures, rewards, spreads
+from longplay.catalogue import figures, found, pictures, spreads
 from longplay.catalogue.page import Page, href, page_of
 from longplay.catalogue.recorded import Records, records
 from longplay.catalogue.rewards import RewardPage, reward_pages
 from longplay.catalogue.sources import Source, sources
 from longplay.catalogue.standing import unexplained
+from longplay.definition import Definition
 from longplay.errors import ConfigError
 from longplay.registry import Registry
+from longplay.reward import Reward
 
 MARK = '<meta name="generator" content="Longplay catalogue">'
 """How the index of a catalogue is told from somebody else's."""
@@ -48,13 +51,11 @@ class Site:
     def link(self, name: str) -> str | None:
         """The file of a page, by pinned name or by name alone (its newest version); None if there is none."""
         pinned = self.registry.aliases.get(name, name)
-        if pinned in self.registry.rewards:
-            return rewards.href(self.registry.rewards[pinned])
-        if newest := next((page.newest for page in self.rewards if page.reward.name == name), None):
-            return rewards.href(newest)
-        if pinned in self.registry.by_ref:
-            return href(self.registry.by_ref[pinned])
-        return next((href(page.newest) for page in self.newest if page.definition.name == name), None)
+        for known in (self.registry.by_ref, self.registry.rewards):
+            if pinned in known:
+                return href(known[pinned])
+        newest: Iterable[Definition | Reward] = chain((p.newest for p in self.pages), (p.newest for p in self.rewards))
+        return next((href(one) for one in newest if one.name == name), None)
 
     def guards(self, page: Page) -> Sequence[Page]:
         """The signals that have this one for a guardrail."""
@@ -119,7 +120,7 @@ def _gather(asked: Asked, told: Records, say: Callable[[str], None]) -> Site:
         learned = found.learned_from(one.ref, one.hash, sets)
         shown = tuple(found.evidence(one.ref, sets, deployed)) if learned else ()
         pages.append(replace(page, training_sets=learned, deployments=shown, recorded=told.of(one, at)))
-    return Site(told.registry, having, pages, reward_pages(told))
+    return Site(told.registry, having, pages, reward_pages(told, at))
 
 
 def _render(site: Site, say: Callable[[str], None]) -> dict[str, str]:

@@ -32,7 +32,7 @@ def gate(folder: Path, adds: bool) -> SignalGate:
         told = {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}, "newest": "2026-05-07"}
         return {"audit": {"signals": {CLICK.ref: told, "old@1": {"hash": "", "bins": {}}}}}
 
-    store = SimpleNamespace(path=lambda table: folder / table, commit=commit, exists=lambda table: True)
+    store = SimpleNamespace(path=lambda table: folder / table, commit=commit)
     return SignalGate(cast("Job", SimpleNamespace(folder=folder, store=store)), [CLICK], at(9), adds)
 
 

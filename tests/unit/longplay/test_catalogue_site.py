@@ -20,7 +20,6 @@ import yaml
 from click.testing import CliRunner
 from deltalake import DeltaTable
 
-from longplay.catalogue import rewards
 from longplay.catalogue.page import href
 from longplay.catalogue.site import MARK
 from longplay.cli import cli
@@ -106,7 +105,7 @@ def pages(made: tuple[Path, Path, Path, dict[str, Element]]) -> dict[str, Elemen
 def test_there_is_a_page_for_every_version(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
     _, out, own, pages = made
     registry = default_registry([own])
-    files = {*map(href, registry.by_ref.values()), *map(rewards.href, registry.rewards.values())}
+    files = map(href, (*registry.by_ref.values(), *registry.rewards.values()))
     assert set(pages) == {"index.html", *(f"signals/{file}" for file in files)}
     assert href(registry.get("return_to_item_7d")) == "return_to_item_7d.v2.html"
     assert MARK in (out / "index.html").read_text(encoding="utf-8")
