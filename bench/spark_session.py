@@ -23,6 +23,7 @@ AS_JOBS = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.hadoop.parquet.block.size": str(4 << 20),
+    "spark.buffer.pageSize": "4m",
 }
 """As jobs start it."""
 

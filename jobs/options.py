@@ -13,6 +13,7 @@ import click
 from ingest.source import load_source
 from jobs.context import Job
 from jobs.lineage import watched
+from jobs.metrics import keep_metrics
 from jobs.settings import load_settings
 from longplay.errors import EnvironmentProblem, LongplayError, first_line
 from longplay.options import registry_option
@@ -75,6 +76,8 @@ def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[
                 job = watched(Job(loaded, load_source(source), known, store, force))
                 with job.alone() if alone else nullcontext():
                     function(job, **own)
+                    if alone:
+                        keep_metrics(job)
 
             guarded(call)
 

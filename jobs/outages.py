@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from ingest.watermark import midnight
 from jobs.context import Job
 from jobs.options import job_command
-from quality.anomaly import anomalies
+from quality.anomaly import recent
 from quality.day_counts import day_counts
 from quality.history import Recorder, history
 from quality.metric import Metric
@@ -24,7 +24,6 @@ from tables.quality import DAY_COUNTS, OUTAGES
 from tables.small import commit_of, publish_rows, read_rows
 from tables.store import Lineage
 
-RECENT = timedelta(days=28)
 SINGLE_DAYS = 400
 """Up to so many days are named one by one, so that only their files are read."""
 
@@ -67,7 +66,7 @@ def count_days(job: Job) -> list[dict[str, Any]]:
     lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
     job.progress.table(publish_rows(job.folder, DAY_COUNTS, rows, lineage))
     volume = [one for one in volumes(rows) if done < 0 or one.day in days]
-    Recorder(job.folder, job.run_id, job.known_at(None)).record(inputs["events"], volume)
+    Recorder(job.folder, job.run_id, job.known_at(None)).record([(inputs["events"], one) for one in volume])
     return rows
 
 
@@ -139,10 +138,8 @@ def command(job: Job) -> None:
         rows = find_outages(job)
     for line in lines(rows):
         click.echo(line)
-    recent = job.frontier.date() - RECENT
-    for finding in anomalies(history(job.folder)):
-        if finding.metric.day is not None and recent <= finding.metric.day < job.frontier.date():
-            click.echo(finding.text())
+    for finding in recent(history(job.folder), job.frontier.date()):
+        click.echo(finding.text())
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -20,6 +20,9 @@ from longplay.errors import EnvironmentProblem
 JAVA_AT_LEAST = 17
 Options = dict[str, bool | float | int | str | None]
 YEARS = "interval 3650 days"
+PAGE = "4m"
+"""Every sort, window and aggregation of a task holds a page at least. Spark makes a page a thirty-second of the memory:
+a task with many of them, as those of signals are, runs out of memory over a handful of rows."""
 
 
 def check_java() -> str:
@@ -111,6 +114,7 @@ def engine_options(settings: SparkSettings) -> Options:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.driver.memory": settings.driver_memory,
+        "spark.buffer.pageSize": PAGE,
         "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
         # Executors elsewhere may live in another zone: neither their JVM nor their Python may know of it.

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from longplay.releases import releases
 from quality.judge import Docs
 from quality.signal_rules import nested
 from quality.signals import Pair, Profile, broken, crossings, profiles
-from quality.verdicts import Finding, added, findings, judged, less, lost
+from quality.verdicts import Finding, added, findings, judged, less, lost, metrics
 from tables.spec import TableSpec
 
 SHOWN_ROWS = 3
@@ -64,7 +64,14 @@ class SignalGate:
             raise self._failure(frame, failed)
         warned = [one.text() for one in told if not one.passed]
         late = {ref: one.revisions for ref, one in found.items() if one.revisions}
-        return audit | {"signal_checks": len(told), "warnings": warned, "revisions": late, "signals": here}
+        kept = [asdict(one) for one in metrics(found, told, self._day)]
+        said = {"signal_checks": len(told), "warnings": warned, "revisions": late, "signals": here, "metrics": kept}
+        return audit | said
+
+    @property
+    def _day(self) -> date | None:
+        """The last day that is known completely, where the rows are what it brought."""
+        return (self.watermark - timedelta(microseconds=1)).date() if self.adds else None
 
     def _bins(self, found: Mapping[str, Profile]) -> Bins:
         """Values at maturity by bin, with those that are there if the rows are added to them."""

@@ -18,6 +18,9 @@ from longplay.place import who
 from longplay.quality import aside
 from longplay.quality.site import write_pages
 from longplay.quality.standing import RUNS, Standing, Status, status
+from quality.anomaly import recent
+from quality.finding import Finding
+from quality.history import history
 from tables import catalog
 
 _SOURCE = click.option("--source", required=True, help="A shipped source (world, ...) or a source file (.yaml).")
@@ -53,18 +56,21 @@ def command() -> None:
 def status_command(folder: Path, runs: int, as_json: bool) -> None:
     """Say for each table what passed, failed and warned, its last good version, and what it blocks.
 
-    Below stands what became of every raw row: read = published + quarantined + duplicates + erased.
+    Below stand metrics of the last four weeks that are not as the days before let expect, and what became of every raw
+    row: read = published + quarantined + duplicates + erased.
 
     Example: longplay quality status --source world --json
     """
-    found = status(folder, runs)
+    found, unusual = status(folder, runs), recent(history(folder))
     if as_json:
-        render.as_json(found.plain())
+        render.as_json({**found.plain(), "unusual": [_plain(one) for one in unusual]})
         return
     render.table(
         ("table", "state", "rows", "version", "published (UTC)", "checks", "trend"), [_row(one) for one in found.tables]
     )
     for text in _faults(found):
+        click.echo(text)
+    for text in ["", *(f"unusual: {one.text()}" for one in unusual)] if unusual else []:
         click.echo(text)
     click.echo("")
     header = ("log", "read", "published", "quarantined", "duplicates", "erased", "adds up")
@@ -76,6 +82,12 @@ def status_command(folder: Path, runs: int, as_json: bool) -> None:
             for e in found.ledger
         ],
     )
+
+
+def _plain(one: Finding) -> dict[str, Any]:
+    """A finding as JSON has it."""
+    metric = {**vars(one.metric), "day": str(one.metric.day)}
+    return {**metric, "rule": one.rule, "low": one.low, "high": one.high}
 
 
 def _row(one: Standing) -> tuple[str, ...]:

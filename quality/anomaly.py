@@ -22,6 +22,7 @@ TO_DEVIATION = 1.4826
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
 TREND_DAYS = 7
+RECENT_DAYS = 28
 PATIENCE = 14
 """After so many odd days within twice as many, what is odd is taken for usual."""
 
@@ -148,16 +149,16 @@ class Seasonal:
 
 
 RULES: Mapping[str, Sequence[Rule]] = {
-    "rows": (Seasonal(),),
     "users": (Seasonal(),),
     "events": (Seasonal(),),
     "null_share": (Bounds(0.0, 1.0), Change(floor=0.02)),
-    "freshness_hours": (Bounds(0.0, 72.0), Change(floor=6.0)),
-    "psi": (Bounds(0.0, 0.25),),
+    "freshness_hours": (Change(floor=6.0),),
+    "moved_share": (Bounds(0.0, 1.0), Change(floor=0.05)),
     "coverage": (Bounds(0.0, 1.0), Change(share=0.1, floor=0.02)),
 }
-"""What is asked of a metric by its name: volume, nulls, hours since the newest row, shift of a distribution (0.25 is
-the common mark of a major one), and the share of a signal's settled values that are mature."""
+"""What is asked of a metric by its name: volume, nulls, hours from an event to its being known, the share of rows that
+would have to move for a distribution to be as before, and the share of a signal's settled values that are mature. What
+a stability index may be says each signal; its gate judges that."""
 
 
 def robust(values: Sequence[float]) -> tuple[float, float]:
@@ -178,6 +179,15 @@ def anomalies(metrics: Sequence[Metric], rules: Mapping[str, Sequence[Rule]] = R
         if one.day is not None and one.metric in rules:
             series[one.table, one.metric, one.subject].append(one)
     return [found for key in sorted(series) for found in _of_series(series[key], rules[key[1]])]
+
+
+def recent(metrics: Sequence[Metric], end: date | None = None, days: int = RECENT_DAYS) -> list[Finding]:
+    """Findings of the days ``[end - days, end)``; ``end``, if not given, is the day after the newest metric's."""
+    if end is None:
+        end = max((one.day for one in metrics if one.day is not None), default=date.min) + DAY
+    return [
+        one for one in anomalies(metrics) if one.metric.day is not None and end - days * DAY <= one.metric.day < end
+    ]
 
 
 def _of_series(metrics: Sequence[Metric], rules: Sequence[Rule]) -> list[Finding]:
@@ -203,24 +213,3 @@ def _first(one: Metric, day: date, usual: Series, rules: Sequence[Rule]) -> Find
         if expected is not None and not expected.holds(one.value):
             return Finding(one, rule.name, expected.low, expected.high)
     return None
-
-
-def psi(usual: Mapping[str, float], found: Mapping[str, float], least: float = 1e-4) -> float:
-    """Population stability index of two distributions: sum over values of (q - p) ln(q / p).
-
-    Args:
-        usual: how often each value was there, in any unit.
-        found: how often it is now.
-        least: a value's share is taken for at least this, so that one that is new or gone does not count without end.
-
-    Raises:
-        ValueError: when one of them is empty.
-    """
-    totals = sum(usual.values()), sum(found.values())
-    if min(totals) <= 0:
-        raise ValueError(f"A distribution of nothing has no shift; totals are {totals}.")
-    total = 0.0
-    for value in sorted({*usual, *found}):
-        p, q = (max(of.get(value, 0) / n, least) for of, n in zip((usual, found), totals, strict=True))
-        total += (q - p) * math.log(q / p)
-    return total

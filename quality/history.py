@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from longplay.delta import query
 from quality.metric import Metric
 from tables.quality import QUALITY_METRICS
 from tables.small import publish_rows, read_rows
@@ -25,12 +26,11 @@ class Recorder:
     run_id: str
     measured_at: datetime
 
-    def record(self, version: int, metrics: Sequence[Metric]) -> Published:
-        """Keep what was measured of one version of some tables; what is there already stays as it is.
+    def record(self, measured: Sequence[tuple[int, Metric]]) -> Published:
+        """Keep what was measured of versions of tables; what is there already stays as it is.
 
         Args:
-            version: the version that was measured.
-            metrics: grain: table, metric, subject, day.
+            measured: the version that was measured, and a metric of it. Grain: table, version, metric, subject, day.
 
         Raises:
             QualityError: when two have one grain.
@@ -47,9 +47,18 @@ class Recorder:
                 "measured_at": self.measured_at,
                 "run_id": self.run_id,
             }
-            for one in metrics
+            for version, one in measured
         ]
         return publish_rows(self.folder, QUALITY_METRICS, rows, Lineage(self.run_id, "", {}, {}))
+
+
+def measured_versions(folder: Path) -> dict[str, int]:
+    """The newest version of each table whose rows were counted for the history."""
+    path = folder / QUALITY_METRICS.name
+    if not (path / "_delta_log").is_dir():
+        return {}
+    newest = """SELECT "table", max(version) AS version FROM rows WHERE metric = 'rows' GROUP BY "table\""""
+    return {row["table"]: int(row["version"]) for row in query(path, newest)}
 
 
 def history(folder: Path, table: str | None = None) -> list[Metric]:

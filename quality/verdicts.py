@@ -18,6 +18,9 @@ PSI = 0.25
 """Above this a distribution is commonly called another one (Siddiqi 2006, Credit Risk Scorecards)."""
 FEWEST = 500
 """Distributions of fewer values are not compared: they differ by chance."""
+LEAST_SETTLED = 100
+"""Of fewer settled values the share that is mature says nothing."""
+STABLE = "stable"
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def findings(
             limit = profile.definition.quality.psi_at_most or PSI
             severity = profile.definition.quality.severity.psi
             expected = f"a stability index of at most {limit:g} against the last release"
-            told.append(Finding(ref, "stable", severity, psi, None, limit, expected, f"{psi:.3f}"))
+            told.append(Finding(ref, STABLE, severity, psi, None, limit, expected, f"{psi:.3f}"))
     return told
 
 
@@ -178,11 +181,21 @@ def less(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
     return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
 
 
-def metrics(found: Mapping[str, Profile]) -> list[Metric]:
-    """Numbers of a publication that later ones can be held against."""
-    table, told = "signal_values", []
+def metrics(found: Mapping[str, Profile], told: Sequence[Finding], day: date | None) -> list[Metric]:
+    """Numbers of a publication that later ones can be held against. Grain: metric, subject (a pinned name).
+
+    Args:
+        found: counts by pinned name.
+        told: what the rules said of them; the stability index is told there.
+        day: the last day that is known completely; None: the rows are not those that a day brought.
+
+    Returns:
+        ``values`` (rows), ``revisions``, and of signals of which enough has settled ``coverage`` and ``mean``; ``psi``.
+    """
+    kept = []
     for ref, one in found.items():
-        numbers = {"rows": float(one.rows), "coverage": one.coverage, "mean": one.mean}
-        numbers["revisions"] = float(sum(one.revisions.values()))
-        told += [Metric(table, name, value, ref) for name, value in numbers.items() if value is not None]
-    return told
+        numbers = {"values": float(one.rows), "revisions": float(sum(one.revisions.values()))}
+        if one.coverage is not None and one.mature + one.void >= LEAST_SETTLED:
+            numbers |= {"coverage": one.coverage} | ({"mean": one.mean} if one.mean is not None else {})
+        kept += [Metric("signal_values", name, value, ref, day) for name, value in numbers.items()]
+    return kept + [Metric("signal_values", "psi", one.value, one.signal, day) for one in told if one.check == STABLE]

@@ -116,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("world"), help="folder of the world; simulated if missing")
     parser.add_argument("--out", type=Path, default=Path("corruptions"), help="where everything is made")
+    parser.add_argument("--seed", type=int, default=7, help="of the world")
     parser.add_argument("--days", type=int, default=30, help="clean days that are delivered one by one")
     parser.add_argument("--build-every", type=int, default=10, help="derived tables are built every so many days")
     parser.add_argument("--only", nargs="*", default=[], help="names of corruptions to run, again if they were run")
@@ -127,7 +128,7 @@ def main() -> None:
         print("\n".join(f"{c.name}: {c.about} Should be seen by: {c.caught_by}." for c in everything().values()))
         return
     until = time.monotonic() + 60 * args.minutes
-    spec = WorldSpec.from_size("small", seed=7, users=USERS, days=BEFORE + args.days + 4)
+    spec = WorldSpec.from_size("small", seed=args.seed, users=USERS, days=BEFORE + args.days + 4)
     out, wanted = args.out.absolute(), args.only or list(everything())
     # A day has some thousand rows: one part is fastest.
     settings = SparkSettings(

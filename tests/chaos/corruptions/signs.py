@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from jobs.context import Job
+from jobs.metrics import keep_metrics
 from longplay.errors import LongplayError
 from tables.store import SPARK_ERRORS
 
@@ -45,6 +46,7 @@ def watched(one: Job, name: str, work: Callable[[Job], None]) -> Signs:
     before, start, found = set(verdicts(one)), time.monotonic(), Signs(name)
     try:
         work(one)
+        keep_metrics(one)  # as the commands do
     except LongplayError as error:
         found.how, found.by = "error", [said_of(error)]
     except (*SPARK_ERRORS, pa.ArrowException, OSError) as error:  # a fault of ours ends the harness: it caught nothing

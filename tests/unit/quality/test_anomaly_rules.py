@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from math import log
 
 import numpy as np
 import pytest
 
-from quality.anomaly import RULES, Bounds, Change, Seasonal, anomalies, psi, robust
+from quality.anomaly import RULES, Bounds, Change, Seasonal, anomalies, recent, robust
 from quality.finding import Finding
 from quality.metric import Metric
 
@@ -15,11 +14,11 @@ START = date(2026, 1, 5)  # a Monday
 DAY = timedelta(days=1)
 
 
-def series(values: Sequence[float], metric: str = "rows") -> list[Metric]:
+def series(values: Sequence[float], metric: str = "events") -> list[Metric]:
     return [Metric("events", metric, float(value), day=START + n * DAY) for n, value in enumerate(values)]
 
 
-def found(values: Sequence[float], metric: str = "rows") -> list[int]:
+def found(values: Sequence[float], metric: str = "events") -> list[int]:
     """Numbers of the days with a finding."""
     days = [finding.metric.day for finding in anomalies(series(values, metric))]
     return [(day - START) // DAY for day in days if day is not None]
@@ -78,7 +77,7 @@ def test_a_drop_to_a_third_is_an_alarm_every_day_that_it_lasts() -> None:
     (first, *_) = anomalies(series(values))
     assert isinstance(first, Finding)
     # 50 days after a Monday is a Tuesday.
-    assert first.text() == "events: rows on 2026-02-24 is 100, expected 150 to 600 (seasonal)"
+    assert first.text() == "events: events on 2026-02-24 is 100, expected 150 to 600 (seasonal)"
 
 
 def test_what_has_been_odd_for_two_weeks_is_how_things_are() -> None:
@@ -94,7 +93,7 @@ def test_what_has_been_odd_for_two_weeks_is_how_things_are() -> None:
         ("freshness_hours", 2.0, 9.0),
         ("freshness_hours", 2.0, 80.0),
         ("coverage", 0.9, 0.75),
-        ("psi", 0.02, 0.3),
+        ("moved_share", 0.02, 0.3),
         ("users", 500.0, 166.0),
         ("events", 500.0, 1600.0),
     ],
@@ -121,10 +120,11 @@ def test_bounds_name_what_is_allowed() -> None:
     assert finding.text().endswith("expected at most 0.3 (bounds)")
 
 
-def test_population_stability_by_hand() -> None:
-    assert psi({"a": 50, "b": 50}, {"a": 5, "b": 5}) == 0.0
-    # (0.8 - 0.5) ln(0.8 / 0.5) + (0.2 - 0.5) ln(0.2 / 0.5)
-    assert psi({"a": 1, "b": 1}, {"a": 8, "b": 2}) == pytest.approx(0.3 * log(1.6) - 0.3 * log(0.4))
-    assert psi({"a": 1}, {"b": 1}) == pytest.approx(2 * (1 - 1e-4) * log(1e4))
-    with pytest.raises(ValueError, match="nothing"):
-        psi({}, {"a": 1})
+def test_only_findings_of_recent_days_are_told() -> None:
+    """Day 28 is odd; the series ends on day 31, so that two days before its end are too few."""
+    told = series([0.01] * 28 + [0.2] + [0.01] * 3, "null_share")
+    assert [one.metric.day for one in recent(told)] == [START + 28 * DAY]
+    assert recent(told, days=3) == []
+    assert recent(told, START + 29 * DAY, days=1) == anomalies(told)
+    assert recent(told, START + 28 * DAY) == []
+    assert recent([]) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from longplay.errors import QualityError
-from quality.history import Recorder, history
+from quality.history import Recorder, history, measured_versions
 from quality.metric import Metric
 from tables.quality import QUALITY_METRICS
 from tables.small import read_rows
@@ -17,28 +17,36 @@ MONDAY = date(2026, 5, 11)
 
 def test_metrics_are_kept_once_and_the_newest_version_is_told(tmp_path: Path) -> None:
     assert history(tmp_path) == []
+    assert measured_versions(tmp_path) == {}
     recorder = Recorder(tmp_path, "run-1", AT)
     whole, day = Metric("events", "rows", 90), Metric("events", "users", 7, day=MONDAY)
     share = Metric("events", "null_share", 0.1, "topic")
-    recorder.record(3, [whole, day, share])
+    recorder.record([(3, whole), (3, day), (3, share)])
     # The same version, measured again by a run that was started twice: nothing is added.
-    assert recorder.record(3, [Metric("events", "rows", 91)]).written is False
+    assert recorder.record([(3, Metric("events", "rows", 91))]).written is False
     assert history(tmp_path) == [share, whole, day]
-    Recorder(tmp_path, "run-2", AT).record(4, [Metric("events", "rows", 95), Metric("exposures", "rows", 5)])
+    later = [
+        (4, Metric("events", "rows", 95)),
+        (6, Metric("exposures", "rows", 5)),
+        (9, Metric("exposures", "users", 5)),
+    ]
+    Recorder(tmp_path, "run-2", AT).record(later)
+    assert measured_versions(tmp_path) == {"events": 4, "exposures": 6}
     assert history(tmp_path, "events") == [share, Metric("events", "rows", 95), day]
-    assert history(tmp_path)[-1] == Metric("exposures", "rows", 5)
+    assert history(tmp_path, "exposures") == [Metric("exposures", "rows", 5), Metric("exposures", "users", 5)]
     rows = read_rows(tmp_path, QUALITY_METRICS)
     assert sorted((r["version"], r["metric"], r["day"], r["run_id"]) for r in rows) == [
         (3, "null_share", "", "run-1"),
         (3, "rows", "", "run-1"),
         (3, "users", "2026-05-11", "run-1"),
         (4, "rows", "", "run-2"),
-        (4, "rows", "", "run-2"),
+        (6, "rows", "", "run-2"),
+        (9, "users", "", "run-2"),
     ]
     assert {r["measured_at"] for r in rows} == {AT}
 
 
 def test_two_values_of_one_metric_are_refused(tmp_path: Path) -> None:
     with pytest.raises(QualityError, match="quality_metrics"):
-        Recorder(tmp_path, "run-1", AT).record(1, [Metric("events", "rows", 1), Metric("events", "rows", 2)])
+        Recorder(tmp_path, "run-1", AT).record([(1, Metric("events", "rows", 1)), (1, Metric("events", "rows", 2))])
     assert history(tmp_path) == []

@@ -12,7 +12,7 @@ from longplay.registry import default_registry
 from quality.metric import Metric
 from quality.signal_rules import Bounds, bounds_of, nested
 from quality.signals import Profile
-from quality.verdicts import FEWEST, added, findings, judged, less, lost, metrics, stability
+from quality.verdicts import FEWEST, Finding, added, findings, judged, less, lost, metrics, stability
 from tests.reference.definitions_beyond import other
 
 RETURN = default_registry().get("return_to_item_14d")
@@ -140,12 +140,18 @@ def test_a_value_above_that_of_the_longer_window_is_an_error() -> None:
 
 
 def test_numbers_for_the_history_of_metrics() -> None:
-    told = metrics({RETURN.ref: Profile(RETURN, rows=10, mature=6, void=2, total=3.0, revisions={"1 to 7 d": 2})})
-    assert told == [
-        Metric("signal_values", "rows", 10.0, RETURN.ref),
-        Metric("signal_values", "coverage", 0.75, RETURN.ref),
-        Metric("signal_values", "mean", 0.5, RETURN.ref),
-        Metric("signal_values", "revisions", 2.0, RETURN.ref),
+    of, day = "signal_values", date(2026, 3, 1)
+    few = Profile(RETURN, rows=10, mature=6, void=2, total=3.0, revisions={"1 to 7 d": 2})
+    many = Profile(LONGER, rows=160, mature=90, void=30, total=45.0)
+    index = Finding(RETURN.ref, "stable", "warn", 0.07, None, 0.25, "", "")
+    assert metrics({RETURN.ref: few, LONGER.ref: many}, [index], day) == [
+        Metric(of, "values", 10.0, RETURN.ref, day),
+        Metric(of, "revisions", 2.0, RETURN.ref, day),
+        Metric(of, "values", 160.0, LONGER.ref, day),
+        Metric(of, "revisions", 0.0, LONGER.ref, day),
+        Metric(of, "coverage", 0.75, LONGER.ref, day),
+        Metric(of, "mean", 0.5, LONGER.ref, day),
+        Metric(of, "psi", 0.07, RETURN.ref, day),
     ]
 
 

@@ -1,0 +1,95 @@
+"""Metrics of versions are kept once, also of those that a killed run left behind, and what is unusual is said."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+from deltalake import CommitProperties, write_deltalake
+from rich.console import Console
+
+from jobs.context import Job
+from jobs.metrics import keep_metrics
+from jobs.progress import Progress
+from quality.history import history
+from quality.metric import Metric
+
+START, DAY = date(2026, 3, 2), timedelta(days=1)
+RETURN = "return_to_item_14d@1"
+
+
+@dataclass
+class Run:
+    """As much of a job as keeping metrics asks for."""
+
+    folder: Path
+    run_id: str = "run-1"
+    progress: Progress = field(default_factory=lambda: Progress(console=Console(file=StringIO())))
+
+    def known_at(self, _date: datetime | None) -> datetime:
+        return datetime(2026, 4, 1, tzinfo=UTC)
+
+    @property
+    def said(self) -> list[str]:
+        return [line for lines in self.progress.notes.values() for line in lines]
+
+
+def publish(folder: Path, table: str, number: int, topics: float, **audit: object) -> None:
+    """A version of a table whose gate saw 500 rows of one day, a share of them without a topic."""
+    days = {str(START + number * DAY): {"rows": 500, "topic_null_share": topics}}
+    (folder / "_quality").mkdir(exist_ok=True)
+    (folder / "_quality" / f"{table}-{number}.json").write_text(json.dumps({"table": table, "days": days}))
+    said = {"run_id": f"r{number}", "audit": {"verdict": f"{table}-{number}.json", **audit}}
+    note = CommitProperties(custom_metadata={"userMetadata": json.dumps(said)})
+    write_deltalake(str(folder / table), pa.table({"n": [number]}), mode="append", commit_properties=note)
+
+
+def keep(folder: Path) -> list[str]:
+    run = Run(folder)
+    found = keep_metrics(cast("Job", run))
+    assert run.said == [f"warning: {one.text()}" for one in found]
+    return [one.text() for one in found]
+
+
+def test_an_unusual_share_of_nulls_is_said_once(tmp_path: Path) -> None:
+    for number in range(9):
+        publish(tmp_path, "events", number, 0.01)
+        assert keep(tmp_path) == []
+    publish(tmp_path, "events", 9, 0.08)
+    # The median is 0.01, nothing deviates, so 0.02 to either side is usual.
+    expected = "events: null_share of topic on 2026-03-11 is 0.08, expected -0.01 to 0.03 (change)"
+    assert keep(tmp_path) == [expected]
+    assert keep(tmp_path) == []
+    shares = [one.value for one in history(tmp_path, "events") if one.metric == "null_share"]
+    assert shares == [0.01] * 9 + [0.08]
+
+
+def test_versions_of_a_run_that_was_killed_are_kept_by_the_next(tmp_path: Path) -> None:
+    for number in range(3):
+        publish(tmp_path, "events", number, 0.01)
+    publish(tmp_path, "exposures", 0, 0.5)
+    assert keep(tmp_path) == []
+    told = {(one.table, one.metric, one.day): one.value for one in history(tmp_path)}
+    assert told[("events", "null_share", START + 2 * DAY)] == 0.01
+    assert told[("exposures", "null_share", START)] == 0.5
+    assert told[("events", "rows", None)] == 500
+    assert len(told) == 6
+
+
+def test_what_the_gate_of_signals_says_is_kept_and_its_coverage_is_watched(tmp_path: Path) -> None:
+    for number, coverage in enumerate([0.9] * 8 + [0.7]):
+        kept = {"table": "signal_values", "metric": "coverage", "subject": RETURN, "value": coverage}
+        publish(tmp_path, "signal_values", number, 0.0, metrics=[{**kept, "day": str(START + number * DAY)}])
+    (said,) = keep(tmp_path)
+    assert said == f"signal_values: coverage of {RETURN} on 2026-03-10 is 0.7, expected 0.81 to 0.99 (change)"
+    assert Metric("signal_values", "coverage", 0.7, RETURN, START + 8 * DAY) in history(tmp_path)
+
+
+def test_a_table_that_is_judged_without_a_file_has_no_metrics(tmp_path: Path) -> None:
+    note = CommitProperties(custom_metadata={"userMetadata": json.dumps({"audit": {"rows": 3}})})
+    write_deltalake(str(tmp_path / "outages"), pa.table({"n": [1]}), commit_properties=note)
+    assert keep(tmp_path) == []
+    assert not (tmp_path / "quality_metrics").exists()
