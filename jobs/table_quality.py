@@ -1,6 +1,7 @@
 """Quality: what passed, what failed, what was set aside and why; and how repaired rows come back."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import update_wrapper
 from pathlib import Path
@@ -16,13 +17,17 @@ from jobs.read import MOMENT
 from longplay import render
 from longplay.place import who
 from longplay.quality import aside
+from longplay.quality.series import Series
 from longplay.quality.site import write_pages
 from longplay.quality.standing import RUNS, Standing, Status, status
-from quality.anomaly import recent
+from quality.anomaly import anomalies, recent
 from quality.finding import Finding
 from quality.history import history
+from quality.metric import Metric
 from tables import catalog
 
+SHOWN_DAYS = 84
+"""So many days of a metric a page shows."""
 _SOURCE = click.option("--source", required=True, help="A shipped source (world, ...) or a source file (.yaml).")
 _STORE = click.option(
     "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
@@ -166,8 +171,25 @@ def pages_command(folder: Path, out: Path) -> None:
 
     Example: longplay quality pages --source world --out quality
     """
-    number = write_pages(folder, out, {name: spec.about for name, spec in catalog.ALL.items()})
+    about = {name: spec.about for name, spec in catalog.ALL.items()}
+    number = write_pages(folder, out, about, series_of(history(folder)))
     click.echo(f"{number} pages: open {out / 'index.html'}")
+
+
+def series_of(metrics: Sequence[Metric]) -> dict[str, list[Series]]:
+    """Metrics of days by table, each the newest ``SHOWN_DAYS`` days of it."""
+    found: dict[tuple[str, str, str], list[Metric]] = defaultdict(list)
+    for one in metrics:
+        if one.day is not None:
+            found[one.table, one.metric, one.subject].append(one)
+    series: dict[str, list[Series]] = defaultdict(list)
+    for (table, metric, subject), of in sorted(found.items()):
+        days = [(one.day, one.value) for one in of if one.day is not None][-SHOWN_DAYS:]
+        odd = {
+            f.metric.day: f.short() for f in anomalies(of) if f.metric.day is not None and f.metric.day >= days[0][0]
+        }
+        series[table].append(Series(f"{metric} of {subject}" if subject else metric, days, odd))
+    return series
 
 
 def _changes(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

@@ -26,9 +26,13 @@ class Finding:
         one = self.metric
         of = f" of {one.subject}" if one.subject else ""
         on = f" on {one.day}" if one.day else ""
-        return f"{one.table}: {one.metric}{of}{on} is {one.value:g}, expected {self._range()} ({self.rule})"
+        return f"{one.table}: {one.metric}{of}{on} is {one.value:.4g}, expected {self._range()} ({self.rule})"
+
+    def short(self) -> str:
+        """The finding where its metric is named already."""
+        return f"{self.metric.day}: {self.metric.value:.4g}, expected {self._range()}"
 
     def _range(self) -> str:
         if self.low is None:
-            return f"at most {self.high:g}"
-        return f"at least {self.low:g}" if self.high is None else f"{self.low:g} to {self.high:g}"
+            return f"at most {self.high:.4g}"
+        return f"at least {self.low:.4g}" if self.high is None else f"{self.low:.4g} to {self.high:.4g}"

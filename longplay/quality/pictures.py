@@ -7,6 +7,7 @@ from longplay.catalogue import figures
 from longplay.catalogue.axis import HEIGHT, TOP, Scale, Tick, rounded, side
 from longplay.catalogue.chart import Box, Chart, Grid
 from longplay.quality.ledger import Entry
+from longplay.quality.series import Series
 from longplay.quality.verdicts import Verdict
 
 _GAP = 0.25
@@ -70,6 +71,18 @@ def spark(runs: Sequence[Verdict]) -> list[Box]:
         height = max(20 * (run.rows or 0) / most, _LEAST)
         x, width = rounded(place * wide), rounded(wide * (1 - _GAP))
         found.append(Box(x, rounded(20 - height), width, rounded(height), f"run-{word(run)}"))
+    return found
+
+
+def course(series: Series) -> list[Box]:
+    """A metric day by day as bars, 100 wide and 20 high, without axes; unusual days have the colour of a warning."""
+    most = max((abs(value) for _, value in series.days), default=0.0) or 1.0
+    wide = 100 / max(len(series.days), 1)
+    found = []
+    for place, (day, value) in enumerate(series.days):
+        height = max(20 * abs(value) / most, 0.5)
+        css = "run-warned" if day in series.unusual else "run-passed"
+        found.append(Box(rounded(place * wide), rounded(20 - height), rounded(wide * (1 - _GAP)), rounded(height), css))
     return found
 
 

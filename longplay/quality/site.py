@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import ChoiceLoader, PackageLoader
 from markupsafe import Markup
@@ -13,6 +14,7 @@ from longplay.quality import aside, pictures
 from longplay.quality.aside import Asked, Group
 from longplay.quality.ledger import has
 from longplay.quality.line import LINE
+from longplay.quality.series import Series
 from longplay.quality.standing import Standing, Status, newest_moment, status
 
 MARK = '<meta name="generator" content="Longplay quality">'
@@ -37,12 +39,14 @@ class Pages:
         about: a sentence on each table.
         aside: what is in quarantine, by log and reason.
         releases: releases from quarantine, newest first.
+        series: metrics by table, day by day; those with unusual days come first.
     """
 
     status: Status
     about: Mapping[str, str]
     aside: Sequence[Group]
     releases: Sequence[Mapping[str, object]]
+    series: Mapping[str, Sequence[Series]]
 
     @property
     def steps(self) -> list[tuple[str, list[Standing]]]:
@@ -58,13 +62,16 @@ class Pages:
         return [one for one in self.status.tables if one.blocks or one.steps]
 
 
-def write_pages(folder: Path, out: Path, about: Mapping[str, str]) -> int:
+def write_pages(
+    folder: Path, out: Path, about: Mapping[str, str], series: Mapping[str, Sequence[Series]] = MappingProxyType({})
+) -> int:
     """Write the pages of a source; gives their number. The same tables and verdicts give the same bytes.
 
     Args:
         folder: the folder of the source's tables.
         out: where to; a folder that is empty, new, or holds such pages.
         about: a sentence on each table.
+        series: metrics of each table, day by day.
 
     Raises:
         ConfigError: when ``out`` holds something else.
@@ -73,7 +80,8 @@ def write_pages(folder: Path, out: Path, about: Mapping[str, str]) -> int:
     """
     catalogue.check_out(out, MARK)
     groups = aside.groups(folder, Asked(released=True, examples=1)) if has(folder, "quarantine") else []
-    made = _render(Pages(status(folder, RUNS), about, groups, aside.releases(folder)))
+    ordered = {table: sorted(told, key=lambda one: (not one.unusual, one.name)) for table, told in series.items()}
+    made = _render(Pages(status(folder, RUNS), about, groups, aside.releases(folder), ordered))
     (out / "tables").mkdir(parents=True, exist_ok=True)
     for old in set((out / "tables").glob("*.html")) - {out / name for name in made}:
         old.unlink()
@@ -86,6 +94,7 @@ def _render(pages: Pages) -> dict[str, str]:
     loaders = [PackageLoader("longplay.quality"), PackageLoader("longplay.catalogue")]
     environment = catalogue.environment_of(ChoiceLoader(loaders))
     environment.globals.update(words=WORDS, trend=pictures.trend, spark=pictures.spark, shares=pictures.shares)
+    environment.globals["course"] = pictures.course
     own = resources.files("longplay.quality").joinpath("templates", "quality.css").read_text(encoding="utf-8")
     style = Markup(catalogue.template("style.css") + own)
     shared = {

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,13 +10,17 @@ import pytest
 
 from longplay.errors import ConfigError
 from longplay.quality.ledger import Entry
-from longplay.quality.pictures import shares, spark, trend
+from longplay.quality.pictures import course, shares, spark, trend
+from longplay.quality.series import Series
 from longplay.quality.site import write_pages
 from longplay.quality.verdicts import verdict_files, verdicts
 from tests.unit.longplay.quality_tables import publish, verdict
 from tests.unit.longplay.site_pages import Element, captioned, read
 
 HOSTILE = '<script>alert("x")</script><img src=x>'
+DAYS = [date(2026, 5, 1), date(2026, 5, 2), date(2026, 5, 3)]
+CALM = Series("freshness_hours", list(zip(DAYS, (2.0, 2.0, 1.0), strict=True)))
+ODD = Series("null_share of topic", list(zip(DAYS, (0.0, 0.0, 0.5), strict=True)), {DAYS[2]: "much too many"})
 RUNS = [f"2026050{day}T100000-aaaaaa" for day in range(1, 5)]
 
 
@@ -34,10 +39,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Element]:
     publish(shop, "quarantine_releases", [told], RUNS[3])
     counts = [("events/read", 2), ("events/clean", 1), ("events/again", 0)]
     publish(shop, "deliveries", [{"batch": 1, "counts": counts}], RUNS[3])
-    assert write_pages(shop, out, {"events": "What listeners did."}) == 6
+    assert write_pages(shop, out, {"events": "What listeners did."}, {"events": [CALM, ODD]}) == 6
     (out / "tables" / "gone.html").write_text("an old page", encoding="utf-8")
     before = {file: file.read_bytes() for file in out.rglob("*.html") if file.name != "gone.html"}
-    write_pages(shop, out, {"events": "What listeners did."})
+    write_pages(shop, out, {"events": "What listeners did."}, {"events": [CALM, ODD]})
     assert {file: file.read_bytes() for file in out.rglob("*.html")} == before
     return {str(file.relative_to(out)): read(file) for file in out.rglob("*.html")}
 
@@ -52,6 +57,25 @@ def test_the_index_says_what_blocks_whom(pages: dict[str, Element]) -> None:
     assert captioned(index, "What became of the rows") == [["events", "2", "1", "1", "0", "0", "yes"]]
     assert captioned(index, "Rows in quarantine") == [["bad_amount", "events", "1", "0", HOSTILE]]
     assert captioned(index, "Releases from quarantine")[0][3] == "1 published"
+
+
+def test_metrics_stand_day_by_day_with_the_unusual_first(pages: dict[str, Element]) -> None:
+    assert captioned(pages["tables/events.html"], "Metrics by day") == [
+        ["null_share of topic", "0.5", "", "much too many"],
+        ["freshness_hours", "1", "", "none"],
+    ]
+    assert "Metrics by day" not in pages["tables/user_days.html"].text
+
+
+def test_the_course_of_a_metric_is_as_high_as_its_values() -> None:
+    boxes = course(ODD)
+    assert [(box.y, box.height, box.css) for box in boxes] == [
+        (19.5, 0.5, "run-passed"),
+        (19.5, 0.5, "run-passed"),
+        (0.0, 20.0, "run-warned"),
+    ]
+    assert [box.height for box in course(CALM)] == [20.0, 20.0, 10.0]
+    assert course(Series("nothing", [])) == []
 
 
 def test_a_page_says_what_failed_and_how_it_went(pages: dict[str, Element]) -> None:

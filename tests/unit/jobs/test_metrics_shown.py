@@ -1,0 +1,48 @@
+"""What pages and status show of the metric history."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from jobs.table_quality import SHOWN_DAYS, command, series_of
+from longplay.quality.series import Series
+from quality.history import Recorder
+from quality.metric import Metric
+from tests.unit.jobs.test_keep_metrics import DAY, START, publish
+
+ODD = START + 9 * DAY
+
+
+def nulls(days: int) -> list[Metric]:
+    values = [0.2 if START + n * DAY == ODD else 0.01 for n in range(days)]
+    return [Metric("events", "null_share", value, "topic", START + n * DAY) for n, value in enumerate(values)]
+
+
+def test_a_series_a_metric_and_what_was_unusual() -> None:
+    whole, reach = Metric("events", "rows", 5.0), Metric("events", "freshness_hours", 2.0, day=START)
+    assert series_of([whole, *nulls(12), reach]) == {
+        "events": [
+            Series("freshness_hours", [(START, 2.0)]),
+            Series(
+                "null_share of topic",
+                [(START + n * DAY, 0.2 if n == 9 else 0.01) for n in range(12)],
+                {ODD: "2026-03-11: 0.2, expected -0.01 to 0.03"},
+            ),
+        ]
+    }
+
+
+def test_days_long_past_are_not_shown() -> None:
+    (found,) = series_of(nulls(SHOWN_DAYS + 12))["events"]
+    assert (len(found.days), found.days[0][0], found.unusual) == (SHOWN_DAYS, START + 12 * DAY, {})
+
+
+def test_status_says_what_was_unusual_of_late(tmp_path: Path) -> None:
+    folder = tmp_path / "world"
+    folder.mkdir()
+    publish(folder, "events", 0, 0.01)
+    Recorder(folder, "run-1", datetime(2026, 4, 1, tzinfo=UTC)).record([(0, one) for one in nulls(12)])
+    said = CliRunner().invoke(command, ["status", "--source", "world", "--store", str(tmp_path)])
+    assert said.exit_code == 0, said.output
+    assert "unusual: events: null_share of topic on 2026-03-11 is 0.2, expected -0.01 to 0.03 (change)" in said.output
