@@ -13,6 +13,7 @@ from quality.history import Recorder, history, measured_versions
 from quality.metric import Metric
 from quality.publication_metrics import of_publication
 from tables import catalog
+from tables.quality import QUALITY_METRICS
 
 
 def keep_metrics(job: Job) -> list[Finding]:
@@ -24,7 +25,7 @@ def keep_metrics(job: Job) -> list[Finding]:
     measured = list(_measured(job))
     if not measured:
         return []
-    Recorder(job.folder, job.run_id, job.known_at(None)).record(measured)
+    Recorder(job.folder, job.run_id, job.known_at(None), job.gate.counts).record(measured)
     new = {one for _, one in measured}
     series = {(one.table, one.metric, one.subject) for one in new if one.day is not None}
     known = [one for one in history(job.folder) if (one.table, one.metric, one.subject) in series]
@@ -38,6 +39,8 @@ def _measured(job: Job) -> Iterator[tuple[int, Metric]]:
     """Metrics that are not kept yet, with the version they are of."""
     kept = measured_versions(job.folder)
     for table in catalog.ALL:
+        if table == QUALITY_METRICS.name:  # else each record would be one more thing to record
+            continue
         for one in publications(job.folder, table):
             if one.version <= kept.get(table, -1):
                 break

@@ -42,7 +42,7 @@ def find_outages(job: Job) -> list[dict[str, Any]]:
         inputs = job.versions("day_counts")
         facts = {"settings": job.settings.quality.outages.model_dump(mode="json", by_alias=True)}
         lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
-        job.progress.table(publish_rows(job.folder, OUTAGES, rows, lineage))
+        job.progress.table(publish_rows(job.folder, OUTAGES, rows, lineage, job.gate.counts))
     return rows
 
 
@@ -64,9 +64,11 @@ def count_days(job: Job) -> list[dict[str, Any]]:
     facts = {"batch": job.batch, "recipe": recipe}
     inputs = job.versions("events")
     lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
-    job.progress.table(publish_rows(job.folder, DAY_COUNTS, rows, lineage))
+    job.progress.table(publish_rows(job.folder, DAY_COUNTS, rows, lineage, job.gate.counts))
     volume = [one for one in volumes(rows) if done < 0 or one.day in days]
-    Recorder(job.folder, job.run_id, job.known_at(None)).record([(inputs["events"], one) for one in volume])
+    Recorder(job.folder, job.run_id, job.known_at(None), job.gate.counts).record(
+        [(inputs["events"], one) for one in volume]
+    )
     return rows
 
 

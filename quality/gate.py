@@ -92,6 +92,30 @@ class Gate:
         audit = {"rows": rows, "checks": len(verdict["checks"]), "checksum": content, "verdict": file.name}
         return {**audit, "warnings": warnings} if warnings else audit
 
+    def counts(self, spec: TableSpec, counted: Mapping[str, int]) -> Mapping[str, Any]:
+        """Judge a small table by its counts: ``rows``, rows that break each rule, rows that repeat a grain.
+
+        Returns:
+            ``rows``, ``checks`` and the file that holds the ``verdict``.
+
+        Raises:
+            QualityError: naming the rules that rows break.
+        """
+        expected = list(of_rows(spec, counted))
+        result = judge_numbers(spec.name, expected, Docs(self.docs, self.run_id) if self.docs else None)
+        checks, failed = verdicts(result), failures(result, expected)
+        errors = sorted(one.check for one in failed)
+        verdict = {"table": spec.name, "profile": dict(counted), "checks": checks, "errors": errors}
+        days = {"all": {"rows": counted["rows"]}}
+        file = self._keep(spec, {**verdict, "days": days, "great_expectations": result})
+        if failed:
+            lines = [
+                f"{one.check}: {one.message}" + (f": {one.value:,.0f} rows" if one.check != HAS_ROWS else "")
+                for one in failed
+            ]
+            raise _refused(spec.name, lines)
+        return {"rows": counted["rows"], "checks": len(checks), "verdict": file.name}
+
     def _keep(self, spec: TableSpec, verdict: Mapping[str, Any]) -> Path:
         self.results.mkdir(parents=True, exist_ok=True)
         earlier = len(list(self.results.glob(f"{spec.name}-{self.run_id}*.json")))
@@ -163,9 +187,13 @@ def _failure(frame: DataFrame, spec: TableSpec, counted: Mapping[str, int], fail
             lines += [f"    {row}" for row in _examples(frame, spec, rules.get(one.check))]
         else:
             lines.append(one.line())
+    return _refused(spec.name, lines, meant)
+
+
+def _refused(table: str, lines: Sequence[str], meant: str = "") -> QualityError:
     return QualityError(
-        f"The gate of '{spec.name}' failed; nothing was published.",
-        where=f"table {spec.name}",
+        f"The gate of '{table}' failed; nothing was published.",
+        where=f"table {table}",
         got="\n         ".join(lines),
         fix=f"the rejected rows are kept under rejected/; mend the input or the step and run it again{meant}",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from longplay.delta import query
 from quality.metric import Metric
 from tables.quality import QUALITY_METRICS
-from tables.small import publish_rows, read_rows
+from tables.small import Judge, publish_rows, read_rows
 from tables.store import Lineage, Published
 
 
@@ -20,11 +20,13 @@ class Recorder:
         folder: the folder of the source's tables.
         run_id: the run that measures.
         measured_at: T, its logical date (UTC).
+        judge: the gate of small tables.
     """
 
     folder: Path
     run_id: str
     measured_at: datetime
+    judge: Judge
 
     def record(self, measured: Sequence[tuple[int, Metric]]) -> Published:
         """Keep what was measured of versions of tables; what is there already stays as it is.
@@ -49,7 +51,7 @@ class Recorder:
             }
             for version, one in measured
         ]
-        return publish_rows(self.folder, QUALITY_METRICS, rows, Lineage(self.run_id, "", {}, {}))
+        return publish_rows(self.folder, QUALITY_METRICS, rows, Lineage(self.run_id, "", {}, {}), self.judge)
 
 
 def measured_versions(folder: Path) -> dict[str, int]:

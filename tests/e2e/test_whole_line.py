@@ -28,6 +28,7 @@ from jobs.erase import erase
 from jobs.ingest_log import ingest
 from jobs.maintain import maintain
 from jobs.manifest import name_of
+from jobs.metrics import keep_metrics
 from jobs.plan import label_definitions, split_plan
 from jobs.read import At, read
 from jobs.release import open_release, release
@@ -35,6 +36,7 @@ from jobs.run import run
 from jobs.train import arms, ranking_data, study, tracker_of
 from jobs.verify import verify
 from longplay.errors import ConfigError, NotFoundError, QualityError, StoreError
+from quality.history import history
 from rankers.scoring_frame import scoring_frame
 from rankers.tracking import quiet_mlflow
 from rankers.training_set import spine_of, training_set
@@ -107,6 +109,22 @@ def test_counts_by_reason_add_up_to_the_rows_read(line: Line) -> None:
         assert int(line.contents[log].split(":")[0]) == counts[f"{log}/clean"]
         assert aside > 0
         assert line.job.store.read("quarantine").where(F.col("log") == log).count() == aside
+
+
+def test_what_the_gates_measured_is_kept_once(line: Line) -> None:
+    assert keep_metrics(line.job) == []  # one delivery: there are no days before to be held against
+    told = history(line.job.folder)
+    rows = {one.table: one.value for one in told if one.metric == "rows"}
+    assert rows == {table: line.job.store.commit(table)["audit"]["rows"] for table in rows}
+    assert set(rows) > {"events", "exposures", "user_days", "exposure_features", "signal_values", "training_set"}
+    values = {one.subject: one.value for one in told if one.metric == "values"}
+    assert sum(values.values()) == rows["signal_values"]
+    shares = {(one.table, one.metric, one.subject): one.value for one in told}
+    assert shares[("events", "null_share", "topic")] == line.job.store.read("events").where("topic IS NULL").count()
+    assert 0 < shares[("signal_values", "coverage", "return_to_item_14d@1")] <= 1
+    version = line.job.store.version("quality_metrics")
+    assert keep_metrics(line.job) == []
+    assert line.job.store.version("quality_metrics") == version
 
 
 def test_every_ranker_has_a_finished_run_with_metrics_and_a_model_that_scores(line: Line) -> None:

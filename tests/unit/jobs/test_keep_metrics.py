@@ -14,6 +14,7 @@ from rich.console import Console
 from jobs.context import Job
 from jobs.metrics import keep_metrics
 from jobs.progress import Progress
+from quality.gate import Gate
 from quality.history import history
 from quality.metric import Metric
 
@@ -28,6 +29,10 @@ class Run:
     folder: Path
     run_id: str = "run-1"
     progress: Progress = field(default_factory=lambda: Progress(console=Console(file=StringIO())))
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.folder / "_quality", self.run_id)
 
     def known_at(self, _date: datetime | None) -> datetime:
         return datetime(2026, 4, 1, tzinfo=UTC)

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from jobs.table_quality import SHOWN_DAYS, command, series_of
 from longplay.quality.series import Series
+from quality.gate import Gate
 from quality.history import Recorder
 from quality.metric import Metric
 from tests.unit.jobs.test_keep_metrics import DAY, START, publish
@@ -42,7 +43,9 @@ def test_status_says_what_was_unusual_of_late(tmp_path: Path) -> None:
     folder = tmp_path / "world"
     folder.mkdir()
     publish(folder, "events", 0, 0.01)
-    Recorder(folder, "run-1", datetime(2026, 4, 1, tzinfo=UTC)).record([(0, one) for one in nulls(12)])
+    Recorder(folder, "run-1", datetime(2026, 4, 1, tzinfo=UTC), Gate(folder / "_quality", "run-1").counts).record(
+        [(0, one) for one in nulls(12)]
+    )
     said = CliRunner().invoke(command, ["status", "--source", "world", "--store", str(tmp_path)])
     assert said.exit_code == 0, said.output
     assert "unusual: events: null_share of topic on 2026-03-11 is 0.2, expected -0.01 to 0.03 (change)" in said.output

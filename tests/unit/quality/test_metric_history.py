@@ -6,19 +6,24 @@ from pathlib import Path
 import pytest
 
 from longplay.errors import QualityError
+from quality.gate import Gate
 from quality.history import Recorder, history, measured_versions
 from quality.metric import Metric
 from tables.quality import QUALITY_METRICS
-from tables.small import read_rows
+from tables.small import Judge, read_rows
 
 AT = datetime(2026, 5, 12, tzinfo=UTC)
 MONDAY = date(2026, 5, 11)
 
 
+def judge(folder: Path) -> Judge:
+    return Gate(folder / "_quality", "run").counts
+
+
 def test_metrics_are_kept_once_and_the_newest_version_is_told(tmp_path: Path) -> None:
     assert history(tmp_path) == []
     assert measured_versions(tmp_path) == {}
-    recorder = Recorder(tmp_path, "run-1", AT)
+    recorder = Recorder(tmp_path, "run-1", AT, judge(tmp_path))
     whole, day = Metric("events", "rows", 90), Metric("events", "users", 7, day=MONDAY)
     share = Metric("events", "null_share", 0.1, "topic")
     recorder.record([(3, whole), (3, day), (3, share)])
@@ -30,7 +35,7 @@ def test_metrics_are_kept_once_and_the_newest_version_is_told(tmp_path: Path) ->
         (6, Metric("exposures", "rows", 5)),
         (9, Metric("exposures", "users", 5)),
     ]
-    Recorder(tmp_path, "run-2", AT).record(later)
+    Recorder(tmp_path, "run-2", AT, judge(tmp_path)).record(later)
     assert measured_versions(tmp_path) == {"events": 4, "exposures": 6}
     assert history(tmp_path, "events") == [share, Metric("events", "rows", 95), day]
     assert history(tmp_path, "exposures") == [Metric("exposures", "rows", 5), Metric("exposures", "users", 5)]
@@ -48,5 +53,7 @@ def test_metrics_are_kept_once_and_the_newest_version_is_told(tmp_path: Path) ->
 
 def test_two_values_of_one_metric_are_refused(tmp_path: Path) -> None:
     with pytest.raises(QualityError, match="quality_metrics"):
-        Recorder(tmp_path, "run-1", AT).record([(1, Metric("events", "rows", 1)), (1, Metric("events", "rows", 2))])
+        Recorder(tmp_path, "run-1", AT, judge(tmp_path)).record(
+            [(1, Metric("events", "rows", 1)), (1, Metric("events", "rows", 2))]
+        )
     assert history(tmp_path) == []

@@ -7,21 +7,29 @@ import pytest
 from deltalake import DeltaTable
 
 from longplay.errors import QualityError
+from quality.gate import Gate
 from tables.quality import DAY_COUNTS, OUTAGES, QUALITY_METRICS
-from tables.small import commit_of, publish_rows, read_rows
+from tables.small import Judge, commit_of, publish_rows, read_rows
 from tables.store import Lineage
 
 RUN = Lineage("run-1", "print", {"events": 3}, {"batch": 2})
+
+
+def gate(folder: Path) -> Judge:
+    """The gate of the jobs."""
+    return Gate(folder / "_quality", RUN.run_id).counts
+
+
 GOOD = {"event_day": date(2026, 1, 1), "known_day": date(2026, 1, 2), "users": 3, "events": 4}
 
 
 def test_a_table_holds_what_was_published_last(tmp_path: Path) -> None:
     assert read_rows(tmp_path, DAY_COUNTS) == []
     assert commit_of(tmp_path, DAY_COUNTS) == {}
-    done = publish_rows(tmp_path, DAY_COUNTS, [GOOD], RUN)
+    done = publish_rows(tmp_path, DAY_COUNTS, [GOOD], RUN, gate(tmp_path))
     assert (done.table, done.version, done.rows, done.written) == ("day_counts", 0, 1, True)
     other = {**GOOD, "known_day": date(2026, 1, 3)}
-    publish_rows(tmp_path, DAY_COUNTS, [other], RUN)
+    publish_rows(tmp_path, DAY_COUNTS, [other], RUN, gate(tmp_path))
     assert read_rows(tmp_path, DAY_COUNTS) == [other]
     told = commit_of(tmp_path, DAY_COUNTS)
     assert (told["run_id"], told["inputs"], told["facts"], told["audit"]["rows"]) == (
@@ -43,9 +51,9 @@ def test_a_table_holds_what_was_published_last(tmp_path: Path) -> None:
     ],
 )
 def test_rows_that_break_a_rule_are_refused_and_kept(tmp_path: Path, rows: list[dict], rule: str) -> None:
-    publish_rows(tmp_path, DAY_COUNTS, [GOOD], RUN)
+    publish_rows(tmp_path, DAY_COUNTS, [GOOD], RUN, gate(tmp_path))
     with pytest.raises(QualityError) as caught:
-        publish_rows(tmp_path, DAY_COUNTS, rows, RUN)
+        publish_rows(tmp_path, DAY_COUNTS, rows, RUN, gate(tmp_path))
     assert rule in caught.value.render()
     assert read_rows(tmp_path, DAY_COUNTS) == [GOOD]
     assert (tmp_path / "rejected" / "day_counts-run-1" / "rows.parquet").exists()
@@ -58,10 +66,10 @@ def test_an_outage_needs_an_end_after_its_start(tmp_path: Path) -> None:
         "known_ts": moment, "dismissed": False,
     }  # fmt: skip
     with pytest.raises(QualityError, match=r"outages"):
-        publish_rows(tmp_path, OUTAGES, [row], RUN)
-    publish_rows(tmp_path, OUTAGES, [row | {"end": datetime(2026, 1, 2, tzinfo=UTC)}], RUN)
+        publish_rows(tmp_path, OUTAGES, [row], RUN, gate(tmp_path))
+    publish_rows(tmp_path, OUTAGES, [row | {"end": datetime(2026, 1, 2, tzinfo=UTC)}], RUN, gate(tmp_path))
     # A table without rows is a version, too.
-    publish_rows(tmp_path, OUTAGES, [], RUN)
+    publish_rows(tmp_path, OUTAGES, [], RUN, gate(tmp_path))
     assert read_rows(tmp_path, OUTAGES) == []
     assert DeltaTable(str(tmp_path / "outages")).version() == 1
 
@@ -71,8 +79,8 @@ def test_to_a_table_of_facts_only_new_rows_are_added(tmp_path: Path) -> None:
         "table": "events", "version": 1, "metric": "rows", "subject": "", "day": "", "value": 5.0,
         "measured_at": datetime(2026, 1, 1, tzinfo=UTC), "run_id": "run-1",
     }  # fmt: skip
-    publish_rows(tmp_path, QUALITY_METRICS, [row], RUN)
-    again = publish_rows(tmp_path, QUALITY_METRICS, [{**row, "value": 6.0}], RUN)
+    publish_rows(tmp_path, QUALITY_METRICS, [row], RUN, gate(tmp_path))
+    again = publish_rows(tmp_path, QUALITY_METRICS, [{**row, "value": 6.0}], RUN, gate(tmp_path))
     assert (again.written, again.why) == (False, "no new rows")
-    publish_rows(tmp_path, QUALITY_METRICS, [row, {**row, "version": 2}], RUN)
+    publish_rows(tmp_path, QUALITY_METRICS, [row, {**row, "version": 2}], RUN, gate(tmp_path))
     assert sorted((r["version"], r["value"]) for r in read_rows(tmp_path, QUALITY_METRICS)) == [(1, 5.0), (2, 5.0)]
