@@ -16,6 +16,7 @@ from longplay.place import shared
 from longplay.reading import Filter, after, filters, in_states, keyed, own
 from longplay.registry import default_registry
 from longplay.releases import VALUES, Release, check_meaning, pick, pinned, releases
+from longplay.reward import Reward
 from longplay.selection import Selection, Which, select
 from longplay.single import key_of, the_one
 from longplay.values import COLUMNS, Value, Values, as_known, check_states
@@ -65,6 +66,18 @@ class Client:
             NotFoundError: with the nearest name.
         """
         return self.registry.get(name)
+
+    def rewards(self) -> list[Reward]:
+        """The newest version of every reward, by name."""
+        return self.registry.newest_rewards()
+
+    def reward(self, name: str) -> Reward:
+        """One reward, by ``name@version``, or by name alone (its newest version).
+
+        Raises:
+            NotFoundError: with the nearest name.
+        """
+        return self.registry.reward(name)
 
     def releases(self) -> list[Release]:
         """Every release, newest first."""

@@ -28,6 +28,8 @@ __all__ = [
     "shipped_ledger",
 ]
 
+MadeT = TypeVar("MadeT", Definition, Reward)
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -66,6 +68,16 @@ class Registry:
                 fix=f"look its signals up; or learn from it: --set 'training.labels=[click, {name}]'",
             )
         raise self._missing(name, "signal", self.by_ref)
+
+    def reward(self, name: str) -> Reward:
+        """Look one reward up, as ``get`` does a signal.
+
+        Raises:
+            NotFoundError: with the nearest known name.
+        """
+        if (ref := self._ref(name, self.rewards)) is not None:
+            return self.rewards[ref]
+        raise self._missing(name, "reward", self.rewards)
 
     def find(self, name: str) -> Definition | Reward:
         """Look a signal or a reward up, as ``get`` does.
@@ -108,10 +120,17 @@ class Registry:
 
     def newest(self) -> list[Definition]:
         """What the bare name of every signal stands for, by name."""
+        return self._newest_of(self.by_ref)
+
+    def newest_rewards(self) -> list[Reward]:
+        """What the bare name of every reward stands for, by name."""
+        return self._newest_of(self.rewards)
+
+    def _newest_of(self, group: Mapping[str, MadeT]) -> list[MadeT]:
         versions: dict[str, list[str]] = {}
-        for ref in self.by_ref:
+        for ref in group:
             versions.setdefault(ref.partition("@")[0], []).append(ref)
-        return [self.by_ref[self._newest(versions[name], self.by_ref).ref] for name in sorted(versions)]
+        return [group[self._newest(versions[name], group).ref] for name in sorted(versions)]
 
     def current(self) -> list[Definition]:
         """What may be asked for without a version: the newest of every signal, and what aliases point to."""
@@ -133,9 +152,6 @@ class Registry:
         downward = sorted(refs, key=lambda ref: int(ref.partition("@")[2]), reverse=True)
         found: Iterator[Definition | Reward] = (group[ref] for ref in downward)
         return next((d for d in found if d.status != "draft"), group[downward[0]])
-
-
-MadeT = TypeVar("MadeT", Definition, Reward)
 
 
 class Stored(Mapping[str, MadeT]):

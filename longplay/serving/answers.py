@@ -60,6 +60,32 @@ class DefinitionAnswer(BaseModel):
     status: str
 
 
+class RewardAnswer(BaseModel):
+    """A reward in words: these, and the further keys that 'longplay signals show --json' prints."""
+
+    model_config = ConfigDict(extra="allow")
+
+    reward: str = Field(description="pinned name, name@version")
+    title: str
+    description: str
+    hash: str = Field(description="the identity of what affects data")
+    anchor: str
+    parts: str = Field(description="its signals, each pinned, with what becomes of it and its weight")
+    bounds: str
+    matures: str
+    unit: str
+    owner: str
+    status: str
+
+
+class RewardsAnswer(BaseModel):
+    """Rewards by name, newest versions."""
+
+    rewards: list[RewardAnswer]
+    total: int
+    more: bool
+
+
 class SignalsAnswer(BaseModel):
     """Definitions by name, newest versions."""
 

@@ -17,6 +17,7 @@ from longplay.cursor import Cursor
 from longplay.definition import Definition
 from longplay.errors import NotFoundError
 from longplay.releases import check_meaning
+from longplay.reward import Reward
 from longplay.serving import answers, questions
 from longplay.serving.problems import DOCUMENTED, NoSuchName, handle_problems
 from longplay.serving.scan import rows_of, scan
@@ -89,6 +90,23 @@ def _about(shelf: Shelf) -> APIRouter:
         """One definition, by name@version, or by name alone (its newest version)."""
         return answers.DefinitionAnswer(**describe(_definition(shelf.newest(), name)))
 
+    @router.get("/rewards")
+    async def rewards(asked: Annotated[questions.SearchQuestion, Query()]) -> answers.RewardsAnswer:
+        """Rewards, newest versions, by name; those that hold every word of 'q'."""
+        found = [one for one in shelf.newest().registry.newest_rewards() if _fits(one, asked)]
+        page, more = _paged(found, asked.limit, asked.offset)
+        return answers.RewardsAnswer(rewards=[_reward(one) for one in page], total=len(found), more=more)
+
+    @router.get("/rewards/{name}")
+    async def reward(name: str, _: Annotated[questions.NoQuestion, Query()]) -> answers.RewardAnswer:
+        """One reward, by name@version, or by name alone (its newest version). Ask for the values of its signals."""
+        registry = shelf.newest().registry
+        try:
+            return _reward(registry.reward(name))
+        except NotFoundError as error:
+            known = {*registry.rewards, *(one.name for one in registry.newest_rewards())}
+            raise NoSuchName(error.what, name, known, error.fix) from error
+
     @router.get("/releases")
     async def releases(asked: Annotated[questions.ReleasesQuestion, Query()]) -> answers.ReleasesAnswer:
         """Releases, newest first."""
@@ -149,7 +167,12 @@ def _definition(served: Served, name: str) -> Definition:
         raise NoSuchName(error.what, name, known, error.fix) from error
 
 
-def _fits(definition: Definition, asked: questions.SearchQuestion) -> bool:
+def _reward(one: Reward) -> answers.RewardAnswer:
+    told = describe(one)
+    return answers.RewardAnswer(reward=told.pop("signal"), **told)
+
+
+def _fits(definition: Definition | Reward, asked: questions.SearchQuestion) -> bool:
     text = f"{definition.ref} {definition.title} {definition.description}".lower()
     wanted = {"status": asked.status, "anchor": asked.anchor, "owner": asked.owner}
     own = all(value is None or getattr(definition, key) == value for key, value in wanted.items())

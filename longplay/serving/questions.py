@@ -101,6 +101,8 @@ class ValuesQuestion(_Closed):
 _MODELS: dict[str, type[_Closed]] = {
     "signals": SearchQuestion,
     "definition": NoQuestion,
+    "rewards": SearchQuestion,
+    "reward": NoQuestion,
     "releases": ReleasesQuestion,
     "value": ValueQuestion,
     "values": ValuesQuestion,

@@ -317,3 +317,12 @@ def test_a_name_that_the_client_does_not_have() -> None:
 
     with pytest.raises(AttributeError, match="module 'longplay' has no attribute 'Klient'"):
         _ = longplay.Klient  # type: ignore[attr-defined]
+
+
+def test_rewards_are_looked_up_as_definitions_are(store: Path) -> None:
+    client = Client(store, "shop")
+    assert {"kept_return", "lasting_value"} <= {one.name for one in client.rewards()}
+    assert client.reward("kept_return") == client.reward("kept_return@1") == client.rewards()[0]
+    with pytest.raises(NotFoundError, match="There is no reward 'kept_retrun'") as caught:
+        client.reward("kept_retrun")
+    assert "kept_return" in caught.value.fix

@@ -171,6 +171,24 @@ def test_definitions(served: tuple[Server, list[str]]) -> None:
     assert server.get("/v1/signals/click@1").json()["signal"] == "click@1"
 
 
+def test_rewards_are_listed_and_shown(served: tuple[Server, list[str]]) -> None:
+    server, _ = served
+    shipped = {one.ref: one for one in default_registry().newest_rewards()}
+    told = server.get("/v1/rewards").json()
+    assert [one["reward"] for one in told["rewards"]] == list(shipped)
+    assert (told["total"], told["more"]) == (len(shipped), False)
+    assert [one["reward"] for one in server.get("/v1/rewards", limit=1, offset=1).json()["rewards"]] == list(shipped)[
+        1:2
+    ]
+    assert server.get("/v1/rewards", anchor="active_day").json()["rewards"] == []
+    described = describe(shipped["kept_return@1"])
+    described["reward"] = described.pop("signal")
+    assert server.get("/v1/rewards/kept_return").json() == described
+    assert "return_to_item" in server.get("/v1/rewards/kept_return@1").json()["parts"]
+    assert server.problem(404, "/v1/rewards/kept_retrun").nearest[0] == "kept_return"
+    assert "look its signals up" in server.problem(404, "/v1/signals/kept_return").fix
+
+
 def test_releases(served: tuple[Server, list[str]]) -> None:
     server, ids = served
     told = server.get("/v1/releases").json()
@@ -242,6 +260,8 @@ def test_the_api_describes_itself(served: tuple[Server, list[str]]) -> None:
         "/v1/health",
         "/v1/ready",
         "/v1/releases",
+        "/v1/rewards",
+        "/v1/rewards/{name}",
         "/v1/signals",
         "/v1/signals/{name}",
         "/v1/signals/{name}/value",
