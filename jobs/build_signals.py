@@ -1,10 +1,12 @@
 """Signals: what followed each anchor, with its state."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import functions as F
 
+from jobs.added_signals import Known, add_signals
 from jobs.context import Job
 from jobs.increments import Change, Since, increment, since
 from jobs.options import job_command
@@ -23,19 +25,14 @@ def build_signals(job: Job) -> None:
     """Bring the values of every definition up to what is known now.
 
     Settled values (mature or void) are only ever added: those that settled since, and revisions by facts that came
-    late. Open ones are replaced. So a day reads the windows that were open and those that late facts fall into.
+    late. Open ones are replaced. So a day reads the windows that were open and those that late facts fall into. A
+    signal that is new is computed alone, over the whole log.
     """
     definitions = [d for d in computed(job) if eligible(job, d)]
     find_outages(job)
-    knowledge = knowledge_of(job, job.known_at(None))
-    reads_episodes = any(d.needs.episodes for d in definitions)
-    tables = ("events", "exposures", *(["episodes"] if reads_episodes else []))
-    inputs = job.versions(*tables)
-    about = {
-        "definitions": {d.ref: d.hash for d in definitions},
-        "log_start": job.log_start.isoformat(),
-        "outages": repr(knowledge.outages),
-    }
+    add_signals(job, definitions, _known)
+    known = _known(job, definitions)
+    inputs, knowledge, about = known.inputs, known.knowledge, known.about
     batch = F.lit(job.batch).cast("bigint")
     done = since(job, "signal_values", about)
     is_new = done is not None and (done.batch < job.batch or done.frontier < job.frontier)
@@ -50,7 +47,7 @@ def build_signals(job: Job) -> None:
     note = {"flags": flags.told}
 
     def build(done: Since | None) -> Change:
-        facts = {table: job.delivered(inputs, table) for table in tables}
+        facts = {table: job.delivered(inputs, table) for table in inputs}
         events, exposures, episodes = facts["events"], facts["exposures"], facts.get("episodes")
         if done is None:
             values = signal_values(definitions, events, exposures, knowledge, episodes=episodes)
@@ -69,6 +66,18 @@ def build_signals(job: Job) -> None:
         return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}", gate, note)
 
     increment(job, "signal_values", inputs, about, build)
+
+
+def _known(job: Job, definitions: Sequence[Definition]) -> Known:
+    """What the values of some definitions rest on."""
+    reads_episodes = any(d.needs.episodes for d in definitions)
+    knowledge = knowledge_of(job, job.known_at(None))
+    about = {
+        "definitions": {d.ref: d.hash for d in definitions},
+        "log_start": job.log_start.isoformat(),
+        "outages": repr(knowledge.outages),
+    }
+    return Known(job.versions("events", "exposures", *(["episodes"] if reads_episodes else [])), knowledge, about)
 
 
 def knowledge_of(job: Job, known_at: datetime) -> Knowledge:
@@ -116,7 +125,7 @@ def _columns(table: Path) -> set[str]:
     return {field.name for field in open_table(table).schema().fields}
 
 
-def _behind(job: Job, inputs: dict[str, int], done: Since) -> int:
+def _behind(job: Job, inputs: Mapping[str, int], done: Since) -> int:
     """Rows of new deliveries that were known before everything known by then was said to have arrived."""
     return sum(job.delivered(inputs, table).where(done.is_behind()).count() for table in inputs)
 
@@ -132,7 +141,8 @@ def command(job: Job) -> None:
 
     A value is mature once the watermark has passed its window and lateness allowance; before that it is open and
     only its prefix is kept; it is void if it will never be known. What was known at an earlier moment can be read off
-    known_ts. Only values that may have changed since the last time are computed; --force computes all anew.
+    known_ts. Only values that may have changed since the last time are computed, and those of signals that are new; --force
+    computes all anew.
 
     Example: longplay build-signals --source world
     """

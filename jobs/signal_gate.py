@@ -35,13 +35,15 @@ class SignalGate:
         job: the run.
         definitions: the signals that are published.
         watermark: W(T) (UTC).
-        adds: whether the rows are added to settled ones that are there, or are all there are.
+        adds: whether the rows are added to settled ones that are there, or are all there are of their signals.
+        beside: whether values of other signals are there and stay.
     """
 
     job: Job
     definitions: Sequence[Definition]
     watermark: datetime
     adds: bool = False
+    beside: bool = False
 
     def __call__(self, frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
         """Judge the rows; warnings are said, and kept with the rest.
@@ -52,8 +54,8 @@ class SignalGate:
         audit = dict(self.job.gate(frame, spec))
         found = profiles(frame, self.definitions, self.watermark)
         here, released = self._bins(found), self._released()
-        before = {ref: _same(released, ref, one["hash"]) for ref, one in here.items()}
-        fresh = {ref: less(one["bins"], before[ref]) if self.adds else one["bins"] for ref, one in here.items()}
+        before = {ref: _same(released, ref, here[ref]["hash"]) for ref in found}
+        fresh = {ref: less(here[ref]["bins"], of) if self.adds else here[ref]["bins"] for ref, of in before.items()}
         told = findings(found, self._crossed(frame, found, audit["rows"]), fresh, before)
         told += lost(found, self._newest(), self.adds)
         gate = self.job.gate
@@ -77,7 +79,7 @@ class SignalGate:
         """Values at maturity by bin, with those that are there if the rows are added to them."""
         before, days = (self._there, self._newest()) if self.adds else ({}, {})
         hashes = {ref: one.definition.hash for ref, one in found.items()}
-        here: Bins = {}
+        here: Bins = dict(self._there) if self.beside else {}
         for ref, one in found.items():
             here[ref] = {"hash": hashes[ref], "bins": added(_same(before, ref, hashes[ref]), one.bins)}
             if newest := max(filter(None, (one.newest, days.get(ref))), default=None):

@@ -22,6 +22,7 @@ from jobs.context import Job
 from jobs.ingest_log import ingest
 from jobs.read import At, read
 from longplay.closed import build
+from longplay.delta import commits, open_table
 from tables import catalog
 from tables.checksum import checksum
 from tests.reference.records import DAY, at
@@ -219,6 +220,39 @@ def test_a_build_of_what_is_there_changes_nothing(day_by_day: Job, spark: SparkS
     bring_up(again)
     assert again.versions(*BUILT) == versions
     assert said(again).count("nothing was delivered since") == len(BUILT)
+
+
+def test_a_signal_that_is_added_has_the_values_of_one_that_was_always_there(
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
+) -> None:
+    """Three signals at first; the others come with the third delivery, which revises and settles values of both."""
+    few = "signals.shipped=[click, active_days_28d, return_to_item_14d]"
+    root, source = tmp_path / "warehouse", day_by_day.source
+    for part in parts[:2]:
+        one = job(spark, root, source, few)
+        ingest(one, part)
+        build_signals(one)
+    first = one.store.commit("signal_values")
+    whole = job(spark, root, source)
+    ingest(whole, parts[2])
+    build_signals(whole)
+    assert contents_of_signals(whole) == contents_of_signals(day_by_day)
+    assert "the values of the others stay as they are" in said(whole)
+    (_, increment), (entry, added), (_, before) = commits(open_table(whole.store.path("signal_values")), 3)
+    assert before["fingerprint"] == first["fingerprint"]
+    assert entry["operationParameters"]["mode"] == "Append"
+    assert (added["facts"]["batch"], increment["facts"]["batch"]) == (2, 3)
+    assert set(increment["audit"]["signals"]) == set(added["audit"]["signals"]) > set(before["audit"]["signals"])
+    # The other way round everything is made anew: values of a signal that nobody asks for go.
+    again = job(spark, root, source, few)
+    build_signals(again)
+    assert {row["signal"] for row in again.store.read("signal_values").select("signal").distinct().collect()} == {
+        "click@1", "active_days_28d@1", "return_to_item_14d@1",
+    }  # fmt: skip
+
+
+def contents_of_signals(one: Job) -> str:
+    return content(one.store.read("signal_values"), "signal_values")
 
 
 def test_rows_behind_the_watermark_are_made_good(

@@ -27,13 +27,13 @@ def publish(folder: Path, bins: dict[str, int] | None, meaning: str = CLICK.hash
     write_deltalake(str(folder / "signal_values"), pa.table({"a": [1]}), mode="append", commit_properties=said)
 
 
-def gate(folder: Path, adds: bool) -> SignalGate:
+def gate(folder: Path, adds: bool, beside: bool = False) -> SignalGate:
     def commit(_: str) -> dict[str, Any]:
         told = {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}, "newest": "2026-05-07"}
         return {"audit": {"signals": {CLICK.ref: told, "old@1": {"hash": "", "bins": {}}}}}
 
     store = SimpleNamespace(path=lambda table: folder / table, commit=commit)
-    return SignalGate(cast("Job", SimpleNamespace(folder=folder, store=store)), [CLICK], at(9), adds)
+    return SignalGate(cast("Job", SimpleNamespace(folder=folder, store=store)), [CLICK], at(9), adds, beside)
 
 
 def test_the_last_release_is_what_the_last_publication_in_it_says(tmp_path: Path) -> None:
@@ -50,6 +50,16 @@ def test_values_that_are_added_are_counted_with_those_that_are_there(tmp_path: P
     found = {CLICK.ref: Profile(CLICK, rows=3, mature=3, bins={"1": 2, "2": 1})}
     assert gate(tmp_path, adds=True)._bins(found)[CLICK.ref]["bins"] == {"0": 9, "1": 3, "2": 1}
     assert gate(tmp_path, adds=False)._bins(found)[CLICK.ref]["bins"] == {"1": 2, "2": 1}
+
+
+def test_what_is_told_of_other_signals_stays_where_a_new_one_is_added_beside_them(tmp_path: Path) -> None:
+    new = default_registry().get("regret")
+    told = gate(tmp_path, adds=False, beside=True)._bins({new.ref: Profile(new, rows=2, mature=2, bins={"0": 2})})
+    assert told == {
+        CLICK.ref: {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}, "newest": "2026-05-07"},
+        "old@1": {"hash": "", "bins": {}},
+        new.ref: {"hash": new.hash, "bins": {"0": 2}},
+    }
 
 
 def test_the_newest_anchor_is_kept_with_what_is_there(tmp_path: Path) -> None:
