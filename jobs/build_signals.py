@@ -141,8 +141,8 @@ def command(job: Job) -> None:
 
     A value is mature once the watermark has passed its window and lateness allowance; before that it is open and
     only its prefix is kept; it is void if it will never be known. What was known at an earlier moment can be read off
-    known_ts. Only values that may have changed since the last time are computed, and those of signals that are new; --force
-    computes all anew.
+    known_ts. Only values that may have changed since the last time are computed, and those of signals that are
+    new; --force computes all anew.
 
     Example: longplay build-signals --source world
     """
