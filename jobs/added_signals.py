@@ -57,8 +57,15 @@ def add_signals(
     done = since(then, VALUES, before.about)
     if done is None or done.frontier != then.frontier or Turns.of(done, before.knowledge).told != told.get("flags", []):
         return
+    if job.log_start != then.log_start or rows_behind(job, before.inputs, done):
+        return
     job.progress.say(f"new: {', '.join(d.ref for d in new)}; the values of the others stay as they are")
     _publish(then, new, known(then, definitions), done)
+
+
+def rows_behind(job: Job, inputs: Mapping[str, int], done: Since) -> int:
+    """Rows of new deliveries that were known before everything known by then was said to have arrived."""
+    return sum(job.delivered(inputs, table).where(done.is_behind()).count() for table in inputs)
 
 
 def _publish(job: Job, new: Sequence[Definition], known: Known, done: Since) -> None:
@@ -68,6 +75,7 @@ def _publish(job: Job, new: Sequence[Definition], known: Known, done: Since) -> 
     gate = SignalGate(job, new, known.knowledge.watermark, beside=True)
     reached = {"batch": done.batch, "frontier": done.frontier.isoformat(), "flags": done.facts["flags"]}
     said = {**known.about, **reached, "recipe": job.fingerprint({}, known.about)}
-    lineage = Lineage(job.run_id, job.fingerprint(known.inputs, said), dict(known.inputs), said)
+    told = job.store.commit(VALUES)["inputs"]  # no newer facts are in it than in what was there
+    lineage = Lineage(job.run_id, job.fingerprint(known.inputs, said), {**known.inputs, **told}, said)
     rows = values.withColumn("batch", F.lit(done.batch).cast("bigint"))
     job.progress.table(job.store.publish(rows, catalog.get(VALUES), lineage, gate, None, seen))

@@ -1,12 +1,12 @@
 """Signals: what followed each anchor, with its state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import functions as F
 
-from jobs.added_signals import Known, add_signals
+from jobs.added_signals import Known, add_signals, rows_behind
 from jobs.context import Job
 from jobs.increments import Change, Since, increment, since
 from jobs.options import job_command
@@ -36,7 +36,7 @@ def build_signals(job: Job) -> None:
     batch = F.lit(job.batch).cast("bigint")
     done = since(job, "signal_values", about)
     is_new = done is not None and (done.batch < job.batch or done.frontier < job.frontier)
-    if done is not None and is_new and (behind := _behind(job, inputs, done)):
+    if done is not None and is_new and (behind := rows_behind(job, inputs, done)):
         job.progress.say(f"{behind:,} rows came behind the watermark: signal values are made anew")
         job = job.anew()
     flags = Turns.of(done, knowledge)
@@ -123,11 +123,6 @@ def _no_episodes(job: Job) -> str:
 
 def _columns(table: Path) -> set[str]:
     return {field.name for field in open_table(table).schema().fields}
-
-
-def _behind(job: Job, inputs: Mapping[str, int], done: Since) -> int:
-    """Rows of new deliveries that were known before everything known by then was said to have arrived."""
-    return sum(job.delivered(inputs, table).where(done.is_behind()).count() for table in inputs)
 
 
 def _time(text: str) -> datetime:

@@ -15,6 +15,7 @@ from ingest.tombstones import RECEIPTS, Tombstones
 from jobs.context import VERDICTS, Job
 from jobs.manifest import FOLDER as MANIFESTS
 from jobs.manifest import find
+from jobs.metrics import REWRITTEN
 from jobs.options import job_command
 from jobs.quarantine_release import TABLE as RELEASES
 from longplay.errors import NotFoundError
@@ -123,6 +124,7 @@ def _released(job: Job, user: str) -> list[str]:
 
 def _erase(job: Job, table: str, user: str, released: Sequence[str]) -> int:
     condition, told = condition_of(table, user, released), job.store.commit(table)
+    told = {**told, "audit": {**told.get("audit", {}), REWRITTEN: True}}
     if table in MADE_ANEW and "facts" in told:
         told = {**told, "facts": {**told["facts"], "recipe": "a person was erased"}}
     if condition is None:

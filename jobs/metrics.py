@@ -1,28 +1,49 @@
 """Metric history: what the gates measured of published versions is kept, and what is not as usual is said."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from deltalake.exceptions import DeltaError
+
 from jobs.context import VERDICTS, Job
+from longplay.errors import LongplayError, first_line
 from longplay.quality.verdicts import Publication, publications
 from quality.anomaly import anomalies
+from quality.day_counts import volumes
 from quality.finding import Finding
 from quality.history import Recorder, history, measured_versions
 from quality.metric import Metric
 from quality.publication_metrics import of_publication
 from tables import catalog
-from tables.quality import QUALITY_METRICS
+from tables.quality import DAY_COUNTS, QUALITY_METRICS
+from tables.small import commit_of, read_rows
+
+REWRITTEN = "rewritten"
+"""Marks the commit of a version that holds what an earlier one did, less a person: it is not measured again."""
 
 
 def keep_metrics(job: Job) -> list[Finding]:
     """Keep the metrics of versions that were published since the last time, also by a run that was killed.
 
+    What the step did is done: where the history cannot be read or written, that is said, and nothing fails.
+
     Returns:
         Those of them that are not as days before let expect; they were said as warnings.
     """
-    measured = list(_measured(job))
+    try:
+        return _kept(job)
+    except (LongplayError, DeltaError, OSError, ValueError) as error:
+        what = error.render() if isinstance(error, LongplayError) else f"{type(error).__name__}: {first_line(error)}"
+        job.progress.say(f"warning: the metric history was left as it is; the next step tries again. {what}")
+        return []
+
+
+def _kept(job: Job) -> list[Finding]:
+    if not (job.folder / "deliveries" / "_delta_log").is_dir():
+        return []
+    measured = [*_measured(job), *_volumes(job)]
     if not measured:
         return []
     Recorder(job.folder, job.run_id, job.known_at(None), job.gate.counts).record(measured)
@@ -44,7 +65,18 @@ def _measured(job: Job) -> Iterator[tuple[int, Metric]]:
         for one in publications(job.folder, table):
             if one.version <= kept.get(table, -1):
                 break
-            yield from ((one.version, metric) for metric in _of(job, table, one))
+            if not one.audit.get(REWRITTEN):
+                yield from ((one.version, metric) for metric in _of(job, table, one))
+
+
+def _volumes(job: Job) -> list[tuple[int, Metric]]:
+    """Users and events of complete days that were counted since, or counted anew to another number."""
+    told: Mapping[str, Any] = commit_of(job.folder, DAY_COUNTS)
+    if not told:
+        return []
+    known = set(history(job.folder, "events"))
+    counted = volumes(read_rows(job.folder, DAY_COUNTS), job.frontier.date())
+    return [(int(told["inputs"]["events"]), one) for one in counted if one not in known]
 
 
 def _of(job: Job, table: str, one: Publication) -> list[Metric]:

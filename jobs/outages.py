@@ -1,6 +1,5 @@
 """Outages: days of which the log holds far too little are found before labels are made of them."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -12,11 +11,11 @@ from pyspark.sql import functions as F
 
 from ingest.watermark import midnight
 from jobs.context import Job
+from jobs.metrics import keep_metrics
 from jobs.options import job_command
 from quality.anomaly import recent
 from quality.day_counts import day_counts
-from quality.history import Recorder, history
-from quality.metric import Metric
+from quality.history import history
 from quality.outages import Counts, Outage, Search, Told, outages
 from signals.flags import known_from
 from signals.horizons import Flag
@@ -65,20 +64,7 @@ def count_days(job: Job) -> list[dict[str, Any]]:
     inputs = job.versions("events")
     lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
     job.progress.table(publish_rows(job.folder, DAY_COUNTS, rows, lineage, job.gate.counts))
-    volume = [one for one in volumes(rows) if done < 0 or one.day in days]
-    Recorder(job.folder, job.run_id, job.known_at(None), job.gate.counts).record(
-        [(inputs["events"], one) for one in volume]
-    )
     return rows
-
-
-def volumes(counts: Sequence[dict[str, Any]]) -> list[Metric]:
-    """Users and events of each day, whenever they became known, as metrics of the table ``events``."""
-    found: dict[tuple[str, date], float] = defaultdict(float)
-    for row in counts:
-        for name in ("users", "events"):
-            found[name, row["event_day"]] += row[name]
-    return [Metric("events", name, value, day=day) for (name, day), value in sorted(found.items())]
 
 
 def flags_of(job: Job) -> tuple[Flag, ...]:
@@ -140,6 +126,7 @@ def command(job: Job) -> None:
         rows = find_outages(job)
     for line in lines(rows):
         click.echo(line)
+    keep_metrics(job)
     for finding in recent(history(job.folder), job.frontier.date()):
         click.echo(finding.text())
 

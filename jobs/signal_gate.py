@@ -1,6 +1,5 @@
 """The gate of signal values: the rules of their table, and then those that follow from what signals mean."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -16,6 +15,7 @@ from longplay.definition import Definition
 from longplay.delta import commits, open_table
 from longplay.errors import QualityError
 from longplay.releases import releases
+from quality.gate import keep
 from quality.judge import Docs
 from quality.signal_rules import nested
 from quality.signals import Pair, Profile, broken, crossings, profiles
@@ -23,6 +23,7 @@ from quality.verdicts import Finding, added, findings, judged, less, lost, metri
 from tables.spec import TableSpec
 
 SHOWN_ROWS = 3
+DAY = timedelta(days=1)
 Bins = dict[str, dict[str, Any]]
 """By pinned name: the definition's ``hash``, ``bins`` (how many values at maturity fall into each), ``newest`` t0."""
 
@@ -72,8 +73,11 @@ class SignalGate:
 
     @property
     def _day(self) -> date | None:
-        """The last day that is known completely, where the rows are what it brought."""
-        return (self.watermark - timedelta(microseconds=1)).date() if self.adds else None
+        """The last day that is known completely, where the rows are what that day brought."""
+        told = self.job.store.commit("signal_values").get("facts", {}) if self.adds else {}
+        if "frontier" not in told or not timedelta() < self.watermark - datetime.fromisoformat(told["frontier"]) <= DAY:
+            return None
+        return (self.watermark - timedelta(microseconds=1)).date()
 
     def _bins(self, found: Mapping[str, Profile]) -> Bins:
         """Values at maturity by bin, with those that are there if the rows are added to them."""
@@ -124,11 +128,9 @@ class SignalGate:
     def _keep(self, told: Sequence[Finding], found: Mapping[str, Profile], result: Mapping[str, Any]) -> None:
         """The verdict as a file, beside those of the tables."""
         counts = {ref: {k: v for k, v in vars(one).items() if k != "definition"} for ref, one in found.items()}
-        self.job.gate.results.mkdir(parents=True, exist_ok=True)
-        file = self.job.gate.results / f"signals-{self.job.run_id}.json"
         listed = [asdict(one) | {"passed": one.passed} for one in told]
         whole = {"watermark": self.watermark, "findings": listed, "signals": counts, "great_expectations": result}
-        file.write_text(json.dumps(whole, indent=1, default=str), encoding="utf-8")
+        keep(self.job.gate.results, f"signals-{self.job.run_id}", whole)
 
     def _say(self, told: Sequence[Finding], found: Mapping[str, Profile]) -> None:
         """Warnings, and how many mature values were revised, by how late that was."""

@@ -11,6 +11,7 @@ import click
 
 from ingest.source import load_source
 from jobs.context import Job
+from jobs.metrics import keep_metrics
 from jobs.options import guarded, job_command, utc
 from jobs.quarantine_selection import Wanted, release
 from jobs.read import MOMENT
@@ -228,6 +229,7 @@ def release_command(
     """
     with job.alone(), job.progress.step("quality release"):
         release(job, Wanted(**wanted), who(by), utc(observed_at))
+        keep_metrics(job)
 
 
 command.add_command(release_command)

@@ -87,7 +87,7 @@ class Change:
 
     def expects(self, before: Series, day: date) -> Expected | None:
         """Median +- the largest of width x deviation, share x median and floor."""
-        recent = [value for when, value in before.items() if day - self.days * DAY <= when < day]
+        recent = [before[when] for n in range(1, self.days + 1) if (when := day - n * DAY) in before]
         if len(recent) < self.least:
             return None
         centre, deviation = robust(recent)
@@ -151,10 +151,10 @@ class Seasonal:
 RULES: Mapping[str, Sequence[Rule]] = {
     "users": (Seasonal(),),
     "events": (Seasonal(),),
-    "null_share": (Bounds(0.0, 1.0), Change(floor=0.02)),
+    "null_share": (Change(floor=0.02),),
     "freshness_hours": (Change(floor=6.0),),
-    "moved_share": (Bounds(0.0, 1.0), Change(floor=0.05)),
-    "coverage": (Bounds(0.0, 1.0), Change(share=0.1, floor=0.02)),
+    "moved_share": (Bounds(high=0.5), Change(floor=0.05)),
+    "coverage": (Change(share=0.1, floor=0.02),),
 }
 """What is asked of a metric by its name: volume, nulls, hours from an event to its being known, the share of rows that
 would have to move for a distribution to be as before, and the share of a signal's settled values that are mature. What

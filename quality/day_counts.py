@@ -1,8 +1,14 @@
-"""How much of each day was known by when: what outages are told from. A pure transform."""
+"""How much of each day was known by when: what outages are told from."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from quality.metric import Metric
 from tables.quality import DAY_COUNTS
 
 
@@ -24,3 +30,13 @@ def day_counts(events: DataFrame) -> DataFrame:
     counts = per_user.groupBy("event_day", "known_day").agg(F.sum("events").alias("events"))
     both = counts.join(users, ["event_day", "known_day"], "left").withColumn("users", F.coalesce("users", F.lit(0)))
     return both.select(*DAY_COUNTS.column_names())
+
+
+def volumes(counts: Sequence[Mapping[str, Any]], end: date) -> list[Metric]:
+    """Users and events of each day before ``end``, whenever they became known, as metrics of the table ``events``."""
+    found: dict[tuple[str, date], float] = defaultdict(float)
+    for row in counts:
+        for name in ("users", "events"):
+            if row["event_day"] < end:
+                found[name, row["event_day"]] += row[name]
+    return [Metric("events", name, value, day=day) for (name, day), value in sorted(found.items())]

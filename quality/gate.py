@@ -104,24 +104,28 @@ class Gate:
         expected = list(of_rows(spec, counted))
         result = judge_numbers(spec.name, expected, Docs(self.docs, self.run_id) if self.docs else None)
         checks, failed = verdicts(result), failures(result, expected)
-        errors = sorted(one.check for one in failed)
-        verdict = {"table": spec.name, "profile": dict(counted), "checks": checks, "errors": errors}
+        errors = [one for one in failed if one.severity == "error"]
+        verdict = {"table": spec.name, "profile": dict(counted), "checks": checks, "errors": [e.check for e in errors]}
         days = {"all": {"rows": counted["rows"]}}
         file = self._keep(spec, {**verdict, "days": days, "great_expectations": result})
-        if failed:
-            lines = [
-                f"{one.check}: {one.message}" + (f": {one.value:,.0f} rows" if one.check != HAS_ROWS else "")
-                for one in failed
-            ]
-            raise _refused(spec.name, lines)
+        if errors:
+            raise _refused(spec.name, [f"{one.check}: {one.message}: {one.value:,.0f} rows" for one in errors])
+        for one in failed if self.warn else ():
+            assert self.warn is not None
+            self.warn(f"{spec.name}: {one.line()}")
         return {"rows": counted["rows"], "checks": len(checks), "verdict": file.name}
 
     def _keep(self, spec: TableSpec, verdict: Mapping[str, Any]) -> Path:
-        self.results.mkdir(parents=True, exist_ok=True)
-        earlier = len(list(self.results.glob(f"{spec.name}-{self.run_id}*.json")))
-        file = self.results / f"{spec.name}-{self.run_id}{f'-{earlier + 1}' if earlier else ''}.json"
-        file.write_text(json.dumps(verdict, indent=1, default=str), encoding="utf-8")
-        return file
+        return keep(self.results, f"{spec.name}-{self.run_id}", verdict)
+
+
+def keep(results: Path, name: str, verdict: Mapping[str, Any]) -> Path:
+    """Write a verdict into a file of its own; the second of a name gets a number."""
+    results.mkdir(parents=True, exist_ok=True)
+    earlier = len(list(results.glob(f"{name}*.json")))
+    file = results / f"{name}{f'-{earlier + 1}' if earlier else ''}.json"
+    file.write_text(json.dumps(verdict, indent=1, default=str), encoding="utf-8")
+    return file
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from deltalake import DeltaTable
+
 from longplay.delta import query
 from quality.metric import Metric
 from tables.quality import QUALITY_METRICS
 from tables.small import Judge, publish_rows, read_rows
 from tables.store import Lineage, Published
+
+RECOUNTED = ("users", "events")
+"""Metrics of a day that are counted over all of its rows, whichever version brought them."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +62,34 @@ class Recorder:
 def measured_versions(folder: Path) -> dict[str, int]:
     """The newest version of each table whose rows were counted for the history."""
     path = folder / QUALITY_METRICS.name
-    if not (path / "_delta_log").is_dir():
+    if not DeltaTable.is_deltatable(str(path)):
         return {}
     newest = """SELECT "table", max(version) AS version FROM rows WHERE metric = 'rows' GROUP BY "table\""""
     return {row["table"]: int(row["version"]) for row in query(path, newest)}
 
 
 def history(folder: Path, table: str | None = None) -> list[Metric]:
-    """Every metric as the newest version that was measured has it. Grain: table, metric, subject, day.
+    """Every metric once. Grain: table, metric, subject, day.
+
+    Of a day it is what the version with most rows has, so that a few late rows do not stand for the day; of the whole
+    table, and of what is counted anew over all of a day, what the newest version has.
 
     Args:
         folder: the folder of the source's tables.
         table: of this table alone; None: of all.
 
     Returns:
-        In order of table, metric, subject and day; metrics without a day are those of the newest version.
+        In order of table, metric, subject and day.
     """
-    newest: dict[tuple[str, str, str, str], tuple[int, float]] = {}
-    for row in read_rows(folder, QUALITY_METRICS):
+    found = [row for row in read_rows(folder, QUALITY_METRICS) if table in (None, row["table"])]
+    rows = {(row["table"], row["version"]): row["value"] for row in found if row["metric"] == "rows"}
+    newest: dict[tuple[str, str, str, str], tuple[tuple[float, int], float]] = {}
+    for row in found:
         key = (row["table"], row["metric"], row["subject"], row["day"])
-        if (table is None or row["table"] == table) and (key not in newest or row["version"] > newest[key][0]):
-            newest[key] = (row["version"], row["value"])
+        whole = 0.0 if not row["day"] or row["metric"] in RECOUNTED else rows.get((row["table"], row["version"]), 0.0)
+        rank = (whole, row["version"])
+        if key not in newest or rank > newest[key][0]:
+            newest[key] = (rank, row["value"])
     return [
         Metric(of, metric, value, subject, date.fromisoformat(day) if day else None)
         for (of, metric, subject, day), (_, value) in sorted(newest.items())

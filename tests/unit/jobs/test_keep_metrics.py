@@ -12,11 +12,14 @@ from deltalake import CommitProperties, write_deltalake
 from rich.console import Console
 
 from jobs.context import Job
-from jobs.metrics import keep_metrics
+from jobs.metrics import REWRITTEN, keep_metrics
 from jobs.progress import Progress
 from quality.gate import Gate
 from quality.history import history
 from quality.metric import Metric
+from tables.quality import DAY_COUNTS, QUALITY_METRICS
+from tables.small import publish_rows, read_rows
+from tables.store import Lineage
 
 START, DAY = date(2026, 3, 2), timedelta(days=1)
 RETURN = "return_to_item_14d@1"
@@ -34,6 +37,10 @@ class Run:
     def gate(self) -> Gate:
         return Gate(self.folder / "_quality", self.run_id)
 
+    @property
+    def frontier(self) -> datetime:
+        return datetime(2026, 3, 4, tzinfo=UTC)
+
     def known_at(self, _date: datetime | None) -> datetime:
         return datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -46,6 +53,7 @@ def publish(folder: Path, table: str, number: int, topics: float, **audit: objec
     """A version of a table whose gate saw 500 rows of one day, a share of them without a topic."""
     days = {str(START + number * DAY): {"rows": 500, "topic_null_share": topics}}
     (folder / "_quality").mkdir(exist_ok=True)
+    (folder / "deliveries" / "_delta_log").mkdir(parents=True, exist_ok=True)
     (folder / "_quality" / f"{table}-{number}.json").write_text(json.dumps({"table": table, "days": days}))
     said = {"run_id": f"r{number}", "audit": {"verdict": f"{table}-{number}.json", **audit}}
     note = CommitProperties(custom_metadata={"userMetadata": json.dumps(said)})
@@ -91,6 +99,50 @@ def test_what_the_gate_of_signals_says_is_kept_and_its_coverage_is_watched(tmp_p
     (said,) = keep(tmp_path)
     assert said == f"signal_values: coverage of {RETURN} on 2026-03-10 is 0.7, expected 0.81 to 0.99 (change)"
     assert Metric("signal_values", "coverage", 0.7, RETURN, START + 8 * DAY) in history(tmp_path)
+
+
+def test_the_version_that_an_erasure_leaves_is_not_measured_again(tmp_path: Path) -> None:
+    for number in range(8):
+        publish(tmp_path, "events", number, 0.01)
+    publish(tmp_path, "events", 8, 0.5)
+    assert len(keep(tmp_path)) == 1
+    publish(tmp_path, "events", 8, 0.5, **{REWRITTEN: True})
+    assert keep(tmp_path) == []
+    assert max(row["version"] for row in read_rows(tmp_path, QUALITY_METRICS)) == 8
+
+
+def test_users_and_events_of_complete_days_are_kept_and_kept_anew_when_more_of_them_came(tmp_path: Path) -> None:
+    publish(tmp_path, "events", 0, 0.01)
+    for version, users in ((0, 5), (1, 5), (2, 6)):
+        rows = [
+            {"event_day": START + n * DAY, "known_day": START + 5 * DAY, "users": users, "events": 9} for n in range(3)
+        ]
+        lineage = Lineage("run-1", "", {"events": version}, {})
+        publish_rows(tmp_path, DAY_COUNTS, rows, lineage, Run(tmp_path).gate.counts)
+        assert keep(tmp_path) == []
+    kept = [r for r in read_rows(tmp_path, QUALITY_METRICS) if r["metric"] == "users"]
+    days = [str(START), str(START + DAY)]  # the third day lies beyond the watermark
+    told = [(0, days[0], 5.0), (0, days[1], 5.0), (2, days[0], 6.0), (2, days[1], 6.0)]
+    assert sorted((r["version"], r["day"], r["value"]) for r in kept) == told
+    assert [one.value for one in history(tmp_path, "events") if one.metric == "users"] == [6.0, 6.0]
+
+
+def test_a_step_does_not_fail_because_of_its_metrics(tmp_path: Path) -> None:
+    publish(tmp_path, "events", 0, 0.01)
+    (tmp_path / "_quality" / "events-0.json").write_text("{")  # cut off
+    run = Run(tmp_path)
+    assert keep_metrics(cast("Job", run)) == []
+    assert "the metric history was left as it is" in run.said[0]
+    publish(tmp_path, "events", 0, 0.01)
+    assert keep(tmp_path) == []
+    assert len(history(tmp_path)) == 2
+
+
+def test_before_anything_is_delivered_there_is_nothing_to_keep(tmp_path: Path) -> None:
+    publish(tmp_path, "events", 0, 0.01)
+    (tmp_path / "deliveries" / "_delta_log").rmdir()
+    assert keep(tmp_path) == []
+    assert not (tmp_path / "quality_metrics").exists()
 
 
 def test_a_table_that_is_judged_without_a_file_has_no_metrics(tmp_path: Path) -> None:

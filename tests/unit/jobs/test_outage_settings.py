@@ -1,13 +1,14 @@
 """What is told of outages in the settings, and the step's command."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from click.testing import CliRunner
 
-from jobs.outages import command, volumes
+from jobs.outages import command
 from jobs.settings import load_settings
 from longplay.errors import ConfigError
+from quality.day_counts import volumes
 from quality.metric import Metric
 
 
@@ -40,7 +41,11 @@ def test_volumes_add_up_whatever_became_known_when() -> None:
         {"event_day": day, "known_day": day, "users": 3, "events": 5},
         {"event_day": day, "known_day": date(2026, 1, 4), "users": 1, "events": 2},
     ]
-    assert volumes(rows) == [Metric("events", "events", 7, day=day), Metric("events", "users", 4, day=day)]
+    assert volumes(rows, day + timedelta(days=1)) == [
+        Metric("events", "events", 7, day=day),
+        Metric("events", "users", 4, day=day),
+    ]
+    assert volumes(rows, day) == []  # a day that has only begun
 
 
 def test_the_command_says_what_it_does() -> None:

@@ -89,11 +89,11 @@ def test_what_has_been_odd_for_two_weeks_is_how_things_are() -> None:
     ("metric", "usual", "odd"),
     [
         ("null_share", 0.01, 0.05),
-        ("null_share", 0.01, 1.2),
         ("freshness_hours", 2.0, 9.0),
         ("freshness_hours", 2.0, 80.0),
         ("coverage", 0.9, 0.75),
         ("moved_share", 0.02, 0.3),
+        ("moved_share", 0.45, 0.55),
         ("users", 500.0, 166.0),
         ("events", 500.0, 1600.0),
     ],

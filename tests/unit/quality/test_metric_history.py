@@ -57,3 +57,21 @@ def test_two_values_of_one_metric_are_refused(tmp_path: Path) -> None:
             [(1, Metric("events", "rows", 1)), (1, Metric("events", "rows", 2))]
         )
     assert history(tmp_path) == []
+
+
+def test_of_a_day_the_version_with_most_rows_is_told_and_of_recounts_the_newest(tmp_path: Path) -> None:
+    """A few late rows of a day, or repaired ones, do not stand for the day."""
+    told = [(1, 50_000, 0.01, 300), (2, 150, 0.9, 301)]
+    for version, rows, nulls, users in told:
+        Recorder(tmp_path, f"run-{version}", AT, judge(tmp_path)).record(
+            [
+                (version, Metric("events", "rows", rows)),
+                (version, Metric("events", "null_share", nulls, "topic", MONDAY)),
+                (version, Metric("events", "users", users, day=MONDAY)),
+            ]
+        )
+    assert history(tmp_path) == [
+        Metric("events", "null_share", 0.01, "topic", MONDAY),
+        Metric("events", "rows", 150),
+        Metric("events", "users", 301, day=MONDAY),
+    ]
