@@ -22,7 +22,9 @@ INTERPRETED = {
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    settings = SparkSettings(master=MASTER, shuffle_partitions=2, driver_memory="2g", log_level="ERROR")
+    settings = SparkSettings(master=MASTER, shuffle_partitions=2, driver_memory="4g", log_level="ERROR")
+    # One JVM runs hundreds of tests: what Spark keeps of finished queries (1,000 of them, with their plans) fills it.
+    os.environ["PYSPARK_SUBMIT_ARGS"] = "--conf spark.sql.ui.retainedExecutions=20 pyspark-shell"
     session = start(settings, "tests")
     # Tables of a few rows: compiling a query costs more than running it. The command line tests run as users do.
     for key, value in INTERPRETED.items():
