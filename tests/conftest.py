@@ -26,6 +26,7 @@ def spark() -> Iterator[SparkSession]:
     # One JVM runs hundreds of tests: what Spark keeps of finished queries (1,000 of them, with their plans) fills it.
     os.environ["PYSPARK_SUBMIT_ARGS"] = "--conf spark.sql.ui.retainedExecutions=20 pyspark-shell"
     session = start(settings, "tests")
+    del os.environ["PYSPARK_SUBMIT_ARGS"]
     # Tables of a few rows: compiling a query costs more than running it. The command line tests run as users do.
     for key, value in INTERPRETED.items():
         session.conf.set(key, value)
