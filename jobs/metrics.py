@@ -1,6 +1,5 @@
 """Metric history: what the gates measured of published versions is kept, and what is not as usual is said."""
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -9,7 +8,8 @@ from deltalake.exceptions import DeltaError
 
 from jobs.context import VERDICTS, Job
 from longplay.errors import LongplayError, first_line
-from longplay.quality.verdicts import Publication, publications
+from longplay.quality.ledger import has
+from longplay.quality.verdicts import Publication, publications, read_verdict
 from quality.anomaly import anomalies
 from quality.day_counts import volumes
 from quality.finding import Finding
@@ -41,7 +41,7 @@ def keep_metrics(job: Job) -> list[Finding]:
 
 
 def _kept(job: Job) -> list[Finding]:
-    if not (job.folder / "deliveries" / "_delta_log").is_dir():
+    if not has(job.folder, "deliveries"):
         return []
     measured = [*_measured(job), *_volumes(job)]
     if not measured:
@@ -82,9 +82,9 @@ def _volumes(job: Job) -> list[tuple[int, Metric]]:
 def _of(job: Job, table: str, one: Publication) -> list[Metric]:
     """What the verdict's file and the commit say; a table that is judged without a file has no metrics."""
     file = job.folder / VERDICTS / str(one.audit.get("verdict", ""))
-    if not file.is_file():
+    told = read_verdict(file) if file.is_file() else None
+    if not isinstance(told, dict):
         return []
-    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     more = (
         Metric(table, m["metric"], m["value"], m["subject"], date.fromisoformat(m["day"]) if m["day"] else None)
         for m in one.audit.get("metrics", ())

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any
@@ -179,17 +179,17 @@ def pages_command(folder: Path, out: Path) -> None:
 
 def series_of(metrics: Sequence[Metric]) -> dict[str, list[Series]]:
     """Metrics of days by table, each the newest ``SHOWN_DAYS`` days of it."""
-    found: dict[tuple[str, str, str], list[Metric]] = defaultdict(list)
+    odd = {one.metric: one.short() for one in anomalies(metrics)}
+    found: dict[tuple[str, str, str], dict[date, Metric]] = defaultdict(dict)
     for one in metrics:
         if one.day is not None:
-            found[one.table, one.metric, one.subject].append(one)
+            found[one.table, one.metric, one.subject][one.day] = one
     series: dict[str, list[Series]] = defaultdict(list)
     for (table, metric, subject), of in sorted(found.items()):
-        days = [(one.day, one.value) for one in of if one.day is not None][-SHOWN_DAYS:]
-        odd = {
-            f.metric.day: f.short() for f in anomalies(of) if f.metric.day is not None and f.metric.day >= days[0][0]
-        }
-        series[table].append(Series(f"{metric} of {subject}" if subject else metric, days, odd))
+        shown = dict(sorted(of.items())[-SHOWN_DAYS:])
+        days = [(day, one.value) for day, one in shown.items()]
+        unusual = {day: odd[one] for day, one in shown.items() if one in odd}
+        series[table].append(Series(f"{metric} of {subject}" if subject else metric, days, unusual))
     return series
 
 

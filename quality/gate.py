@@ -85,9 +85,7 @@ class Gate:
         if errors:
             raise _failure(frame, spec, found.counted, errors)
         warnings = sorted({one.check for one in failed})
-        for one in failed if self.warn else ():
-            assert self.warn is not None
-            self.warn(f"{spec.name}: {one.line()}")
+        self._tell(spec, failed)
         rows, content = found.profile.rows, found.profile.content
         audit = {"rows": rows, "checks": len(verdict["checks"]), "checksum": content, "verdict": file.name}
         return {**audit, "warnings": warnings} if warnings else audit
@@ -110,10 +108,13 @@ class Gate:
         file = self._keep(spec, {**verdict, "days": days, "great_expectations": result})
         if errors:
             raise _refused(spec.name, [f"{one.check}: {one.message}: {one.value:,.0f} rows" for one in errors])
-        for one in failed if self.warn else ():
-            assert self.warn is not None
-            self.warn(f"{spec.name}: {one.line()}")
+        self._tell(spec, failed)
         return {"rows": counted["rows"], "checks": len(checks), "verdict": file.name}
+
+    def _tell(self, spec: TableSpec, failed: Sequence[Expected]) -> None:
+        if self.warn is not None:
+            for one in failed:
+                self.warn(f"{spec.name}: {one.line()}")
 
     def _keep(self, spec: TableSpec, verdict: Mapping[str, Any]) -> Path:
         return keep(self.results, f"{spec.name}-{self.run_id}", verdict)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from deltalake import DeltaTable
-
 from longplay.delta import query
+from longplay.quality.ledger import has
 from quality.metric import Metric
 from tables.quality import QUALITY_METRICS
 from tables.small import Judge, publish_rows, read_rows
@@ -61,11 +60,10 @@ class Recorder:
 
 def measured_versions(folder: Path) -> dict[str, int]:
     """The newest version of each table whose rows were counted for the history."""
-    path = folder / QUALITY_METRICS.name
-    if not DeltaTable.is_deltatable(str(path)):
+    if not has(folder, QUALITY_METRICS.name):
         return {}
     newest = """SELECT "table", max(version) AS version FROM rows WHERE metric = 'rows' GROUP BY "table\""""
-    return {row["table"]: int(row["version"]) for row in query(path, newest)}
+    return {row["table"]: int(row["version"]) for row in query(folder / QUALITY_METRICS.name, newest)}
 
 
 def history(folder: Path, table: str | None = None) -> list[Metric]:

@@ -111,12 +111,17 @@ def verdicts(files: list[Path], published: list[Publication]) -> Iterator[Verdic
     """
     kept = {str(one.audit.get("verdict", "")) for one in published}
     for file in files:
-        told = _read(file)
+        told = read_verdict(file)
         if isinstance(told, dict) and "table" in told and "checks" in told:
             yield _verdict(told, file, file.name in kept)
 
 
-def _read(file: Path) -> object:
+def read_verdict(file: Path) -> object:
+    """What a file of the gate says.
+
+    Raises:
+        StoreError: when it is no JSON.
+    """
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:

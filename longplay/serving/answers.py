@@ -44,38 +44,34 @@ class ValuesAnswer(BaseModel):
     next: str | None = Field(description="give it as 'after' for the rows that follow")
 
 
-class DefinitionAnswer(BaseModel):
-    """A definition in words: these, and the further keys that 'longplay signals show --json' prints."""
+class InWords(BaseModel):
+    """What signals and rewards say alike; further keys are those that 'longplay signals show --json' prints."""
 
     model_config = ConfigDict(extra="allow")
 
-    signal: str = Field(description="pinned name, name@version")
     title: str
     description: str
     hash: str = Field(description="the identity of what affects data")
-    window: str
     matures: str
     unit: str
     owner: str
     status: str
 
 
-class RewardAnswer(BaseModel):
+class DefinitionAnswer(InWords):
+    """A definition in words: these, and the further keys that 'longplay signals show --json' prints."""
+
+    signal: str = Field(description="pinned name, name@version")
+    window: str
+
+
+class RewardAnswer(InWords):
     """A reward in words: these, and the further keys that 'longplay signals show --json' prints."""
 
-    model_config = ConfigDict(extra="allow")
-
     reward: str = Field(description="pinned name, name@version")
-    title: str
-    description: str
-    hash: str = Field(description="the identity of what affects data")
     anchor: str
     parts: str = Field(description="its signals, each pinned, with what becomes of it and its weight")
     bounds: str
-    matures: str
-    unit: str
-    owner: str
-    status: str
 
 
 class RewardsAnswer(BaseModel):

@@ -5,7 +5,7 @@ the event loop; all that reads tables is done by another process.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, TypeVar
@@ -101,11 +101,7 @@ def _about(shelf: Shelf) -> APIRouter:
     async def reward(name: str, _: Annotated[questions.NoQuestion, Query()]) -> answers.RewardAnswer:
         """One reward, by name@version, or by name alone (its newest version). Ask for the values of its signals."""
         registry = shelf.newest().registry
-        try:
-            return _reward(registry.reward(name))
-        except NotFoundError as error:
-            known = {*registry.rewards, *(one.name for one in registry.newest_rewards())}
-            raise NoSuchName(error.what, name, known, error.fix) from error
+        return _reward(_named(registry.reward, name, registry.rewards))
 
     @router.get("/releases")
     async def releases(asked: Annotated[questions.ReleasesQuestion, Query()]) -> answers.ReleasesAnswer:
@@ -160,10 +156,15 @@ def _signal(served: Served, name: str) -> str:
 
 
 def _definition(served: Served, name: str) -> Definition:
+    return _named(served.registry.get, name, served.registry.by_ref)
+
+
+def _named(get: Callable[[str], T], name: str, refs: Collection[str]) -> T:
+    """What a name stands for; where it stands for nothing, the answer says which names and versions are near."""
     try:
-        return served.registry.get(name)
+        return get(name)
     except NotFoundError as error:
-        known = {*served.registry.by_ref, *(one.name for one in served.registry.newest())}
+        known = {*refs, *(ref.partition("@")[0] for ref in refs)}
         raise NoSuchName(error.what, name, known, error.fix) from error
 
 

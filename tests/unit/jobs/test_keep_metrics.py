@@ -1,25 +1,26 @@
 """Metrics of versions are kept once, also of those that a killed run left behind, and what is unusual is said."""
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import cast
 
-import pyarrow as pa
-from deltalake import CommitProperties, write_deltalake
 from rich.console import Console
 
 from jobs.context import Job
 from jobs.metrics import REWRITTEN, keep_metrics
 from jobs.progress import Progress
+from longplay.quality.ledger import has
 from quality.gate import Gate
 from quality.history import history
 from quality.metric import Metric
 from tables.quality import DAY_COUNTS, QUALITY_METRICS
 from tables.small import publish_rows, read_rows
 from tables.store import Lineage
+from tests.unit.longplay import quality_tables
 
 START, DAY = date(2026, 3, 2), timedelta(days=1)
 RETURN = "return_to_item_14d@1"
@@ -53,11 +54,10 @@ def publish(folder: Path, table: str, number: int, topics: float, **audit: objec
     """A version of a table whose gate saw 500 rows of one day, a share of them without a topic."""
     days = {str(START + number * DAY): {"rows": 500, "topic_null_share": topics}}
     (folder / "_quality").mkdir(exist_ok=True)
-    (folder / "deliveries" / "_delta_log").mkdir(parents=True, exist_ok=True)
+    if not has(folder, "deliveries"):
+        quality_tables.publish(folder, "deliveries", [])
     (folder / "_quality" / f"{table}-{number}.json").write_text(json.dumps({"table": table, "days": days}))
-    said = {"run_id": f"r{number}", "audit": {"verdict": f"{table}-{number}.json", **audit}}
-    note = CommitProperties(custom_metadata={"userMetadata": json.dumps(said)})
-    write_deltalake(str(folder / table), pa.table({"n": [number]}), mode="append", commit_properties=note)
+    quality_tables.publish(folder, table, [], audit={"verdict": f"{table}-{number}.json", **audit})
 
 
 def keep(folder: Path) -> list[str]:
@@ -140,13 +140,12 @@ def test_a_step_does_not_fail_because_of_its_metrics(tmp_path: Path) -> None:
 
 def test_before_anything_is_delivered_there_is_nothing_to_keep(tmp_path: Path) -> None:
     publish(tmp_path, "events", 0, 0.01)
-    (tmp_path / "deliveries" / "_delta_log").rmdir()
+    shutil.rmtree(tmp_path / "deliveries")
     assert keep(tmp_path) == []
     assert not (tmp_path / "quality_metrics").exists()
 
 
 def test_a_table_that_is_judged_without_a_file_has_no_metrics(tmp_path: Path) -> None:
-    note = CommitProperties(custom_metadata={"userMetadata": json.dumps({"audit": {"rows": 3}})})
-    write_deltalake(str(tmp_path / "outages"), pa.table({"n": [1]}), commit_properties=note)
+    quality_tables.publish(tmp_path, "deliveries", [])
     assert keep(tmp_path) == []
     assert not (tmp_path / "quality_metrics").exists()
