@@ -7,14 +7,13 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from jobs.context import Job
-from jobs.increments import Since, since
+from jobs.increments import Since, lineage_of, since
 from jobs.renewal import Turns
 from jobs.signal_gate import SignalGate
 from longplay.definition import Definition
 from signals.compile import signal_values
 from signals.horizons import Knowledge
 from tables import catalog
-from tables.store import Lineage
 
 VALUES = "signal_values"
 
@@ -73,9 +72,8 @@ def _publish(job: Job, new: Sequence[Definition], known: Known, done: Since) -> 
     facts = {table: job.delivered(known.inputs, table) for table in known.inputs}
     values = signal_values(new, facts["events"], facts["exposures"], known.knowledge, episodes=facts.get("episodes"))
     gate = SignalGate(job, new, known.knowledge.watermark, beside=True)
-    reached = {"batch": done.batch, "frontier": done.frontier.isoformat(), "flags": done.facts["flags"]}
-    said = {**known.about, **reached, "recipe": job.fingerprint({}, known.about)}
-    told = job.store.commit(VALUES)["inputs"]  # no newer facts are in it than in what was there
-    lineage = Lineage(job.run_id, job.fingerprint(known.inputs, said), {**known.inputs, **told}, said)
+    inputs = {**known.inputs, **job.store.commit(VALUES)["inputs"]}  # no newer facts are in it than in what was there
+    reached, note = (done.batch, done.frontier), {"flags": done.facts["flags"]}
+    lineage = lineage_of(job, inputs, known.about, reached, note)
     rows = values.withColumn("batch", F.lit(done.batch).cast("bigint"))
     job.progress.table(job.store.publish(rows, catalog.get(VALUES), lineage, gate, None, seen))

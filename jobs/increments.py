@@ -58,6 +58,20 @@ def since(job: Job, table: str, about: Mapping[str, Any]) -> Since | None:
     return Since(int(told["batch"]), datetime.fromisoformat(told["frontier"]), told)
 
 
+def lineage_of(
+    job: Job,
+    inputs: Mapping[str, int],
+    about: Mapping[str, Any],
+    reached: tuple[int, datetime],
+    note: Mapping[str, Any],
+) -> Lineage:
+    """What the commit says of a table that was brought to a delivery and a watermark: ``since`` reads it next time."""
+    batch, frontier = reached
+    said = {"batch": batch, "frontier": frontier.isoformat(), "recipe": job.fingerprint({}, about)}
+    facts = {**note, **about, **said}
+    return Lineage(job.run_id, job.fingerprint(inputs, facts), dict(inputs), facts)
+
+
 def increment(
     job: Job,
     table: str,
@@ -77,15 +91,13 @@ def increment(
         upto: newest delivery and watermark, where the delivery is only just being ingested. Default: what was ingested.
     """
     done = since(job, table, about)
-    batch, frontier = upto or (job.batch, job.frontier)
-    reached = {"batch": batch, "frontier": frontier.isoformat()}
+    batch, frontier = reached = upto or (job.batch, job.frontier)
     if done is not None and done.batch >= batch and done.frontier >= frontier:
         told = Published(table, job.store.version(table), 0, False, "nothing was delivered since")
     else:
         seen = job.store.latest(table)
         change = build(done)
-        facts = {**change.note, **about, **reached, "recipe": job.fingerprint({}, about)}
-        lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), dict(inputs), facts)
+        lineage = lineage_of(job, inputs, about, reached, change.note)
         replace = EVERYTHING if done is None else change.replace
         told = job.store.publish(change.rows, catalog.get(table), lineage, change.gate or job.gate, replace, seen)
     job.progress.table(told)
