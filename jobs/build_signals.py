@@ -63,7 +63,7 @@ def build_signals(job: Job) -> None:
             episodes,
         )
         gate = SignalGate(job, definitions, knowledge.watermark, adds=True)
-        return Change(values.withColumn("batch", batch), f"NOT settled OR batch = {job.batch}", gate, note)
+        return Change(values.withColumn("batch", batch), "NOT settled", gate, note)
 
     increment(job, "signal_values", inputs, about, build)
 

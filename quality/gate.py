@@ -159,7 +159,7 @@ def measured(frame: DataFrame, spec: TableSpec, before: Earlier, read: Reader | 
     drawn = sample(frame, spec, found.rows)
     looked = [check for check in spec.checks if isinstance(check, Sampled)]
     seen = shapes(drawn, looked, before.memories) if drawn is not None else Shapes()
-    return Measured(found, repeats(frame, spec, found.rows), seen, answers(frame, spec, read, found.rows))
+    return Measured(found, repeats(frame, spec, found.rows), seen, answers(frame, spec, read, found))
 
 
 def judged(

@@ -15,12 +15,12 @@ from deltalake import DeltaTable
 from filelock import FileLock, Timeout
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
 from longplay.delta import check_files, commits, forget_log, open_table
 from longplay.errors import NotFoundError, StoreError, first_line
 from tables import catalog
+from tables.days import on_days
 from tables.spec import TableSpec
 
 log = logging.getLogger("longplay.store")
@@ -29,7 +29,6 @@ HOUSEKEEPING = 50
 """So many commits back a publication is looked for; between two there are a few of housekeeping at most."""
 JUDGED = 90
 """So many commits back verdicts are looked for."""
-MANY_DAYS = 400
 ROWS_A_PART, FEWEST_PARTS = 250_000, 8
 EVERYTHING = "everything"
 """What ``publish`` replaces when a table is built anew."""
@@ -226,8 +225,8 @@ class Store:
             spec: the table.
             lineage: what they were made from.
             gate: judges the staged rows.
-            replace: for ``increment`` tables, a condition: the rows there that meet it are replaced in the same commit
-                (``EVERYTHING`` builds the table anew). None only adds.
+            replace: for ``increment`` tables, a condition: the rows there that meet it go in the same commit
+                (``EVERYTHING`` builds the table anew). The new rows need not meet it. None only adds.
             seen: the version that the rows were made beside (-1: there was none); another one there now is refused.
 
         Raises:
@@ -297,11 +296,17 @@ class Store:
 
     def _say(self, table: str, told: Mapping[str, Any]) -> None:
         """A commit that changes nothing but what is said of the table."""
-        key = "spark.databricks.delta.commitInfo.userMetadata"
-        self.spark.conf.set(key, json.dumps(told, sort_keys=True, default=str))
-        try:
+        said = json.dumps(told, sort_keys=True, default=str)
+        with self._setting("spark.databricks.delta.commitInfo.userMetadata", said):
             stamp = f"'longplay.rewritten' = '{time.time_ns()}'"
             self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` SET TBLPROPERTIES ({stamp})")
+
+    @contextmanager
+    def _setting(self, key: str, value: str) -> Iterator[None]:
+        """A setting of the session for the time of one command."""
+        self.spark.conf.set(key, value)
+        try:
+            yield
         finally:
             self.spark.conf.unset(key)
 
@@ -313,7 +318,8 @@ class Store:
         """Staged rows whose grain is not in the table; looked for only among rows of the same days."""
         known = self.read(spec.name).select(*dict.fromkeys([*spec.grain, *([spec.time] if spec.time else [])]))
         if spec.time is not None:
-            known = known.where(_same_days(staged.select(spec.time).distinct(), spec.time))
+            days = [row[0] for row in staged.select(spec.time).distinct().collect()]
+            known = known.where(on_days(spec.time, days))
         return staged.join(known.select(*spec.grain), list(spec.grain), "left_anti")
 
     def _commit(
@@ -339,7 +345,9 @@ class Store:
             self._check_schema(staged, spec)
             writer = writer.option("mergeSchema", True)
             writer = writer.mode("overwrite").option("replaceWhere", replace) if replace else writer.mode("append")
-        writer.save(str(self.path(spec.name)))
+        # What is added may be of another kind than what goes, such as values that have settled for open ones.
+        with self._setting("spark.databricks.delta.replaceWhere.constraintCheck.enabled", "false"):
+            writer.save(str(self.path(spec.name)))
         version = self.version(spec.name)
         if version == before:
             raise StoreError(
@@ -404,14 +412,6 @@ class Store:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.rmtree(target, ignore_errors=True)
                 shutil.move(staging, target)
-
-
-def _same_days(days: DataFrame, column: str) -> Column:
-    """A condition that keeps the rows of some days, as literals, so that file statistics can tell files apart."""
-    found = [row[0] for row in days.collect()]
-    known = sorted(day for day in found if day is not None)
-    same = F.col(column).between(known[0], known[-1]) if len(known) > MANY_DAYS else F.col(column).isin(known)
-    return same | F.col(column).isNull() if None in found else same
 
 
 def explain_spark(error: Exception, where: str) -> StoreError:

@@ -1,0 +1,136 @@
+"""A day's build on histories of growing size: Longplay beside DuckDB written by hand.
+
+    python -m bench.daily_build --peers /path/to/peers/bin/python
+
+1, 5 and 20 million events over 150 days, 100 a user, an exposure for every twelve of them; then single days of the same
+volume. Each contender first takes the 150 days in one delivery, then day after day, in turn with the other: it adds the
+day's rows, computes the features of the day's exposures and of the items that were shown, and brings two labels up to
+date (click, return_to_item_14d: those of 16 days are open). Facts are known at once, so that a script that does not
+keep known times apart answers the same question. What each holds in the end is compared, column by column.
+
+Longplay does more for its seconds: it judges rows and tables before they are published, sets bad rows aside, and keeps
+what was known when.
+"""
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.increment import deliver
+from bench.race import Contender, arguments, race, scratch, table
+from bench.training_set import EVENTS_PER_EXPOSURE, EVENTS_PER_USER, ROWS_PER_ITEM, US, growth
+from features.clock import Longs
+
+BASE = 150
+"""Days of the first delivery: longer than what features and the two labels look back on."""
+WARM = 3
+BEGIN = datetime(2022, 1, 1, tzinfo=UTC)
+
+
+def write(folder: Path, events: int, days: int) -> None:
+    """A base and single days after it; one event in ten answers an exposure or comes back to one's item."""
+    rng = np.random.default_rng(events)
+    users, items = events // EVENTS_PER_USER, max(events // ROWS_PER_ITEM, 50)
+    for number in range(days + 1):
+        first, last = (0, BASE) if number == 0 else (BASE + number - 1, BASE + number)
+        rows = events * (last - first) // BASE
+        shown = draw(rng, rows // EVENTS_PER_EXPOSURE, users, items, (first, last))
+        done = draw(rng, rows, users, items, (first, last))
+        for share, reach in ((0.05, US // 24), (0.05, 14 * US)):
+            some = rng.random(rows) < share
+            of = rng.integers(len(shown[0]), size=int(some.sum()))
+            end = last * US - 1
+            done[0][some] = np.minimum(shown[0][of] + rng.integers(1, reach, len(of)), end)
+            done[1][some], done[2][some] = shown[1][of], shown[2][of]
+        part = folder / f"{number:03d}"
+        deliver(part, first, last, event_rows(rng, done, number))
+        pq.write_table(exposure_rows(shown, number), part / "exposures.parquet")
+
+
+def draw(rng: np.random.Generator, rows: int, users: int, items: int, span: tuple[int, int]) -> list[Longs]:
+    """Moments in microseconds since the beginning, users and items; a few items take most of it."""
+    moments = rng.integers(span[0] * US, span[1] * US, rows)
+    return [moments, rng.integers(users, size=rows), (items * rng.random(rows) ** 3).astype(np.int64)]
+
+
+def event_rows(rng: np.random.Generator, drawn: list[Longs], number: int) -> pa.Table:
+    """A row an event, as a log has it."""
+    rows = len(drawn[0])
+    kinds = np.array(["play", "tap", "skip"])[rng.choice(3, rows, p=[0.6, 0.3, 0.1])]
+    ids = [f"e-{number}-{n}" for n in range(rows)]
+    own = {"event_id": ids, "kind": kinds, "amount": rng.integers(1, 600, rows).astype(float)}
+    return pa.table({**own, "event_ts": times(drawn[0]), **keys(drawn)})
+
+
+def exposure_rows(drawn: list[Longs], number: int) -> pa.Table:
+    """A row an exposure, as a log has it."""
+    rows = len(drawn[0])
+    ids = [f"x-{number}-{n}" for n in range(rows)]
+    shown = {"surface": ["home"] * rows, "position": pa.array(np.ones(rows, np.int32)), "policy": ["p"] * rows}
+    return pa.table(
+        {"request_id": ids, "as_of": times(drawn[0]), "propensity": np.full(rows, 0.1), **shown, **keys(drawn)}
+    )
+
+
+def keys(drawn: list[Longs]) -> dict[str, list[str]]:
+    """Who, what, and of which topic."""
+    _, who, what = drawn
+    return {
+        "user_id": [f"user-{n:07d}" for n in who.tolist()],
+        "item_id": [f"item-{n:06d}" for n in what.tolist()],
+        "topic": [f"topic-{n % 20}" for n in what.tolist()],
+    }
+
+
+def times(moments: Longs) -> pa.Array:
+    """Moments (UTC) of microseconds since the beginning."""
+    return pa.array(int(BEGIN.timestamp()) * 1_000_000 + moments).cast(pa.timestamp("us", "UTC"))
+
+
+def spans(days: int) -> dict[str, str]:
+    """Days (UTC, ISO): the single ones, whose features are compared, and those whose labels have settled since."""
+    end = BASE + days
+    named = {"first": BASE, "end": end, "labels": BASE - 16, "settled": end - 15}
+    return {name: f"{BEGIN + timedelta(days=n):%Y-%m-%d}" for name, n in named.items()}
+
+
+def main() -> None:
+    """Race and print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--millions", nargs="*", type=float, default=[1, 5, 20])
+    args = parser.parse_args()
+    scratched, days, rows = scratch("daily-build"), WARM + args.runs, list[dict[str, Any]]()
+    for millions in args.millions:
+        name, folder = f"{millions:g} M", scratched / f"{millions:g}"
+        write(folder / "log", int(millions * 1_000_000), days)
+        commands = {"longplay": [sys.executable, "-m", "bench.daily_build_longplay", str(folder)]}
+        if args.peers:
+            commands["duckdb"] = [args.peers, "-m", "bench.peers.daily_build_duckdb", str(folder)]
+        chosen = [Contender(who, what, args.limit, folder / f"{who}.log") for who, what in commands.items()]
+        found = race(chosen, {name: {"do": "day"}}, args.runs, warmups=1 + WARM, stop=False)
+        held = [one.ask({"do": "compare", **spans(days)}) for one in chosen]
+        for row, sums in zip(found, held, strict=True):
+            row["wrong"] = wrong(sums, held[0])
+        for one in chosen:
+            one.stop()
+        rows += found
+    print(table(rows, "longplay"))
+    print(growth(rows))
+    print(json.dumps(rows), file=sys.stderr)
+
+
+def wrong(sums: dict[str, Any], first: dict[str, Any]) -> str:
+    """What is not as the first contender has it; each says rows and the sum of every column."""
+    names = sorted((set(sums) | set(first)) - {"cpu", "wall"})
+    differs = [n for n in names if abs(sums.get(n, np.nan) - first.get(n, np.nan)) > 1e-6 * max(1, abs(first[n]))]
+    return ", ".join(differs) or "nothing"
+
+
+if __name__ == "__main__":
+    main()

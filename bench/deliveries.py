@@ -1,0 +1,56 @@
+"""Deliveries that wait in a folder, taken one after the other through Longplay's daily line."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from bench.read import read_by
+from ingest.source import load_source
+from jobs.build_features import build_features
+from jobs.build_histories import build_histories
+from jobs.build_signals import build_signals
+from jobs.context import Job
+from jobs.ingest_log import ingest
+from jobs.settings import load_settings
+from longplay.registry import default_registry
+
+
+class Deliveries:
+    """What a warehouse is still to take, by name.
+
+    Args:
+        spark: the session that all runs share.
+        source: a source file of the bench.
+        data: folder of the deliveries.
+        root: folder of the warehouse.
+        overrides: settings, ``key.path=value`` each.
+    """
+
+    def __init__(self, spark: SparkSession, source: str, data: Path, root: Path, overrides: Sequence[str] = ()) -> None:
+        self._spark, self._root = spark, root
+        self._source = load_source(str(Path(__file__).parent / source))
+        self._settings = load_settings(overrides=overrides)
+        self._waiting = sorted(data.iterdir())
+
+    def job(self) -> Job:
+        """A run over the warehouse."""
+        job = Job(self._settings, self._source, default_registry(), self._root)
+        job.__dict__["spark"] = self._spark
+        return job
+
+    def take(self) -> dict[str, Any]:
+        """The next one, through every table; what was read and written, by step."""
+        job, delivery = self.job(), self._waiting.pop(0)
+        steps = {"ingest": lambda: ingest(job, delivery)}
+        steps |= {step.__name__: partial(step, job) for step in (build_histories, build_features, build_signals)}
+        bytes_of: dict[str, int] = {}
+        with read_by(self._spark) as read:
+            for name, step in steps.items():
+                with job.progress.step(name), read_by(self._spark) as own:
+                    step()
+                bytes_of[name] = own["bytes_read"]
+        seconds = {name: round(s, 1) for name, s in job.progress.seconds.items()}
+        return {**read, "steps": seconds, "bytes_of_steps": bytes_of}
