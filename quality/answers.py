@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from quality.leaks import closest, numbers
-from quality.profile import Profile, day_column
+from quality.profile import UNDATED, Profile, day_column
 from quality.sample import ROWS
 from tables.checks import Leak, Query, Reference
 from tables.days import on_days
@@ -42,7 +42,7 @@ def answers(frame: DataFrame, spec: TableSpec, read: Reader | None, profile: Pro
 
 def _days(told: Iterable[str]) -> Iterable[date]:
     """The days of a profile; a row without one refers to nothing."""
-    return [date.fromisoformat(day) for day in told if day != str(None)]
+    return [date.fromisoformat(day) for day in told if day != UNDATED]
 
 
 def _lost(frame: DataFrame, other: DataFrame, check: Reference, one_in: int) -> float:

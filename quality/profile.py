@@ -22,6 +22,8 @@ from tables.spec import TableSpec
 IN_DRIVER = 24_000_000
 """Up to so many hashes of a grain are compared by the driver (8 bytes each, twice); more are dealt to the executors,
 which costs several times as much CPU."""
+UNDATED = "all"
+"""Stands for the day of rows that have none."""
 _HASH, _DAY = "_row_hash", "_day"
 _SKETCH = "approx_"
 
@@ -34,8 +36,8 @@ class Profile:
         rows: of the publication.
         broken: rows that break each rule, by its name.
         content: rows and hash sum as text.
-        days: measures of each day by ISO date (``rows`` and those of checks, by name); one entry ``all`` for a table
-            without days. None: the day has no value for it.
+        days: measures of each day by ISO date (``rows`` and those of checks, by name); rows without a day, all those of
+            a table without days among them, have the entry ``all``. None: the day has no value for it.
     """
 
     rows: int
@@ -94,7 +96,7 @@ def _sum_up(spec: TableSpec, parts: list[dict[str, Any]]) -> Profile:
         if not column.nullable:
             broken[f"{column.name}_not_null"] = rows - broken[f"{column.name}_not_null"]
     days = {
-        str(part.get(_DAY, "all")): {"rows": part["rows"], **{n: part.get(f"measure:{n}") for n in measures}}
+        str(part.get(_DAY, UNDATED)): {"rows": part["rows"], **{n: part.get(f"measure:{n}") for n in measures}}
         for part in sorted(parts, key=lambda part: str(part.get(_DAY, "")))
     }
     return Profile(rows, broken, render(rows, total), days)

@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
+from quality.answers import answers
 from quality.direct import judge_rows
 from quality.gate import Gate, judged, measured
 from quality.judge import verdicts
@@ -143,6 +144,17 @@ def test_a_day_unlike_those_before_is_refused_unless_it_is_accepted(spark: Spark
     accepted = gate("run-c", warn=told.append, accept=names)(delivered(7, 900), spec)
     assert [f"plays.{name}" for name in accepted["warnings"]] == names
     assert told[0].startswith("plays: volume: as many as usual: 900 on 2026-03-09")
+
+
+def test_a_reference_with_its_day_is_looked_for_on_that_day_alone(spark: SparkSession) -> None:
+    refers = Reference("shown", ("user_id", "day"), "others", ("id", "on"), "users were shown something that day")
+    spec = TableSpec(**{**vars(SPEC), "checks": (refers,)})
+    second, never = START + timedelta(days=1), START + timedelta(days=2)
+    rows = [("ann", START, "play", 1.0), ("bob", second, "play", 1.0), ("cat", None, "play", 1.0)]
+    frame = spark.createDataFrame(rows, SCHEMA)
+    others = spark.createDataFrame([("ann", START), ("bob", START), ("dan", never)], "id string, on date")
+    read = others.selectExpr(f"IF(on = DATE'{never}', raise_error('read in vain'), id) AS id", "on")
+    assert answers(frame, spec, lambda _: read, profile(frame, spec)) == {"shown": 1.0}  # bob, that is
 
 
 def test_few_rows_are_also_judged_by_its_own_engine(
