@@ -120,7 +120,7 @@ def main() -> None:
         for one in chosen:
             one.stop()
         rows += found
-    print(table(rows, "longplay"))
+    print(table(rows, "duckdb" if args.peers else "longplay"))
     print(growth(rows))
     print(json.dumps(rows), file=sys.stderr)
 
