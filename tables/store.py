@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from longplay.delta import check_files, commits, forget_log, open_table
 from longplay.errors import NotFoundError, StoreError, first_line
 from tables import catalog
+from tables.compaction import is_scattered
 from tables.days import on_days
 from tables.spec import TableSpec
 
@@ -253,11 +254,19 @@ class Store:
             return self._commit(staged, spec, lineage, dict(audit), EVERYTHING if whole else replace)
 
     def compact(self, table: str) -> tuple[int, int]:
-        """Write small files together; rows and what commits say stay. Gives the number of files before and after."""
-        before = len(open_table(self.path(table)).file_uris())
-        with self.lock(table):
-            self.spark.sql(f"OPTIMIZE delta.`{self.path(table)}`")
-        return before, len(open_table(self.path(table)).file_uris())
+        """Write small files together, in order of time; rows and what commits say stay.
+
+        Gives the number of files before and after. A table with few small files is left as it is.
+        """
+        path, time_column = self.path(table), catalog.get(table).time
+        there = open_table(path)
+        before = len(there.file_uris())
+        if is_scattered(there):
+            order = f"ZORDER BY ({time_column})" if time_column else ""
+            # Sorted within files, so that who reads a few days of a large file reads a few of its row groups.
+            with self.lock(table), self._setting("spark.databricks.io.skipping.mdc.sortWithinFiles", "true"):
+                self.spark.sql(f"OPTIMIZE delta.`{path}` {order}")
+        return before, len(open_table(path).file_uris())
 
     def remove_versions(self, table: str, keep_hours: int) -> None:
         """Remove the files of versions that were replaced more than so many hours ago: they can no longer be read."""

@@ -6,10 +6,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from filelock import FileLock
@@ -18,6 +19,7 @@ from pyspark.sql import functions as F
 
 import tables.store
 from longplay.errors import NotFoundError, QualityError, StoreError
+from tables import catalog
 from tables.checksum import checksum
 from tables.spec import TableSpec, columns
 from tables.store import Lineage, Store
@@ -245,3 +247,28 @@ def test_a_killed_process_gives_its_lock_back(store: Store) -> None:
         assert holder.stdout.readline() == "held\n"
         holder.kill()
     assert store.publish(rows(store, a=1), TILES, lineage(), counted).written
+
+
+def test_small_files_are_written_together_in_order_of_time(store: Store) -> None:
+    spec = catalog.get("item_exposure_days")
+    for place, number in enumerate([3, 0, 4, 1, 2, 5]):
+        day = F.lit(date(2026, 5, 1) + timedelta(days=number))
+        frame = store.spark.range(50).select(
+            F.col("id").cast("string").alias("item_id"),
+            day.alias("event_day"),
+            day.alias("known_day"),
+            F.lit(1).cast("bigint").alias("exposures"),
+            F.lit(place).cast("bigint").alias("batch"),
+        )
+        store.publish(frame, spec, lineage(f"run-{place}", f"f{place}"), counted)
+    before = checksum(store.read(spec.name))
+    files, after = store.compact(spec.name)
+    assert (files >= 6, after) == (True, 1)
+    assert checksum(store.read(spec.name)) == before
+    assert store.commit(spec.name)["fingerprint"] == "f5"
+    (file,) = DeltaTable(str(store.path(spec.name))).file_uris()
+    days = pq.read_table(file.removeprefix("file://"), columns=["event_day"])["event_day"].to_pylist()
+    assert days == sorted(days)
+    version = store.version(spec.name)
+    assert store.compact(spec.name) == (1, 1)
+    assert store.version(spec.name) == version
