@@ -41,13 +41,10 @@ def write(folder: Path, events: int) -> None:
     """
     rng = np.random.default_rng(events)
     users, items = events // EVENTS_PER_USER, max(events // ROWS_PER_ITEM, 50)
-    shown = _draw(rng, events // EVENTS_PER_EXPOSURE, users, items)
-    done = _draw(rng, events, users, items)
-    for share, reach in ((0.05, US // 24), (0.05, 14 * US)):
-        rows = rng.random(events) < share
-        of = rng.integers(len(shown[0]), size=int(rows.sum()))
-        done[0][rows] = np.minimum(shown[0][of] + rng.integers(1, reach, len(of)), EPOCH + DAYS * US - 1)
-        done[1][rows], done[2][rows] = shown[1][of], shown[2][of]
+    span = (EPOCH, EPOCH + DAYS * US)
+    shown = draw(rng, events // EVENTS_PER_EXPOSURE, users, items, span)
+    done = draw(rng, events, users, items, span)
+    respond(rng, done, shown, span[1])
     for name, drawn in (("events", done), ("exposures", shown)):
         (folder / name).mkdir(parents=True)
         order = np.argsort(drawn[0])
@@ -57,10 +54,19 @@ def write(folder: Path, events: int) -> None:
             pq.write_table(part, folder / name / f"part-{start // CHUNK:03d}.parquet", row_group_size=250_000)
 
 
-def _draw(rng: np.random.Generator, rows: int, users: int, items: int) -> list[Longs]:
-    """Moments, users and items; a few items take most of it."""
+def draw(rng: np.random.Generator, rows: int, users: int, items: int, span: tuple[int, int]) -> list[Longs]:
+    """Moments (microseconds) within a span, users and items; a few items take most of it."""
     what = (items * rng.random(rows) ** 3).astype(np.int64)
-    return [EPOCH + rng.integers(0, DAYS * US, rows), rng.integers(users, size=rows), what]
+    return [rng.integers(*span, rows), rng.integers(users, size=rows), what]
+
+
+def respond(rng: np.random.Generator, done: list[Longs], shown: list[Longs], end: int) -> None:
+    """Let one event in twenty answer an exposure within the hour, and one come back to its item within 14 days."""
+    for share, reach in ((0.05, US // 24), (0.05, 14 * US)):
+        rows = rng.random(len(done[0])) < share
+        of = rng.integers(len(shown[0]), size=int(rows.sum()))
+        done[0][rows] = np.minimum(shown[0][of] + rng.integers(1, reach, len(of)), end - 1)
+        done[1][rows], done[2][rows] = shown[1][of], shown[2][of]
 
 
 def _part(rng: np.random.Generator, name: str, ids: Longs, drawn: list[Longs]) -> pa.Table:

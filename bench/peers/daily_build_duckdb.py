@@ -7,19 +7,13 @@ from typing import Any
 import duckdb
 
 from bench.contender import serve
-from bench.peers.training_set_duckdb import counts, of_users
+from bench.peers.training_set_duckdb import counts, of_users, ratios
 
 FOLDER = Path(sys.argv[1])
 DAY_US, OPEN_DAYS = 86_400_000_000, 16
 waiting = sorted((FOLDER / "log").iterdir())
 db = duckdb.connect(str(FOLDER / "by-hand.db"))
 db.sql("SET threads = 2; SET TimeZone = 'UTC'; SET memory_limit = '10GB'; SET preserve_insertion_order = false")
-
-RATIOS = {
-    "f_item_click_rate_28d": ("f_item_clicks_28d", "f_item_exposures_28d"),
-    "f_item_consumptions_per_user_28d": ("f_item_consumptions_28d", "f_item_distinct_users_28d"),
-    "f_item_negative_rate_28d": ("f_item_negatives_28d", "(f_item_negatives_28d + f_item_consumptions_28d)"),
-}
 
 
 def take(delivery: Path) -> None:
@@ -85,7 +79,6 @@ def of_items() -> str:
         )
         for part in counts("f_item", of, flag, windows)
     ]
-    divided = ", ".join(f"{a} / nullif({b}, 0) AS {name}" for name, (a, b) in RATIOS.items())
     return f"""
         WITH asked AS (SELECT DISTINCT item_id, as_of_day AS day FROM spine),
         done AS (
@@ -99,7 +92,7 @@ def of_items() -> str:
             ON x.item_id = s.item_id AND x.as_of_day < s.day AND x.as_of_day >= s.day - INTERVAL 28 DAY GROUP BY ALL
         )
         SELECT d.item_id, d.day AS as_of_day, d.* EXCLUDE (item_id, day), f_item_exposures_28d,
-            CASE WHEN a.first < d.day THEN d.day - a.first END AS f_item_age_days, {divided}
+            CASE WHEN a.first < d.day THEN d.day - a.first END AS f_item_age_days, {ratios()}
         FROM done d JOIN shown USING (item_id, day) LEFT JOIN items a USING (item_id)
     """
 

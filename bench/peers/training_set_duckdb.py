@@ -67,6 +67,15 @@ def of_items() -> str:
     """
 
 
+def ratios() -> str:
+    shares = {
+        "f_item_click_rate_28d": ("f_item_clicks_28d", "f_item_exposures_28d"),
+        "f_item_consumptions_per_user_28d": ("f_item_consumptions_28d", "f_item_distinct_users_28d"),
+        "f_item_negative_rate_28d": ("f_item_negatives_28d", "(f_item_negatives_28d + f_item_consumptions_28d)"),
+    }
+    return ", ".join(f"{a} / nullif({b}, 0) AS {name}" for name, (a, b) in shares.items())
+
+
 def run(request: dict[str, Any]) -> dict[str, Any]:
     folder, (first, last) = Path(request["folder"]), request["span"]
     out = folder / "duckdb"
@@ -103,12 +112,6 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     db.sql("""CREATE TABLE returned AS SELECT DISTINCT c.exposure_id FROM clicked c
         JOIN events e ON e.user_id = c.user_id AND e.item_id = c.item_id AND e.is_consumption
             AND e.event_day BETWEEN c.as_of_day + 1 AND c.as_of_day + 14""")
-    ratios = {
-        "f_item_click_rate_28d": ("f_item_clicks_28d", "f_item_exposures_28d"),
-        "f_item_consumptions_per_user_28d": ("f_item_consumptions_28d", "f_item_distinct_users_28d"),
-        "f_item_negative_rate_28d": ("f_item_negatives_28d", "(f_item_negatives_28d + f_item_consumptions_28d)"),
-    }
-    divided = ", ".join(f"{a} / nullif({b}, 0) AS {name}" for name, (a, b) in ratios.items())
     day = 86_400_000_000
     db.sql(f"""COPY (
         SELECT s.exposure_id, s.request_id, s.user_id, s.item_id, s.as_of, s.surface, s.position, s.propensity,
@@ -116,7 +119,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             _p / {day} AS f_user_item_days_since_consumption,
             CASE WHEN f.first < s.as_of THEN (epoch_us(s.as_of) - epoch_us(f.first)) / {day} END AS f_user_tenure_days,
             CASE WHEN a.first < s.as_of_day THEN s.as_of_day - a.first END AS f_item_age_days,
-            i.* EXCLUDE (item_id, day), {divided},
+            i.* EXCLUDE (item_id, day), {ratios()},
             (c.at_once IS NOT NULL AND c.at_once)::INT::DOUBLE AS label_click,
             (r.exposure_id IS NOT NULL)::INT::DOUBLE AS label_return_to_item_14d
         FROM spine s JOIN of_users u USING (exposure_id) LEFT JOIN firsts f USING (user_id)
