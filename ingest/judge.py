@@ -16,7 +16,7 @@ from ingest.raw import CORRUPT, FILE, MALFORMED
 from ingest.source import EpisodesLog, EventsLog, ExposuresLog, Log, Source, UserLog
 from longplay.errors import ConfigError, first_line
 
-DUPLICATE = "duplicate"
+MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
 ORIGIN = "_origin"
 """Where a raw row that was set aside and repaired comes from: the ``row_id`` that it had."""
 JSON = {
@@ -164,7 +164,7 @@ def _who_and_what(log: Log) -> list[Column]:
 def _common(observed_at: datetime, log: Log) -> dict[str, Column]:
     late = F.col("event_ts") >= F.lit(observed_at) if observed_at != datetime.max else F.lit(False)
     return {
-        "malformed_row": F.col(MALFORMED),
+        MALFORMED_ROW: F.col(MALFORMED),
         **({"null_user": F.col("user_id").isNull()} if isinstance(log, UserLog) else {}),
         "null_item": F.col("item_id").isNull(),
         "bad_time": F.col("event_ts").isNull() | F.col("_known").isNull(),

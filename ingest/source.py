@@ -251,12 +251,13 @@ class Completeness(Closed):
     """How delivered days are recognised: at least ``min_users`` users; or a heartbeat file beside the data.
 
     Attributes:
-        min_users: users that make a day a delivered one, where there is no heartbeat.
+        min_users: users that make a day a delivered one, where there is no heartbeat. None: a tenth of what is usual on
+            the 28 days with events at that end of the log.
         heartbeat: name of a JSON file beside the data with complete_until and, if it likes, complete_from, observed_at.
         begins: the UTC day on which the log begins, where deliveries with complete_from may arrive in any order.
     """
 
-    min_users: int = Field(default=1, ge=1)
+    min_users: int | None = Field(default=None, ge=1)
     heartbeat: str | None = None
     begins: date | None = None
 

@@ -10,7 +10,7 @@ from typing import Self
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-RECEIPTS, KEY = "_erasures", "key"
+RECEIPTS, KEY, BEGUN = "_erasures", "key", ".begun"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,14 @@ class Tombstones:
         mark = F.sha2(F.concat(F.lit(self.key), user), 256)
         return F.coalesce(mark.isin(sorted(self.marks)), F.lit(False))
 
+    def is_named(self, text: Column) -> Column:
+        """Whether a text names a person who was erased, as one of its words or between two delimiters."""
+        words = F.array_union(F.split(text, r"[^\p{L}\p{N}_]+"), F.split(text, r"[\s,;|\"']+"))
+        return F.coalesce(F.exists(words, self.is_erased), F.lit(False))
+
 
 def _marks(place: Path) -> frozenset[str]:
-    receipts = [json.loads(file.read_text(encoding="utf-8")) for file in place.glob("*.json")]
+    """Those of erasures that are done, and of those that have begun."""
+    files = [file for kind in (".json", BEGUN) for file in place.glob(f"*{kind}")]
+    receipts = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     return frozenset(str(receipt["tombstone"]) for receipt in receipts)

@@ -11,9 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from statistics import median
 from typing import Any, Self
 
 from longplay.errors import InputError
+
+NEAR, SHARE = 28, 0.1
+"""Without a number from the source, a day counts as delivered when it has this share of the users that are usual on the
+days with events near that end of the log, so many of them."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +57,21 @@ def midnight(day: date) -> datetime:
 def observe(
     users_by_day: Sequence[tuple[date, int]],
     observed_at: datetime,
-    min_users: int = 1,
+    min_users: int | None = None,
     heartbeat: datetime | None = None,
     where: str = "",
     begins: datetime | None = None,
 ) -> Completeness:
     """What a delivery shows of the log's completeness.
 
-    A day counts as delivered when at least ``min_users`` users have events on it, so that one bad row moves
-    nothing. Without a heartbeat the last delivered day may be cut off, so the watermark is its beginning.
+    A day counts as delivered when at least ``min_users`` users have events on it, or a tenth of what is usual near the
+    log's end (and beginning), so that one bad row moves nothing. Without a heartbeat the last delivered day may be cut
+    off, so the watermark is its beginning.
 
     Args:
         users_by_day: (UTC day, users with events on it), in any order.
         observed_at: the moment of observation; nothing after it can have been delivered.
-        min_users: users that make a day a delivered one.
+        min_users: users that make a day a delivered one; None: a tenth of the median of the 28 days with events there.
         heartbeat: the deliverer's own word that everything before this moment has been delivered.
         where: the delivery, as errors name it.
         begins: since when the log is delivered, where source or heartbeat say so; None: since its first delivered day.
@@ -73,7 +79,9 @@ def observe(
     Raises:
         InputError: when no day qualifies and there is no heartbeat, or the heartbeat lies after the observation.
     """
-    days = sorted(day for day, users in users_by_day if users >= min_users and midnight(day) <= observed_at)
+    seen = sorted((day, users) for day, users in users_by_day if midnight(day) <= observed_at)
+    first = next((day for day, users in seen if users >= (min_users or _least(seen[:NEAR]))), None)
+    last = next((day for day, users in reversed(seen) if users >= (min_users or _least(seen[-NEAR:]))), None)
     if heartbeat is not None and heartbeat > observed_at:
         raise InputError(
             "The heartbeat vouches for the future.",
@@ -81,15 +89,19 @@ def observe(
             got=f"complete_until {heartbeat}, observed {observed_at}",
             fix="correct the heartbeat file, or --observed-at",
         )
-    if heartbeat is None and not days:
+    if heartbeat is None and last is None:
         raise InputError(
             "No day of this log counts as delivered, so nothing could ever mature.",
             where=where,
-            got=f"{len(users_by_day)} days, none with {min_users} users",
+            got=f"{len(users_by_day)} days, none with {min_users or 1} users up to {observed_at:%Y-%m-%d}",
             fix="lower completeness.min_users in the source file, or check the log",
         )
-    end = heartbeat or midnight(days[-1])
-    return Completeness(begins or (midnight(days[0]) if days else end), end)
+    end = heartbeat or midnight(last or date.min)
+    return Completeness(begins or (midnight(first) if first else end), end)
+
+
+def _least(seen: Sequence[tuple[date, int]]) -> float:
+    return SHARE * median(users for _, users in seen)
 
 
 def steps(deliveries: Sequence[Delivered], begins: datetime | None = None) -> list[tuple[datetime, datetime]]:

@@ -44,7 +44,7 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
 
     def audited(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
         audit = dict(job.gate(frame, with_own_rules(spec, frame.dtypes, plan.parts())))
-        audit["spine"] = _audit(frame, spine().count(), audit["rows"], known_at)
+        audit["spine"] = audit_rows(frame, spine().count(), audit["rows"], known_at)
         refs = {label.name: label.ref for label in definitions if isinstance(label, Definition)}
         span = (plan.train_start, plan.test_end)
         of_signals = told_by_signals(job.read(inputs, "signal_values"), refs, span, known_at)
@@ -64,10 +64,13 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
     return done
 
 
-def _audit(frame: DataFrame, spine: int, rows: int, known_at: datetime) -> int:
+def audit_rows(frame: DataFrame, spine: int, rows: int, known_at: datetime) -> int:
     """See that no row of the spine was lost or doubled, and that no label was known after the cut-off.
 
-    That features rest on the past alone and labels on what followed are rules of the table.
+    That features rest on the past alone and labels on what followed are rules of the table. Gives the spine's rows.
+
+    Raises:
+        QualityError: saying how many.
     """
     if spine != rows:
         raise QualityError(

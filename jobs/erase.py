@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,18 @@ import click
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.tombstones import RECEIPTS, Tombstones
+from ingest.judge import MALFORMED_ROW
+from ingest.tombstones import Tombstones
 from jobs.context import VERDICTS, Job
+from jobs.erasure import ERASED, Begun, begin, cut_off, finish, next_number
 from jobs.manifest import FOLDER as MANIFESTS
 from jobs.manifest import find
 from jobs.metrics import REWRITTEN
 from jobs.options import job_command
 from jobs.quarantine_release import TABLE as RELEASES
 from longplay.errors import NotFoundError
-from longplay.quality.ledger import COUNTED, accounted
+from longplay.files import write_whole
+from longplay.quality.ledger import accounted
 from longplay.serving.place import Place
 from quality.published import forget_ids
 from rankers.training_set import spine_of
@@ -40,40 +42,43 @@ MADE_ANEW = (
 
 
 def erase(job: Job, user: str) -> dict[str, Any]:
-    """Remove one person; gives the receipt, which does not name them.
+    """Remove one person; gives the receipt, which does not name them. Cut off at any moment, it can be run again.
 
     Raises:
         NotFoundError: when nothing of them is there and nothing of them was erased before.
     """
-    tombstones = Tombstones.of(job.folder)
-    mark = tombstones.mark(user)
-    there = [table for table in catalog.ALL if job.store.exists(table)]
-    if mark not in tombstones.marks and not any(_has(job, table, user) for table in there):
-        raise NotFoundError(f"There is nothing of user '{user}'.", where=str(job.folder), fix="check --user")
-    affected, before = manifests_with(job, user), accounted(job.folder)
+    # Releases from quarantine last: they say which quarantined rows were the person's.
+    there = sorted((table for table in catalog.ALL if job.store.exists(table)), key=lambda table: table == RELEASES)
+    one = _begin(job, user, there)
+    for name in one.training_sets:
+        _note(job.folder / MANIFESTS / f"{name}.json", one.receipt)
     released = _released(job, user)
-    rows = {table: _erase(job, table, user, released) for table in there}
-    after = accounted(job.folder)
+    for table in there:
+        _erase(job, table, user, released)
     _clear_rejected(job.folder, user)
     forget_ids(job.folder / VERDICTS)
     # What a server has copied out of the tables to answer from; one that runs makes its index anew.
     shutil.rmtree(Place.of(job.root, job.source.name).cache, ignore_errors=True)
-    number = len(list((job.folder / RECEIPTS).glob("*.json"))) + 1
-    receipt = {
-        "receipt": number,
-        "erased_at": datetime.now(UTC).isoformat(),
-        "tombstone": mark,
-        "rows": {table: n for table, n in rows.items() if n},
-        "training_sets": affected,
-        COUNTED: {log: n - after[log] for log, n in before.items() if n != after[log]},
-    }
-    file = job.folder / RECEIPTS / f"{number:06d}.json"
-    file.write_text(json.dumps(receipt, indent=1), encoding="utf-8")
-    for name in affected:
-        _note(job.folder / MANIFESTS / f"{name}.json", number)
-    job.progress.say(f"{sum(rows.values()):,} rows of {sum(n > 0 for n in rows.values())} tables removed")
-    job.progress.say(f"{len(affected)} training sets held the person; their manifests say so. Receipt: {file}")
+    receipt, file = finish(job.folder, one, accounted(job.folder))
+    job.progress.say(f"{sum(one.rows.values()):,} rows of {sum(n > 0 for n in one.rows.values())} tables removed")
+    job.progress.say(f"{len(one.training_sets)} training sets held the person; their manifests say so. Receipt: {file}")
     return receipt
+
+
+def _begin(job: Job, user: str, there: Sequence[str]) -> Begun:
+    """What is to be erased, kept before anything is removed; what was kept, where an earlier run was cut off."""
+    tombstones = Tombstones.of(job.folder)
+    mark = tombstones.mark(user)
+    earlier = cut_off(job.folder, mark)
+    if earlier is not None:
+        job.progress.say(f"erasure {earlier.receipt} was cut off; going on with it")
+        return earlier
+    released = _released(job, user)
+    rows = {table: _count(job, table, condition_of(table, user, released)) for table in there}
+    if mark not in tombstones.marks and not any(rows.values()) and not _rejected(job.folder, user):
+        raise NotFoundError(f"There is nothing of user '{user}'.", where=str(job.folder), fix="check --user")
+    number = next_number(job.folder)
+    return begin(job.folder, Begun(number, mark, rows, manifests_with(job, user), accounted(job.folder)))
 
 
 def manifests_with(job: Job, user: str) -> list[str]:
@@ -100,17 +105,17 @@ def condition_of(table: str, user: str, released: Sequence[str] = ()) -> str | N
     if table == "first_seen":
         return f"kind = 'user' AND key = {_text(user)}"
     if table in ("quarantine", "quarantine_releases"):
-        # A row that could not be read may hold the id anywhere in its text.
-        own = f"user_id = {_text(user)} OR (user_id IS NULL AND contains(raw, {_text(user)}))"
+        # A row that could not be read may hold the id anywhere in its text, and anything where its user should stand.
+        unread = f"user_id IS NULL OR reason = '{MALFORMED_ROW}'"
+        own = f"user_id = {_text(user)} OR (({unread}) AND raw RLIKE {_text(_as_word(user))})"
         return f"{own} OR row_id IN ({', '.join(map(_text, released))})" if released else own
     if "user_id" in catalog.get(table).column_names():
         return f"user_id = {_text(user)}"
     return None
 
 
-def _has(job: Job, table: str, user: str) -> bool:
-    condition = condition_of(table, user)
-    return condition is not None and not job.store.read(table).where(condition).isEmpty()
+def _count(job: Job, table: str, condition: str | None) -> int:
+    return job.store.read(table).where(condition).count() if condition is not None else 0
 
 
 def _released(job: Job, user: str) -> list[str]:
@@ -122,14 +127,19 @@ def _released(job: Job, user: str) -> list[str]:
     return sorted(row["row_id"] for row in job.store.read(RELEASES).where(condition).select("row_id").collect())
 
 
-def _erase(job: Job, table: str, user: str, released: Sequence[str]) -> int:
+def _erase(job: Job, table: str, user: str, released: Sequence[str]) -> None:
     condition, told = condition_of(table, user, released), job.store.commit(table)
     told = {**told, "audit": {**told.get("audit", {}), REWRITTEN: True}}
     if table in MADE_ANEW and "facts" in told:
-        told = {**told, "facts": {**told["facts"], "recipe": "a person was erased"}}
-    if condition is None:
-        return job.store.erase(table, "false", told) if table in MADE_ANEW else 0
-    return job.store.erase(table, condition, told)
+        told = {**told, "facts": {**told["facts"], "recipe": ERASED}}
+    if condition is not None or table in MADE_ANEW:
+        job.store.erase(table, condition or "false", told)
+
+
+def _as_word(user: str) -> str:
+    """A pattern that finds an id in a raw row, but no longer word that contains it."""
+    own = json.dumps(user, ensure_ascii=False)[1:-1].replace("\\E", "\\E\\\\E\\Q")
+    return rf"(?<![\p{{L}}\p{{N}}_])\Q{own}\E(?![\p{{L}}\p{{N}}_])"
 
 
 def _text(value: str) -> str:
@@ -138,11 +148,14 @@ def _text(value: str) -> str:
 
 
 def _clear_rejected(folder: Path, user: str) -> None:
+    for one in _rejected(folder, user):
+        shutil.rmtree(one)
+
+
+def _rejected(folder: Path, user: str) -> list[Path]:
     """Rows that the gate refused, and what a killed run left staged: nobody reads them, so whole folders go."""
-    for kind in ("rejected", "_staging"):
-        for one in (folder / kind).glob("*"):
-            if any(_holds(file, user) for file in one.rglob("*.parquet")):
-                shutil.rmtree(one)
+    there = [one for kind in ("rejected", "_staging") for one in (folder / kind).glob("*")]
+    return [one for one in there if any(_holds(file, user) for file in one.rglob("*.parquet"))]
 
 
 def _holds(file: Path, user: str) -> bool:
@@ -154,7 +167,7 @@ def _holds(file: Path, user: str) -> bool:
 def _note(file: Path, receipt: int) -> None:
     told = json.loads(file.read_text(encoding="utf-8"))
     told["erasures"] = sorted({*told.get("erasures", []), receipt})
-    file.write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+    write_whole(file, json.dumps(told, indent=1, sort_keys=True))
 
 
 @job_command("erase", short_help="Remove a person from every table, old versions included.")

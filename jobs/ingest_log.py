@@ -224,7 +224,11 @@ def _without_erased(job: Job, found: DataFrame, log: Log) -> tuple[DataFrame, in
     tombstones = Tombstones.if_any(job.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return found, 0
-    is_erased = tombstones.is_erased(judge.text_column(log.user))
+    user = judge.text_column(log.user)
+    # A row that could not be read, or names nobody, may hold the id anywhere.
+    whole = F.concat_ws("\n", *[F.col(f"`{name}`").cast("string") for name in found.columns])
+    is_named = (F.col(raw.MALFORMED) | user.isNull()) & tombstones.is_named(whole)
+    is_erased = tombstones.is_erased(user) | is_named
     return found.where(~is_erased), found.where(is_erased).count()
 
 

@@ -29,9 +29,9 @@ def maintain(job: Job, keep_days: int | None) -> None:
 def command(job: Job, keep_days: int | None) -> None:
     """Write the many small files that daily deliveries leave together into few, table by table, in order of time.
 
-    Content stays the same. A table is written anew when one in ten of its files is small. With --keep-days old versions
-    are removed: releases that name them cannot be opened any more. Training sets do not need them: 'longplay verify'
-    builds them from facts.
+    Content stays the same. A table is written anew when one in ten of its bytes lies in small files. With --keep-days
+    old versions are removed: releases that name them cannot be opened any more. Training sets do not need them:
+    'longplay verify' builds them from facts.
 
     Example: longplay maintain --source world --keep-days 30
     """

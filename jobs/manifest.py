@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from longplay.definition import Definition
 from longplay.errors import NotFoundError, nearest
+from longplay.files import write_whole
 from longplay.reward import Composite, Label, Reward
 from rankers.training_set import SplitPlan
 from signals.compile import CENSORING
@@ -110,8 +111,7 @@ def name_of(digest: str) -> str:
 def keep(folder: Path, manifest: Manifest, digest: str, more: Mapping[str, Any]) -> Path:
     """Write a manifest, beside the tables and outside of them, with what was found of its set; gives its file."""
     file = folder / FOLDER / f"{name_of(digest)}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(manifest.to_json(digest, more), encoding="utf-8")
+    write_whole(file, manifest.to_json(digest, more))
     return file
 
 

@@ -70,18 +70,19 @@ def read(job: Job, table: str, at: At) -> DataFrame:
             )
         rows = job.store.read(table).where(F.expr(spec.known) <= F.lit(at.known_at))
         return as_known_at(rows.where("settled"), F.lit(at.known_at)) if table == "signal_values" else rows
-    return job.store.read(table, _version(job, table, at))
+    if at.release is not None:
+        return _released(job, table, at.release)
+    return job.store.read(table, job.store.version_on(table, at.date) if at.date is not None else at.version)
 
 
-def _version(job: Job, table: str, at: At) -> int | None:
-    if at.date is not None:
-        return job.store.version_on(table, at.date)
-    if at.release is None:
-        return at.version
-    versions = open_release(job, at.release)["versions"]
+def _released(job: Job, table: str, release_id: str) -> DataFrame:
+    """A table as a release ties it: without rows of a delivery that was cut off and belongs to no release yet."""
+    release = open_release(job, release_id)
+    versions = release["versions"]
     if table not in versions:
         raise NotFoundError(f"A release does not tie '{table}'.", fix=nearest(table, versions))
-    return int(versions[table])
+    rows = job.store.read(table, int(versions[table]))
+    return rows.where(F.col("batch") <= release["batch"]) if "batch" in rows.columns else rows
 
 
 @job_command("read", alone=False, short_help="Rows of a table, as it is, was, or was known at some moment.")

@@ -2,25 +2,32 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
 from jobs.context import Job
+from jobs.erasure import ERASED
 from jobs.options import date_option, job_command
 from jobs.plan import computed
-from longplay.delta import read_arrow
-from longplay.errors import NotFoundError, nearest
+from longplay.errors import StoreError
+from longplay.quality.line import step_of
+from longplay.releases import pick, releases
 from tables import catalog
 from tables.rows import one_row
 from tables.store import Lineage
 
 
 def release(job: Job, date: datetime | None = None) -> str:
-    """Append the release of the newest versions, unless it is there; returns its id."""
+    """Append the release of the newest versions, unless it is there; returns its id.
+
+    Raises:
+        StoreError: when a table was not brought to the newest delivery: a release ties tables of one state.
+    """
     known_at, batch = job.known_at(date), job.batch
-    versions = job.versions(*catalog.RELEASED)
+    check_state(job)
+    versions = job.versions(*catalog.RELEASED, *filter(job.store.exists, catalog.ALSO_RELEASED))
     hashes = {d.ref: d.hash for d in computed(job)}
     whole = [known_at, batch, sorted(versions.items()), sorted(hashes.items())]
     fingerprint = hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
@@ -44,28 +51,42 @@ def release(job: Job, date: datetime | None = None) -> str:
     return release_id
 
 
+def check_state(job: Job) -> None:
+    """See that derived tables hold all deliveries, up to the newest watermark.
+
+    Raises:
+        StoreError: naming those that lag behind, and the steps that bring them on.
+    """
+    batch, frontier = job.batch, job.frontier
+    lags = {}
+    for table in (name for name in catalog.RELEASED if catalog.get(name).mode == "increment"):
+        told = job.store.commit(table).get("facts", {}) if job.store.exists(table) else {}
+        if ERASED in told.get("recipe", ""):
+            lags[table] = "still counts a person who was erased"
+        elif not told or int(told["batch"]) < batch or datetime.fromisoformat(told["frontier"]) < frontier:
+            lags[table] = f"holds delivery {told['batch']} until {told['frontier']}" if told else "is not there"
+    if lags:
+        steps = dict.fromkeys(step_of(table) for table in lags)
+        raise StoreError(
+            "Not all tables are of one state, so no release can tie them.",
+            where=str(job.folder),
+            got="; ".join([f"deliveries up to {batch}, until {frontier}", *(f"{t} {s}" for t, s in lags.items())]),
+            fix=f"run {', then '.join(f'longplay {step}' for step in steps)} again",
+        )
+
+
 def _releases(job: Job) -> set[str]:
     """Ids of the releases that are there, read without Spark."""
-    if not job.store.exists("releases"):
-        return set()
-    return set(read_arrow(job.store.path("releases"), ["release_id"])["release_id"].to_pylist())
+    return {one.release_id for one in releases(job.folder)}
 
 
 def open_release(job: Job, release_id: str | None = None) -> dict[str, Any]:
-    """A release by id (default: the one that was published last for the newest known_at).
+    """A release by id (default: the newest).
 
     Raises:
         NotFoundError: when there is none, or none of that id.
     """
-    rows = job.store.read("releases").select("*", "_metadata.file_modification_time").collect()
-    found = {row["release_id"]: row.asDict() for row in rows}
-    if release_id is None:
-        row = max(found.values(), key=lambda r: (r["known_at"], r["file_modification_time"]))
-    elif release_id in found:
-        row = found[release_id]
-    else:
-        raise NotFoundError(f"There is no release '{release_id}'.", fix=nearest(release_id, found))
-    return {k: v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for k, v in row.items()}
+    return dict(vars(pick(releases(job.folder), release_id)))
 
 
 release_option = click.option("--release", "release_id", help="The release to open. [the newest]")

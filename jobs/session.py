@@ -139,6 +139,8 @@ def session_options(settings: SparkSettings) -> Options:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",  # removing old versions lists files so wide
         f"{defaults}.deletedFileRetentionDuration": YEARS,
         f"{defaults}.logRetentionDuration": YEARS,
+        # Readers without Spark know no deletion vectors, and a file with one still holds the rows that were deleted.
+        f"{defaults}.enableDeletionVectors": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # Spark's default, INT96, has no statistics in Parquet: who looks for a moment would read every row group.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",

@@ -161,12 +161,25 @@ def _unreadable(path: Path, error: Exception) -> StoreError:
     )
 
 
+def has_deletion_vectors(path: Path) -> bool:
+    """Whether rows of a table can be deleted and still stand in its files. Tables that Longplay makes are without."""
+    return "deletionVectors" in (open_table(path).protocol().reader_features or ())
+
+
 def forget_log(path: Path) -> None:
-    """Leave nothing of a table's log but its newest version: a checkpoint of it, and its own commit."""
+    """Leave nothing of a table's log but its newest version: a checkpoint of it, and its own commit.
+
+    The oldest go first, so that cut off at any moment the log has no hole, and the same can be done again.
+    """
     table = open_table(path)
     newest = int(table.version())
     table.create_checkpoint()
-    kept = f"{newest:020d}."
-    for file in (path / "_delta_log").iterdir():
-        if file.is_file() and file.name[:20].lstrip(".").isdigit() and not file.name.lstrip(".").startswith(kept):
-            file.unlink()
+    older = [(_version(file), file) for file in (path / "_delta_log").iterdir() if file.is_file()]
+    for _, file in sorted((version, file) for version, file in older if version is not None and version < newest):
+        file.unlink()
+
+
+def _version(file: Path) -> int | None:
+    """The version that a file of a log belongs to; None where it belongs to none."""
+    digits = file.name.lstrip(".")[:20]
+    return int(digits) if len(digits) == 20 and digits.isdigit() else None

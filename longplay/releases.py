@@ -45,6 +45,9 @@ class Release:
 def releases(folder: Path) -> list[Release]:
     """Every release of a source, newest first: by known_at, then by when it was published.
 
+    Of releases of one known_at the later ties later deliveries, or later versions; when a file was written counts only
+    where both are the same, because files are written anew when small ones are joined.
+
     Args:
         folder: the folder of the source's tables.
 
@@ -55,8 +58,13 @@ def releases(folder: Path) -> list[Release]:
     if not DeltaTable.is_deltatable(str(path)):
         return []
     rows = _rows(path)
-    rows.sort(key=lambda row: (row["known_at"], (path / row[_FILE]).stat().st_mtime_ns), reverse=True)
+    rows.sort(key=lambda row: _order(row, path), reverse=True)
     return [_release(row) for row in rows]
+
+
+def _order(row: dict[str, Any], path: Path) -> tuple[Any, ...]:
+    versions = sum(version for _, version in row["versions"])
+    return row["known_at"], row["batch"], versions, (path / row[_FILE]).stat().st_mtime_ns
 
 
 def pick(found: Sequence[Release], release_id: str | None = None) -> Release:

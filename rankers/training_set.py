@@ -1,6 +1,6 @@
 """Training sets: exposures x features as of x signals, row-preserving, split by global time. Pure transforms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -148,7 +148,8 @@ def known_labels(definitions: Sequence[Label], values: DataFrame, known_at: date
 
     Grain: exposure_id; its user is named too, because values are dealt by user.
 
-    ``labels_known_ts`` is when the last of those that are mature was known, ``labels_t0`` the moment they look from.
+    ``labels_known_ts`` is when the last of those that are mature was known, ``labels_t0`` the earliest moment that any
+    of them looks from.
     Mature values of one ``cluster_id`` share an outcome: each weighs ``ipc_weight`` divided by how many they are, so an
     outcome counts once, however many exposures share it.
     """
@@ -172,8 +173,8 @@ def known_labels(definitions: Sequence[Label], values: DataFrame, known_at: date
         *[one["value"].alias(f"label_{d.name}") for one, d in zip(of, definitions, strict=True)],
         *[one["state"].alias(f"state_{d.name}") for one, d in zip(of, definitions, strict=True)],
         *weights,
-        _last([F.when(one["value"].isNotNull(), one["known_ts"]) for one in of]).alias("labels_known_ts"),
-        _last([one["t0"] for one in of]).alias("labels_t0"),
+        _of_all(F.greatest, [F.when(one["value"].isNotNull(), one["known_ts"]) for one in of]).alias("labels_known_ts"),
+        _of_all(F.least, [one["t0"] for one in of]).alias("labels_t0"),
     )
 
 
@@ -184,5 +185,5 @@ def _weight(one: Column) -> Column:
     return F.when(is_mature, one["ipc_weight"] / shared)
 
 
-def _last(moments: Sequence[Column]) -> Column:
-    return F.greatest(*moments) if len(moments) > 1 else moments[0]
+def _of_all(choose: Callable[..., Column], moments: Sequence[Column]) -> Column:
+    return choose(*moments) if len(moments) > 1 else moments[0]

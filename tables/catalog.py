@@ -24,6 +24,9 @@ RELEASED = (
     "item_features",
     "signal_values",
 )
+"""What every release ties."""
+ALSO_RELEASED = ("deliveries", "episodes", "quarantine", "day_counts", "outages", "signal_delays")
+"""What a release ties where it is there."""
 
 
 def get(name: str) -> TableSpec:

@@ -1,20 +1,34 @@
 """When the files of a table are worth writing together."""
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
 SMALL_BYTES = 128 << 20
 ONE_IN = 10
-"""A table is put in order when one in so many of its files is small, as all of it is written anew: so a byte is
-written some ten times in its life, however often a table is maintained."""
+"""A table is put in order when one in so many of its bytes lies in scattered files, as all of it is written anew: so
+a byte is written some eleven times in its life, however often a table is maintained."""
 
 
 def is_scattered(table: DeltaTable) -> bool:
-    """Whether a partition has more than one small file, and the small ones are many beside all."""
+    """Whether a part of a table's bytes that is worth it lies in many small files."""
     files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    small = [one for one in files if one["size_bytes"] < SMALL_BYTES]
-    parts = table.metadata().partition_columns
-    of = Counter(tuple(one[f"partition.{name}"] for name in parts) for one in small)
-    return max(of.values(), default=0) > 1 and len(small) * ONE_IN >= len(files)
+    return are_scattered(files, table.metadata().partition_columns)
+
+
+def are_scattered(files: Sequence[Mapping[str, Any]], parts: Sequence[str] = ()) -> bool:
+    """Whether one in ten bytes lies in small files of a partition beside its largest small one.
+
+    Args:
+        files: the table's, as its log adds them.
+        parts: columns that it is partitioned by.
+    """
+    small: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for file in files:
+        if file["size_bytes"] < SMALL_BYTES:
+            small[tuple(file[f"partition.{name}"] for name in parts)].append(file["size_bytes"])
+    scattered = sum(sum(sizes) - max(sizes) for sizes in small.values())
+    return scattered > 0 and scattered * ONE_IN >= sum(file["size_bytes"] for file in files)

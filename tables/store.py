@@ -17,7 +17,7 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from longplay.delta import check_files, commits, forget_log, open_table
+from longplay.delta import check_files, commits, forget_log, has_deletion_vectors, open_table
 from longplay.errors import NotFoundError, StoreError, first_line
 from tables import catalog
 from tables.compaction import is_scattered
@@ -28,8 +28,8 @@ log = logging.getLogger("longplay.store")
 LOCK_SECONDS = 600
 HOUSEKEEPING = 50
 """So many commits back a publication is looked for; between two there are a few of housekeeping at most."""
-JUDGED = 90
-"""So many commits back verdicts are looked for."""
+JUDGED, EARLIER = 90, "verdicts"
+"""So many commits back verdicts are looked for; where an erasure removed the commits, the one that stays names them."""
 ROWS_A_PART, FEWEST_PARTS = 250_000, 8
 EVERYTHING = "everything"
 """What ``publish`` replaces when a table is built anew."""
@@ -169,8 +169,12 @@ class Store:
         """The files that hold the gate's verdicts of the newest published versions, oldest first."""
         if not self.exists(table):
             return []
-        told = [one for _, one in commits(open_table(self.path(table)), JUDGED)]
-        return [one["audit"]["verdict"] for one in reversed(told) if "verdict" in one.get("audit", {})]
+        found: list[str] = []
+        for _, one in commits(open_table(self.path(table)), JUDGED):
+            if EARLIER in one:
+                return [*one[EARLIER], *reversed(found)][-JUDGED:]
+            found += [one["audit"]["verdict"]] if "verdict" in one.get("audit", {}) else []
+        return found[::-1]
 
     def files(self, table: str, version: int) -> list[str]:
         """The data files of a version."""
@@ -292,14 +296,16 @@ class Store:
         Returns:
             How many rows were removed from the newest version.
         """
-        path = self.path(table)
+        path, earlier = self.path(table), self.verdicts(table)
         with self.lock(table):
             rows = self.read(table).where(condition).count()
             if rows:
                 self.spark.sql(f"DELETE FROM delta.`{path}` WHERE {condition}")
-            self._say(table, told)
+            if has_deletion_vectors(path):
+                self.spark.sql(f"REORG TABLE delta.`{path}` APPLY (PURGE)")  # else the rows stay in their files
         self.remove_versions(table, 0)
         with self.lock(table):
+            self._say(table, {**told, EARLIER: earlier})  # the last: removing files makes commits of its own
             forget_log(path)
         return rows
 

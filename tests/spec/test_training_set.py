@@ -5,17 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from features.as_of import LATEST
 from features.views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS, feature_names
+from jobs.build_training_set import audit_rows
 from longplay.definition import Definition
-from longplay.errors import InputError
+from longplay.errors import InputError, QualityError
 from longplay.registry import default_registry
+from quality.profile import profile
 from rankers.training_set import SPINE, SplitPlan, spine_of, training_set
 from signals.compile import signal_values
 from signals.horizons import Knowledge
+from tables.learning import TRAINING_SET
 from tests.reference.records import DAY, TICK, Event, Exposure, at, events_frame, exposures_frame, midnight, utc
 
 CLICK, RETURN = (default_registry().get(name) for name in ("click", "return_to_item_14d"))
@@ -261,3 +264,58 @@ def test_an_open_label_is_null_and_no_zero(spark: SparkSession, exposures: list[
         (row,) = built.collect()
         assert labelled(row, RETURN) == ("open", None)
         assert labelled(row, CLICK)[0] == "mature"
+
+
+def moved(frame: DataFrame, column: str, value: Column, where: Column) -> DataFrame:
+    """A table some of whose rows say something else."""
+    return frame.withColumn(column, F.when(where, value).otherwise(F.col(column)))
+
+
+@pytest.mark.spark
+def test_a_leak_on_either_side_is_found_by_the_rules_of_the_set(
+    spark: SparkSession, exposures: list[Exposure], labels: DataFrame
+) -> None:
+    """What is wrong with one input of the set breaks one rule of its contract, and nothing does where nothing is."""
+    spine = spine_of(exposures_frame(spark, exposures), PLAN).where("user_id <> 'nobody'")
+    own, items = features_of(spark, exposures)
+    one, day = F.col("exposure_id") == "y0", F.expr("INTERVAL 1 DAY")
+    shown = exposures_frame(spark, exposures).select("exposure_id", "as_of")
+    at_as_of = own.join(shown, "exposure_id")
+    is_click = (F.col("signal") == CLICK.ref) & (F.col("anchor_id") == "y0")
+
+    def broken(features: tuple[DataFrame, DataFrame], values: DataFrame) -> dict[str, int]:
+        frame = training_set(spine, features, (LABELS, values), PLAN, WATERMARK)
+        return {name: n for name, n in profile(frame, TRAINING_SET).broken.items() if n}
+
+    assert broken((own, items), labels) == {}
+    leak = moved(at_as_of, LATEST, F.col("as_of"), one).drop("as_of")
+    assert broken((leak, items), labels) == {"features_from_the_past": 1}
+    at_midnight = items.withColumn(LATEST, F.col("as_of_day").cast("timestamp") + day)
+    assert broken((own, at_midnight), labels).keys() == {"features_from_the_past"}
+    # Another label that looks from the exposure on does not hide it.
+    before = moved(labels, "t0", F.col("t0") - F.expr("INTERVAL 1 MICROSECOND"), is_click)
+    assert broken((own, items), before) == {"labels_from_the_future": 1}
+    assert broken((own.where(~one), items), labels) == {"features_are_there": 1}
+
+
+@pytest.mark.spark
+def test_a_row_that_is_lost_or_doubled_and_a_label_known_too_late_are_refused(
+    spark: SparkSession, exposures: list[Exposure], labels: DataFrame
+) -> None:
+    spine = spine_of(exposures_frame(spark, exposures), PLAN)
+    own, items = features_of(spark, exposures)
+
+    def audited(features: DataFrame = own) -> int:
+        frame = training_set(spine, (features, items), (LABELS, labels), PLAN, WATERMARK)
+        return audit_rows(frame, spine.count(), frame.count(), WATERMARK)
+
+    rows = audited()
+    assert rows == spine.count()
+    doubled = own.unionByName(own.where("exposure_id = 'y0'"))
+    with pytest.raises(QualityError, match="does not preserve its spine") as caught:
+        audited(features=doubled)
+    assert caught.value.got == f"{rows:,} in, {rows + 1:,} out"
+    late = labels.withColumn("known_ts", F.lit(WATERMARK + TICK))
+    frame = training_set(spine, (own, items), (LABELS, late), PLAN, WATERMARK + DAY)
+    with pytest.raises(QualityError, match="not known at its cut-off"):
+        audit_rows(frame, rows, rows, WATERMARK)

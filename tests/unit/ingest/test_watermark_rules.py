@@ -1,7 +1,7 @@
 """How far a log is known to be complete."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,21 @@ def test_a_few_odd_rows_move_neither_end() -> None:
     assert observe(seen, OBSERVED, min_users=5) == Completeness(midnight(day(3)), midnight(day(4)))
 
 
+def test_without_a_number_a_few_odd_rows_move_neither_end_either() -> None:
+    month = [(day(n), 50) for n in range(1, 11)]
+    odd = [(date(1970, 1, 1), 1), (date(2026, 4, 9), 4), (day(12), 4), *month]
+    assert observe(odd, OBSERVED) == Completeness(midnight(day(1)), midnight(day(10)))
+    assert observe([*month, (day(11), 5)], OBSERVED).watermark == midnight(day(11))
+
+
+def test_what_is_usual_is_usual_at_that_end_of_the_log() -> None:
+    begin, users = date(2024, 1, 1), [*[2] * 40, *[1000] * 500]
+    grown = [(begin + timedelta(days=n), many) for n, many in enumerate(users)]
+    last = grown[-1][0]
+    assert observe(grown, OBSERVED) == Completeness(midnight(begin), midnight(last))
+    assert observe([*grown, (last + timedelta(days=300), 99)], OBSERVED).watermark == midnight(last)
+
+
 def test_days_after_the_observation_do_not_count() -> None:
     seen = [(day(11), 9), (day(12), 9), (day(13), 9), (date(2031, 1, 1), 9)]
     assert observe(seen, OBSERVED) == Completeness(midnight(day(11)), midnight(day(12)))
@@ -65,7 +80,7 @@ def test_a_log_begins_where_its_source_says_whatever_day_is_seen_first() -> None
 def test_no_delivered_day_is_an_error(seen: list[tuple[date, int]]) -> None:
     with pytest.raises(InputError, match="No day of this log counts as delivered") as caught:
         observe(seen, OBSERVED, min_users=5, where="the log")
-    assert caught.value.got == f"{len(seen)} days, none with 5 users"
+    assert caught.value.got == f"{len(seen)} days, none with 5 users up to 2026-05-12"
     assert caught.value.where == "the log"
 
 

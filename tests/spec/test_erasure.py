@@ -1,0 +1,134 @@
+"""Erasure: finished when it is run again, whatever was garbled, and where deletes leave rows in their files."""
+
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from ingest.tombstones import Tombstones
+from jobs.context import Job
+from jobs.erase import erase
+from jobs.ingest_log import ingest
+from longplay.errors import NotFoundError
+from longplay.quality.ledger import ledger
+from tables.store import Store
+from tests.unit.ingest.small_logs import OBSERVED_AT, job, said, source, write_csv
+
+pytestmark = pytest.mark.spark
+
+LOG = [
+    *[f"u{n},song,2026-05-04T10:00:{n:02d},tap," for n in range(20)],
+    "u7,tune,2026-05-05T10:00:00,play,40",
+    "u7,tune,2026-05-05T10:00:00,hum,40",  # unknown_kind
+    "u7;tune;2026-05-05T11:00:00;play;40",  # malformed_row: another delimiter
+    '"u7,tune,2026-05-05T12:00:00,play,40',  # malformed_row: a quote that is never closed
+    ",song,2026-05-05T13:00:00,play,u7",  # null_user
+    "u70;tune;2026-05-05T11:00:00;play;40",  # malformed_row, of somebody else
+    ",song,2026-05-05T14:00:00,play,70",  # null_user
+]
+
+
+def shop(spark: SparkSession, folder: Path, **settings: object) -> tuple[Job, Path]:
+    folder.mkdir(exist_ok=True)
+    log = write_csv(folder / "log.csv", LOG)
+    one = job(spark, folder / "warehouse", source(quarantine_limit=0.5), **settings)
+    ingest(one, log, OBSERVED_AT)
+    return one, log
+
+
+def named(store: Store) -> set[str]:
+    """Files of data, also those that no version names, in which 'u7' is a word."""
+    found = set()
+    for file in store.folder.rglob("*.parquet"):
+        values = [v for column in pq.read_table(file).to_pydict().values() for v in column if isinstance(v, str)]
+        if any(re.search(r"(?<!\w)u7(?!\w)", value) for value in values):
+            found.add(str(file.relative_to(store.folder)))
+    return found
+
+
+def test_garbled_rows_of_a_person_go_too_and_do_not_come_back(spark: SparkSession, tmp_path: Path) -> None:
+    one, log = shop(spark, tmp_path)
+    aside = one.store.read("quarantine").count()
+    receipt = erase(one, "u7")
+    assert receipt["rows"]["events"] == 2
+    assert receipt["rows"]["quarantine"] == 4
+    left = {row["raw"] for row in one.store.read("quarantine").collect()}
+    assert len(left) == aside - 4
+    assert named(one.store) == set()
+    assert any("u70" in raw for raw in left)
+    assert all(entry.adds_up for entry in ledger(one.folder))
+    again = job(spark, one.root, one.source, force=True)
+    ingest(again, log, OBSERVED_AT)
+    assert named(again.store) == set()
+    assert all(entry.adds_up for entry in ledger(one.folder))
+
+
+@pytest.fixture(scope="module")
+def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The receipt of an erasure that was not cut off."""
+    return erase(shop(spark, tmp_path_factory.mktemp("whole"))[0], "u7")
+
+
+@pytest.mark.parametrize(("table", "moment"), [("events", "before"), ("quarantine", "after")])
+def test_cut_off_at_any_table_it_is_finished_when_run_again(
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: dict[str, object],
+    table: str,
+    moment: str,
+) -> None:
+    one, _ = shop(spark, tmp_path)
+    vacuum = Store.remove_versions
+
+    def cut_off(store: Store, name: str, keep_hours: int) -> None:
+        if name == table and moment == "before":
+            raise KeyboardInterrupt
+        vacuum(store, name, keep_hours)
+        if name == table:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "remove_versions", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            erase(one, "u7")
+    # From the first moment on, no delivery brings the person back.
+    assert len(Tombstones.of(one.folder).marks) == 1
+    again = job(spark, one.root, one.source)
+    receipt = erase(again, "u7")
+    assert "erasure 1 was cut off" in said(again)
+    kept = ("receipt", "rows", "accounted", "training_sets")
+    assert {name: receipt[name] for name in kept} == {name: whole[name] for name in kept}
+    assert named(one.store) == set()
+    assert [file.name for file in (one.folder / "_erasures").glob("*.*")] == ["000001.json"]
+    assert all(entry.adds_up for entry in ledger(one.folder))
+    with pytest.raises(NotFoundError):
+        erase(again, "somebody else")
+
+
+def test_rows_that_deletes_leave_in_their_files_go_too(spark: SparkSession, tmp_path: Path) -> None:
+    one, _ = shop(spark, tmp_path)
+    path = one.store.path("events")
+    assert DeltaTable(str(path)).metadata().configuration["delta.enableDeletionVectors"] == "false"
+    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
+    erase(one, "u7")
+    assert named(one.store) == set()
+    assert not list(path.glob("*.bin"))
+    assert one.store.read("events").where(F.col("user_id") == "u7").isEmpty()
+
+
+def test_what_commits_say_and_the_gate_judges_by_outlasts_an_erasure(spark: SparkSession, tmp_path: Path) -> None:
+    one, _ = shop(spark, tmp_path)
+    before = one.store.verdicts("events")
+    assert len(before) == 1
+    erase(one, "u7")
+    assert one.store.verdicts("events") == before
+    assert one.store.commit("events")["facts"]["batch"] == 1
+    erase(one, "u8")
+    ingest(one, write_csv(tmp_path / "more.csv", ["u1,hymn,2026-05-06T10:00:00,tap,"]), OBSERVED_AT)
+    assert one.store.verdicts("events")[:1] == before
+    assert len(one.store.verdicts("events")) == 2

@@ -1,0 +1,70 @@
+"""Releases: tables of one state, the newest of them found whatever files were written anew, and no row beyond."""
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs.build_features import build_features
+from jobs.build_histories import build_histories
+from jobs.build_signals import build_signals
+from jobs.context import Job
+from jobs.ingest_log import ingest
+from jobs.read import At, read
+from jobs.release import open_release, release
+from longplay.errors import StoreError
+from tests.unit.ingest.small_logs import OBSERVED_AT, job, source, write_csv
+
+pytestmark = pytest.mark.spark
+
+
+def day(number: int) -> list[str]:
+    return [f"u{n},song,2026-05-{number:02d}T10:00:{n:02d},{kind}," for n in range(3) for kind in ("tap", "skip")]
+
+
+def deliver(spark: SparkSession, folder: Path, *numbers: int) -> Job:
+    one = job(spark, folder / "warehouse", source())
+    rows = [row for number in numbers for row in day(number)]
+    ingest(one, write_csv(folder / f"{numbers[-1]}.csv", rows), OBSERVED_AT)
+    return one
+
+
+def test_only_tables_of_one_state_are_tied(spark: SparkSession, tmp_path: Path) -> None:
+    one = deliver(spark, tmp_path, 4, 5, 6)
+    with pytest.raises(StoreError, match="Not all tables are of one state") as caught:
+        release(one)
+    assert "user_days is not there" in caught.value.got
+    build_histories(one)
+    build_features(one)
+    build_signals(one)
+    first = release(one)
+    assert open_release(one)["release_id"] == first
+
+    two = deliver(spark, tmp_path, 6, 7, 8)
+    build_histories(two)
+    build_features(two)
+    with pytest.raises(StoreError) as caught:
+        release(two)
+    assert "deliveries up to 2" in caught.value.got
+    assert "signal_values holds delivery 1" in caught.value.got
+    assert "user_days" not in caught.value.got
+    assert caught.value.fix == "run longplay build-signals again"
+    build_signals(two)
+    second = release(two)
+    assert open_release(two)["release_id"] == second
+
+    # Of two of one moment the later stays the newest, whatever files were written anew, and each ends where it ends.
+    for table in ("releases", "events"):
+        spark.sql(f"OPTIMIZE delta.`{two.store.path(table)}`")
+    third = release(two)
+    assert open_release(two)["known_at"] == open_release(two, second)["known_at"]
+    spark.sql(f"OPTIMIZE delta.`{two.store.path('releases')}`")
+    assert open_release(two)["release_id"] == third != second
+    assert read(two, "events", At(release=first)).count() == 18
+    assert read(two, "events", At(release=third)).count() == 30
+    two.store.read("events").limit(1).selectExpr("* EXCEPT (event_id, batch)", "'cut off' event_id", "3L batch").select(
+        two.store.read("events").columns
+    ).write.format("delta").mode("append").save(str(two.store.path("events")))
+    fourth = release(two)
+    assert two.store.read("events").count() == 31
+    assert read(two, "events", At(release=fourth)).count() == 30
