@@ -54,7 +54,7 @@ def item_day_facts(
     )
     tiles = union_facts(
         [
-            item_days.select("item_id", "event_day", "known_day", *_SUMS),
+            item_days.select("item_id", "event_day", "known_day", "amount", *_SUMS),
             users.withColumn("consumed", F.lit(True)),
             exposure_days.select("item_id", "event_day", "known_day", "exposures"),
             firsts,

@@ -251,13 +251,13 @@ def _days_since(past: Past, numbers: Longs, feature: Feature) -> Doubles:
 
 
 def _last(past: Past, feature: Feature) -> Doubles:
-    """Amount of the newest event that was visible; of two at one moment the one known later, then the larger."""
+    """Amount of the newest consumption that was visible; of two at one moment the one known later, then the larger."""
     facts = past.facts
     amounts = facts.amounts[feature.of]
     newest_last = np.lexsort((amounts, facts.visible, facts.event))
     ranks = np.empty(len(amounts), np.int64)
     ranks[newest_last] = np.arange(len(amounts))
-    found = past.largest(ranks, len(amounts))
+    found = past.largest(np.where(facts.consumed, ranks, -1), len(amounts))
     if not len(amounts):
         return np.full(len(found), np.nan)
     rows = newest_last[np.maximum(found, 0)]

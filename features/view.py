@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from longplay.errors import ConfigError
+
 Kind = Literal["count", "rate", "sum", "mean", "distinct", "entropy", "last", "recency", "age", "ratio"]
 AMOUNTS = frozenset({"sum", "mean", "last"})
 """Kinds that read an amount."""
@@ -10,6 +12,8 @@ CODED = frozenset({"distinct", "entropy"})
 """Kinds that tell values apart."""
 DERIVED = frozenset({"ratio"})
 """Kinds that are made from other features."""
+OF_EVENTS = frozenset({"mean", "last", "entropy"})
+"""Kinds that weigh single events, which daily tiles have added up."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +24,9 @@ class Feature:
         name: column name, ``f_`` first.
         kind: ``count`` sums ``of`` over the window, ``rate`` divides that by the window's days; ``sum`` and ``mean``
             are of the consumed amount (the mean is an event's); ``distinct`` counts the values of ``of`` that were
-            consumed, ``entropy`` says how evenly, in nats; ``last`` is the newest amount; ``recency`` is the time
-            since the last row with ``of``, ``age`` since the first; ``ratio`` divides a feature of the same view by
-            the sum of others (null where that is 0).
+            consumed, ``entropy`` says how evenly, in nats; ``last`` is the newest consumed amount; ``recency`` is the
+            time since the last row with ``of``, ``age`` since the first; ``ratio`` divides a feature of the same view
+            by the sum of others (null where that is 0).
         of: column of the facts (for ``ratio``: name of the numerator).
         window: days w of ``[as_of - w d, as_of)``; None is all of the past.
         unit: unit of the values.
@@ -57,6 +61,21 @@ class View:
     features: tuple[Feature, ...]
     about: str = ""
     owner: str = "longplay"
+
+    def __post_init__(self) -> None:
+        """See that every feature can be told at the view's resolution.
+
+        Raises:
+            ConfigError: naming the first that cannot.
+        """
+        wrong = [f for f in self.features if f.kind in OF_EVENTS and self.resolution == "day"]
+        if wrong:
+            raise ConfigError(
+                f"'{wrong[0].name}' cannot be told of whole days.",
+                where=f"view {self.name}",
+                got=f"kind {wrong[0].kind}, which weighs single events",
+                fix="make the view's resolution 'event'; a mean is the ratio of a sum and a count",
+            )
 
     def names(self) -> list[str]:
         """Feature columns, in order."""

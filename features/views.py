@@ -1,5 +1,7 @@
 """The shipped feature views. All look strictly before ``as_of``, and but for ages no further back than 90 days."""
 
+import hashlib
+
 from features.view import Feature, View, counts
 
 WINDOWS = (1, 7, 28, 90)
@@ -81,3 +83,9 @@ LOOK_BACK_DAYS = max(feature.window or 0 for view in VIEWS for feature in view.f
 def feature_names() -> list[str]:
     """Every feature column, view by view."""
     return [name for view in VIEWS for name in view.names()]
+
+
+def meanings() -> dict[str, str]:
+    """A hash of what every feature means, by name: its kind, window and unit, and its view's grain and resolution."""
+    whole = {one.name: repr((view.keys, view.resolution, one)) for view in VIEWS for one in view.features}
+    return {name: hashlib.sha256(said.encode()).hexdigest()[:12] for name, said in whole.items()}

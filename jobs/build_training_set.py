@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.views import ITEM
+from jobs.build_signals import knowledge_of
 from jobs.context import Job
 from jobs.manifest import Manifest, keep
 from jobs.options import job_command
@@ -30,7 +31,7 @@ def build_training_set(job: Job, release_id: str | None = None) -> Published:
     versions, known_at, pinned = opened["versions"], opened["known_at"], job.upto(opened["batch"])
     definitions, plan = label_definitions(job), split_plan(pinned, known_at)
     inputs = {name: versions[name] for name in _TABLES}
-    manifest = Manifest.of(opened, definitions, plan, job.code)
+    manifest = Manifest.of(opened, definitions, plan, job.code).beside(knowledge_of(pinned, known_at))
 
     def spine() -> DataFrame:
         exposures = pinned.delivered(inputs, "exposures")

@@ -5,18 +5,20 @@ with the definitions spelled out. Facts are only ever added, so the same pin giv
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from features.views import meanings
 from longplay.definition import Definition
 from longplay.errors import NotFoundError, nearest
 from longplay.files import write_whole
 from longplay.reward import Composite, Label, Reward
 from rankers.training_set import SplitPlan
 from signals.compile import CENSORING
+from signals.horizons import Flag, Knowledge
 
 FOLDER = "_manifests"
 
@@ -32,6 +34,11 @@ class Manifest:
         definitions: the labels, whole; rewards with their signals.
         split: borders of its parts (UTC).
         code: hash of the code that built it.
+        features: a hash of what each feature meant, by name.
+        outages: outages that the source file named, ``[start, end)`` UTC.
+        flags: outages that were found or told later, as far as the set's deliveries go.
+
+    Manifests of earlier versions say nothing of the last three: None.
     """
 
     release_id: str
@@ -40,11 +47,24 @@ class Manifest:
     definitions: tuple[Label, ...]
     split: Mapping[str, datetime]
     code: str
+    features: Mapping[str, str] | None = None
+    outages: tuple[tuple[datetime, datetime], ...] | None = None
+    flags: tuple[Flag, ...] | None = None
 
     @classmethod
     def of(cls, release: Mapping[str, Any], labels: Sequence[Label], plan: SplitPlan, code: str) -> Self:
         """The manifest of a training set that is about to be built from a release."""
         return cls(release["release_id"], int(release["batch"]), release["known_at"], tuple(labels), vars(plan), code)
+
+    def beside(self, knowledge: Knowledge) -> Self:
+        """The same, with what beside facts and definitions the set rests on."""
+        return replace(self, features=meanings(), outages=tuple(knowledge.outages), flags=tuple(knowledge.flags))
+
+    def knowledge(self, now: Knowledge) -> Knowledge:
+        """What is known now, with the outages that the set was made with."""
+        if self.outages is None or self.flags is None:
+            return now
+        return replace(now, outages=self.outages, flags=self.flags)
 
     @property
     def plan(self) -> SplitPlan:
@@ -71,6 +91,9 @@ class Manifest:
             "split": {name: border.isoformat() for name, border in self.split.items()},
             "code": self.code,
             "checksum": digest,
+            "features": self.features,
+            "outages": _spans(self.outages),
+            "flags": _spans(None if self.flags is None else [astuple(flag) for flag in self.flags]),
         }
         return json.dumps(whole, indent=1, sort_keys=True)
 
@@ -85,8 +108,21 @@ class Manifest:
             tuple(_label(one) for one in told["definitions"]),
             {name: datetime.fromisoformat(border) for name, border in told["split"].items()},
             told["code"],
+            told.get("features"),
+            _moments(told.get("outages"), tuple),
+            _moments(told.get("flags"), lambda moments: Flag(*moments)),
         )
         return made, str(told["checksum"])
+
+
+def _spans(spans: Sequence[Sequence[datetime | None]] | None) -> list[list[str | None]] | None:
+    return None if spans is None else [[moment.isoformat() if moment else None for moment in one] for one in spans]
+
+
+def _moments(told: Sequence[Sequence[str | None]] | None, make: Callable[[list[Any]], Any]) -> tuple[Any, ...] | None:
+    if told is None:
+        return None
+    return tuple(make([datetime.fromisoformat(text) if text else None for text in one]) for one in told)
 
 
 def _plain(label: Label) -> dict[str, Any]:

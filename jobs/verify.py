@@ -8,6 +8,7 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from features.views import meanings
 from ingest.facts import first_seen
 from jobs.build_signals import knowledge_of
 from jobs.context import Job
@@ -34,10 +35,11 @@ def verify(job: Job, name: str) -> str:
     rebuilt = rebuild(job.upto(manifest.batch), manifest).persist()
     found = checksum(rebuilt, TRAINING_SET.audit)
     if found != expected:
+        said = [*erased_since(job, expected), *other_features(manifest), *differences(job, rebuilt, expected)]
         raise QualityError(
             "The training set does not come out as it was.",
             where=f"set {expected}, release {manifest.release_id}",
-            got=f"{found} now; " + "; ".join([*erased_since(job, expected), *differences(job, rebuilt, expected)]),
+            got=f"{found} now; " + "; ".join(said),
             fix="see what changed in the facts or in the code",
         )
     job.progress.say(f"verified: {found} again, from deliveries up to {manifest.batch} as known at {manifest.known_at}")
@@ -51,7 +53,10 @@ def digest_of(job: Job, name: str) -> str:
 
 
 def rebuild(job: Job, manifest: Manifest) -> DataFrame:
-    """The training set of a manifest from events and exposures alone: no derived table is read. Grain: exposure_id."""
+    """The training set of a manifest from events and exposures alone: no derived table is read. Grain: exposure_id.
+
+    Features that were added since are left out.
+    """
     reads_episodes = any(d.needs.episodes for d in signals_of(manifest.definitions))
     tables = ("events", "exposures", *(["episodes"] if reads_episodes else []))
     inputs = job.versions(*tables)
@@ -60,8 +65,10 @@ def rebuild(job: Job, manifest: Manifest) -> DataFrame:
     # The first seen of all deliveries, as the tables hold it: also of those that are not complete yet.
     firsts = first_seen(job.read(inputs, "events").where(F.col("batch") <= job.batch))
     whole = Whole(events, exposures, firsts, job.store.parts({"events": None}), episodes)
-    knowledge = knowledge_of(job, job.known_at(None))
-    return set_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
+    knowledge = manifest.knowledge(knowledge_of(job, job.known_at(None)))
+    rows = set_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
+    added = () if manifest.features is None else meanings().keys() - manifest.features.keys()
+    return rows.drop(*added)
 
 
 def differences(job: Job, rebuilt: DataFrame, expected: str) -> list[str]:
@@ -76,6 +83,14 @@ def differences(job: Job, rebuilt: DataFrame, expected: str) -> list[str]:
     return ["the set itself is no longer there to compare with"]
 
 
+def other_features(manifest: Manifest) -> list[str]:
+    """Features of a set that are no more, or mean something else now."""
+    now = meanings()
+    then = manifest.features or {}
+    gone = [f"the feature {name} is no more" for name in then if name not in now]
+    return [*gone, *(f"the feature {n} means something else now" for n in then if n in now and now[n] != then[n])]
+
+
 def erased_since(job: Job, digest: str) -> list[str]:
     """What the manifest says of people in the set who were erased since."""
     told = json.loads((job.folder / FOLDER / f"{name_of(digest)}.json").read_text(encoding="utf-8"))
@@ -88,7 +103,10 @@ def _is_there(job: Job, version: int) -> bool:
 
 
 def _compare(old: DataFrame, new: DataFrame) -> list[str]:
-    columns = [name for name in old.columns if name not in ("exposure_id", *TRAINING_SET.audit)]
+    both_have = [name for name in old.columns if name in new.columns]
+    columns = [name for name in both_have if name not in ("exposure_id", *TRAINING_SET.audit)]
+    alone = [f"{name} is not made any more" for name in old.columns if name not in new.columns]
+    alone += [f"{name} was not there" for name in new.columns if name not in old.columns]
     both = old.alias("o").join(new.alias("n"), "exposure_id", "full_outer")
     gone, come = F.col("n.as_of").isNull(), F.col("o.as_of").isNull()
     counts = {"rows are gone": gone, "rows are new": come}
@@ -96,7 +114,7 @@ def _compare(old: DataFrame, new: DataFrame) -> list[str]:
         differs = ~F.col(f"o.{name}").eqNullSafe(F.col(f"n.{name}"))
         counts[f"rows have another {name}"] = differs & ~gone & ~come
     row: Any = both.agg(*[F.count_if(what).alias(words) for words, what in counts.items()]).first()
-    return [f"{n:,} {words}" for words, n in row.asDict().items() if n]
+    return [*alone, *(f"{n:,} {words}" for words, n in row.asDict().items() if n)]
 
 
 @job_command("verify", alone=False, short_help="Build a training set again from facts and compare checksums.")

@@ -240,13 +240,8 @@ class Store:
                 went or changed their type.
         """
         with self.lock(spec.name), self._staging(spec, lineage) as staging:
-            if seen is not None and seen != self.latest(spec.name):
-                raise StoreError(
-                    f"Another run has published '{spec.name}' while this one was building it.",
-                    where=str(self.path(spec.name)),
-                    got=f"version {self.latest(spec.name)} now, {seen} when this run looked",
-                    fix="run the step again: it adds what is still missing",
-                )
+            before = self.latest(spec.name) if seen is None else seen
+            self._see_unchanged(spec, before)
             judged = staging / "all"
             staged = self._stage(frame, judged)
             if spec.mode == "append" and self.exists(spec.name):
@@ -254,8 +249,18 @@ class Store:
                 staged = self._stage(self._new_rows(staged, spec), judged)
             with self._rejecting(judged, spec, lineage):
                 audit = gate(staged, spec)
+            self._see_unchanged(spec, before)  # where the lock does not hold: machines whose file system passes none on
             whole = spec.mode == "replace" or replace == EVERYTHING
             return self._commit(staged, spec, lineage, dict(audit), EVERYTHING if whole else replace)
+
+    def _see_unchanged(self, spec: TableSpec, version: int) -> None:
+        if version != self.latest(spec.name):
+            raise StoreError(
+                f"Another run has published '{spec.name}' while this one was building it.",
+                where=str(self.path(spec.name)),
+                got=f"version {self.latest(spec.name)} now, {version} when this run looked",
+                fix="run the step again: it adds what is still missing",
+            )
 
     def compact(self, table: str) -> tuple[int, int]:
         """Write small files together, in order of time; rows and what commits say stay.
@@ -350,8 +355,9 @@ class Store:
         writer = staged.write.format("delta").option("userMetadata", note).option("maxRecordsPerFile", FILE_ROWS)
         if spec.partition_by:
             writer = writer.partitionBy(*spec.partition_by)
-        if spec.mode == "increment":
+        if spec.mode != "replace":
             # So that a delivery which adds no row is on record too: Delta makes no commit of an append without rows.
+            # And Delta refuses two writers at once of one application, where else it would take both appends.
             writer = writer.option("txnAppId", "longplay").option("txnVersion", time.time_ns() // 1000)
         before = self.latest(spec.name)
         if replace == EVERYTHING:

@@ -18,13 +18,18 @@ from ingest.source import Source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
+from jobs.build_training_set import build_training_set
 from jobs.context import Job
 from jobs.ingest_log import ingest
+from jobs.manifest import find
 from jobs.read import At, read
+from jobs.release import release
+from jobs.verify import rebuild, verify
 from longplay.closed import build
 from longplay.delta import commits, open_table
 from tables import catalog
 from tables.checksum import checksum
+from tables.learning import TRAINING_SET
 from tests.reference.records import DAY, at
 from tests.unit.ingest.small_logs import job, said
 
@@ -264,13 +269,30 @@ def test_rows_behind_the_watermark_are_made_good(
     rows = made_of(parts[1])
     write(rows.iloc[::2], lacking)
     (lacking / "beat.json").write_text((parts[1] / "beat.json").read_text(encoding="utf-8"), encoding="utf-8")
-    order = [parts[0], lacking, None, parts[1], parts[2], None]
-    mended = arrival(spark, tmp_path / "warehouse", order)
+    root = tmp_path / "warehouse"
+    digest = trained_on(arrival(spark, root, [parts[0], lacking, None]))
+    mended = arrival(spark, root, [parts[1], parts[2], None])
     assert "came behind the watermark" in said(mended)
     found, expected = contents(mended), contents(day_by_day)
     # A request keeps the candidates that it was given: those are facts, and nothing is drawn again.
     kept = ("exposures", "exposure_features", "item_features", "item_exposure_days", "signal_values")
     assert {k: v for k, v in found.items() if k not in kept} == {k: v for k, v in expected.items() if k not in kept}
+    # What came later, behind the watermark too, is no part of a set that was made before; without its pin it would be.
+    assert verify(mended, digest) == digest
+    manifest, _ = find(mended.folder, digest)
+    assert checksum(rebuild(mended, manifest), TRAINING_SET.audit) != digest
+    # What was made good is what is made anew from the same facts.
+    bring_up(mended.anew())
+    assert contents(mended) == found
+
+
+def trained_on(one: Job) -> str:
+    """A training set of what has come so far; gives its checksum."""
+    settings = ("training.labels=[click]", "training.train_days=20", "training.valid_days=5", "training.test_days=5")
+    trains = job(one.spark, one.root, one.source, *settings)
+    release(trains)
+    build_training_set(trains)
+    return str(trains.store.commit("training_set")["audit"]["checksum"])
 
 
 def disproved_log() -> list[pd.DataFrame]:

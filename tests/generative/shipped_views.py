@@ -10,7 +10,7 @@ from features.as_of import as_of_join
 from features.facts import item_day_facts, known_by, user_facts
 from features.histories import daily_tiles, exposure_tiles
 from features.view import View
-from features.views import ITEM, VIEWS
+from features.views import VIEWS
 from ingest.facts import first_seen
 from tests.generative.random_logs import Log
 from tests.reference.features_by_hand import Row
@@ -30,7 +30,7 @@ def known_features(
 
 
 def _joined(view: View, events: DataFrame, exposures: DataFrame) -> DataFrame:
-    if view is ITEM:
+    if view.resolution == "day":
         tiles = [daily_tiles(events, ["item_id"]), daily_tiles(events, ["user_id", "item_id"])]
         facts = item_day_facts(tiles[0], tiles[1].drop("amount"), exposure_tiles(exposures), first_seen(events))
         days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of")).distinct()

@@ -45,7 +45,7 @@ def feature_by_hand(feature: Feature, facts: Sequence[Fact], key: tuple[str | No
             total = sum(values.values())
             return -sum(c / total * math.log(c / total) for c in values.values()) if total else None
         case "last":
-            newest = max(inside, key=lambda f: (f.event, f.visible, f.amount), default=None)
+            newest = max((f for f in inside if f.consumed), key=lambda f: (f.event, f.visible, f.amount), default=None)
             return newest.amount / 1e6 if newest else None
         case "recency":
             times = [f.event for f in inside if f.n > 0]

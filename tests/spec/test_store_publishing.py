@@ -272,3 +272,19 @@ def test_small_files_are_written_together_in_order_of_time(store: Store) -> None
     version = store.version(spec.name)
     assert store.compact(spec.name) == (1, 1)
     assert store.version(spec.name) == version
+
+
+def test_where_the_lock_does_not_hold_the_later_writer_is_refused(store: Store) -> None:
+    """Two machines on a file system that passes no locks on deliver the same rows: they are there once."""
+    store.publish(rows(store, z=0), FACTS, lineage(), counted)
+
+    def gate(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+        frame.write.format("delta").mode("append").save(str(store.path(spec.name)))
+        return counted(frame, spec)
+
+    with pytest.raises(StoreError, match="Another run has published 'facts'") as caught:
+        store.publish(rows(store, a=1, b=2), FACTS, lineage("run-2", "f2"), gate)
+    assert caught.value.got == "version 1 now, 0 when this run looked"
+    again = store.publish(rows(store, a=1, b=2), FACTS, lineage("run-3", "f2"), counted)
+    assert (again.written, again.rows) == (False, 0)
+    assert content(store.read("facts")) == {"z": 0.0, "a": 1.0, "b": 2.0}

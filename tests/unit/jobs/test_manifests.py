@@ -1,0 +1,52 @@
+"""Manifests: what a set rests on is written down, read back as it was, and held against what there is now."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from features.views import meanings
+from jobs.manifest import Manifest
+from jobs.verify import other_features
+from longplay.registry import default_registry
+from rankers.training_set import SplitPlan
+from signals.horizons import Flag, Knowledge
+
+MOMENT, DAY = datetime(2026, 5, 1, tzinfo=UTC), timedelta(days=1)
+CLICK = default_registry().get("click")
+NOW = Knowledge(MOMENT, MOMENT, MOMENT - 90 * DAY)
+THEN = replace(
+    NOW,
+    outages=((MOMENT - 9 * DAY, MOMENT - 8 * DAY),),
+    flags=(Flag(MOMENT - 5 * DAY, MOMENT - 4 * DAY, MOMENT - DAY, None), Flag(MOMENT, MOMENT + DAY, MOMENT, MOMENT)),
+)
+PLAN = SplitPlan.before(MOMENT, CLICK.horizon, (28, 7, 14))
+BARE = Manifest.of({"release_id": "r", "batch": 3, "known_at": MOMENT}, [CLICK], PLAN, "code")
+
+
+def test_a_manifest_is_read_back_as_it_was_written() -> None:
+    for manifest in (BARE, BARE.beside(THEN), BARE.beside(NOW)):
+        assert Manifest.from_json(manifest.to_json("1:ab", {"erasures": [1]})) == (manifest, "1:ab")
+
+
+def test_outages_that_are_found_or_told_later_change_no_earlier_set() -> None:
+    later = replace(NOW, outages=(*THEN.outages, (MOMENT - 3 * DAY, MOMENT - 2 * DAY)), watermark=MOMENT + DAY)
+    kept = BARE.beside(THEN).knowledge(later)
+    assert (kept.outages, kept.flags, kept.watermark) == (THEN.outages, THEN.flags, MOMENT + DAY)
+    assert BARE.knowledge(later) == later  # a manifest of an earlier version does not say which there were
+
+
+def test_features_that_changed_or_went_are_named_and_added_ones_are_not() -> None:
+    told = json.loads(BARE.beside(THEN).to_json("1:ab", {}))
+    assert told["features"] == meanings()
+    added, changed, *_ = told["features"]
+    then = {**meanings(), changed: "another", "f_user_mood": "gone"}
+    del then[added]
+    assert other_features(replace(BARE, features=then)) == [
+        "the feature f_user_mood is no more",
+        f"the feature {changed} means something else now",
+    ]
+    assert other_features(BARE.beside(NOW)) == other_features(BARE) == []
+
+
+def test_each_feature_has_a_meaning_of_its_own() -> None:
+    assert len(set(meanings().values())) == len(meanings())
