@@ -144,6 +144,7 @@ def main() -> None:
     parser.add_argument("--project", help="one project alone")
     parser.add_argument("--seed", type=int, default=1, help="of the shuffled order")
     parser.add_argument("--out", type=Path, help="folder of deliveries and warehouses [a temporary one]")
+    parser.add_argument("--accept", default="", help="checks of the gate that may fail, as quality.accept takes them")
     parser.add_argument("--memory", default="3g", help="memory of Spark's driver")
     args = parser.parse_args()
     folder = args.out or Path(tempfile.mkdtemp(prefix="real-lateness-"))
@@ -155,7 +156,12 @@ def main() -> None:
     say(f"{len(log):,} rows; tables and deliveries under {folder}")
     parts = cut(folder / "data", log, source.completeness.begins, borders)
     settings = load_settings(
-        overrides=("spark.master=local[2]", "spark.shuffle_partitions=4", f"spark.driver_memory={args.memory}")
+        overrides=(
+            "spark.master=local[2]",
+            "spark.shuffle_partitions=4",
+            f"spark.driver_memory={args.memory}",
+            f"quality.accept=[{args.accept}]",
+        )
     )
     spark, found = start(settings.spark, "real lateness"), {}
     for key, value in INTERPRETED.items() if len(log) < SMALL else ():
