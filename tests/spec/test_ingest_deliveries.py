@@ -196,7 +196,7 @@ def test_no_day_that_counts_as_delivered(spark: SparkSession, tmp_path: Path) ->
     made = source(completeness={"min_users": 3})
     error = refused(spark, tmp_path, made, write_csv(tmp_path / "log.csv", MONDAY), InputError)
     assert "No day of this log counts as delivered" in error.what
-    assert error.got == "2 days, none with 3 users"
+    assert error.got == "2 days, none with 3 users up to 2026-05-12"
     assert error.where == str(tmp_path / "log.csv")
 
 
