@@ -120,7 +120,7 @@ def reasons_of(log: Log) -> list[str]:
 
 
 def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
-    columns = [F.col(f"`{c}`") for c in log.identity] or _raw_columns(raw, MALFORMED, CORRUPT, FILE, ORIGIN)
+    columns = [F.col(f"`{c}`") for c in log.identity] or raw_columns(raw, MALFORMED, CORRUPT, FILE, ORIGIN)
     key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
     if log.known.column:
@@ -129,7 +129,7 @@ def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
         known = event_ts + F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(log.known.delay.total_seconds()))
     # The raw row goes into a struct: its columns may be called like ours.
     return raw.select(
-        F.struct(*_raw_columns(raw, MALFORMED, FILE, ORIGIN)).alias("_raw"),
+        F.struct(*raw_columns(raw, MALFORMED, FILE, ORIGIN)).alias("_raw"),
         *[F.col(name) for name in (MALFORMED, FILE, ORIGIN) if name in raw.columns],
         *[condition.alias(f"_filter_{reason}") for reason, condition in _filters(raw, log).items()],
         F.substring(F.sha2(key, 256), 1, 32).alias("key"),
@@ -140,7 +140,8 @@ def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
     ).withColumn("known_ts", F.greatest("event_ts", "_known"))
 
 
-def _raw_columns(raw: DataFrame, *without: str) -> list[Column]:
+def raw_columns(raw: DataFrame, *without: str) -> list[Column]:
+    """The columns of a raw log but some."""
     return [F.col(f"`{c}`") for c in raw.columns if c not in without]
 
 

@@ -51,8 +51,11 @@ class Tombstones:
         return F.coalesce(F.exists(words, self.is_erased), F.lit(False))
 
 
-def _marks(place: Path) -> frozenset[str]:
+def receipt_files(place: Path) -> list[Path]:
     """Those of erasures that are done, and of those that have begun."""
-    files = [file for kind in (".json", BEGUN) for file in place.glob(f"*{kind}")]
-    receipts = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return [file for kind in (".json", BEGUN) for file in place.glob(f"*{kind}")]
+
+
+def _marks(place: Path) -> frozenset[str]:
+    receipts = [json.loads(file.read_text(encoding="utf-8")) for file in receipt_files(place)]
     return frozenset(str(receipt["tombstone"]) for receipt in receipts)

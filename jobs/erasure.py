@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingest.tombstones import BEGUN, RECEIPTS
+from ingest.tombstones import BEGUN, RECEIPTS, receipt_files
 from longplay.files import write_whole
 from longplay.quality.ledger import COUNTED
 
@@ -41,8 +41,7 @@ def cut_off(folder: Path, mark: str) -> Begun | None:
 
 def next_number(folder: Path) -> int:
     """The number of a new receipt."""
-    done = [file.stem for kind in (".json", BEGUN) for file in (folder / RECEIPTS).glob(f"*{kind}")]
-    return 1 + max((int(stem) for stem in done), default=0)
+    return 1 + max((int(file.stem) for file in receipt_files(folder / RECEIPTS)), default=0)
 
 
 def begin(folder: Path, one: Begun) -> Begun:

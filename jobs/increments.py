@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -26,6 +26,11 @@ class Since:
     batch: int
     frontier: datetime
     facts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """From what a commit says of its table."""
+        return cls(int(told["batch"]), datetime.fromisoformat(told["frontier"]), told)
 
     def is_new(self, known_ts: str = "known_ts") -> Column:
         """Rows that were not there yet, or not complete yet: of later deliveries, or known since."""
@@ -55,7 +60,7 @@ def since(job: Job, table: str, about: Mapping[str, Any]) -> Since | None:
     told = job.store.commit(table).get("facts", {})
     if job.force or told.get("recipe") != job.fingerprint({}, about):
         return None
-    return Since(int(told["batch"]), datetime.fromisoformat(told["frontier"]), told)
+    return Since.of(told)
 
 
 def lineage_of(

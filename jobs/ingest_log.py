@@ -176,7 +176,7 @@ def _sampled(job: Job, batch: int, frontier: datetime) -> DataFrame:
     events = job.store.read("events").where(F.col("known_ts") < F.lit(frontier))
     new = events
     if told:
-        new = events.where(Since(int(told["batch"]), datetime.fromisoformat(told["frontier"]), told).is_new())
+        new = events.where(Since.of(told).is_new())
     row = new.where("is_click").agg(F.min("event_day")).first()
     first = row[0] if row is not None and row[0] is not None else date.max
     since = first - timedelta(days=settings.popularity_days) if first != date.max else first
@@ -226,7 +226,8 @@ def _without_erased(job: Job, found: DataFrame, log: Log) -> tuple[DataFrame, in
         return found, 0
     user = judge.text_column(log.user)
     # A row that could not be read, or names nobody, may hold the id anywhere.
-    whole = F.concat_ws("\n", *[F.col(f"`{name}`").cast("string") for name in found.columns])
+    cells = judge.raw_columns(found, raw.MALFORMED, raw.FILE)
+    whole = F.concat_ws("\n", *[cell.cast("string") for cell in cells])
     is_named = (F.col(raw.MALFORMED) | user.isNull()) & tombstones.is_named(whole)
     is_erased = tombstones.is_erased(user) | is_named
     return found.where(~is_erased), found.where(is_erased).count()

@@ -9,6 +9,7 @@ import click
 
 from jobs.context import Job
 from jobs.erasure import ERASED
+from jobs.increments import Since
 from jobs.options import date_option, job_command
 from jobs.plan import computed
 from longplay.errors import StoreError
@@ -63,8 +64,10 @@ def check_state(job: Job) -> None:
         told = job.store.commit(table).get("facts", {}) if job.store.exists(table) else {}
         if ERASED in told.get("recipe", ""):
             lags[table] = "still counts a person who was erased"
-        elif not told or int(told["batch"]) < batch or datetime.fromisoformat(told["frontier"]) < frontier:
-            lags[table] = f"holds delivery {told['batch']} until {told['frontier']}" if told else "is not there"
+        elif not told:
+            lags[table] = "is not there"
+        elif (done := Since.of(told)).batch < batch or done.frontier < frontier:
+            lags[table] = f"holds delivery {done.batch} until {done.frontier}"
     if lags:
         steps = dict.fromkeys(step_of(table) for table in lags)
         raise StoreError(

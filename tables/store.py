@@ -240,8 +240,9 @@ class Store:
                 went or changed their type.
         """
         with self.lock(spec.name), self._staging(spec, lineage) as staging:
-            before = self.latest(spec.name) if seen is None else seen
-            self._see_unchanged(spec, before)
+            before = self.latest(spec.name)
+            if seen is not None:
+                self._see_version(spec, seen, before)
             judged = staging / "all"
             staged = self._stage(frame, judged)
             if spec.mode == "append" and self.exists(spec.name):
@@ -249,16 +250,17 @@ class Store:
                 staged = self._stage(self._new_rows(staged, spec), judged)
             with self._rejecting(judged, spec, lineage):
                 audit = gate(staged, spec)
-            self._see_unchanged(spec, before)  # where the lock does not hold: machines whose file system passes none on
+            # Where the lock does not hold: machines whose file system passes none on.
+            self._see_version(spec, before, self.latest(spec.name))
             whole = spec.mode == "replace" or replace == EVERYTHING
             return self._commit(staged, spec, lineage, dict(audit), EVERYTHING if whole else replace)
 
-    def _see_unchanged(self, spec: TableSpec, version: int) -> None:
-        if version != self.latest(spec.name):
+    def _see_version(self, spec: TableSpec, looked: int, now: int) -> None:
+        if looked != now:
             raise StoreError(
                 f"Another run has published '{spec.name}' while this one was building it.",
                 where=str(self.path(spec.name)),
-                got=f"version {self.latest(spec.name)} now, {version} when this run looked",
+                got=f"version {now} now, {looked} when this run looked",
                 fix="run the step again: it adds what is still missing",
             )
 
@@ -287,7 +289,7 @@ class Store:
             finally:
                 self.spark.conf.unset(check)
 
-    def erase(self, table: str, condition: str, told: Mapping[str, Any]) -> int:
+    def erase(self, table: str, condition: str, told: Mapping[str, Any]) -> None:
         """Remove rows from a table and from everything that is left of it: old versions, their files and their log.
 
         Afterwards the table has one version, and nothing of the log says what was removed. Interrupted, it can be run
@@ -297,14 +299,10 @@ class Store:
             table: which table.
             condition: SQL; rows for which it is true are removed.
             told: what the one commit that stays says of the table.
-
-        Returns:
-            How many rows were removed from the newest version.
         """
         path, earlier = self.path(table), self.verdicts(table)
         with self.lock(table):
-            rows = self.read(table).where(condition).count()
-            if rows:
+            if not self.read(table).where(condition).isEmpty():
                 self.spark.sql(f"DELETE FROM delta.`{path}` WHERE {condition}")
             if has_deletion_vectors(path):
                 self.spark.sql(f"REORG TABLE delta.`{path}` APPLY (PURGE)")  # else the rows stay in their files
@@ -312,7 +310,6 @@ class Store:
         with self.lock(table):
             self._say(table, {**told, EARLIER: earlier})  # the last: removing files makes commits of its own
             forget_log(path)
-        return rows
 
     def _say(self, table: str, told: Mapping[str, Any]) -> None:
         """A commit that changes nothing but what is said of the table."""
