@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMP := $(VENV)/.longplay-setup
-PACKAGES := longplay tables ingest features signals quality rankers experiments worlds jobs
+PACKAGES := longplay tables ingest features signals quality rankers experiments worlds jobs tools
 PORT ?= 5000
 # Bytecode is kept: importing torch and great-expectations without it costs seconds at every start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -60,10 +60,10 @@ check: setup ## Lint, strict types, import direction, generated docs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet $(PACKAGES)
 	@$(BIN)/mypy $(PACKAGES)
 	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }; echo "$$said" | grep Contracts:
-	@$(BIN)/python -m jobs.reference --check
+	@$(BIN)/python -m tools.generate_reference --check
 
 docs: setup ## Write the generated reference (docs/reference)
-	@$(BIN)/python -m jobs.reference
+	@$(BIN)/python -m tools.generate_reference
 
 wheel: setup ## Build the wheel that is shipped to a cluster
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .

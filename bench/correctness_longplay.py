@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from bench.contender import serve
 from bench.spark_session import session
-from features.last import last_as_of
+from features.last_value import last_as_of
 
 spark = session(**{"spark.driver.memory": "2g"})
 

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from bench.increment import BEGIN, deliver
 from bench.race import Contender, arguments, race, scratch, table
 from bench.training_set import EVENTS_PER_EXPOSURE, EVENTS_PER_USER, ROWS_PER_ITEM, US, draw, growth, respond
-from features.clock import Longs
+from features.packed_order import Longs
 
 BASE = 150
 """Days of the first delivery: longer than what features and the two labels look back on."""

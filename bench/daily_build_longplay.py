@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from bench.contender import serve
 from bench.deliveries import Deliveries
 from bench.spark_session import AS_JOBS, session
-from features.views import ITEM, OF_USERS
+from features.shipped_views import ITEM, OF_USERS
 
 FOLDER = Path(sys.argv[1])
 LABELS = ("click", "return_to_item_14d")

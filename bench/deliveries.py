@@ -8,14 +8,14 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from bench.read import read_by
-from ingest.source import load_source
+from ingest.source_config import load_source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
-from jobs.context import Job
 from jobs.ingest_log import ingest
-from jobs.settings import load_settings
-from longplay.registry import default_registry
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
+from longplay.registry.registry import default_registry
 
 
 class Deliveries:

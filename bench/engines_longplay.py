@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from bench.contender import serve
 from bench.spark_session import session
 from features.histories import daily_tiles
-from features.last import last_as_of
+from features.last_value import last_as_of
 from tables.checksum import row_hash
 from tests.over_connect import ROOT, free_port, wait_for
 

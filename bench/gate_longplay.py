@@ -12,14 +12,14 @@ from pyspark.sql import DataFrame
 
 from bench.contender import serve
 from bench.spark_session import AS_JOBS, session
-from ingest import facts, judge, raw
-from ingest.source import load_source
-from quality.direct import expectations, judge_rows, opened
-from quality.expected import Expected
+from ingest import fact_tables, readers, row_validation
+from ingest.source_config import load_source
+from quality.expectations import Expected
 from quality.gate import Gate
-from quality.judge import verdicts
+from quality.gx.validate_metrics import verdicts
+from quality.gx.validate_rows import expectations, judge_rows, opened
+from tables.catalog import EVENTS
 from tables.checks import Bounded, Sampled, Steady
-from tables.facts import EVENTS
 from tables.spec import TableSpec
 from tables.store import Lineage, Store
 
@@ -50,10 +50,10 @@ def build(log: Path, out: Path) -> dict[str, Any]:
     """What ingest does to make events of a raw log: read, judge, count, stage, commit. Nothing is audited."""
     source = load_source("world")
     shutil.rmtree(out, ignore_errors=True)
-    found = raw.read_raw(spark, raw.locate(log, source.events), source, source.events)
-    judged = judge.judge(found, source, source.events, OBSERVED).persist()
-    counts = facts.count_reasons(judged, source.events)
-    made = facts.events(judged, source.events, 1)
+    found = readers.read_raw(spark, readers.locate(log, source.events), source, source.events)
+    judged = row_validation.judge(found, source, source.events, OBSERVED).persist()
+    counts = fact_tables.count_reasons(judged, source.events)
+    made = fact_tables.events(judged, source.events, 1)
     Store(out, "world", spark).publish(made, EVENTS, Lineage("bench", "bench"), unguarded)
     judged.unpersist()
     return {"rows": counts["clean"]}

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 
 from bench.contender import serve
 from bench.spark_session import session
-from features.last import last_as_of
+from features.last_value import last_as_of
 
 spark = session()
 

@@ -26,8 +26,8 @@ import psutil  # type: ignore[import-untyped]
 
 from bench import lookups_tables as tables
 from bench.lookups_load import BY_ANCHOR, BY_USER, FIRST, PAGE, SECOND, Answer, Load, drive, requests_of
-from longplay.ports import check_port
-from longplay.registry import default_registry
+from longplay.registry.registry import default_registry
+from longplay.server.ports import check_port
 
 SOURCE = "bench"
 

@@ -11,8 +11,8 @@ import aiohttp
 import numpy as np
 
 from bench import lookups_tables as tables
-from longplay.definition import Definition
-from longplay.times import from_microseconds
+from longplay.config.timestamps import from_microseconds
+from longplay.definitions.signal import Definition
 
 FIRST, SECOND = "first", "second"
 Asked = tuple[str, int, str]

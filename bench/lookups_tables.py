@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
-from longplay.definition import Definition
+from longplay.definitions.signal import Definition
 
 START, DAYS = datetime(2026, 1, 1, tzinfo=UTC), 120
 KNOWN_AT = START + timedelta(days=DAYS + 60)

@@ -28,8 +28,8 @@ import numpy as np
 from bench.progressive_bandit import POLICIES, Policy, Task, regrets
 from bench.progressive_error import AGES, COUNTS, Judged, coverage, errors, judged
 from bench.synthetic_traces import DAYS, Traces, world
-from signals.prior import Floats, Moments, Prior, fit
-from signals.progressive import Filter
+from signals.progressive.filter import Filter
+from signals.progressive.prior import Floats, Moments, Prior, fit
 
 MAE = {0: 0.68, 5: 0.43, 10: 0.242, 20: 0.203, 30: 0.173, 60: 0.167}
 REGRET: dict[Policy, float] = {"progressive": 0.84, "oracle": 0.71, "delayed": 1.48, "day-2": 1.92}

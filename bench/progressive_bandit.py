@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from bench.synthetic_traces import DAYS, Traces
-from signals.prior import Floats, Prior
-from signals.progressive import Beliefs, Filter, Sums, beliefs, of_whole, thompson
+from signals.progressive.filter import Beliefs, Filter, Sums, beliefs, of_whole, thompson
+from signals.progressive.prior import Floats, Prior
 
 Policy = Literal["progressive", "oracle", "delayed", "day-2"]
 POLICIES: tuple[Policy, ...] = ("progressive", "oracle", "delayed", "day-2")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.synthetic_traces import DAYS, Show, Traces
-from signals.prior import Floats
-from signals.progressive import Beliefs, Filter, Sums, beliefs, sums_of
+from signals.progressive.filter import Beliefs, Filter, Sums, beliefs, sums_of
+from signals.progressive.prior import Floats
 
 COUNTS = (50, 1000)
 """Numbers of traces that estimates are made from."""

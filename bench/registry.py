@@ -17,11 +17,11 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from longplay import lifecycle
-from longplay.closed import build
-from longplay.definition import Definition
-from longplay.plan import Terms
-from longplay.records import Proposal
+from longplay.config.strict_model import build
+from longplay.definitions.signal import Definition
+from longplay.registry import lifecycle
+from longplay.registry.plan import Terms
+from longplay.registry.records import Proposal
 
 ROOT = Path(__file__).parents[1]
 WORDS = [

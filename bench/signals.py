@@ -14,8 +14,8 @@ from typing import Any
 
 from bench.race import Contender, arguments, race, scratch, table
 from bench.training_set import write
-from longplay.definition import Definition
-from longplay.registry import default_registry
+from longplay.definitions.signal import Definition
+from longplay.registry.registry import default_registry
 
 SHIPPED = ("returns_to_item_28d", "return_to_item_14d", "return_to_item_28d", "click", "regret")
 ONE = SHIPPED[:1]

@@ -11,8 +11,8 @@ from bench.read import read_by
 from bench.signals import ONE, twelve
 from bench.spark_session import AS_JOBS, session
 from bench.training_set import DAYS
-from signals.compile import signal_values
-from signals.horizons import Knowledge
+from signals.compute import signal_values
+from signals.maturity import Knowledge
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 spark = session(**AS_JOBS)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, expit
 
-from signals.prior import Floats
+from signals.progressive.prior import Floats
 
 DAYS = 59
 _DAY = np.arange(DAYS)

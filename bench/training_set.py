@@ -21,8 +21,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from bench.race import Contender, arguments, race, scratch, table
-from features.clock import Longs
-from features.views import feature_names
+from features.packed_order import Longs
+from features.shipped_views import feature_names
 
 DAYS, US = 180, 86_400_000_000
 EPOCH = 1_735_689_600_000_000  # 1 January 2025

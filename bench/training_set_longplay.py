@@ -9,11 +9,11 @@ from bench.contender import serve
 from bench.read import read_by
 from bench.spark_session import AS_JOBS, session
 from bench.training_set import DAYS, LABELS
-from ingest.facts import first_seen
-from jobs.from_facts import Whole, set_from_facts
-from longplay.registry import default_registry
-from rankers.training_set import SplitPlan
-from signals.horizons import Knowledge
+from ingest.fact_tables import first_seen
+from longplay.registry.registry import default_registry
+from rankers.dataset.from_facts import Whole, set_from_facts
+from rankers.dataset.training_set import SplitPlan
+from signals.maturity import Knowledge
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 spark = session(**AS_JOBS)

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from bench.contender import serve
 from bench.spark_session import session
 from bench.windowed_sums import WINDOWS
-from features.as_of import as_of_join
-from features.view import Feature, View
+from features.feature_view import Feature, View
+from features.point_in_time_join import as_of_join
 
 DAY_US = 86_400_000_000
 VIEW = View("sums", ("user_id",), "event", tuple(Feature(f"s{w}", "sum", "x0", w) for w in WINDOWS))

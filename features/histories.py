@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from tables.histories import SEQUENCES
+from tables.catalog import SEQUENCES
 
 _TILE = ("event_day", "known_day", "batch")
 _SUMS = ("events", "consumptions", "clicks", "negatives", "exposures")

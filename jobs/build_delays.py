@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 
 from jobs.build_signals import eligible, knowledge_of
-from jobs.context import Job
-from jobs.increments import Change, Since, increment
-from jobs.options import job_command
-from jobs.plan import computed
+from jobs.runtime.command_options import job_command
+from jobs.runtime.incremental import Change, increment
+from jobs.runtime.labels import computed
+from jobs.runtime.run_context import Job
 from longplay.delta import read_arrow
-from quality.curves import Rows, alarms, curves, judged
-from signals.cohorts import Cohort, due
-from signals.delays import Facts, delay_curves, followed_anchors
-from signals.horizons import Knowledge
-from tables.delays import SIGNAL_DELAYS
+from quality.signal_values.delay_curves import Rows, alarms, curves, judged
+from signals.delay_curves.cohorts import Cohort, due
+from signals.delay_curves.curves import Facts, delay_curves, followed_anchors
+from signals.maturity import Knowledge
+from tables.catalog import SIGNAL_DELAYS
+from tables.checkpoint import Checkpoint
 
 _TABLE = SIGNAL_DELAYS.name
 
@@ -29,7 +30,7 @@ def build_delays(job: Job) -> None:
     about = {"definitions": {d.ref: d.hash for d in definitions}, "log_start": job.log_start.isoformat()}
     shifted: list[str] = []
 
-    def build(done: Since | None) -> Change:
+    def build(done: Checkpoint | None) -> Change:
         cohorts = due(definitions, knowledge.log_start, knowledge.watermark, done.frontier if done else None)
         found = _measured(job, inputs, cohorts, knowledge) if cohorts else []
         earlier = read_arrow(job.store.path(_TABLE)).to_pylist() if done else []

@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features import facts
-from features.as_of import as_of_join
-from features.views import ITEM, LOOK_BACK_DAYS, OF_USERS
-from jobs.context import Job
-from jobs.increments import Change, Since, increment
-from jobs.options import job_command
-from tables.learning import EXPOSURE_FEATURES, ITEM_FEATURES
+from features import feature_facts
+from features.point_in_time_join import as_of_join
+from features.shipped_views import ITEM, LOOK_BACK_DAYS, OF_USERS
+from jobs.runtime.command_options import job_command
+from jobs.runtime.incremental import Change, increment
+from jobs.runtime.run_context import Job
+from tables.catalog import EXPOSURE_FEATURES, ITEM_FEATURES
+from tables.checkpoint import Checkpoint
 
 _FACTS = ("events", "exposures", "first_seen")
 _SPINE = ("user_id", "item_id", "topic", "as_of", "as_of_day", "known_ts", "batch")
@@ -58,10 +59,10 @@ def build_features(job: Job) -> None:
     increment(job, ITEM.name, tiles, {}, lambda since: _of_items(job, tiles, since))
 
 
-def _of_exposures(job: Job, inputs: dict[str, int], since: Since | None) -> Change:
+def _of_exposures(job: Job, inputs: dict[str, int], since: Checkpoint | None) -> Change:
     span = _span(job, inputs, since)
     events = job.delivered(inputs, "events").where(F.col("event_day") >= F.lit(span.since))
-    known = facts.user_facts(events, job.read(inputs, "first_seen"))
+    known = feature_facts.user_facts(events, job.read(inputs, "first_seen"))
     spine = span.exposures.select("exposure_id", *_SPINE)
     buckets = job.store.parts({"events": span.since, "exposures": span.first})
     rows = as_of_join(OF_USERS, known, spine, buckets, audited=True)
@@ -69,7 +70,7 @@ def _of_exposures(job: Job, inputs: dict[str, int], since: Since | None) -> Chan
     return Change(rows.select(*EXPOSURE_FEATURES.column_names(), *names), span.replace("as_of_day"))
 
 
-def _of_items(job: Job, inputs: dict[str, int], since: Since | None) -> Change:
+def _of_items(job: Job, inputs: dict[str, int], since: Checkpoint | None) -> Change:
     span = _span(job, inputs, since)
     days = span.exposures.select("item_id", "as_of_day").distinct()
     if since is not None and span.first is not None:
@@ -78,13 +79,13 @@ def _of_items(job: Job, inputs: dict[str, int], since: Since | None) -> Change:
         days = days.join(kept.select("item_id", "as_of_day"), ["item_id", "as_of_day"], "left_anti")
     spine = days.withColumn("as_of", F.col("as_of_day").cast("timestamp"))
     tiles = [job.read(inputs, name).where(F.col("event_day") >= F.lit(span.since)) for name in _TILES]
-    known = facts.item_day_facts(tiles[0], tiles[1], tiles[2], job.read(inputs, "first_seen"))
+    known = feature_facts.item_day_facts(tiles[0], tiles[1], tiles[2], job.read(inputs, "first_seen"))
     buckets = job.store.parts({"item_days": span.since, "user_item_days": span.since})
     rows = as_of_join([ITEM], known, spine, buckets, audited=True)
     return Change(rows.select(*ITEM_FEATURES.column_names(), *ITEM.names()), span.replace("as_of_day"))
 
 
-def _span(job: Job, inputs: dict[str, int], since: Since | None) -> Span:
+def _span(job: Job, inputs: dict[str, int], since: Checkpoint | None) -> Span:
     exposures = job.delivered(inputs, "exposures")
     if since is None:
         chosen, redo = exposures, None
@@ -100,7 +101,7 @@ def _span(job: Job, inputs: dict[str, int], since: Since | None) -> Span:
     return Span(chosen, row[0] if redo is None else redo, int(row[1]), redo)
 
 
-def _behind(job: Job, inputs: dict[str, int], since: Since) -> date | None:
+def _behind(job: Job, inputs: dict[str, int], since: Checkpoint) -> date | None:
     """The first day whose features rows that came too late for their known time would have changed."""
     seen = [
         job.delivered(inputs, table).where(since.is_behind()).agg(F.min("known_ts")).first()

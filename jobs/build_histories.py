@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 
 from features import histories
-from jobs.context import Job
-from jobs.facts_in import build_first_seen
-from jobs.increments import Change, Since, increment
-from jobs.options import job_command
+from jobs.runtime.command_options import job_command
+from jobs.runtime.deliveries import build_first_seen
+from jobs.runtime.incremental import Change, increment
+from jobs.runtime.run_context import Job
+from tables.checkpoint import Checkpoint
 
 _TILES = {"user_days": ["user_id"], "item_days": ["item_id"], "user_item_days": ["user_id", "item_id"]}
 
@@ -25,7 +26,7 @@ def build_histories(job: Job) -> None:
     for table, (of, make) in makers.items():
         inputs = job.versions(of)
 
-        def build(since: Since | None, of: str = of, make: Callable[[DataFrame], DataFrame] = make) -> Change:
+        def build(since: Checkpoint | None, of: str = of, make: Callable[[DataFrame], DataFrame] = make) -> Change:
             facts = job.read(inputs, of).where(f"batch <= {job.batch}")  # noqa: B023 - called at once
             return Change(make(facts if since is None else facts.where(f"batch > {since.batch}")))
 

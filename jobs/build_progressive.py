@@ -11,18 +11,18 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.build_signals import knowledge_of
-from jobs.context import Job
-from jobs.options import date_option, job_command
 from jobs.outages import find_outages
-from longplay.definition import Definition
+from jobs.runtime.command_options import date_option, job_command
+from jobs.runtime.run_context import Job
+from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError, InputError, NotFoundError
-from signals.estimates import estimates
-from signals.flags import with_standing
-from signals.horizons import Knowledge
-from signals.prior import Moments, Prior, fit
-from signals.progressive import Filter
-from signals.trace_sums import Log, daily_sums, moments
-from signals.traces import has_traces
+from signals.maturity import Knowledge
+from signals.outage_voids import with_standing
+from signals.progressive.estimates import estimates
+from signals.progressive.filter import Filter
+from signals.progressive.prior import Moments, Prior, fit
+from signals.progressive.sufficient_statistics import Log, daily_sums, moments
+from signals.progressive.traces import has_traces
 from tables import catalog
 
 _FACTS = ("events", "exposures")

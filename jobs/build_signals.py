@@ -6,19 +6,20 @@ from pathlib import Path
 
 from pyspark.sql import functions as F
 
-from jobs.added_signals import Known, add_signals, rows_behind
-from jobs.context import Job
-from jobs.increments import Change, Since, increment, since
-from jobs.options import job_command
 from jobs.outages import find_outages, flags_of
-from jobs.plan import computed
-from jobs.renewal import Turns, in_days, reread
-from jobs.signal_gate import SignalGate
-from longplay.definition import Definition
+from jobs.runtime.backfill_signals import Known, add_signals, rows_behind
+from jobs.runtime.command_options import job_command
+from jobs.runtime.incremental import Change, increment, since
+from jobs.runtime.labels import computed
+from jobs.runtime.run_context import Job
+from longplay.definitions.measures import RegretMeasure
+from longplay.definitions.signal import Definition
 from longplay.delta import open_table
-from longplay.measures import RegretMeasure
-from signals.compile import signal_values
-from signals.horizons import Knowledge
+from quality.signal_values.gate import SignalGate
+from signals.compute import signal_values
+from signals.maturity import Knowledge
+from signals.recompute import Turns, in_days, reread
+from tables.checkpoint import Checkpoint
 
 
 def build_signals(job: Job) -> None:
@@ -46,12 +47,12 @@ def build_signals(job: Job) -> None:
 
     note = {"flags": flags.told}
 
-    def build(done: Since | None) -> Change:
+    def build(done: Checkpoint | None) -> Change:
         facts = {table: job.delivered(inputs, table) for table in inputs}
         events, exposures, episodes = facts["events"], facts["exposures"], facts.get("episodes")
         if done is None:
             values = signal_values(definitions, events, exposures, knowledge, episodes=episodes)
-            gate = SignalGate(job, definitions, knowledge.watermark)
+            gate = SignalGate(job.gate, job.store, job.progress.say, definitions, knowledge.watermark)
             return Change(values.withColumn("batch", batch), gate=gate, note=note)
         again = reread(definitions, facts, done, flags.new)
         values = signal_values(
@@ -62,7 +63,7 @@ def build_signals(job: Job) -> None:
             again.renewal,
             episodes,
         )
-        gate = SignalGate(job, definitions, knowledge.watermark, adds=True)
+        gate = SignalGate(job.gate, job.store, job.progress.say, definitions, knowledge.watermark, adds=True)
         return Change(values.withColumn("batch", batch), "NOT settled", gate, note)
 
     increment(job, "signal_values", inputs, about, build)

@@ -8,17 +8,17 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.views import ITEM
+from features.shipped_views import ITEM
 from jobs.build_signals import knowledge_of
-from jobs.context import Job
-from jobs.manifest import Manifest, keep
-from jobs.options import job_command
-from jobs.plan import label_definitions, split_plan, use_labels
 from jobs.release import open_release, release_option
-from longplay.definition import Definition
+from jobs.runtime.command_options import job_command
+from jobs.runtime.labels import label_definitions, split_plan, use_labels
+from jobs.runtime.run_context import Job
+from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
 from quality.training_sets import Told, carried, of_span, strays, told_by, told_by_signals, with_own_rules
-from rankers.training_set import spine_of, training_set
+from rankers.dataset.manifest import Manifest, keep
+from rankers.dataset.training_set import spine_of, training_set
 from tables.spec import TableSpec
 from tables.store import Published
 

@@ -12,19 +12,19 @@ import click
 import pandas as pd
 from pyspark.sql import functions as F
 
-from experiments.policies import frozen_item_view
-from experiments.study import BASELINES, POPULARITY, RANDOM, deploy_arm
-from experiments.verdict import Verdict, judge
-from features import facts, views
-from features.as_of import as_of_join
+from experiments.report.verdict import Verdict, judge
+from experiments.simulation.arms import BASELINES, POPULARITY, RANDOM, deploy_arm
+from experiments.simulation.policies import frozen_item_view
+from features import feature_facts, shipped_views
 from features.online import ItemView
-from jobs.context import TABLE_CODE, Job, code_hash
-from jobs.options import job_command
-from jobs.plan import use_labels
+from features.point_in_time_join import as_of_join
 from jobs.release import open_release
+from jobs.runtime.command_options import job_command
+from jobs.runtime.labels import use_labels
+from jobs.runtime.run_context import TABLE_CODE, Job, code_hash
 from jobs.train import arms, study, tracker_of
 from longplay.errors import InputError
-from rankers.ranker import TrainedRanker
+from rankers.models.base import TrainedRanker
 from worlds.deploy import DeploymentPlan, Outcomes
 from worlds.truth_tables import read_spec
 from worlds.world import World, build_world
@@ -64,10 +64,10 @@ def item_view(job: Job, world: World, known_at: datetime) -> ItemView:
     """The item features at the start of the deployment, from the release's tiles: what a ranker is served with."""
     versions = open_release(job, study(job).release_id)["versions"]
     tables = ("item_days", "user_item_days", "item_exposure_days", "first_seen")
-    tiles = facts.item_day_facts(*[job.read(versions, name) for name in tables])
+    tiles = feature_facts.item_day_facts(*[job.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
     spine = job.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
-    found = as_of_join([views.ITEM], tiles, spine).drop("as_of").toPandas()
+    found = as_of_join([shipped_views.ITEM], tiles, spine).drop("as_of").toPandas()
     return frozen_item_view(world.item_ids, world.topics, found)
 
 

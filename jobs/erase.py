@@ -10,22 +10,22 @@ import click
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.judge import MALFORMED_ROW
-from ingest.tombstones import Tombstones
-from jobs.context import VERDICTS, Job
-from jobs.erasure import ERASED, Begun, begin, cut_off, finish, next_number
-from jobs.manifest import FOLDER as MANIFESTS
-from jobs.manifest import find
-from jobs.metrics import REWRITTEN
-from jobs.options import job_command
-from jobs.quarantine_release import TABLE as RELEASES
+from ingest.row_validation import MALFORMED_ROW
+from jobs.runtime.command_options import job_command
+from jobs.runtime.metric_history import REWRITTEN
+from jobs.runtime.quarantine_release import TABLE as RELEASES
+from jobs.runtime.run_context import VERDICTS, Job
+from longplay.config.atomic_files import write_whole
 from longplay.errors import NotFoundError
-from longplay.files import write_whole
-from longplay.quality.ledger import accounted
-from longplay.serving.place import Place
-from quality.published import forget_ids
-from rankers.training_set import spine_of
+from longplay.server.index.paths import Place
+from longplay.status.row_accounting import accounted
+from quality.publication_history import forget_ids
+from rankers.dataset.manifest import FOLDER as MANIFESTS
+from rankers.dataset.manifest import find
+from rankers.dataset.training_set import spine_of
 from tables import catalog
+from tables.erasure.receipts import ERASED, Begun, begin, cut_off, finish, next_number
+from tables.erasure.tombstones import Tombstones
 
 MADE_ANEW = (
     "item_days",

@@ -7,11 +7,11 @@ from dataclasses import replace
 import click
 from rich.table import Table
 
-from experiments.statistics import Estimate
-from experiments.verdict import PooledFamily, Verdict, pool_families
-from jobs.context import Job
-from jobs.options import job_command
+from experiments.analysis.estimators import Estimate
+from experiments.report.verdict import PooledFamily, Verdict, pool_families
 from jobs.run import run
+from jobs.runtime.command_options import job_command
+from jobs.runtime.run_context import Job
 from jobs.simulate import simulate
 from jobs.verdict import write_report
 from longplay.errors import ConfigError

@@ -12,21 +12,21 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.candidates import sample
-from ingest import facts, judge, raw, watermark
-from ingest.source import Log, Source, UserLog
-from ingest.tombstones import Tombstones
-from jobs.context import Job
-from jobs.delivery_checks import check_delivery
-from jobs.facts_in import brought, build_first_seen, next_batch, publish
-from jobs.increments import Since
-from jobs.options import DATE, job_command, utc
-from jobs.quarantine_release import finish
+from features.candidate_sampling import sample
+from ingest import fact_tables, readers, row_validation, watermark
+from ingest.source_config import Log, Source, UserLog
+from jobs.runtime.command_options import DATE, job_command, utc
+from jobs.runtime.deliveries import brought, build_first_seen, next_batch, publish
+from jobs.runtime.delivery_checks import check_delivery
+from jobs.runtime.quarantine_release import finish
+from jobs.runtime.run_context import Job
+from longplay.config.timestamps import from_microseconds
 from longplay.errors import InputError, QualityError
-from longplay.times import from_microseconds
-from quality.whole_delivery import mostly_again, stale
+from quality.delivery_consistency import mostly_again, stale
 from tables import catalog
-from tables.rows import one_row
+from tables.arrow_store import one_row
+from tables.checkpoint import Checkpoint
+from tables.erasure.tombstones import Tombstones
 from tables.store import SPARK_ERRORS, Lineage, spark_says
 
 ERASED, AGAIN = "erased", "again"
@@ -63,7 +63,7 @@ def ingest(job: Job, data: Path, observed_at: datetime | None = None) -> None:
     """Read one delivery of a source's logs and publish what is sound in it. One ingest of a source runs at a time."""
     source = job.source
     for log in filter(None, (source.events, source.exposures, source.episodes)):
-        raw.locate(data, log)
+        readers.locate(data, log)
     beat = _heartbeat_file(data, source)
     fingerprint = delivery_id(data, source.model_dump_json(), [beat] if beat and beat.is_file() else [])
     with job.store.lock("ingest"):
@@ -105,14 +105,14 @@ def _ingest(job: Job, one: Delivery) -> None:
     if one.heartbeat:
         _warn(job, stale(one.heartbeat, _newest(judged["events"]), frontier))
     lineage = Lineage(job.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
-    publish(job, "events", facts.events(judged["events"], job.source.events, one.batch), lineage)
-    aside = [facts.quarantine(frame, name, one.batch, job.run_id) for name, frame in judged.items()]
+    publish(job, "events", fact_tables.events(judged["events"], job.source.events, one.batch), lineage)
+    aside = [fact_tables.quarantine(frame, name, one.batch, job.run_id) for name, frame in judged.items()]
     publish(job, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
     if "episodes" in judged:
-        publish(job, "episodes", facts.episodes(judged["episodes"], one.batch), lineage)
+        publish(job, "episodes", fact_tables.episodes(judged["episodes"], one.batch), lineage)
     build_first_seen(job, (one.batch, frontier))
     if "exposures" in judged:
-        publish(job, "exposures", facts.exposures(judged["exposures"], one.batch), lineage)
+        publish(job, "exposures", fact_tables.exposures(judged["exposures"], one.batch), lineage)
     else:
         told = {**lineage.facts, "frontier": frontier.isoformat()}
         publish(job, "exposures", _sampled(job, one.batch, frontier), replace(lineage, facts=told))
@@ -176,7 +176,7 @@ def _sampled(job: Job, batch: int, frontier: datetime) -> DataFrame:
     events = job.store.read("events").where(F.col("known_ts") < F.lit(frontier))
     new = events
     if told:
-        new = events.where(Since.of(told).is_new())
+        new = events.where(Checkpoint.from_commit(told).is_new())
     row = new.where("is_click").agg(F.min("event_day")).first()
     first = row[0] if row is not None and row[0] is not None else date.max
     since = first - timedelta(days=settings.popularity_days) if first != date.max else first
@@ -186,12 +186,12 @@ def _sampled(job: Job, batch: int, frontier: datetime) -> DataFrame:
 
 def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:
     """Judged rows of one log (cached: counted, watermarked and published from), and the counts by reason."""
-    path = raw.locate(data, log)
-    found = raw.read_raw(job.spark, path, job.source, log)
+    path = readers.locate(data, log)
+    found = readers.read_raw(job.spark, path, job.source, log)
     try:
         found, erased = _without_erased(job, found, log)
-        judged = judge.judge(found, job.source, log, observed_at).persist()
-        counts = facts.count_reasons(judged, log)
+        judged = row_validation.judge(found, job.source, log, observed_at).persist()
+        counts = fact_tables.count_reasons(judged, log)
     except SPARK_ERRORS as error:
         raise InputError(
             "The raw log cannot be read as its source file says.",
@@ -224,11 +224,11 @@ def _without_erased(job: Job, found: DataFrame, log: Log) -> tuple[DataFrame, in
     tombstones = Tombstones.if_any(job.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return found, 0
-    user = judge.text_column(log.user)
+    user = row_validation.text_column(log.user)
     # A row that could not be read, or names nobody, may hold the id anywhere.
-    cells = judge.raw_columns(found, raw.MALFORMED, raw.FILE)
+    cells = row_validation.raw_columns(found, readers.MALFORMED, readers.FILE)
     whole = F.concat_ws("\n", *[cell.cast("string") for cell in cells])
-    is_named = (F.col(raw.MALFORMED) | user.isNull()) & tombstones.is_named(whole)
+    is_named = (F.col(readers.MALFORMED) | user.isNull()) & tombstones.is_named(whole)
     is_erased = tombstones.is_erased(user) | is_named
     return found.where(~is_erased), found.where(is_erased).count()
 

@@ -2,8 +2,8 @@
 
 import click
 
-from jobs.context import Job
-from jobs.options import job_command
+from jobs.runtime.command_options import job_command
+from jobs.runtime.run_context import Job
 from tables import catalog
 
 

@@ -10,17 +10,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ingest.watermark import midnight
-from jobs.context import Job
-from jobs.metrics import keep_metrics
-from jobs.options import job_command
-from quality.anomaly import recent
-from quality.day_counts import day_counts
-from quality.history import history
-from quality.outages import Counts, Outage, Search, Told, outages
-from signals.flags import known_from
-from signals.horizons import Flag
-from tables.quality import DAY_COUNTS, OUTAGES
-from tables.small import commit_of, publish_rows, read_rows
+from jobs.runtime.command_options import job_command
+from jobs.runtime.metric_history import keep_metrics
+from jobs.runtime.run_context import Job
+from quality.monitoring.anomaly_detection import recent
+from quality.monitoring.daily_volume import day_counts
+from quality.monitoring.metric_history import history
+from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
+from signals.maturity import Flag
+from signals.outage_voids import known_from
+from tables.arrow_store import commit_of, publish_rows, read_rows
+from tables.catalog import DAY_COUNTS, OUTAGES
 from tables.store import Lineage
 
 SINGLE_DAYS = 400

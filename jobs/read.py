@@ -9,11 +9,11 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.context import Job
-from jobs.options import job_command, utc
 from jobs.release import open_release
+from jobs.runtime.command_options import job_command, utc
+from jobs.runtime.run_context import Job
 from longplay.errors import ConfigError, NotFoundError, StoreError, nearest
-from signals.compile import as_known_at
+from signals.compute import as_known_at
 from tables import catalog
 
 MOMENT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])

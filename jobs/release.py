@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from jobs.context import Job
-from jobs.erasure import ERASED
-from jobs.increments import Since
-from jobs.options import date_option, job_command
-from jobs.plan import computed
+from jobs.runtime.command_options import date_option, job_command
+from jobs.runtime.labels import computed
+from jobs.runtime.run_context import Job
 from longplay.errors import StoreError
-from longplay.quality.line import step_of
-from longplay.releases import pick, releases
+from longplay.lookup.releases import pick, releases
+from longplay.pipeline import step_of
 from tables import catalog
-from tables.rows import one_row
+from tables.arrow_store import one_row
+from tables.checkpoint import Checkpoint
+from tables.erasure.receipts import ERASED
 from tables.store import Lineage
 
 
@@ -66,7 +66,7 @@ def check_state(job: Job) -> None:
             lags[table] = "still counts a person who was erased"
         elif not told:
             lags[table] = "is not there"
-        elif (done := Since.of(told)).batch < batch or done.frontier < frontier:
+        elif (done := Checkpoint.from_commit(told)).batch < batch or done.frontier < frontier:
             lags[table] = f"holds delivery {done.batch} until {done.frontier}"
     if lags:
         steps = dict.fromkeys(step_of(table) for table in lags)

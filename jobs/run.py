@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from experiments.verdict import Verdict
+from experiments.report.verdict import Verdict
 from jobs.build_delays import build_delays
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.build_training_set import build_training_set
-from jobs.context import Job
 from jobs.ingest_log import ingest
-from jobs.options import DATE, date_option, job_command, utc
 from jobs.release import release
+from jobs.runtime.command_options import DATE, date_option, job_command, utc
+from jobs.runtime.run_context import Job
 from jobs.train import train
 from jobs.verdict import verdict
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from jobs.options import guarded
-from jobs.session import check_java, jar_folder
+from jobs.runtime.command_options import guarded
+from jobs.runtime.spark_session import check_java, jar_folder
 from longplay.errors import EnvironmentProblem
 
 # Spark brings the rest; a second copy of a jar on the class path breaks it.

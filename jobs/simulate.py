@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from jobs.options import guarded
-from jobs.progress import Progress
+from jobs.runtime.command_options import guarded
+from jobs.runtime.progress import Progress
 from worlds.log import EPISODES, write_log
 from worlds.spec import WorldSpec
 from worlds.truth_tables import read_spec

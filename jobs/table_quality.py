@@ -9,22 +9,22 @@ from typing import Any
 
 import click
 
-from ingest.source import load_source
-from jobs.context import Job
-from jobs.metrics import keep_metrics
-from jobs.options import guarded, job_command, utc
-from jobs.quarantine_selection import Wanted, release
+from ingest.source_config import load_source
 from jobs.read import MOMENT
-from longplay import render
-from longplay.place import who
-from longplay.quality import aside
-from longplay.quality.series import Series
-from longplay.quality.site import write_pages
-from longplay.quality.standing import RUNS, Standing, Status, status
-from quality.anomaly import anomalies, recent
-from quality.finding import Finding
-from quality.history import history
-from quality.metric import Metric
+from jobs.runtime.command_options import guarded, job_command, utc
+from jobs.runtime.metric_history import keep_metrics
+from jobs.runtime.quarantine_selection import Wanted, release
+from jobs.runtime.run_context import Job
+from longplay.commands import output
+from longplay.registry.location import who
+from longplay.site.quality.site import write_pages
+from longplay.status import quarantine
+from longplay.status.metric_series import Series
+from longplay.status.status import RUNS, Standing, Status, status
+from quality.monitoring.anomaly_detection import anomalies, recent
+from quality.monitoring.finding import Finding
+from quality.monitoring.metric import Metric
+from quality.monitoring.metric_history import history
 from tables import catalog
 
 SHOWN_DAYS = 84
@@ -69,9 +69,9 @@ def status_command(folder: Path, runs: int, as_json: bool) -> None:
     """
     found, unusual = status(folder, runs), recent(history(folder))
     if as_json:
-        render.as_json({**found.plain(), "unusual": [_plain(one) for one in unusual]})
+        output.as_json({**found.plain(), "unusual": [_plain(one) for one in unusual]})
         return
-    render.table(
+    output.table(
         ("table", "state", "rows", "version", "published (UTC)", "checks", "trend"), [_row(one) for one in found.tables]
     )
     for text in _faults(found):
@@ -81,7 +81,7 @@ def status_command(folder: Path, runs: int, as_json: bool) -> None:
     click.echo("")
     header = ("log", "read", "published", "quarantined", "duplicates", "erased", "adds up")
     said = {True: "yes", False: "NO", None: "unknown (deliveries of an older version)"}
-    render.table(
+    output.table(
         header,
         [
             (e.log, *(f"{n:,}" for n in (e.read, e.published, e.quarantined, e.duplicates, e.erased)), said[e.adds_up])
@@ -141,25 +141,25 @@ def quarantine_command(
 
     Example: longplay quality quarantine --source world --reason bad_amount --out rows.jsonl
     """
-    wanted = aside.Asked(**asked)
-    found = aside.groups(folder, wanted)
+    wanted = quarantine.Asked(**asked)
+    found = quarantine.groups(folder, wanted)
     if out is not None:
-        lines = list(aside.to_repair(folder, wanted))
+        lines = list(quarantine.to_repair(folder, wanted))
         out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         click.echo(f"{out}: {len(lines):,} rows", err=True)
     if as_json:
-        releases = [{**one, "released_at": one["released_at"].isoformat()} for one in aside.releases(folder)]
-        render.as_json({"groups": [group.plain() for group in found], "releases": releases})
+        releases = [{**one, "released_at": one["released_at"].isoformat()} for one in quarantine.releases(folder)]
+        output.as_json({"groups": [group.plain() for group in found], "releases": releases})
         return
     if not found:
         click.echo("No row is in quarantine.")
         return
     rows = [(g.reason, g.log, f"{g.rows:,}", f"{g.released:,}", g.message) for g in found]
-    render.table(("reason", "log", "open", "released", "message"), rows)
+    output.table(("reason", "log", "open", "released", "message"), rows)
     for group in found:
         for row in group.examples:
             click.echo(f"\n{group.reason} {row['row_id']} ({row['file']}, delivery {row['batch']}, {row['outcome']})")
-            click.echo(f"  {aside.raw_text(row['raw'])}")
+            click.echo(f"  {quarantine.raw_text(row['raw'])}")
 
 
 @command.command("pages", short_help="An index and a page a table, as static HTML.")

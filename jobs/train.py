@@ -6,15 +6,15 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from jobs.context import Job
-from jobs.options import job_command
-from jobs.plan import label_names, use_labels
+from jobs.runtime.command_options import job_command
+from jobs.runtime.labels import label_names, use_labels
+from jobs.runtime.run_context import Job
 from longplay.delta import open_table
 from longplay.errors import ConfigError, nearest
 from rankers.config import FAMILIES, Family, RankerConfig, parse_config
-from rankers.data import RankingData
-from rankers.study import ModelSpec, Study, TrainingSetRef
-from rankers.tracking import Tracker
+from rankers.dataset.ranking_data import RankingData
+from rankers.tracking.mlflow_tracker import Tracker
+from rankers.tracking.study import ModelSpec, Study, TrainingSetRef
 
 BASELINES = ("popularity", "popularity_7d")
 

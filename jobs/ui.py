@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from jobs.options import guarded
+from jobs.runtime.command_options import guarded
 from longplay.errors import NotFoundError
-from longplay.ports import check_port
-from rankers.tracking import Tracker
+from longplay.server.ports import check_port
+from rankers.tracking.mlflow_tracker import Tracker
 
 
 def comparisons(tracker: Tracker) -> Iterator[tuple[str, str]]:

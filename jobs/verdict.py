@@ -8,8 +8,7 @@ from typing import Any
 import click
 from pyspark.sql import functions as F
 
-from experiments.report import render_report
-from experiments.report_input import (
+from experiments.report.data import (
     DefinitionHash,
     IngestCount,
     RankerRow,
@@ -18,13 +17,14 @@ from experiments.report_input import (
     StepTime,
     TableVersion,
 )
-from experiments.terminal import terminal_tables
-from experiments.verdict import PooledFamily, Verdict
-from jobs.context import Job
+from experiments.report.page import render_report
+from experiments.report.terminal import terminal_tables
+from experiments.report.verdict import PooledFamily, Verdict
 from jobs.deploy import deploy, truth_of
-from jobs.options import job_command
-from jobs.plan import label_names, use_labels
 from jobs.release import open_release
+from jobs.runtime.command_options import job_command
+from jobs.runtime.labels import label_names, use_labels
+from jobs.runtime.run_context import Job
 from jobs.train import arms, study, tracker_of
 from longplay.delta import open_table
 

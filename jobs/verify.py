@@ -8,18 +8,18 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.views import meanings
-from ingest.facts import first_seen
+from features.shipped_views import meanings
+from ingest.fact_tables import first_seen
 from jobs.build_signals import knowledge_of
-from jobs.context import Job
-from jobs.from_facts import Whole, set_from_facts
-from jobs.manifest import FOLDER, Manifest, find, name_of
-from jobs.options import job_command
+from jobs.runtime.command_options import job_command
+from jobs.runtime.run_context import Job
 from jobs.train import tracker_of
+from longplay.definitions.reward import signals_of
 from longplay.errors import QualityError
-from longplay.reward import signals_of
+from rankers.dataset.from_facts import Whole, set_from_facts
+from rankers.dataset.manifest import FOLDER, Manifest, find, name_of
+from tables.catalog import TRAINING_SET
 from tables.checksum import checksum
-from tables.learning import TRAINING_SET
 
 
 def verify(job: Job, name: str) -> str:

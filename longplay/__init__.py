@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from longplay.client import Client
-    from longplay.definition import Definition
-    from longplay.registry import Registry, default_registry
+    from longplay.definitions.signal import Definition
+    from longplay.registry.registry import Registry, default_registry
 
 __all__ = ["Client", "Definition", "Registry", "default_registry"]
 
 _HOMES = {
     "Client": "longplay.client",
-    "Definition": "longplay.definition",
-    "Registry": "longplay.registry",
-    "default_registry": "longplay.registry",
+    "Definition": "longplay.definitions.signal",
+    "Registry": "longplay.registry.registry",
+    "default_registry": "longplay.registry.registry",
 }
 
 

@@ -10,11 +10,11 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from longplay.catalogue.command import catalogue
+from longplay.commands.catalogue import catalogue
+from longplay.commands.serve import serve
+from longplay.commands.signals import signals
+from longplay.commands.values import values
 from longplay.errors import LongplayError, nearest
-from longplay.serve_cli import serve
-from longplay.signals_cli import signals
-from longplay.values_cli import values
 
 STEPS: Mapping[str, str] = {
     "setup": "Check Java and resolve Delta's jars once.",

@@ -8,18 +8,18 @@ from typing import Any, Unpack
 
 import pyarrow as pa
 
-from longplay.cursor import Cursor
-from longplay.definition import Definition
+from longplay.definitions.reward import Reward
+from longplay.definitions.signal import Definition
 from longplay.delta import read_arrow
 from longplay.errors import ConfigError, NotFoundError, nearest
-from longplay.place import shared
-from longplay.reading import Filter, after, filters, in_states, keyed, own
-from longplay.registry import default_registry
-from longplay.releases import VALUES, Release, check_meaning, pick, pinned, releases
-from longplay.reward import Reward
-from longplay.selection import Selection, Which, select
-from longplay.single import key_of, the_one
-from longplay.values import COLUMNS, Value, Values, as_known, check_states
+from longplay.lookup.cursor import Cursor
+from longplay.lookup.point_query import key_of, the_one
+from longplay.lookup.predicates import Filter, after, filters, in_states, keyed, own
+from longplay.lookup.query import Selection, Which, select
+from longplay.lookup.releases import VALUES, Release, check_meaning, pick, pinned, releases
+from longplay.lookup.values import COLUMNS, Value, Values, as_known, check_states
+from longplay.registry.location import shared
+from longplay.registry.registry import default_registry
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The gate: nothing is published before great-expectations has judged it.
 
-One fused Spark pass profiles the rows (quality/profile.py), a small sample shows their shapes (quality/sample.py);
+One fused Spark pass profiles the rows (measure/profile.py), and a small sample shows their shapes (measure/sample.py);
 great-expectations then judges those numbers, an expectation a check, holds the suite and gives the verdict. Its own
-Spark engine would scan the data once a check and returns too few failing rows; the rows are fetched here instead.
-Publications of fewer rows than a configured number are judged by its own engine, too (quality/direct.py).
+Spark engine would scan the data once a check and return too few failing rows, so the rows are fetched here instead.
+Publications of fewer rows than a configured number are judged by its own engine, too (gx/validate_rows.py).
 """
 
 import json
@@ -16,15 +16,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from longplay.errors import QualityError
-from quality.answers import Reader, answers
-from quality.direct import judge_rows
-from quality.expected import HAS_ROWS, Expected, of_answers, of_days, of_rows, of_shapes
-from quality.families import with_families
-from quality.judge import Docs, failures, judge_numbers, verdicts
-from quality.profile import Profile, profile, repeats
-from quality.published import Earlier, Verdicts, earlier
-from quality.sample import Shapes, sample, shapes
-from quality.schema import check_schema
+from quality.expectations import HAS_ROWS, Expected, of_answers, of_days, of_rows, of_shapes
+from quality.gx.validate_metrics import Docs, failures, judge_numbers, verdicts
+from quality.gx.validate_rows import judge_rows
+from quality.measure.column_families import with_families
+from quality.measure.profile import Profile, profile, repeats
+from quality.measure.queries import Reader, answers
+from quality.measure.sample import Shapes, sample, shapes
+from quality.measure.schema import check_schema
+from quality.publication_history import Earlier, Verdicts, earlier
 from tables.checks import GRAIN, Rule, Sampled
 from tables.spec import TableSpec
 

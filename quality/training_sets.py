@@ -7,7 +7,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from quality.families import NUMBERS
+from quality.measure.column_families import NUMBERS
 from tables.spec import Rule, TableSpec
 
 APART, LEAST_VALUES = 0.1, 200

@@ -2,8 +2,8 @@
 
 from longplay.errors import ConfigError
 from rankers.config import Family, PopularityConfig, RankerConfig, TransformerConfig, XGBoostConfig
-from rankers.data import RankingData
-from rankers.ranker import Report, TrainedRanker, silent
+from rankers.dataset.ranking_data import RankingData
+from rankers.models.base import Report, TrainedRanker, silent
 
 __all__ = ["Report", "TrainedRanker", "train"]
 
@@ -26,15 +26,15 @@ def train(
         InputError: there is no mature training row with a positive label.
     """
     if family in ("popularity", "popularity_7d") and isinstance(config, PopularityConfig):
-        from rankers.popularity import fit_popularity
+        from rankers.models.popularity import fit_popularity
 
         return fit_popularity(family, label, data, config)
     if family == "xgboost" and isinstance(config, XGBoostConfig):
-        from rankers.xgb import fit_xgboost
+        from rankers.models.xgboost_ranker import fit_xgboost
 
         return fit_xgboost(label, data, config, seed, report)
     if family == "transformer" and isinstance(config, TransformerConfig):
-        from rankers.sequence_train import fit_transformer
+        from rankers.models.transformer_training import fit_transformer
 
         return fit_transformer(label, data, config, seed, report)
     raise ConfigError(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from longplay.definition import Definition
+from longplay.definitions.signal import Definition
 
 ANCHOR = ["anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "request_id", "position", "superseded_ts"]
 """``superseded_ts``: when a fact became known that shows that it was no anchor after all; null: never."""

@@ -11,7 +11,7 @@ from operator import add, mul
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from longplay.reward import Composite, Part
+from longplay.definitions.reward import Composite, Part
 from signals.anchors import anchor_hash
 
 COLUMNS = (

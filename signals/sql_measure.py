@@ -5,7 +5,7 @@ Sums are exact to nine decimals, because a sum of doubles depends on the order o
 
 from sqlglot import exp
 
-from longplay.expression import AGGREGATES, name_of, tree_of
+from longplay.definitions.expression import AGGREGATES, name_of, tree_of
 
 EXACT = "DECIMAL(28, 9)"
 """Type in which values are added up."""
@@ -15,7 +15,7 @@ def guarded_sql(expression: str, guard: str) -> str:
     """Spark SQL of an aggregate expression in which every aggregate reads the rows of the column ``guard`` alone.
 
     Args:
-        expression: one that ``longplay.expression.check_measure`` found nothing wrong with.
+        expression: one that ``longplay.definitions.expression.check_measure`` found nothing wrong with.
         guard: name of a boolean column.
     """
     entropies: list[str] = []

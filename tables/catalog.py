@@ -1,15 +1,47 @@
 """The map: every table of the store by name."""
 
 from longplay.errors import NotFoundError, nearest
-from tables import delays, facts, histories, learning, quality, quarantine
+from tables.contract import load
 from tables.spec import TableSpec
 
-ALL: dict[str, TableSpec] = {
-    spec.name: spec
-    for module in (facts, histories, learning, delays, quality, quarantine)
-    for spec in vars(module).values()
-    if isinstance(spec, TableSpec)
-}
+# Facts as they came in: events, exposures, and the rows that could not be either.
+EVENTS = load("events")
+EXPOSURES = load("exposures")
+EPISODES = load("episodes")
+QUARANTINE = load("quarantine")
+FIRST_SEEN = load("first_seen")
+DELIVERIES = load("deliveries")
+
+# Histories: daily tiles (additive partial aggregates by event day and known day) and sequences.
+USER_DAYS = load("user_days")
+ITEM_DAYS = load("item_days")
+USER_ITEM_DAYS = load("user_item_days")
+ITEM_EXPOSURE_DAYS = load("item_exposure_days")
+SEQUENCES = load("sequences")
+
+# Features, signal values, estimates of open ones, training sets and releases.
+EXPOSURE_FEATURES = load("exposure_features")
+ITEM_FEATURES = load("item_features")
+SIGNAL_VALUES = load("signal_values")
+PROGRESSIVE_PRIORS = load("progressive_priors")
+PROGRESSIVE_SUMS = load("progressive_sums")
+PROGRESSIVE_ESTIMATES = load("progressive_estimates")
+TRAINING_SET = load("training_set")
+RELEASES = load("releases")
+
+# Delay curves of signals: how much of the final values is seen by age, cohort by cohort.
+SIGNAL_DELAYS = load("signal_delays")
+
+# What is known of the data themselves: how much came in each day, outages of the log, and metrics of tables.
+DAY_COUNTS = load("day_counts")
+OUTAGES = load("outages")
+QUALITY_METRICS = load("quality_metrics")
+
+# What became of rows that were set aside, repaired, and put through ingest again.
+OUTCOMES = ("published", "duplicate", "quarantined", "erased")
+QUARANTINE_RELEASES = load("quarantine_releases")
+
+ALL: dict[str, TableSpec] = {spec.name: spec for spec in tuple(globals().values()) if isinstance(spec, TableSpec)}
 
 RELEASED = (
     "events",

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from longplay.closed import KeyedError, build, read_yaml
+from longplay.config.strict_model import KeyedError, build, read_yaml
 from longplay.errors import NotFoundError, nearest
 from tables.checks import Rule
-from tables.quality_rules import CustomQuality, Part, SqlQuality, quality_of
+from tables.contract_rules import CustomQuality, Part, SqlQuality, quality_of
 from tables.spec import Column, Mode, TableSpec
 
 FOLDER = Path(__file__).parent / "contracts"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
-from filelock import FileLock, Timeout
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -21,11 +20,11 @@ from longplay.delta import check_files, commits, forget_log, has_deletion_vector
 from longplay.errors import NotFoundError, StoreError, first_line
 from tables import catalog
 from tables.compaction import is_scattered
-from tables.days import on_days
+from tables.date_filters import on_days
+from tables.lock import process_lock
 from tables.spec import TableSpec
 
 log = logging.getLogger("longplay.store")
-LOCK_SECONDS = 600
 HOUSEKEEPING = 50
 """So many commits back a publication is looked for; between two there are a few of housekeeping at most."""
 JUDGED, EARLIER = 90, "verdicts"
@@ -62,40 +61,6 @@ class Published:
 
 
 Gate = Callable[[DataFrame, TableSpec], Mapping[str, Any]]
-
-
-@contextmanager
-def held(file: Path, busy: str, where: Path, waits: Callable[[], None] | None = None) -> Iterator[None]:
-    """A lock between processes, held while the block runs.
-
-    Args:
-        file: the lock's file; its folder is made.
-        busy: what another process does that holds it, as an error begins.
-        where: what the error names.
-        waits: called once where another process holds it.
-
-    Raises:
-        StoreError: when another process has held it for ten minutes.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file)
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if waits is not None:
-                waits()
-            lock.acquire(timeout=LOCK_SECONDS, poll_interval=0.2)
-    except Timeout as error:
-        raise StoreError(
-            f"{busy} for {LOCK_SECONDS} s.",
-            where=str(where),
-            fix="wait for it, or stop it; the lock ends with its process",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class Store:
@@ -404,7 +369,9 @@ class Store:
         Raises:
             StoreError: when another process has held it for ten minutes.
         """
-        with held(self.folder / f".{table}.lock", f"Another process has been writing '{table}'", self.path(table)):
+        with process_lock(
+            self.folder / f".{table}.lock", f"Another process has been writing '{table}'", self.path(table)
+        ):
             yield
 
     @contextmanager

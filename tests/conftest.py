@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.session import start
-from jobs.settings import SparkSettings
+from jobs.runtime.settings import SparkSettings
+from jobs.runtime.spark_session import start
 
 MASTER = os.environ.get("LONGPLAY_TEST_MASTER", "local[2]")
 INTERPRETED = {

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pyspark
 
-from jobs.session import engine_options
-from jobs.settings import SparkSettings
+from jobs.runtime.settings import SparkSettings
+from jobs.runtime.spark_session import engine_options
 
 ROOT = Path(__file__).parents[1]
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"

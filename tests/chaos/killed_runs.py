@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from ingest.source import Source
-from jobs.context import Job
+from ingest.source_config import Source
 from jobs.ingest_log import ingest
-from jobs.progress import Progress
-from jobs.session import start
-from jobs.settings import load_settings
-from longplay.closed import build
-from longplay.registry import default_registry
+from jobs.runtime.progress import Progress
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
+from jobs.runtime.spark_session import start
+from longplay.config.strict_model import build
+from longplay.registry.registry import default_registry
 from tests.e2e.test_increments import SOURCE, bring_up, contents, deliveries, late_log
 
 

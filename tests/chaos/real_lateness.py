@@ -26,12 +26,12 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import functions as F
 
-from ingest.source import load_source
-from jobs.context import Job
+from ingest.source_config import load_source
 from jobs.ingest_log import ingest
-from jobs.session import start
-from jobs.settings import load_settings
-from longplay.registry import default_registry
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
+from jobs.runtime.spark_session import start
+from longplay.registry.registry import default_registry
 from tests.conftest import INTERPRETED
 from tests.e2e.test_increments import bring_up, contents
 

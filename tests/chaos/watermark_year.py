@@ -18,13 +18,13 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.session import start
-from jobs.settings import load_settings
-from longplay.definition import Definition
-from longplay.registry import default_registry
-from signals.compile import as_known_at, signal_values
-from signals.horizons import Knowledge
-from tables.facts import EXPOSURES
+from jobs.runtime.settings import load_settings
+from jobs.runtime.spark_session import start
+from longplay.definitions.signal import Definition
+from longplay.registry.registry import default_registry
+from signals.compute import as_known_at, signal_values
+from signals.maturity import Knowledge
+from tables.catalog import EXPOSURES
 from tests.chaos.real_lateness import AGES, DAY, say, sliced
 from tests.conftest import INTERPRETED
 

@@ -13,23 +13,23 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from features.histories import whole_tiles
-from ingest.facts import firsts_alone
-from ingest.source import Source
+from ingest.fact_tables import firsts_alone
+from ingest.source_config import Source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.build_training_set import build_training_set
-from jobs.context import Job
 from jobs.ingest_log import ingest
-from jobs.manifest import find
 from jobs.read import At, read
 from jobs.release import release
+from jobs.runtime.run_context import Job
 from jobs.verify import rebuild, verify
-from longplay.closed import build
+from longplay.config.strict_model import build
 from longplay.delta import commits, open_table
+from rankers.dataset.manifest import find
 from tables import catalog
+from tables.catalog import TRAINING_SET
 from tables.checksum import checksum
-from tables.learning import TRAINING_SET
 from tests.reference.records import DAY, at
 from tests.unit.ingest.small_logs import job, said
 

@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from ingest.source import load_source
+from ingest.source_config import load_source
 from jobs.build_signals import build_signals
-from jobs.context import Job
 from jobs.ingest_log import ingest
 from jobs.outages import lines
-from longplay.definition import Definition
+from jobs.runtime.run_context import Job
+from longplay.definitions.signal import Definition
 from longplay.delta import read_arrow
-from longplay.registry import default_registry
-from signals.horizons import Flag, Knowledge
-from tables.quality import OUTAGES
-from tables.small import read_rows
+from longplay.registry.registry import default_registry
+from signals.maturity import Flag, Knowledge
+from tables.arrow_store import read_rows
+from tables.catalog import OUTAGES
 from tests.reference.records import DAY, Event, Exposure
 from tests.reference.signals_by_hand import read, values_by_hand
 from tests.unit.ingest.small_logs import job, said

@@ -18,28 +18,28 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ingest.source import load_source
+from ingest.source_config import load_source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.build_training_set import build_training_set
-from jobs.context import Job
 from jobs.erase import erase
 from jobs.ingest_log import ingest
 from jobs.maintain import maintain
-from jobs.manifest import name_of
-from jobs.metrics import keep_metrics
-from jobs.plan import label_definitions, split_plan
 from jobs.read import At, read
 from jobs.release import open_release, release
 from jobs.run import run
+from jobs.runtime.labels import label_definitions, split_plan
+from jobs.runtime.metric_history import keep_metrics
+from jobs.runtime.run_context import Job
 from jobs.train import arms, ranking_data, study, tracker_of
 from jobs.verify import verify
 from longplay.errors import ConfigError, NotFoundError, QualityError, StoreError
-from quality.history import history
-from rankers.scoring_frame import scoring_frame
-from rankers.tracking import quiet_mlflow
-from rankers.training_set import spine_of, training_set
+from quality.monitoring.metric_history import history
+from rankers.dataset.manifest import name_of
+from rankers.dataset.training_set import spine_of, training_set
+from rankers.tracking.mlflow_tracker import quiet_mlflow
+from rankers.tracking.scoring_frame import scoring_frame
 from tables import catalog
 from tables.checksum import checksum
 from tables.store import SPARK_ERRORS, Store

@@ -6,12 +6,12 @@ from datetime import datetime
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features.as_of import as_of_join
-from features.facts import item_day_facts, known_by, user_facts
+from features.feature_facts import item_day_facts, known_by, user_facts
+from features.feature_view import View
 from features.histories import daily_tiles, exposure_tiles
-from features.view import View
-from features.views import VIEWS
-from ingest.facts import first_seen
+from features.point_in_time_join import as_of_join
+from features.shipped_views import VIEWS
+from ingest.fact_tables import first_seen
 from tests.generative.random_logs import Log
 from tests.reference.features_by_hand import Row
 from tests.reference.records import at, events_frame, exposures_frame, utc

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from pyspark.sql import SparkSession
 
-from features.view import Feature, View
+from features.feature_view import Feature, View
 from longplay.errors import ConfigError
 from tests.generative.random_logs import Log, random_logs
 from tests.generative.shipped_views import known_features

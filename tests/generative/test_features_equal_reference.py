@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from features.online import ItemView, OnlineFeatures
-from features.views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS
+from features.shipped_views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS
 from tests.generative.random_logs import ITEMS, TOPICS, Log, random_logs
 from tests.generative.shipped_views import Features, known_features
 from tests.reference.features_by_hand import EVENT_VIEWS, Row, item_row

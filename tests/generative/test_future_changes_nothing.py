@@ -8,11 +8,11 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from features.views import VIEWS
-from longplay.definition import Definition
-from longplay.registry import default_registry
-from signals.compile import as_known_at, signal_values
-from signals.horizons import Knowledge
+from features.shipped_views import VIEWS
+from longplay.definitions.signal import Definition
+from longplay.registry.registry import default_registry
+from signals.compute import as_known_at, signal_values
+from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, ITEMS, LOG_START, TOPICS, Log, random_logs
 from tests.generative.shipped_views import Features, known_features
 from tests.reference.records import DAY, TICK, Event, at, episodes_frame, events_frame, exposures_frame, midnight

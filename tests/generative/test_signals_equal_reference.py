@@ -7,9 +7,9 @@ from datetime import datetime
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from longplay.definition import Definition
-from signals.compile import signal_values
-from signals.horizons import Knowledge
+from longplay.definitions.signal import Definition
+from signals.compute import signal_values
+from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
 from tests.reference.records import DAY, at, episodes_frame, events_frame, exposures_frame, utc

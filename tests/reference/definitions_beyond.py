@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from longplay.definition import Definition
-from longplay.registry import default_registry
+from longplay.definitions.signal import Definition
+from longplay.registry.registry import default_registry
 from tests.reference.records import Event
 from tests.reference.signals_by_hand import Anchor, Fact, Meaning, entropy
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from features.view import Feature, View
+from features.feature_view import Feature, View
 
 DAY_US = 86_400_000_000
 

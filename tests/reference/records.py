@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 
-from tables.facts import EPISODES, EVENTS, EXPOSURES
+from tables.catalog import EPISODES, EVENTS, EXPOSURES
 
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)

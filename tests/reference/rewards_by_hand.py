@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from longplay.reward import Composite, Part
+from longplay.definitions.reward import Composite, Part
 
 Told = Mapping[str, Any]
 """A row of ``signal_values``."""

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from longplay.definition import Credit, Definition
-from longplay.measures import (
+from longplay.definitions.measures import (
     AnyMeasure,
     DaysMeasure,
     InactivityMeasure,
@@ -19,8 +18,9 @@ from longplay.measures import (
     SqlMeasure,
     WeeksMeasure,
 )
-from longplay.windows import CalendarWindow, ElapsedWindow
-from signals.horizons import Flag, Knowledge
+from longplay.definitions.signal import Credit, Definition
+from longplay.definitions.windows import CalendarWindow, ElapsedWindow
+from signals.maturity import Flag, Knowledge
 from tests.reference.records import DAY, Episode, Event, Exposure, midnight
 
 

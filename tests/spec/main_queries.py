@@ -15,19 +15,19 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from features.as_of import as_of_join
-from features.facts import user_facts
+from features.feature_facts import user_facts
 from features.histories import daily_tiles
-from features.views import OF_USERS
-from ingest import facts, judge
-from ingest.source import load_source
-from jobs.from_facts import Whole, set_from_facts
-from jobs.session import start
-from jobs.settings import load_settings
-from longplay.registry import default_registry
-from rankers.training_set import SplitPlan
-from signals.compile import signal_values
-from signals.horizons import Knowledge
+from features.point_in_time_join import as_of_join
+from features.shipped_views import OF_USERS
+from ingest import fact_tables, row_validation
+from ingest.source_config import load_source
+from jobs.runtime.settings import load_settings
+from jobs.runtime.spark_session import start
+from longplay.registry.registry import default_registry
+from rankers.dataset.from_facts import Whole, set_from_facts
+from rankers.dataset.training_set import SplitPlan
+from signals.compute import signal_values
+from signals.maturity import Knowledge
 from tests.reference.records import Event, Exposure, at, events_frame, exposures_frame
 
 PAGE = Path(__file__).parents[2] / "docs" / "plans.md"
@@ -61,7 +61,7 @@ def main_queries(spark: SparkSession) -> list[Query]:
     """The queries, on tables with a row each."""
     events = events_frame(spark, [Event("e", "ann", "song", NOW, NOW, is_consumption=True, is_click=True)])
     exposures = exposures_frame(spark, [Exposure("x", "r", "ann", "song", NOW, NOW)])
-    firsts = _rows(facts.first_seen(events))
+    firsts = _rows(fact_tables.first_seen(events))
     definitions = [default_registry().get(name) for name in ("click", "return_to_item_14d")]
     knowledge, plan = Knowledge(NOW, NOW, at("1 Jan")), SplitPlan.before(NOW, definitions[1].horizon, (28, 7, 14))
     whole = Whole(events, exposures, firsts)
@@ -118,7 +118,7 @@ def _judged(spark: SparkSession, now: datetime) -> DataFrame:
         "InvoiceNo string, StockCode string, Quantity int, InvoiceDate timestamp, UnitPrice double, "
         "CustomerID string, _malformed boolean, _file string",
     )
-    return facts.events(judge.judge(raw, source, source.events, now), source.events, 1)
+    return fact_tables.events(row_validation.judge(raw, source, source.events, now), source.events, 1)
 
 
 def explained(frame: DataFrame) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from features.candidates import sample
-from ingest.facts import first_seen
-from ingest.source import Candidates
+from features.candidate_sampling import sample
+from ingest.fact_tables import first_seen
+from ingest.source_config import Candidates
 from tests.reference.records import DAY, Event, at, events_frame, utc
 
 pytestmark = pytest.mark.spark

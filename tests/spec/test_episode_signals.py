@@ -6,9 +6,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from longplay.errors import InputError
-from longplay.registry import default_registry
-from signals.compile import signal_values
-from signals.horizons import Knowledge
+from longplay.registry.registry import default_registry
+from signals.compute import signal_values
+from signals.maturity import Knowledge
 from tests.reference.definitions_beyond import MEANINGS
 from tests.reference.records import DAY, Episode, Event, at, episodes_frame, events_frame, exposures_frame
 from tests.reference.signals_by_hand import values_by_hand

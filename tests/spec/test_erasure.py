@@ -9,12 +9,12 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ingest.tombstones import Tombstones
-from jobs.context import Job
 from jobs.erase import erase
 from jobs.ingest_log import ingest
+from jobs.runtime.run_context import Job
 from longplay.errors import NotFoundError
-from longplay.quality.ledger import ledger
+from longplay.status.row_accounting import ledger
+from tables.erasure.tombstones import Tombstones
 from tables.store import Store
 from tests.unit.ingest.small_logs import OBSERVED_AT, job, said, source, write_csv
 

@@ -11,12 +11,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
-from quality.answers import answers
-from quality.direct import judge_rows
 from quality.gate import Gate, judged, measured
-from quality.judge import verdicts
-from quality.profile import profile
-from quality.published import Earlier
+from quality.gx.validate_metrics import verdicts
+from quality.gx.validate_rows import judge_rows
+from quality.measure.profile import profile
+from quality.measure.queries import answers
+from quality.publication_history import Earlier
 from tables.checks import GRAIN, Bounded, Query, Reference, Rule, Sampled, Steady
 from tables.checksum import checksum
 from tables.spec import TableSpec, columns

@@ -9,9 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
 from quality.gate import Gate, Measured, judged, measured
-from quality.profile import Profile
-from quality.published import Earlier
-from quality.sample import Shapes
+from quality.measure.profile import Profile
+from quality.measure.sample import Shapes
+from quality.publication_history import Earlier
 from tables.checks import GRAIN
 from tables.checksum import checksum
 from tables.spec import Rule, TableSpec, columns

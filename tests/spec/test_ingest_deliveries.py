@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from ingest.source import Source
-from jobs.context import Job
+from ingest.source_config import Source
 from jobs.ingest_log import ingest
+from jobs.runtime.run_context import Job
 from longplay.errors import InputError, QualityError
-from longplay.quality.ledger import ledger
+from longplay.status.row_accounting import ledger
 from tables import catalog
 from tables.checksum import checksum
 from tables.store import Store

@@ -7,11 +7,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.build_signals import build_signals
-from jobs.context import Job
 from jobs.ingest_log import ingest
-from longplay.closed import build
+from jobs.runtime.run_context import Job
+from longplay.config.strict_model import build
 from longplay.errors import ConfigError
-from longplay.registry import default_registry
+from longplay.registry.registry import default_registry
 from tests.unit.ingest.small_logs import EPISODES, OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
 from tests.unit.longplay.signal_files import write
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from ingest import facts
-from ingest.raw import locate, read_raw
+from ingest import fact_tables
+from ingest.readers import locate, read_raw
 from longplay.errors import ConfigError, InputError
 from tests.unit.ingest.small_logs import HEADER, RADIO, SHOP, counts, judged, source, write_csv
 
@@ -16,7 +16,7 @@ ROWS = ["ann,song,2026-05-03T10:00:00,play,40", "bob,tune,2026-05-04T11:00:00,sk
 
 
 def expected_events(spark: SparkSession, path: Path, made) -> list[tuple]:
-    events = facts.events(judged(spark, path, made), made.events, 1).orderBy("user_id").collect()
+    events = fact_tables.events(judged(spark, path, made), made.events, 1).orderBy("user_id").collect()
     return [(e["user_id"], e["item_id"], str(e["event_ts"]), e["kind"], e["amount"]) for e in events]
 
 

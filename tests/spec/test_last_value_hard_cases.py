@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from pyspark.sql import SparkSession
 
-from features.last import last_as_of
+from features.last_value import last_as_of
 from tests.reference import last_cases
 from tests.reference.last_by_hand import Asked, Case, Values, answers
 from tests.reference.last_tables import facts_table, rows_of, spine_table

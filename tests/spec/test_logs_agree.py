@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from pyspark.sql import SparkSession
 
-from quality.whole_delivery import Agreement, agreement
+from quality.delivery_consistency import Agreement, agreement
 
 pytestmark = pytest.mark.spark
 

@@ -12,10 +12,10 @@ import pytest
 
 from longplay.errors import NotFoundError
 from rankers.config import parse_config
-from rankers.data import RankingData
-from rankers.scoring_frame import scoring_frame
-from rankers.study import ModelSpec, Study, TrainingSetRef
-from rankers.tracking import LoggedRanker, Tracker, quiet_mlflow
+from rankers.dataset.ranking_data import RankingData
+from rankers.tracking.mlflow_tracker import LoggedRanker, Tracker, quiet_mlflow
+from rankers.tracking.scoring_frame import scoring_frame
+from rankers.tracking.study import ModelSpec, Study, TrainingSetRef
 from tests.unit.rankers.ranking_world import WorldSize, ranking_frames
 
 ROOT = Path(__file__).parents[2]

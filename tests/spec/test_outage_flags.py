@@ -7,10 +7,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ingest.watermark import watermark_at
-from longplay.definition import Definition
-from longplay.registry import default_registry
-from signals.compile import signal_values
-from signals.horizons import Flag, Knowledge
+from longplay.definitions.signal import Definition
+from longplay.registry.registry import default_registry
+from signals.compute import signal_values
+from signals.maturity import Flag, Knowledge
 from tests.generative.random_logs import LOG_START, random_logs
 from tests.generative.test_signals_equal_reference import HISTORY, as_value, compare, rounded
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS

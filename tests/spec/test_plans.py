@@ -6,14 +6,14 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features.as_of import as_of_join
-from features.facts import item_day_facts, user_facts
+from features.feature_facts import item_day_facts, user_facts
 from features.histories import daily_tiles, exposure_tiles
-from features.views import ITEM, USER, USER_ITEM, USER_TOPIC
-from ingest.facts import first_seen
-from longplay.registry import default_registry
-from signals.compile import as_known_at, signal_values
-from signals.horizons import Knowledge
+from features.point_in_time_join import as_of_join
+from features.shipped_views import ITEM, USER, USER_ITEM, USER_TOPIC
+from ingest.fact_tables import first_seen
+from longplay.registry.registry import default_registry
+from signals.compute import as_known_at, signal_values
+from signals.maturity import Knowledge
 from tests.reference.records import Event, Exposure, at, episodes_frame, events_frame, exposures_frame
 from tests.spec.main_queries import PAGE, main_queries, nothing_is_small, page
 from tests.spec.main_queries import shuffles as main_shuffles

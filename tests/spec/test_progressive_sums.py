@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from longplay.definition import Definition
-from signals.estimates import estimates
-from signals.horizons import Knowledge
-from signals.prior import Moments, Prior, fit
-from signals.progressive import Filter, Sums, beliefs, sums_of
-from signals.trace_sums import Log, daily_sums, moments
-from signals.traces import has_traces, length
+from longplay.definitions.signal import Definition
+from signals.maturity import Knowledge
+from signals.progressive.estimates import estimates
+from signals.progressive.filter import Filter, Sums, beliefs, sums_of
+from signals.progressive.prior import Moments, Prior, fit
+from signals.progressive.sufficient_statistics import Log, daily_sums, moments
+from signals.progressive.traces import has_traces, length
 from tests.generative.random_logs import LOG_START, random_logs
 from tests.reference.records import DAY, Event, at, events_frame, exposures_frame, midnight, utc
 from tests.reference.signals_by_hand import anchors, void_reason

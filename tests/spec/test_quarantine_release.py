@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from jobs.context import Job
 from jobs.erase import erase
 from jobs.ingest_log import ingest
-from jobs.quarantine_selection import Wanted, release
+from jobs.runtime.quarantine_selection import Wanted, release
+from jobs.runtime.run_context import Job
 from longplay.errors import ConfigError, InputError, NotFoundError, QualityError
-from longplay.quality.ledger import ledger
+from longplay.status.row_accounting import ledger
 from tables.spec import TableSpec
 from tables.store import Store
 from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv

@@ -8,10 +8,10 @@ from pyspark.sql import SparkSession
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
-from jobs.context import Job
 from jobs.ingest_log import ingest
 from jobs.read import At, read
 from jobs.release import open_release, release
+from jobs.runtime.run_context import Job
 from longplay.errors import StoreError
 from tests.unit.ingest.small_logs import OBSERVED_AT, job, source, write_csv
 

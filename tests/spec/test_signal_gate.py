@@ -11,14 +11,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jobs.build_delays import build_delays
 from jobs.build_signals import build_signals
-from jobs.context import Job
 from jobs.ingest_log import ingest
-from longplay.definition import Definition
-from longplay.delays import delay_of
+from jobs.runtime.run_context import Job
+from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
-from longplay.registry import Registry, default_registry
-from quality.signals import crossings, profiles
-from tables.learning import SIGNAL_VALUES
+from longplay.lookup.delay_curves import delay_of
+from longplay.registry.registry import Registry, default_registry
+from quality.signal_values.profile import crossings, profiles
+from tables.catalog import SIGNAL_VALUES
 from tests.reference.definitions_beyond import other
 from tests.reference.records import DAY, at
 from tests.unit.ingest.small_logs import job, said, source, write_csv

@@ -17,12 +17,12 @@ from filelock import FileLock
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-import tables.store
+import tables.lock
 from longplay.errors import NotFoundError, QualityError, StoreError
 from tables import catalog
 from tables.checksum import checksum
 from tables.spec import TableSpec, columns
-from tables.store import Lineage, Store
+from tables.store import SPARK_ERRORS, Lineage, Store
 
 pytestmark = pytest.mark.spark
 
@@ -175,7 +175,7 @@ def test_a_failing_gate_on_the_first_publish_makes_no_table(store: Store) -> Non
 
 def test_a_build_that_fails_half_way_leaves_nothing(store: Store) -> None:
     broken = rows(store, a=1).selectExpr("id", "raise_error('stop') as value")
-    with pytest.raises(tables.store.SPARK_ERRORS):
+    with pytest.raises(SPARK_ERRORS):
         store.publish(broken, TILES, lineage(), counted)
     assert not store.exists("tiles")
     assert list((store.folder / "_staging").glob("*")) == []
@@ -193,7 +193,7 @@ def test_what_a_killed_run_left_staged_is_cleared(store: Store) -> None:
 
 
 def test_a_locked_table_is_an_error_after_the_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables.store, "LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(tables.lock, "LOCK_TIMEOUT_S", 0.3)
     store.folder.mkdir(parents=True)
     with FileLock(store.folder / ".tiles.lock"):
         with pytest.raises(StoreError, match="Another process has been writing 'tiles'") as caught:

@@ -11,17 +11,17 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from features.as_of import as_of_join
-from features.facts import known_by, user_facts
-from features.view import Feature, View
-from ingest.facts import first_seen
-from ingest.judge import judge
-from ingest.raw import FILE, MALFORMED
-from ingest.source import Source
+from features.feature_facts import known_by, user_facts
+from features.feature_view import Feature, View
+from features.point_in_time_join import as_of_join
+from ingest.fact_tables import first_seen
+from ingest.readers import FILE, MALFORMED
+from ingest.row_validation import judge
+from ingest.source_config import Source
 from ingest.watermark import Completeness, observe, watermark_at
-from longplay.definition import Definition
-from signals.compile import as_known_at, signal_values
-from signals.horizons import Knowledge
+from longplay.definitions.signal import Definition
+from signals.compute import as_known_at, signal_values
+from signals.maturity import Knowledge
 from tests.reference.records import DAY, TICK, Event, Exposure, at, events_frame, exposures_frame, utc
 
 LOG_START = at("1 Jan")

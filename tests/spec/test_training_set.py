@@ -8,17 +8,17 @@ import pytest
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from features.as_of import LATEST
-from features.views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS, feature_names
+from features.point_in_time_join import LATEST
+from features.shipped_views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS, feature_names
 from jobs.build_training_set import audit_rows
-from longplay.definition import Definition
+from longplay.definitions.signal import Definition
 from longplay.errors import InputError, QualityError
-from longplay.registry import default_registry
-from quality.profile import profile
-from rankers.training_set import SPINE, SplitPlan, spine_of, training_set
-from signals.compile import signal_values
-from signals.horizons import Knowledge
-from tables.learning import TRAINING_SET
+from longplay.registry.registry import default_registry
+from quality.measure.profile import profile
+from rankers.dataset.training_set import SPINE, SplitPlan, spine_of, training_set
+from signals.compute import signal_values
+from signals.maturity import Knowledge
+from tables.catalog import TRAINING_SET
 from tests.reference.records import DAY, TICK, Event, Exposure, at, events_frame, exposures_frame, midnight, utc
 
 CLICK, RETURN = (default_registry().get(name) for name in ("click", "return_to_item_14d"))

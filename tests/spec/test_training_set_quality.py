@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 from pyspark.sql import SparkSession
 
-from quality.families import with_families
-from quality.profile import profile
+from quality.measure.column_families import with_families
+from quality.measure.profile import profile
 from quality.training_sets import of_span, rules_of, told_by, told_by_signals, with_own_rules
 from tables.spec import TableSpec, columns
 

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 from jobs.ingest_log import ingest
-from jobs.session import start
-from jobs.settings import SparkSettings
+from jobs.runtime.settings import SparkSettings
+from jobs.runtime.spark_session import start
 from tests.chaos.corruptions.bugs import Buggy, Recording, corrupted
 from tests.chaos.corruptions.catalogue import Corruption, everything
 from tests.chaos.corruptions.deliveries import Deliveries

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from ingest.source import Source
-from longplay.closed import build, read_yaml
+from ingest.source_config import Source
+from longplay.config.strict_model import build, read_yaml
 from tests.chaos.corruptions.catalogue import Corruption, Day
 from worlds.log import write_log
 from worlds.spec import WorldSpec

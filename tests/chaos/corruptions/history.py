@@ -17,12 +17,12 @@ from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.build_training_set import build_training_set
-from jobs.context import Job
 from jobs.ingest_log import ingest
-from jobs.progress import Progress
 from jobs.release import release
-from jobs.settings import load_settings
-from longplay.registry import default_registry
+from jobs.runtime.progress import Progress
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
+from longplay.registry.registry import default_registry
 from tests.chaos.corruptions.deliveries import Deliveries, source
 from tests.chaos.corruptions.signs import Signs, watched
 

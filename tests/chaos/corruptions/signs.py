@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from jobs.context import Job
-from jobs.metrics import keep_metrics
+from jobs.runtime.metric_history import keep_metrics
+from jobs.runtime.run_context import Job
 from longplay.errors import LongplayError
 from tables.store import SPARK_ERRORS
 

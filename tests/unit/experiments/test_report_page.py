@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments.report import absent_sections, headline, metric, offline_columns, pictures, render_report
-from experiments.report_input import (
+from experiments.report.data import (
     DefinitionHash,
     IngestCount,
     RankerRow,
@@ -19,8 +18,9 @@ from experiments.report_input import (
     StepTime,
     TableVersion,
 )
-from experiments.terminal import terminal_tables
-from experiments.verdict import judge, pool_families
+from experiments.report.page import absent_sections, headline, metric, offline_columns, pictures, render_report
+from experiments.report.terminal import terminal_tables
+from experiments.report.verdict import judge, pool_families
 from longplay.errors import InputError
 from worlds.deploy import Outcomes
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.policies import EventFlags, RankerPolicy, RecentHistory, frozen_item_view, popularity_policy
+from experiments.simulation.policies import EventFlags, RankerPolicy, RecentHistory, frozen_item_view, popularity_policy
 from longplay.errors import ConfigError
 from rankers.config import PopularityConfig, TransformerConfig
-from rankers.data import RowBatch
-from rankers.histories import PAD, UNKNOWN, Histories, Vocabulary
-from rankers.ranker import TrainedRanker
+from rankers.dataset.histories import PAD, UNKNOWN, Histories, Vocabulary
+from rankers.dataset.ranking_data import RowBatch
+from rankers.models.base import TrainedRanker
 from worlds.policy import KINDS, EventBatch, SlateContext
 
 DAY = 86_400_000_000

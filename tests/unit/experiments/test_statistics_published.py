@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from experiments.statistics import (
+from experiments.analysis.estimators import (
     Estimate,
     Moments,
     independent_difference,

@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 from pandas import DataFrame
 
-from experiments.policies import frozen_item_view
-from experiments.statistics import newcombe
-from experiments.study import deploy_arm, deploy_arms
-from experiments.verdict import (
+from experiments.analysis.estimators import newcombe
+from experiments.report.verdict import (
     KEPT_FEWER,
     KEPT_MORE,
     NO_DIFFERENCE,
@@ -19,6 +17,8 @@ from experiments.verdict import (
     pool_families,
     survival_curve,
 )
+from experiments.simulation.arms import deploy_arm, deploy_arms
+from experiments.simulation.policies import frozen_item_view
 from longplay.errors import ConfigError
 from worlds.deploy import DeploymentPlan, Outcomes
 from worlds.spec import WorldSpec

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.as_of import answer
-from features.clock import Clock
-from features.view import Feature, View
+from features.feature_view import Feature, View
+from features.packed_order import Clock
+from features.point_in_time_join import answer
 from tests.reference.kinds_by_hand import DAY_US, Fact, view_by_hand
 
 WINDOWS = (1, 3, None)

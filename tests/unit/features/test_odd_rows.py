@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from features.as_of import answer as features_of
-from features.last import answer as last_of
-from features.view import Feature, View
+from features.feature_view import Feature, View
+from features.last_value import answer as last_of
+from features.point_in_time_join import answer as features_of
 from longplay.errors import InputError
 
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)

@@ -10,15 +10,15 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 
-from ingest.facts import count_reasons
-from ingest.judge import judge
-from ingest.raw import locate, read_raw
-from ingest.source import Source
-from jobs.context import Job
-from jobs.progress import Progress
-from jobs.settings import load_settings
-from longplay.closed import build
-from longplay.registry import default_registry
+from ingest.fact_tables import count_reasons
+from ingest.readers import locate, read_raw
+from ingest.row_validation import judge
+from ingest.source_config import Source
+from jobs.runtime.progress import Progress
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
+from longplay.config.strict_model import build
+from longplay.registry.registry import default_registry
 
 OBSERVED_AT = datetime(2026, 5, 12, tzinfo=UTC)
 HEADER = ("who", "what", "when", "how", "much")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingest.messages import messages
-from ingest.source import BUILT_IN_REASONS, Log
+from ingest.rejection_messages import messages
+from ingest.source_config import BUILT_IN_REASONS, Log
 from tests.unit.ingest.small_logs import RADIO, source
 
 EPISODES = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest.source import load_source, shipped
+from ingest.source_config import load_source, shipped
 from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import RADIO, SHOP, source
 

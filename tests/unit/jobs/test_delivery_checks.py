@@ -5,8 +5,8 @@ from typing import cast
 
 import pytest
 
-from jobs.context import Job
-from jobs.delivery_checks import refuse
+from jobs.runtime.delivery_checks import refuse
+from jobs.runtime.run_context import Job
 from longplay.errors import QualityError
 
 FAULTS = {"delivery.users_agree": "49 of 960 events are of another user", "delivery.requests_are_new": "151 of 3,000"}

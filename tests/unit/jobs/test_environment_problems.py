@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jobs import connect, session
 from jobs.ingest_log import command as ingest_command
 from jobs.ingest_log import delivery_id
-from jobs.options import guarded
-from jobs.session import check_jars, check_java, start
-from jobs.settings import SparkSettings, load_settings
+from jobs.runtime import spark_connect, spark_session
+from jobs.runtime.command_options import guarded
+from jobs.runtime.settings import SparkSettings, load_settings
+from jobs.runtime.spark_session import check_jars, check_java, start
 from jobs.ui import command as ui_command
 from longplay.errors import ConfigError, EnvironmentProblem
-from longplay.ports import check_port
+from longplay.server.ports import check_port
 
 
 def test_a_port_in_use() -> None:
@@ -89,7 +89,7 @@ def test_a_java_that_is_new_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_missing_jars_name_the_command_that_brings_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(session, "jar_folder", lambda: tmp_path)
+    monkeypatch.setattr(spark_session, "jar_folder", lambda: tmp_path)
     with pytest.raises(EnvironmentProblem, match="Delta's jars are missing") as caught:
         check_jars()
     assert "longplay setup" in caught.value.fix
@@ -100,7 +100,7 @@ def connect_to(address: str) -> None:
 
 
 def test_a_spark_connect_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(spark_connect, "ANSWER_SECONDS", 1)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # taken, and nothing listens
         address = f"sc://127.0.0.1:{silent.getsockname()[1]}"

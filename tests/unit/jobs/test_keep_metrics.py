@@ -10,15 +10,15 @@ from typing import cast
 
 from rich.console import Console
 
-from jobs.context import Job
-from jobs.metrics import REWRITTEN, keep_metrics
-from jobs.progress import Progress
-from longplay.quality.ledger import has
+from jobs.runtime.metric_history import REWRITTEN, keep_metrics
+from jobs.runtime.progress import Progress
+from jobs.runtime.run_context import Job
+from longplay.status.row_accounting import has
 from quality.gate import Gate
-from quality.history import history
-from quality.metric import Metric
-from tables.quality import DAY_COUNTS, QUALITY_METRICS
-from tables.small import publish_rows, read_rows
+from quality.monitoring.metric import Metric
+from quality.monitoring.metric_history import history
+from tables.arrow_store import publish_rows, read_rows
+from tables.catalog import DAY_COUNTS, QUALITY_METRICS
 from tables.store import Lineage
 from tests.unit.longplay import quality_tables
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ingest.source import load_source
-from jobs.context import Job
-from jobs.lineage import watched
-from jobs.progress import Progress
-from jobs.settings import load_settings
+from ingest.source_config import load_source
+from jobs.runtime.openlineage import watched
+from jobs.runtime.progress import Progress
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
 from longplay.errors import ConfigError, QualityError
-from longplay.registry import default_registry
+from longplay.registry.registry import default_registry
 from tables.store import Published
 from tests.unit.longplay.quality_tables import publish
 

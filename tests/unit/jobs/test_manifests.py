@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from features.views import meanings
-from jobs.manifest import Manifest
+from features.shipped_views import meanings
 from jobs.verify import other_features
-from longplay.registry import default_registry
-from rankers.training_set import SplitPlan
-from signals.horizons import Flag, Knowledge
+from longplay.registry.registry import default_registry
+from rankers.dataset.manifest import Manifest
+from rankers.dataset.training_set import SplitPlan
+from signals.maturity import Flag, Knowledge
 
 MOMENT, DAY = datetime(2026, 5, 1, tzinfo=UTC), timedelta(days=1)
 CLICK = default_registry().get("click")

@@ -7,13 +7,13 @@ import pytest
 from filelock import FileLock
 from rich.console import Console
 
-import tables.store
-from ingest.source import load_source
-from jobs.context import Job
-from jobs.progress import Progress
-from jobs.settings import load_settings
+import tables.lock
+from ingest.source_config import load_source
+from jobs.runtime.progress import Progress
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
 from longplay.errors import StoreError
-from longplay.registry import default_registry
+from longplay.registry.registry import default_registry
 
 
 def run_of(root: Path, source: str) -> tuple[Job, StringIO]:
@@ -23,7 +23,7 @@ def run_of(root: Path, source: str) -> tuple[Job, StringIO]:
 
 
 def test_a_second_run_says_that_it_waits_and_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables.store, "LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(tables.lock, "LOCK_TIMEOUT_S", 0.3)
     first, quiet = run_of(tmp_path, "world")
     second, said = run_of(tmp_path, "world")
     with first.alone(), pytest.raises(StoreError) as caught, second.alone():

@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.outages import command
-from jobs.settings import load_settings
+from jobs.runtime.settings import load_settings
 from longplay.errors import ConfigError
-from quality.day_counts import volumes
-from quality.metric import Metric
+from quality.monitoring.daily_volume import volumes
+from quality.monitoring.metric import Metric
 
 
 def test_intervals_that_somebody_told() -> None:

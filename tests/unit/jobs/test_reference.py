@@ -5,12 +5,12 @@ from importlib.metadata import entry_points
 import pytest
 from click.testing import CliRunner
 
-from ingest.source import Amount, Candidates, EventsLog, ExposuresLog, Source
-from jobs import reference
-from jobs.reference import check_pages, pages, write_pages
+from ingest.source_config import Amount, Candidates, EventsLog, ExposuresLog, Source
 from longplay.errors import QualityError
-from longplay.registry import load, shipped_definitions
+from longplay.registry.registry import load, shipped_definitions
 from tables import catalog
+from tools import generate_reference
+from tools.generate_reference import check_pages, pages, write_pages
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,8 @@ def test_a_stale_page_is_named(tmp_path, monkeypatch):
         check_pages(tmp_path)
     assert caught.value.got == "extra.md, signals.md, tables.md"
 
-    monkeypatch.setattr(reference, "FOLDER", tmp_path)
-    failed = CliRunner().invoke(reference.command, ["--check"])
+    monkeypatch.setattr(generate_reference, "FOLDER", tmp_path)
+    failed = CliRunner().invoke(generate_reference.command, ["--check"])
     assert failed.exit_code == QualityError.exit_code
     assert "make docs" in failed.output
     assert (tmp_path / "tables.md").read_text() == "edited by hand"

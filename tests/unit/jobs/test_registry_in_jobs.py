@@ -10,22 +10,22 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from ingest.source import load_source
-from jobs.context import Job
-from jobs.manifest import Manifest
-from jobs.options import job_command
-from jobs.plan import computed, label_definitions, use_labels
-from jobs.progress import Progress
-from jobs.settings import load_settings
-from longplay import lifecycle
-from longplay.definition import Definition
+from ingest.source_config import load_source
+from jobs.runtime.command_options import job_command
+from jobs.runtime.labels import computed, label_definitions, use_labels
+from jobs.runtime.progress import Progress
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
+from longplay.definitions.reward import Composite
+from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError
-from longplay.folders import proposals
-from longplay.place import existing
-from longplay.plan import Terms
-from longplay.registry import default_registry
-from longplay.reward import Composite
-from rankers.training_set import SplitPlan
+from longplay.registry import lifecycle
+from longplay.registry.definition_files import proposals
+from longplay.registry.location import existing
+from longplay.registry.plan import Terms
+from longplay.registry.registry import default_registry
+from rankers.dataset.manifest import Manifest
+from rankers.dataset.training_set import SplitPlan
 from tests.unit.longplay.signal_files import ANA, proposal
 
 

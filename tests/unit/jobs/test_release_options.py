@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jobs.quarantine_selection import Wanted
+from jobs.runtime.quarantine_selection import Wanted
 from jobs.table_quality import command
 from longplay.errors import ConfigError
 

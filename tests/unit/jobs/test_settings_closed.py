@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from jobs.session import Options, engine_options, session_options
-from jobs.settings import Settings, SparkSettings, load_settings
+from jobs.runtime.settings import Settings, SparkSettings, load_settings
+from jobs.runtime.spark_session import Options, engine_options, session_options
 from longplay.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
@@ -88,7 +88,7 @@ def attributes_read() -> set[str]:
     """Names that code outside the settings' own module reads as attributes."""
     names: set[str] = set()
     for package in ("jobs", "rankers", "experiments"):
-        for path in (ROOT / package).glob("*.py"):
+        for path in (ROOT / package).rglob("*.py"):
             if path.name not in ("settings.py", "config.py"):
                 tree = ast.parse(path.read_text(encoding="utf-8"))
                 names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -103,7 +103,7 @@ def test_every_key_of_the_base_is_read_somewhere() -> None:
 
 def test_every_ranker_setting_is_read_somewhere() -> None:
     read, settings = attributes_read(), load_settings().rankers
-    dumped = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "rankers").glob("*.py")}
+    dumped = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "rankers").rglob("*.py")}
     for family in (settings.xgboost, settings.transformer):
         for key in type(family).model_fields:
             quoted = any(f'"{key}"' in text for name, text in dumped.items() if name != "config.py")

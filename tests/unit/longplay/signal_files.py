@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from longplay.plan import Terms
-from longplay.records import Proposal
+from longplay.registry.plan import Terms
+from longplay.registry.records import Proposal
 
 RETURN: dict[str, Any] = {
     "name": "came_back",

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from longplay.registry import Registry
-from longplay.registry import default_registry as read_registry
-from longplay.serving.build import build
-from longplay.serving.place import Place
-from tables.learning import RELEASES, SIGNAL_VALUES
+from longplay.registry.registry import Registry
+from longplay.registry.registry import default_registry as read_registry
+from longplay.server.index.build import build
+from longplay.server.index.paths import Place
+from tables.catalog import RELEASES, SIGNAL_VALUES
 
 ARROW = {
     "string": pa.string(),

@@ -9,15 +9,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from longplay.catalogue import chart, figures
-from longplay.catalogue.axis import Scale, day_ticks
-from longplay.catalogue.formula import formulas
-from longplay.catalogue.plain import changes, plain, written
-from longplay.catalogue.timeline import timeline
-from longplay.catalogue.words import sentences
-from longplay.closed import read_yaml
-from longplay.definition import Definition
-from longplay.registry import default_registry
+from longplay.config.strict_model import read_yaml
+from longplay.definitions.signal import Definition
+from longplay.registry.registry import default_registry
+from longplay.site import formatting
+from longplay.site.charts import chart
+from longplay.site.charts.axis import Scale, day_ticks
+from longplay.site.charts.timeline import timeline
+from longplay.site.signals.formula import formulas
+from longplay.site.signals.plain_data import changes, plain, written
+from longplay.site.signals.plain_language import sentences
 
 REGISTRY = default_registry()
 
@@ -200,13 +201,13 @@ def test_dates_on_an_axis() -> None:
 
 
 def test_numbers_as_they_are_written() -> None:
-    assert [figures.share(v) for v in (0, 0.0001, 0.5, 0.9999, 1)] == ["0.0%", "<0.1%", "50.0%", ">99.9%", "100.0%"]
-    assert [figures.number(v) for v in (0.072256, 19.2573, 1234.4, 0)] == ["0.07226", "19.26", "1,234", "0"]
+    assert [formatting.share(v) for v in (0, 0.0001, 0.5, 0.9999, 1)] == ["0.0%", "<0.1%", "50.0%", ">99.9%", "100.0%"]
+    assert [formatting.number(v) for v in (0.072256, 19.2573, 1234.4, 0)] == ["0.07226", "19.26", "1,234", "0"]
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_colours_keep_their_contrast(scheme: int) -> None:
-    style = resources.files("longplay.catalogue").joinpath("templates/style.css").read_text(encoding="utf-8")
+    style = resources.files("longplay.site").joinpath("templates/style.css").read_text(encoding="utf-8")
     block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
     for name in ("ink", "soft", "link"):

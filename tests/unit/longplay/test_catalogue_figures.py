@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from longplay.catalogue.distribution import distribution
-from longplay.catalogue.fold import MOST_LEVELS
-from longplay.catalogue.scan import gather
-from longplay.catalogue.spreads import delay
-from longplay.catalogue.standing import Standing, standing, unexplained
-from longplay.definition import Definition
+from longplay.definitions.signal import Definition
 from longplay.errors import StoreError
-from longplay.registry import default_registry
+from longplay.registry.registry import default_registry
+from longplay.site.charts.histogram import distribution
+from longplay.site.charts.value_charts import delay
+from longplay.site.signals.aggregates import MOST_LEVELS
+from longplay.site.signals.scan import gather
+from longplay.site.signals.statistics import Standing, standing, unexplained
 from tests.unit.longplay.value_tables import Row, day, table, write
 
 CLICK = default_registry().get("click@1")

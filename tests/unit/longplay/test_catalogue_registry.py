@@ -4,10 +4,10 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from longplay import lifecycle
 from longplay.cli import cli
-from longplay.registry import default_registry
-from longplay.uses import User, record
+from longplay.registry import lifecycle
+from longplay.registry.registry import default_registry
+from longplay.registry.usage import User, record
 from tests.unit.longplay.signal_files import ANA, proposal
 from tests.unit.longplay.site_pages import Element, by_id, captioned, read
 from tests.unit.longplay.value_tables import Row, day, table, write

@@ -20,11 +20,11 @@ import yaml
 from click.testing import CliRunner
 from deltalake import DeltaTable
 
-from longplay.catalogue.page import href
-from longplay.catalogue.site import MARK
 from longplay.cli import cli
 from longplay.errors import ConfigError, NotFoundError, StoreError
-from longplay.registry import default_registry
+from longplay.registry.registry import default_registry
+from longplay.site.signals.page import href
+from longplay.site.signals.site import MARK
 from tests.unit.longplay.site_pages import Element, by_id, captioned, read
 from tests.unit.longplay.value_tables import KNOWN_AT, Row, day, table, write, write_release
 

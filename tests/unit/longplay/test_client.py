@@ -13,7 +13,7 @@ import pytest
 from longplay import Client
 from longplay.delta import forget_log
 from longplay.errors import ConfigError, EnvironmentProblem, NotFoundError, StoreError
-from longplay.values import Values
+from longplay.lookup.values import Values
 from tests.unit.longplay.small_tables import at, open_row, row, void_row, write_release, write_values
 
 ROOT = Path(__file__).parents[3]
@@ -284,7 +284,7 @@ def test_pages_as_pandas_and_polars(store: Path, monkeypatch: pytest.MonkeyPatch
     frame = page.pandas()
     assert frame["value"].tolist() == [0.0, 0.0]
     assert str(frame["t0"].dtype) == "datetime64[us, UTC]"
-    monkeypatch.setattr("longplay.values.find_spec", lambda name: None)
+    monkeypatch.setattr("longplay.lookup.values.find_spec", lambda name: None)
     with pytest.raises(EnvironmentProblem, match="polars is not installed") as caught:
         page.polars()
     assert caught.value.fix == "pip install polars, or use .arrow() or .pandas()"
@@ -301,7 +301,7 @@ HEAVY = "{'pyarrow', 'pydantic', 'numpy', 'deltalake', 'fastapi', 'pandas'}"
     [
         ("import longplay", f"{GENERIC} | {HEAVY}"),
         ("from longplay import Client, Registry, default_registry, Definition; default_registry()", GENERIC),
-        ("import longplay.serving.api, longplay.serving.build, longplay.values_cli, longplay.cli", GENERIC),
+        ("import longplay.server.app, longplay.server.index.build, longplay.commands.values, longplay.cli", GENERIC),
     ],
 )
 def test_the_client_imports_neither_the_application_nor_spark(use: str, forbidden: str) -> None:

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from deltalake import write_deltalake
 
 from longplay.cli import STEPS, cli
+from longplay.commands.signals import describe
 from longplay.errors import NotFoundError, StoreError
-from longplay.registry import default_registry
-from longplay.signals_cli import describe
+from longplay.registry.registry import default_registry
 from tests.unit.longplay.small_tables import DAY, at
 
 ROOT = Path(__file__).parents[3]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from longplay.closed import build
-from longplay.definition import Definition
+from longplay.config.strict_model import build
+from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError, NotFoundError, nearest
-from longplay.registry import default_registry, load, shipped_definitions
+from longplay.registry.registry import default_registry, load, shipped_definitions
 from tests.unit.longplay.signal_files import RETURN
 
 

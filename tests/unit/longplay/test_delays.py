@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from deltalake import write_deltalake
 
-from longplay import revisions
-from longplay.catalogue.site import Asked, write_site
 from longplay.cli import cli
-from longplay.delays import RECENT, as_text, delay_from, delay_of
-from longplay.registry import default_registry
-from tables.delays import SIGNAL_DELAYS
+from longplay.lookup import revision_bands
+from longplay.lookup.delay_curves import RECENT, as_text, delay_from, delay_of
+from longplay.registry.registry import default_registry
+from longplay.site.signals.site import Asked, write_site
+from tables.catalog import SIGNAL_DELAYS
 from tests.unit.longplay.small_tables import ARROW, DAY, at, open_row, row, write_values
 
 RETURN = default_registry().get("return_to_item_14d")
@@ -133,5 +133,5 @@ def test_values_are_counted_by_state_and_revisions_by_how_late_they_were(tmp_pat
     }
     none = CliRunner().invoke(cli, ["signals", "show", "kept_return", "--store", str(tmp_path), "--json"])
     assert json.loads(none.output)["values"] == {}
-    assert revisions.as_text({"30 d or more": 2, "under 1 d": 1_000}) == "1,000 (under 1 d), 2 (30 d or more)"
-    assert revisions.as_text({}) == "none"
+    assert revision_bands.as_text({"30 d or more": 2, "under 1 d": 1_000}) == "1,000 (under 1 d), 2 (30 d or more)"
+    assert revision_bands.as_text({}) == "none"

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 import longplay.errors as errors
-from longplay.duration import format_duration, parse_duration
+from longplay.config.duration import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ import requests
 import uvicorn
 
 from longplay import default_registry
-from longplay.serving.answers import ValueAnswer, ValuesAnswer
-from longplay.serving.api import create_app
-from longplay.serving.place import Place
-from longplay.serving.problems import Problem
-from longplay.serving.shelf import Shelf
-from longplay.serving.watch import Watcher
-from longplay.signals_cli import describe
+from longplay.commands.signals import describe
+from longplay.server.app import create_app
+from longplay.server.errors import Problem
+from longplay.server.index.paths import Place
+from longplay.server.open_releases import Shelf
+from longplay.server.responses import ValueAnswer, ValuesAnswer
+from longplay.server.watcher import Watcher
 from tests.unit.longplay.small_tables import at, build_here, open_row, row, void_row, write_release, write_values
 
 ROWS = [

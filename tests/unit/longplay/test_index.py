@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from longplay import Client, default_registry
-from longplay.cursor import Cursor
 from longplay.errors import NotFoundError, StoreError
-from longplay.selection import Selection
-from longplay.serving import scan as scanning
-from longplay.serving.build import build
-from longplay.serving.place import MANIFEST, Place
-from longplay.serving.scan import rows_of, scan
-from longplay.serving.segment import Segment
-from longplay.serving.shelf import Served, Shelf, open_index
-from longplay.serving.watch import Builder, Watcher, build_apart
-from longplay.single import Key, the_one
+from longplay.lookup.cursor import Cursor
+from longplay.lookup.point_query import Key, the_one
+from longplay.lookup.query import Selection
+from longplay.server.index import scan as scanning
+from longplay.server.index.build import build
+from longplay.server.index.paths import MANIFEST, Place
+from longplay.server.index.scan import rows_of, scan
+from longplay.server.index.segment import Segment
+from longplay.server.open_releases import Served, Shelf, open_index
+from longplay.server.watcher import Builder, Watcher, build_apart
 from tests.unit.longplay.small_tables import at, build_here, open_row, row, void_row, write_release, write_values
 
 Row = dict[str, Any]
@@ -164,7 +164,7 @@ def test_an_index_is_built_once_and_whole_or_not_at_all(tmp_path: Path, monkeypa
     write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", [row("a", at(1))]))
     place = Place.of(tmp_path, "shop", tmp_path / "cache")
     with monkeypatch.context() as patch:
-        patch.setattr("longplay.serving.build.write_segment", _fails)
+        patch.setattr("longplay.server.index.build.write_segment", _fails)
         with pytest.raises(StoreError, match="no room"):
             build(place)
     assert [f.name for f in place.cache.iterdir() if f.is_dir()] == []

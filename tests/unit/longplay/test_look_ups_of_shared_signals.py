@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from longplay import Client, lifecycle
+from longplay import Client
 from longplay.cli import cli
+from longplay.commands.serve import current
 from longplay.errors import NotFoundError
-from longplay.registry import default_registry
-from longplay.serve_cli import current
+from longplay.registry import lifecycle
+from longplay.registry.registry import default_registry
 from tests.unit.longplay.signal_files import ANA, proposal
 from tests.unit.longplay.small_tables import at, row, write_release, write_values
 

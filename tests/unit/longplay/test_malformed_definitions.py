@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from longplay.errors import ConfigError
-from longplay.registry import load
+from longplay.registry.registry import load
 
 ROOT = Path(__file__).parents[3]
 GOOD = """\
@@ -146,7 +146,7 @@ def test_no_two_faults_read_alike(tmp_path: Path) -> None:
 def test_no_spark_is_needed_to_tell(tmp_path: Path) -> None:
     (tmp_path / "minutes_28d.v1.yaml").write_text(GOOD.replace("sum(amount)", "sum(amonut)"), encoding="utf-8")
     code = (
-        "import sys, pathlib; from longplay.registry import load; from longplay.errors import ConfigError\n"
+        "import sys, pathlib; from longplay.registry.registry import load; from longplay.errors import ConfigError\n"
         f"try: load([pathlib.Path({str(tmp_path)!r})])\n"
         "except ConfigError: print(sorted(m for m in ('pyspark', 'py4j', 'signals') if m in sys.modules))"
     )

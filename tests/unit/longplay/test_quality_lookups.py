@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from jobs.table_quality import command
 from longplay.errors import NotFoundError, StoreError
-from longplay.quality.aside import Asked, groups, to_repair
-from longplay.quality.ledger import accounted, ledger
-from longplay.quality.line import LINE, step_of, waits_for
-from longplay.quality.standing import status
+from longplay.pipeline import LINE, step_of, waits_for
+from longplay.status.quarantine import Asked, groups, to_repair
+from longplay.status.row_accounting import accounted, ledger
+from longplay.status.status import status
 from tables import catalog
 from tests.unit.longplay.quality_tables import counts, publish, verdict
 

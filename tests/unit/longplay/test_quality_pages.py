@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from longplay.errors import ConfigError
-from longplay.quality.ledger import Entry
-from longplay.quality.pictures import course, shares, spark, trend
-from longplay.quality.series import Series
-from longplay.quality.site import write_pages
-from longplay.quality.verdicts import verdict_files, verdicts
+from longplay.site.quality.charts import course, shares, spark, trend
+from longplay.site.quality.site import write_pages
+from longplay.status.metric_series import Series
+from longplay.status.row_accounting import Entry
+from longplay.status.verdicts import verdict_files, verdicts
 from tests.unit.longplay.quality_tables import publish, verdict
 from tests.unit.longplay.site_pages import Element, captioned, read
 

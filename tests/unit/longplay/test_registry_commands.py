@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import longplay.uses
-from longplay import lifecycle
+import longplay.registry.usage
 from longplay.cli import cli
 from longplay.errors import ConfigError, NotFoundError, nearest
-from longplay.ledger import Ledger
-from longplay.plan import Terms
-from longplay.registry import default_registry
-from longplay.uses import User, record, record_lookup
+from longplay.registry import lifecycle
+from longplay.registry.database import Ledger
+from longplay.registry.plan import Terms
+from longplay.registry.registry import default_registry
+from longplay.registry.usage import User, record, record_lookup
 from tests.unit.longplay.signal_files import ANA, proposal, write
 
 
@@ -238,7 +238,7 @@ def test_a_read_does_not_fail_where_nothing_can_be_recorded(monkeypatch: pytest.
     ok("show", "came_back")
     assert uses() == []
     monkeypatch.setattr(os, "access", real)
-    monkeypatch.setattr(longplay.uses, "WAIT_S", 0.05)
+    monkeypatch.setattr(longplay.registry.usage, "WAIT_S", 0.05)
     with Ledger.changing(FILE):  # somebody else is writing
         assert record_lookup(default_registry(file=FILE), "came_back", "ana") == []
     assert uses() == []
@@ -250,7 +250,7 @@ def test_a_use_is_renewed_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     lifecycle.apply(FILE, [proposal(Path("d"))], ANA)
     registry, at = default_registry(file=FILE), datetime(2026, 11, 24, 10, tzinfo=UTC)
     for minutes in (0, 59, 61, 200):
-        monkeypatch.setattr(longplay.uses, "now", lambda m=minutes: (at + timedelta(minutes=m)).isoformat())
+        monkeypatch.setattr(longplay.registry.usage, "now", lambda m=minutes: (at + timedelta(minutes=m)).isoformat())
         record_lookup(registry, "came_back", "ana")
     with closing(sqlite3.connect(FILE)) as raw:
         assert raw.execute("SELECT first_at, last_at FROM consumers").fetchall() == [

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from longplay import lifecycle
-from longplay.change import differences
+from longplay.definitions.diff import differences
 from longplay.errors import ConfigError, NotFoundError, StoreError
-from longplay.known import Known
-from longplay.plan import Terms
-from longplay.registry import default_registry, read_known
+from longplay.registry import lifecycle
+from longplay.registry.layered import Known
+from longplay.registry.plan import Terms
+from longplay.registry.registry import default_registry, read_known
 from tests.unit.longplay.signal_files import ANA, proposal, write
 
 ROOT = Path(__file__).parents[3]
@@ -174,10 +174,10 @@ def test_a_name_belongs_to_the_owner_of_its_first_version(file: Path) -> None:
 RACE = """
 import json, sys, time
 from pathlib import Path
-from longplay import lifecycle
+from longplay.registry import lifecycle
 from longplay.errors import LongplayError
-from longplay.plan import Terms
-from longplay.records import Proposal
+from longplay.registry.plan import Terms
+from longplay.registry.records import Proposal
 
 folder, me, other, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 for number in range(rounds):
@@ -230,7 +230,7 @@ def test_of_two_teams_that_apply_at_once_exactly_one_wins(tmp_path: Path) -> Non
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from longplay.ledger import Ledger
+from longplay.registry.database import Ledger
 
 with Ledger.changing(Path(sys.argv[1])) as ledger:
     ledger.rows("PRAGMA cache_size = 1")  # what is written goes to the file before the commit

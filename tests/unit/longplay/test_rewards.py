@@ -9,14 +9,14 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from longplay import lifecycle
 from longplay.cli import cli
 from longplay.client import Client
-from longplay.closed import build
+from longplay.config.strict_model import build
+from longplay.definitions.reward import Composite, Reward
 from longplay.errors import ConfigError, LongplayError, NotFoundError
-from longplay.folders import proposals
-from longplay.registry import default_registry, load
-from longplay.reward import Composite, Reward
+from longplay.registry import lifecycle
+from longplay.registry.definition_files import proposals
+from longplay.registry.registry import default_registry, load
 from tests.unit.longplay.signal_files import ANA, write
 from tests.unit.longplay.small_tables import at, row, write_release, write_values
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from longplay.definition import Definition
+from longplay.definitions.signal import Definition
 
 KNOWN_AT = datetime(2026, 3, 1, tzinfo=UTC)
 SCHEMA = pa.schema(

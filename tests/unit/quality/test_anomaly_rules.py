@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from quality.anomaly import RULES, Bounds, Change, Seasonal, anomalies, recent, robust
-from quality.finding import Finding
-from quality.metric import Metric
+from quality.monitoring.anomaly_detection import RULES, Bounds, Change, Seasonal, anomalies, recent, robust
+from quality.monitoring.finding import Finding
+from quality.monitoring.metric import Metric
 
 START = date(2026, 1, 5)  # a Monday
 DAY = timedelta(days=1)

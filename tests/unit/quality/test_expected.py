@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from quality.expected import Expected, of_days, of_shapes
-from quality.judge import Docs, failures, judge_numbers, verdicts
-from quality.profile import Profile
-from quality.published import Earlier, earlier, forget_ids
-from quality.sample import Shapes
+from quality.expectations import Expected, of_days, of_shapes
+from quality.gx.validate_metrics import Docs, failures, judge_numbers, verdicts
+from quality.measure.profile import Profile
+from quality.measure.sample import Shapes
+from quality.publication_history import Earlier, earlier, forget_ids
 from tables.checks import Bounded, Sampled, Steady
 from tables.spec import TableSpec, columns
 

@@ -1,6 +1,6 @@
 """Checks that follow from columns which no contract names."""
 
-from quality.families import FINITE, with_families
+from quality.measure.column_families import FINITE, with_families
 from tables.checks import Rule, Steady
 from tables.spec import TableSpec, columns
 

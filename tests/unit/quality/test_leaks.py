@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from quality.leaks import closest
+from quality.measure.leakage import closest
 from tables.checks import Leak
 
 CHECK = Leak("no_leak", "f_", "label_", "a feature is its label", 0.95)

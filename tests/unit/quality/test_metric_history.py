@@ -7,10 +7,10 @@ import pytest
 
 from longplay.errors import QualityError
 from quality.gate import Gate
-from quality.history import Recorder, history, measured_versions
-from quality.metric import Metric
-from tables.quality import QUALITY_METRICS
-from tables.small import Judge, read_rows
+from quality.monitoring.metric import Metric
+from quality.monitoring.metric_history import Recorder, history, measured_versions
+from tables.arrow_store import Judge, read_rows
+from tables.catalog import QUALITY_METRICS
 
 AT = datetime(2026, 5, 12, tzinfo=UTC)
 MONDAY = date(2026, 5, 11)

@@ -7,9 +7,9 @@ import numpy as np
 
 from ingest.watermark import midnight
 from jobs.outages import lines
-from quality.outages import Counts, Outage, Search, Told, outages
-from signals.flags import as_known_then, known_from
-from signals.horizons import Flag
+from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
+from signals.maturity import Flag
+from signals.outage_voids import as_known_then, known_from
 
 START = date(2026, 1, 5)  # a Monday
 DAY = timedelta(days=1)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from quality.metric import Metric
-from quality.publication_metrics import of_publication
+from quality.monitoring.metric import Metric
+from quality.monitoring.publication_metrics import of_publication
 from tables import catalog
 
 EVENTS = catalog.get("events")

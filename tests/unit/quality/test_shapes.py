@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from quality import sample
-from quality.sample import counted, familiar, moved, remembered, shapes
+from quality.measure import sample
+from quality.measure.sample import counted, familiar, moved, remembered, shapes
 from tables.checks import Sampled, Shape
 
 ROWS = pa.table({"who": ["ann", "ann", "bob", None], "what": ["x", "x", "y", "x"]})

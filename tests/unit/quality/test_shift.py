@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from quality.curves import alarms, curves, judged
-from quality.shift import FEWEST, LEVEL, PAST, Curve, usual
+from quality.signal_values.delay_curves import alarms, curves, judged
+from quality.signal_values.delay_drift import FEWEST, LEVEL, PAST, Curve, usual
 
 WEEK = date(2026, 3, 2)
 AGES = (1, 2, 3)

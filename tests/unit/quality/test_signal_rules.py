@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from longplay.definition import Definition
-from longplay.registry import default_registry
-from quality.metric import Metric
-from quality.signal_rules import Bounds, bounds_of, nested
-from quality.signals import Profile
-from quality.verdicts import FEWEST, Finding, added, findings, judged, less, lost, metrics, stability
+from longplay.definitions.signal import Definition
+from longplay.registry.registry import default_registry
+from quality.monitoring.metric import Metric
+from quality.signal_values.findings import FEWEST, Finding, added, findings, judged, less, lost, metrics, stability
+from quality.signal_values.profile import Profile
+from quality.signal_values.rules import Bounds, bounds_of, nested
 from tests.reference.definitions_beyond import other
 
 RETURN = default_registry().get("return_to_item_14d")

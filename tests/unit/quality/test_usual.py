@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from quality.usual import spread_of, usual_day, usual_share
+from quality.baselines import spread_of, usual_day, usual_share
 from tables.checks import Sampled, Steady
 
 MONDAY = date(2026, 3, 2)

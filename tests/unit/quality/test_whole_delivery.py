@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.watermark import Heartbeat
-from quality.whole_delivery import (
+from quality.delivery_consistency import (
     ANSWERED,
     ANSWERS,
     LEAST_ROWS,

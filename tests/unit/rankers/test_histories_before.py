@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longplay.errors import InputError
-from rankers.histories import PAD, UNKNOWN, Histories, Vocabulary, to_micros
+from rankers.dataset.histories import PAD, UNKNOWN, Histories, Vocabulary, to_micros
 
 
 def instants(*texts: str) -> pd.Series:

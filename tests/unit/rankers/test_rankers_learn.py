@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from longplay.errors import ConfigError, InputError, StoreError
-from rankers.artifacts import load_saved_ranker, save_ranker
 from rankers.config import parse_config
-from rankers.data import RankingData
-from rankers.evaluate import evaluate
-from rankers.histories import HistoryWindow
-from rankers.ranker import TrainedRanker
+from rankers.dataset.histories import HistoryWindow
+from rankers.dataset.ranking_data import RankingData
+from rankers.evaluation.evaluate import evaluate
+from rankers.models.base import TrainedRanker
+from rankers.tracking.artifacts import load_saved_ranker, save_ranker
 from rankers.train import train
 from tests.unit.rankers.ranking_world import WorldSize, ranking_frames
 

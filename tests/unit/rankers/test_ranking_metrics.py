@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from longplay.errors import InputError
-from rankers.metrics import by_request, clustered_mean, coverage, ranks
+from rankers.evaluation.metrics import by_request, clustered_mean, coverage, ranks
 
 LOG3 = np.log2(3)
 

@@ -6,10 +6,10 @@ import pytest
 
 from longplay.errors import InputError
 from rankers.config import config_hash, parse_config
-from rankers.data import RankingData
-from rankers.ranker import TrainedRanker
+from rankers.dataset.ranking_data import RankingData
+from rankers.dataset.weights import effective_rows, group_weights, row_weights
+from rankers.models.base import TrainedRanker
 from rankers.train import train
-from rankers.weights import effective_rows, group_weights, row_weights
 from tests.unit.rankers.ranking_world import WorldSize, ranking_frames
 from tests.unit.rankers.test_rankers_learn import LEARNED, SETTINGS
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rankers.adamw import AdamW, schedule
+from rankers.models.adamw import AdamW, schedule
 
 
 def test_first_steps_by_hand() -> None:

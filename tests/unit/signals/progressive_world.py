@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from signals.prior import Floats, Prior
-from signals.progressive import Filter, Ints
+from signals.progressive.filter import Filter, Ints
+from signals.progressive.prior import Floats, Prior
 
 DAYS, ITEMS = 7, 5
 

@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from longplay.registry import default_registry
-from signals.cohorts import ages, due, matured, only_grows
+from longplay.registry.registry import default_registry
+from signals.delay_curves.cohorts import ages, due, matured, only_grows
 from tests.reference.records import DAY, TICK, at
 
 CLICK, RETURN = (default_registry().get(name) for name in ("click", "return_to_item_14d"))

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from longplay.errors import InputError
-from signals.delay import Delays, fit_delays
-from signals.prior import Moments, fit
+from signals.progressive.delayed_feedback import Delays, fit_delays
+from signals.progressive.prior import Moments, fit
 from tests.unit.signals.progressive_world import world
 
 
@@ -114,7 +114,7 @@ def test_conversions_that_are_not_there_yet_are_foretold() -> None:
 def test_the_gradient_is_that_of_the_likelihood() -> None:
     from scipy.optimize import check_grad
 
-    from signals.delay import _loss
+    from signals.progressive.delayed_feedback import _loss
 
     x, _, has, time = conversions(2, cases=300)
     point = np.array([-0.5, 0.4, -2.0, 0.1])

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from signals.prior import Prior
-from signals.progressive import (
+from signals.progressive.filter import (
     Beliefs,
     Filter,
     Sums,
@@ -17,6 +16,7 @@ from signals.progressive import (
     sums_of,
     thompson,
 )
+from signals.progressive.prior import Prior
 from tests.unit.signals.progressive_world import DAYS, ITEMS, batch_by_hand, ragged_by_hand, world
 
 

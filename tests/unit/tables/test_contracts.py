@@ -15,7 +15,7 @@ from longplay.errors import ConfigError, NotFoundError
 from tables import catalog
 from tables.checks import Bounded, Leak, Query, Reference, Sampled, Steady
 from tables.contract import FOLDER, contract_of, load
-from tables.export import command, export
+from tables.export_contracts import command, export
 from tables.spec import Rule, TableSpec, columns
 
 PLAYS = TableSpec(
@@ -176,7 +176,7 @@ def test_a_table_declared_in_python_becomes_a_contract(tmp_path: Path, monkeypat
 
 
 def test_the_command_says_what_it_cannot_export() -> None:
-    for module, said in (("tables.facst", "There is no module"), ("tables.rows", "declares no table")):
+    for module, said in (("tables.facst", "There is no module"), ("tables.arrow_store", "declares no table")):
         result = CliRunner().invoke(command, [module])
         assert result.exit_code == 2
         assert said in result.output

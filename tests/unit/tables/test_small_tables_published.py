@@ -8,8 +8,8 @@ from deltalake import DeltaTable
 
 from longplay.errors import QualityError
 from quality.gate import Gate
-from tables.quality import DAY_COUNTS, OUTAGES, QUALITY_METRICS
-from tables.small import Judge, commit_of, publish_rows, read_rows
+from tables.arrow_store import Judge, commit_of, publish_rows, read_rows
+from tables.catalog import DAY_COUNTS, OUTAGES, QUALITY_METRICS
 from tables.store import Lineage
 
 RUN = Lineage("run-1", "print", {"events": 3}, {"batch": 2})

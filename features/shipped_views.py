@@ -1,0 +1,91 @@
+"""The shipped feature views. All look strictly before ``as_of``, and but for ages no further back than 90 days."""
+
+import hashlib
+
+from features.feature_view import Feature, View, counts
+
+WINDOWS = (1, 7, 28, 90)
+
+USER = View(
+    "user_features",
+    ("user_id",),
+    "event",
+    (
+        *counts("f_user", "consumptions", WINDOWS),
+        *counts("f_user", "clicks", (28,)),
+        *counts("f_user", "negatives", (28,)),
+        Feature("f_user_distinct_items_28d", "distinct", "item_id", 28, "items"),
+        Feature("f_user_active_days_28d", "distinct", "event_day", 28, "days"),
+        Feature("f_user_days_since_consumption", "recency", "consumptions", 90, "days"),
+        Feature("f_user_tenure_days", "age", "firsts", None, "days"),
+    ),
+    "How active the listener was, how varied, and how long they have been here.",
+)
+USER_ITEM = View(
+    "user_item_features",
+    ("user_id", "item_id"),
+    "event",
+    (
+        *counts("f_user_item", "consumptions", WINDOWS),
+        *counts("f_user_item", "clicks", (28,)),
+        *counts("f_user_item", "negatives", (28,)),
+        Feature("f_user_item_days_since_consumption", "recency", "consumptions", 90, "days"),
+    ),
+    "How often, and how recently, this listener took this item.",
+)
+USER_TOPIC = View(
+    "user_topic_features",
+    ("user_id", "topic"),
+    "event",
+    (*counts("f_user_topic", "consumptions", (28, 90)), *counts("f_user_topic", "negatives", (28,))),
+    "How much of the item's topic this listener took, and rejected.",
+)
+ITEM = View(
+    "item_features",
+    ("item_id",),
+    "day",
+    (
+        *counts("f_item", "consumptions", WINDOWS),
+        *counts("f_item", "clicks", (28,)),
+        *counts("f_item", "negatives", (28,)),
+        Feature("f_item_distinct_users_28d", "distinct", "user_id", 28, "users"),
+        Feature("f_item_exposures_28d", "count", "exposures", 28),
+        Feature("f_item_age_days", "age", "firsts", None, "days"),
+        Feature(
+            "f_item_click_rate_28d", "ratio", "f_item_clicks_28d", 28, "clicks per exposure", ("f_item_exposures_28d",)
+        ),
+        Feature(
+            "f_item_consumptions_per_user_28d",
+            "ratio",
+            "f_item_consumptions_28d",
+            28,
+            "consumptions per user",
+            ("f_item_distinct_users_28d",),
+        ),
+        Feature(
+            "f_item_negative_rate_28d",
+            "ratio",
+            "f_item_negatives_28d",
+            28,
+            "share of reactions",
+            ("f_item_negatives_28d", "f_item_consumptions_28d"),
+        ),
+    ),
+    "How much the item was taken, clicked, rejected and shown, by how many, and how old it is.",
+)
+VIEWS = (USER, ITEM, USER_ITEM, USER_TOPIC)
+OF_USERS = (USER, USER_ITEM, USER_TOPIC)
+"""Views that share the user: they are answered in one pass."""
+LOOK_BACK_DAYS = max(feature.window or 0 for view in VIEWS for feature in view.features)
+"""No feature reads facts that happened earlier before ``as_of``, but for ages, which ``first_seen`` answers."""
+
+
+def feature_names() -> list[str]:
+    """Every feature column, view by view."""
+    return [name for view in VIEWS for name in view.names()]
+
+
+def meanings() -> dict[str, str]:
+    """A hash of what every feature means, by name: its kind, window and unit, and its view's grain and resolution."""
+    whole = {one.name: repr((view.keys, view.resolution, one)) for view in VIEWS for one in view.features}
+    return {name: hashlib.sha256(said.encode()).hexdigest()[:12] for name, said in whole.items()}

@@ -1,0 +1,158 @@
+"""Quarantined rows read again: from JSON back to raw rows, and what becomes of each. Pure transforms."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from ingest.fact_tables import fact_id
+from ingest.readers import CORRUPT, FILE, MALFORMED
+from ingest.row_validation import JSON, ORIGIN
+from longplay.errors import InputError
+from tables.catalog import QUARANTINE_RELEASES
+
+_UNREAD = "_unread"
+FACTS: Mapping[str, tuple[str, ...]] = {
+    "events": ("event_id",),
+    "exposures": ("exposure_id",),
+    "episodes": ("item_id", "episode"),
+}
+"""What identifies a fact of each raw log: the columns of its table's grain."""
+
+
+def open_rows(quarantine: DataFrame, releases: DataFrame | None) -> DataFrame:
+    """Quarantined rows that were not released. Grain: row_id."""
+    return quarantine if releases is None else quarantine.join(releases.select("row_id"), "row_id", "left_anti")
+
+
+def common_schema(log: str, schemas: Sequence[str]) -> StructType:
+    """One type for raw rows of a log whose deliveries had different columns.
+
+    Args:
+        log: which raw log, as an error names it.
+        schemas: Spark schemas as JSON.
+
+    Raises:
+        InputError: when a column has two types.
+    """
+    found: dict[str, StructField] = {}
+    for field in (field for text in schemas for field in StructType.fromJson(json.loads(text)).fields):
+        if found.setdefault(field.name, field).dataType != field.dataType:
+            raise InputError(
+                f"Column '{field.name}' has two types among the rows to release.",
+                where=f"quarantined rows of the {log} log",
+                got=f"{found[field.name].dataType.simpleString()} and {field.dataType.simpleString()}",
+                fix="release them apart: --where \"file = '...'\" takes those of one file",
+            )
+    return StructType(list(found.values()))
+
+
+def unknown_keys(rows: DataFrame, schema: StructType) -> DataFrame:
+    """Rows whose JSON has keys that the log has not, with those keys. Grain: row_id."""
+    known = F.array(*[F.lit(name) for name in schema.names])
+    keys = F.array_except(F.json_object_keys("raw"), known).alias("keys")
+    return rows.select("row_id", keys).where(F.size("keys") > 0)
+
+
+def raw_rows(rows: DataFrame, schema: StructType) -> DataFrame:
+    """Raw rows as they are read from a delivered file, from their JSON.
+
+    Args:
+        rows: ``row_id``, ``raw`` and ``file`` of rows of one log. Grain: row_id.
+        schema: the type of the raw rows.
+
+    Returns:
+        Grain: raw row, with ``_malformed`` and ``_file`` as :func:`ingest.readers.read_raw` gives them, and
+        ``_origin``.
+        What is no JSON, or still carries the text of a line that did not parse, is malformed.
+    """
+    fields = StructType([*schema.fields, StructField(_UNREAD, StringType())])
+    read = F.from_json("raw", fields, {**JSON, "columnNameOfCorruptRecord": _UNREAD}).alias("_row")
+    parsed = rows.select(F.col("row_id").alias(ORIGIN), F.col("file").alias(FILE), read)
+    still = F.col(f"_row.{CORRUPT}").isNotNull() if CORRUPT in schema.names else F.lit(False)
+    malformed = F.col("_row").isNull() | F.col(f"_row.{_UNREAD}").isNotNull() | still
+    columns = [F.col("_row").getField(name).alias(name) for name in schema.names]
+    return parsed.select(*columns, FILE, ORIGIN, malformed.alias(MALFORMED))
+
+
+def repaired(rows: DataFrame, schema: StructType, changes: Mapping[str, str]) -> DataFrame:
+    """Rows with some raw columns set anew, as JSON again.
+
+    Args:
+        rows: ``row_id``, ``raw`` and further columns. Grain: row_id.
+        schema: the type of the raw rows.
+        changes: a Spark SQL expression over the raw columns, by the column that it sets.
+    """
+    read = rows.withColumn("_row", F.from_json("raw", schema, JSON)).select("*", "_row.*")
+    kinds = {field.name: field.dataType for field in schema.fields}
+    new = {name: F.expr(text).cast(kinds[name]) for name, text in changes.items()}
+    columns = [new.get(name, F.col(f"`{name}`")).alias(name) for name in schema.names]
+    kept = [F.col(f"_kept.{name}") for name in rows.columns if name != "raw"]
+    struct = F.struct(*[name for name in rows.columns if name != "raw"]).alias("_kept")
+    return read.select(struct, F.struct(*columns).alias("_new")).select(*kept, F.to_json("_new", JSON).alias("raw"))
+
+
+def known_from(judged: DataFrame, moment: datetime) -> DataFrame:
+    """Judged rows as facts that are known only from a moment on: nothing that was known before changes."""
+    return judged.withColumn("known_ts", F.greatest("known_ts", F.lit(moment)))
+
+
+def fact_of(log: str) -> Column:
+    """What a judged row would be called as a fact; null where that cannot be said."""
+    if log == "episodes":
+        return F.to_json(F.array("item_id", "episode_"))
+    return F.when(F.col("event_ts").isNotNull(), fact_id("event_ts"))
+
+
+def fact_in(log: str) -> Column:
+    """The same, of a row of the log's table."""
+    return F.col(FACTS[log][0]) if len(FACTS[log]) == 1 else F.to_json(F.array(*FACTS[log]))
+
+
+def fates(judged: DataFrame, log: str, there: DataFrame) -> DataFrame:
+    """What becomes of each released row of one log.
+
+    Args:
+        judged: its rows, judged again, with ``_origin``. Grain: raw row.
+        log: which raw log.
+        there: the log's table, of the days of these rows at least. Grain of that table.
+
+    Returns:
+        Grain: row_id. A clean row is published, or a duplicate where its fact is there.
+    """
+    known = there.select(fact_in(log).alias("fact_id"), F.lit(True).alias("_there")).distinct()
+    named = judged.withColumn("fact_id", F.when(F.col("reason").isNull(), fact_of(log)))
+    clean = F.when(F.col("_there"), F.lit("duplicate")).otherwise(F.lit("published"))
+    outcome = F.when(F.col("reason").isNotNull(), F.lit("quarantined")).otherwise(clean)
+    found = named.join(known, "fact_id", "left")
+    return found.select(
+        F.col(ORIGIN).alias("row_id"),
+        outcome.alias("outcome"),
+        F.col("reason").alias("new_reason"),
+        "fact_id",
+        "user_id",
+    )
+
+
+def releases(rows: DataFrame, fated: DataFrame, told: Mapping[str, Column]) -> DataFrame:
+    """Rows of the table of releases.
+
+    Args:
+        rows: ``row_id``, ``log``, ``reason`` and the repaired ``raw``. Grain: row_id.
+        fated: from :func:`fates`; rows that it lacks were of erased people, and leave nothing.
+        told: the columns that are the same for the whole release.
+
+    Returns:
+        Grain: row_id.
+    """
+    joined = rows.join(fated, "row_id", "left").withColumns(dict(told))
+    lost = F.col("outcome").isNull()
+    return joined.withColumns(
+        {
+            "raw": F.when(~lost, F.col("raw")),
+            "outcome": F.coalesce("outcome", F.lit("erased")),
+        }
+    ).select(*QUARANTINE_RELEASES.column_names())

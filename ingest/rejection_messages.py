@@ -1,0 +1,48 @@
+"""Why a raw row was set aside, in a sentence that names the column of the log it is about."""
+
+from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, Log, UserLog
+
+
+def messages(log: Log) -> dict[str, str]:
+    """A message for every reason that a row of this log can be set aside for, filters included."""
+    filters = {rule.reason: f"the source file sets aside rows with: {rule.where}" for rule in log.filters}
+    return {**_common(log), **filters, **_specific(log), "duplicate": _duplicate(log)}
+
+
+def _common(log: Log) -> dict[str, str]:
+    known = f" or '{log.known.column}'" if log.known.column else ""
+    who = {"null_user": f"the user is missing: column '{log.user}' is empty"} if isinstance(log, UserLog) else {}
+    return {
+        "malformed_row": "the line does not parse: it has more or fewer cells than the log has columns, or bad quotes",
+        **who,
+        "null_item": f"the item is missing: column '{log.item}' is empty",
+        "bad_time": f"column '{log.time.column}'{known} holds no time of the form '{log.time.format}'",
+        "future_time": f"column '{log.time.column}' lies at or after the moment at which the log was observed",
+    }
+
+
+def _specific(log: Log) -> dict[str, str]:
+    if isinstance(log, ExposuresLog):
+        share = log.propensity or log.log_propensity
+        return {
+            "bad_position": f"column '{log.position}' holds no place in a slate: a whole number from 1 on",
+            "bad_propensity": f"column '{share}' holds no probability above 0 and up to 1",
+        }
+    if isinstance(log, EpisodesLog):
+        size = f"column '{log.season_episodes}'" if log.season_episodes else "the size of its season"
+        return {
+            "null_episode": f"the episode is missing: column '{log.episode}' is empty",
+            "bad_season": f"{size} holds no number of episodes from 1 on",
+        }
+    assert isinstance(log, EventsLog)
+    kind = f"column '{log.kind.column}' holds" if log.kind.column else f"'{log.kind.constant}' is"
+    amount = f"column '{log.amount.column}'" if log.amount.column else "the amount"
+    return {
+        "unknown_kind": f"{kind} no kind that the source file knows: {', '.join(log.kinds)}",
+        "bad_amount": f"{amount} holds no number of {log.amount.at_least:g} {log.amount.unit} or more",
+    }
+
+
+def _duplicate(log: Log) -> str:
+    same = ", ".join(f"'{name}'" for name in log.identity)
+    return f"another row of the delivery has the same {same}" if same else "another row of the delivery is the same"

@@ -1,0 +1,340 @@
+"""The typed form of a source file: how one raw log maps to events and exposures. Closed: no unknown key."""
+
+from datetime import UTC, date, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from longplay.config.duration import Duration, parse_duration
+from longplay.config.strict_model import Closed, build, read_yaml
+from longplay.errors import ConfigError, nearest
+
+BUILT_IN_REASONS = (
+    "malformed_row",
+    "null_user",
+    "null_item",
+    "null_episode",
+    "bad_time",
+    "future_time",
+    "unknown_kind",
+    "bad_amount",
+    "bad_position",
+    "bad_propensity",
+    "bad_season",
+    "duplicate",
+)
+"""Reasons for quarantine that every source has; a filter needs a name of its own."""
+
+_TIME_FORMATS = ("iso", "unix_s", "unix_ms")
+
+
+def _time_format(text: str) -> str:
+    # A pattern holds a year and a day at least, so a misspelt word is none.
+    if text not in _TIME_FORMATS and not (set("yu") & set(text) and set("dD") & set(text)):
+        hint = nearest(text, _TIME_FORMATS)
+        raise ValueError(f"'{text}' is neither a Spark datetime pattern nor a known format: {hint}")
+    return text
+
+
+TimeFormat = Annotated[str, AfterValidator(_time_format)]
+
+
+class Format(Closed):
+    """How the raw files are written. ``columns`` names the columns of a file that has no header."""
+
+    type: Literal["csv", "tsv", "parquet", "delta"]
+    columns: tuple[str, ...] = ()
+    delimiter: str | None = None
+    quote: str = '"'
+    encoding: str = "UTF-8"
+
+    @model_validator(mode="after")
+    def _text_keys(self) -> "Format":
+        if self.type in ("parquet", "delta"):
+            for key in sorted(self.model_fields_set - {"type"}):
+                raise ValueError(f"'{key}' says nothing about {self.type} files; it is for csv and tsv")
+        if self.delimiter == "":
+            raise ValueError("the delimiter is empty")
+        return self
+
+
+class Time(Closed):
+    """The column of event time: a timestamp, ISO text, Unix seconds/milliseconds, or a Spark pattern."""
+
+    column: str
+    format: TimeFormat = "iso"
+
+
+class Known(Closed):
+    """When the log knew of a row: a column, or a fixed delay after the event."""
+
+    column: str | None = None
+    format: TimeFormat = "iso"
+    delay: Duration = parse_duration("0 s")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Known":
+        if self.column is not None and "delay" in self.model_fields_set:
+            raise ValueError("give either known.column or known.delay")
+        if self.column is None and "format" in self.model_fields_set:
+            raise ValueError("known.format needs known.column")
+        if self.delay.total_seconds() < 0:
+            raise ValueError("known.delay must not be negative")
+        return self
+
+
+class Kind(Closed):
+    """The kind of event: a column, or one word for all rows."""
+
+    column: str | None = None
+    constant: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Kind":
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("give either kind.column or kind.constant")
+        return self
+
+
+class Amount(Closed):
+    """How much was consumed, with its unit; rows below ``at_least`` are quarantined as bad_amount."""
+
+    column: str | None = None
+    constant: float | None = None
+    unit: str
+    at_least: float = 0.0
+
+    @model_validator(mode="after")
+    def _one(self) -> "Amount":
+        if self.column is not None and self.constant is not None:
+            raise ValueError("give either amount.column or amount.constant")
+        return self
+
+
+class Filter(Closed):
+    """Rows to be set aside under a reason: those for which the Spark SQL condition ``where`` is true."""
+
+    reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    where: str
+
+    @model_validator(mode="after")
+    def _own_name(self) -> "Filter":
+        if self.reason in BUILT_IN_REASONS:
+            raise ValueError(f"'{self.reason}' is a reason that every source has; name the filter otherwise")
+        return self
+
+
+class Counts(Closed):
+    """Which kinds count (as consumption, click, rejection), and from what amount on."""
+
+    kinds: tuple[str, ...] = ()
+    min_amount: float | None = None
+
+
+class Log(Closed):
+    """What the maps of all raw logs share."""
+
+    path: str = ""
+    item: str
+    time: Time
+    known: Known = Known()
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Columns that tell its rows apart; empty: all of them."""
+        return ()
+
+    @model_validator(mode="after")
+    def _filters_differ(self) -> "Log":
+        reasons = [rule.reason for rule in self.filters]
+        for reason in reasons:
+            if reasons.count(reason) > 1:
+                raise ValueError(f"two filters are called '{reason}', so their rows could not be told apart")
+        return self
+
+
+class UserLog(Log):
+    """What the maps of events and of exposures share."""
+
+    user: str
+    topic: str | None = None
+    key: tuple[str, ...] = ()
+    request: str | None = None
+    surface: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns of its key."""
+        return self.key
+
+
+class EventsLog(UserLog):
+    """The map of a raw log to events.
+
+    ``episode`` names the episode of the item, in the words of the log of ``episodes``.
+    """
+
+    episode: str | None = None
+    kind: Kind
+    kinds: tuple[str, ...]
+    amount: Amount
+    consumption: Counts
+    click: Counts
+    negative: Counts = Counts()
+
+    @model_validator(mode="after")
+    def _known_kinds(self) -> "EventsLog":
+        for counts in (self.consumption, self.click, self.negative):
+            for kind in counts.kinds:
+                if kind not in self.kinds:
+                    raise ValueError(f"kind '{kind}' is not among kinds: {nearest(kind, self.kinds)}")
+        return self
+
+
+class ExposuresLog(UserLog):
+    """The map of a raw log to exposures, with logged propensities."""
+
+    request: str
+    position: str
+    surface: str
+    policy: str
+    log_propensity: str | None = None
+    propensity: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ExposuresLog":
+        if (self.log_propensity is None) == (self.propensity is None):
+            raise ValueError("give either log_propensity or propensity")
+        return self
+
+
+class EpisodesLog(Log):
+    """The map of a raw log of released episodes; an item's episode is released once, at ``time``.
+
+    Attributes:
+        episode: column of the episode's name, as events have it.
+        season: column of its season.
+        season_episodes: column of how many episodes that season has.
+    """
+
+    episode: str
+    season: str | None = None
+    season_episodes: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """An item and its episode."""
+        return self.item, self.episode
+
+
+class Candidates(Closed):
+    """The sampler of a log without exposures: ``per_request`` negatives, a mix of uniform and popularity.
+
+    Attributes:
+        per_request: draws for each request.
+        uniform_share: probability of a uniform draw among the items clicked before; else one by popularity.
+        popularity_days: popularity counts the clicks of so many days before the day of the request.
+        seed: root of the draws.
+    """
+
+    per_request: int = Field(ge=1, le=1000)
+    uniform_share: float = Field(ge=0, le=1)
+    popularity_days: int = Field(default=90, ge=1)
+    seed: int = 0
+
+
+class Completeness(Closed):
+    """How delivered days are recognised: at least ``min_users`` users; or a heartbeat file beside the data.
+
+    Attributes:
+        min_users: users that make a day a delivered one, where there is no heartbeat. None: a tenth of what is usual on
+            the 28 days with events at that end of the log.
+        heartbeat: name of a JSON file beside the data with complete_until and, if it likes, complete_from, observed_at.
+        begins: the UTC day on which the log begins, where deliveries with complete_from may arrive in any order.
+    """
+
+    min_users: int | None = Field(default=None, ge=1)
+    heartbeat: str | None = None
+    begins: date | None = None
+
+
+class Outage(Closed):
+    """A flagged outage, ``[start, end)`` in ISO UTC: labels whose window overlaps it become void."""
+
+    start: str = Field(alias="from")
+    end: str = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Outage":
+        start, end = (_utc(datetime.fromisoformat(text)) for text in (self.start, self.end))
+        if end <= start:
+            raise ValueError(f"the outage ends ({self.end}) before it begins ({self.start})")
+        return self
+
+
+class Source(Closed):
+    """One raw log."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    about: str
+    format: Format
+    time_zone: str = "UTC"
+    events: EventsLog
+    exposures: ExposuresLog | None = None
+    candidates: Candidates | None = None
+    episodes: EpisodesLog | None = None
+    completeness: Completeness = Completeness()
+    quarantine_limit: float = Field(default=0.05, ge=0, le=1)
+    outages: tuple[Outage, ...] = ()
+
+    @model_validator(mode="after")
+    def _exposures_or_candidates(self) -> "Source":
+        if (self.exposures is None) == (self.candidates is None):
+            raise ValueError("a source has either exposures (logged) or candidates (a sampler), not both")
+        return self
+
+    @model_validator(mode="after")
+    def _episodes_are_played(self) -> "Source":
+        if (self.episodes is None) != (self.events.episode is None):
+            raise ValueError("a log of episodes, and the column of events that names them, go together: both or none")
+        return self
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> "Source":
+        zones = available_timezones() | {"UTC"}
+        if self.time_zone not in zones:
+            raise ValueError(f"there is no time zone '{self.time_zone}': {nearest(self.time_zone, zones)}")
+        return self
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def shipped() -> dict[str, Path]:
+    """The source files that come with Longplay, by name."""
+    folder = Path(str(files("conf"))) / "sources"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_source(name_or_file: str) -> Source:
+    """A shipped source by name, or any source file by path.
+
+    Raises:
+        ConfigError: for an unknown name (with the nearest one), a missing file or a wrong key.
+    """
+    known = shipped()
+    if name_or_file in known:
+        path = known[name_or_file]
+    elif name_or_file.endswith((".yaml", ".yml")):
+        path = Path(name_or_file)
+    else:
+        raise ConfigError(
+            f"There is no source '{name_or_file}'.",
+            fix=f"{nearest(name_or_file, known)}; or give the path of a source file ending in .yaml",
+        )
+    return build(Source, read_yaml(path), str(path))

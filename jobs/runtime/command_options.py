@@ -1,0 +1,130 @@
+"""The options that all jobs share, and how an error ends a command."""
+
+import functools
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingest.source_config import load_source
+from jobs.runtime.metric_history import keep_metrics
+from jobs.runtime.openlineage import watched
+from jobs.runtime.run_context import Job
+from jobs.runtime.settings import load_settings
+from longplay.commands.options import registry_option
+from longplay.errors import EnvironmentProblem, LongplayError, first_line
+from longplay.registry.location import existing
+from longplay.registry.registry import default_registry
+from tables.store import SPARK_ERRORS, explain_spark
+
+DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+_OPTIONS: list[Callable[[click.Command], click.Command]] = [
+    click.option(
+        "--source", required=True, help="A shipped source (world, online_retail, ...) or a source file (.yaml)."
+    ),
+    click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        default=Path("warehouse"),
+        show_default=True,
+        help="Root folder of all tables.",
+    ),
+    click.option(
+        "--conf", multiple=True, help="Settings over conf/base.yaml: a shipped name or a YAML file. Repeatable."
+    ),
+    click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, such as deploy.users=500."
+    ),
+    click.option(
+        "--definitions",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A further folder of signal definitions. Repeatable.",
+    ),
+    registry_option,
+]
+_FORCE: Callable[[click.Command], click.Command] = click.option(
+    "--force", is_flag=True, help="Do the step again even if nothing that it depends on has changed."
+)
+
+
+def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """A click command with the shared options, whose function gets a :class:`Job` first.
+
+    ``alone``: it writes tables, so only one of a source runs at a time.
+    """
+
+    def wrap(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def body(
+            source: str,
+            store: Path,
+            conf: tuple[str, ...],
+            overrides: tuple[str, ...],
+            definitions: tuple[Path, ...],
+            registry: Path | None,
+            force: bool = False,
+            **own: Any,
+        ) -> None:
+            def call() -> None:
+                loaded, known = load_settings(conf, overrides), default_registry(definitions, existing(store, registry))
+                job = watched(Job(loaded, load_source(source), known, store, force))
+                with job.alone() if alone else nullcontext():
+                    function(job, **own)
+                    if alone:
+                        keep_metrics(job)
+
+            guarded(call)
+
+        make: Callable[[Callable[..., None]], click.Command] = click.command(name, **settings)
+        command = make(body)
+        options = [*_OPTIONS, _FORCE] if alone else _OPTIONS
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return wrap
+
+
+def guarded(call: Callable[[], None]) -> None:
+    """Run ``call``; an error of ours is shown and ends the process with its exit code."""
+    try:
+        call()
+    except LongplayError as error:
+        fail(error)
+    except SPARK_ERRORS as error:
+        fail(explain_spark(error, "the step named last above"))
+    except OSError as error:
+        fail(
+            EnvironmentProblem(
+                "The file system refused.",
+                where=str(error.filename or "the step named last above"),
+                got=error.strerror or first_line(error),
+                fix="check that the folder can be written and that the disk has room",
+            )
+        )
+
+
+def fail(error: LongplayError) -> None:
+    """Show an error and end the process."""
+    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(error.render(), err=True)
+    sys.exit(error.exit_code)
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A date from the command line as UTC midnight."""
+    return moment.replace(tzinfo=UTC) if moment else None
+
+
+date_option = click.option(
+    "--date",
+    type=DATE,
+    callback=lambda _ctx, _param, value: utc(value),
+    help="Logical date (UTC): build what was known at its midnight. Default: the newest watermark.",
+)

@@ -1,0 +1,92 @@
+"""Metric history: what the gates measured of published versions is kept, and what is not as usual is said."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from deltalake.exceptions import DeltaError
+
+from jobs.runtime.run_context import VERDICTS, Job
+from longplay.errors import LongplayError, first_line
+from longplay.status.row_accounting import has
+from longplay.status.verdicts import Publication, publications, read_verdict
+from quality.monitoring.anomaly_detection import anomalies
+from quality.monitoring.daily_volume import volumes
+from quality.monitoring.finding import Finding
+from quality.monitoring.metric import Metric
+from quality.monitoring.metric_history import Recorder, history, measured_versions
+from quality.monitoring.publication_metrics import of_publication
+from tables import catalog
+from tables.arrow_store import commit_of, read_rows
+from tables.catalog import DAY_COUNTS, QUALITY_METRICS
+
+REWRITTEN = "rewritten"
+"""Marks the commit of a version that holds what an earlier one did, less a person: it is not measured again."""
+
+
+def keep_metrics(job: Job) -> list[Finding]:
+    """Keep the metrics of versions that were published since the last time, also by a run that was killed.
+
+    What the step did is done: where the history cannot be read or written, that is said, and nothing fails.
+
+    Returns:
+        Those of them that are not as days before let expect; they were said as warnings.
+    """
+    try:
+        return _kept(job)
+    except (LongplayError, DeltaError, OSError, ValueError) as error:
+        what = error.render() if isinstance(error, LongplayError) else f"{type(error).__name__}: {first_line(error)}"
+        job.progress.say(f"warning: the metric history was left as it is; the next step tries again. {what}")
+        return []
+
+
+def _kept(job: Job) -> list[Finding]:
+    if not has(job.folder, "deliveries"):
+        return []
+    measured = [*_measured(job), *_volumes(job)]
+    if not measured:
+        return []
+    Recorder(job.folder, job.run_id, job.known_at(None), job.gate.counts).record(measured)
+    new = {one for _, one in measured}
+    series = {(one.table, one.metric, one.subject) for one in new if one.day is not None}
+    known = [one for one in history(job.folder) if (one.table, one.metric, one.subject) in series]
+    found = [one for one in anomalies(known) if one.metric in new]
+    for one in found:
+        job.progress.say(f"warning: {one.text()}")
+    return found
+
+
+def _measured(job: Job) -> Iterator[tuple[int, Metric]]:
+    """Metrics that are not kept yet, with the version they are of."""
+    kept = measured_versions(job.folder)
+    for table in catalog.ALL:
+        if table == QUALITY_METRICS.name:  # else each record would be one more thing to record
+            continue
+        for one in publications(job.folder, table):
+            if one.version <= kept.get(table, -1):
+                break
+            if not one.audit.get(REWRITTEN):
+                yield from ((one.version, metric) for metric in _of(job, table, one))
+
+
+def _volumes(job: Job) -> list[tuple[int, Metric]]:
+    """Users and events of complete days that were counted since, or counted anew to another number."""
+    told: Mapping[str, Any] = commit_of(job.folder, DAY_COUNTS)
+    if not told:
+        return []
+    known = set(history(job.folder, "events"))
+    counted = volumes(read_rows(job.folder, DAY_COUNTS), job.frontier.date())
+    return [(int(told["inputs"]["events"]), one) for one in counted if one not in known]
+
+
+def _of(job: Job, table: str, one: Publication) -> list[Metric]:
+    """What the verdict's file and the commit say; a table that is judged without a file has no metrics."""
+    file = job.folder / VERDICTS / str(one.audit.get("verdict", ""))
+    told = read_verdict(file) if file.is_file() else None
+    if not isinstance(told, dict):
+        return []
+    more = (
+        Metric(table, m["metric"], m["value"], m["subject"], date.fromisoformat(m["day"]) if m["day"] else None)
+        for m in one.audit.get("metrics", ())
+    )
+    return [*of_publication(catalog.get(table), told), *more]

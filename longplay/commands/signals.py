@@ -1,0 +1,210 @@
+"""``longplay signals``: look definitions up, and how their values stand. Starts no Spark and no Java."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from longplay.commands import lifecycle, new, search
+from longplay.commands.options import paged, reading
+from longplay.config.duration import format_duration
+from longplay.lookup import revision_bands
+from longplay.lookup.delay_curves import DELAYS, Delay, as_text, delay_of
+from longplay.registry.location import Page, Place, who
+
+if TYPE_CHECKING:
+    from longplay.definitions.reward import Reward
+    from longplay.definitions.signal import Definition
+
+
+@click.group()
+def signals() -> None:
+    """The life of signals: look up what they mean and how their values stand; plan, apply and retire definitions."""
+
+
+@signals.command("list", short_help="Every signal, newest version.")
+@click.option("--owner", help="Only signals of this owner.")
+@click.option("--tag", help="Only signals with this tag.")
+@click.option("--status", type=click.Choice(["draft", "published", "deprecated"]), help="Only signals of this status.")
+@click.option("--anchor", help="Only signals that begin there: exposure, discovery or active_day.")
+@paged
+@reading
+def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
+    """List every signal by name: its anchor, window, owner and status.
+
+    A table shows 50 at a time unless --limit says otherwise; --json shows all.
+
+    Example: longplay signals list --owner longplay --anchor exposure
+    """
+    from longplay.commands import output
+    from longplay.registry.list_filters import fits, hint
+    from longplay.registry.registry import read_known, registry_of
+
+    with closing(read_known(place.existing, place.definitions)) as known:
+        registry = registry_of(known, place.existing)
+        found = [head for head in known.heads() if fits(head, wanted)]
+        shown = output.page(found, page.limit_of(place), page.offset)
+        if place.as_json:
+            output.as_json([describe(registry.find(head.ref)) for head in shown])
+            return
+        if not found:
+            click.echo(f"No signal is like that{hint(known.heads(), wanted)}.")
+            return
+    rows = [(h.ref, h.title, h.anchor, h.window, h.owner, h.status) for h in shown]
+    output.table(("signal", "title", "anchor", "window", "owner", "status"), rows)
+
+
+@signals.command(short_help="One signal: meaning, window, maturity, values.")
+@click.argument("name")
+@reading
+def show(place: Place, name: str) -> None:
+    """Show one signal, by NAME, NAME@VERSION or NAME@ALIAS, and how many of its values are open, mature and void.
+
+    Example: longplay signals show return_to_item_14d
+    """
+    from longplay.commands import output
+    from longplay.registry.registry import read_known, registry_of
+    from longplay.registry.usage import record_lookup
+
+    with closing(read_known(place.existing, place.definitions)) as known:
+        registry = registry_of(known, place.existing)
+        definition = registry.find(name)
+        kept = known.version(definition.name, definition.version)
+        output.warn(record_lookup(registry, name, who()))
+    aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
+    told = registry.deprecations.get(definition.ref)
+    more = {
+        "status": "deprecated" if told and told.over() else definition.status,
+        "applied": kept.applied if kept else "",
+        "aliases": aliases,
+        "warning": told.warning if told else None,
+    }
+    delays = _delays(place.store, definition)
+    about = describe(definition) | more | {"values": _states(place.store, definition)}
+    if place.as_json:
+        output.as_json(about | {"delays": {source: curve.plain() for source, curve in delays.items()}})
+        return
+    _show(definition, about, place.store)
+    for source, curve in delays.items():
+        click.echo(f"  {source}: " + "\n  ".join(as_text(curve)))
+
+
+def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path) -> None:
+    click.secho(f"{definition.ref}  {definition.title}", bold=True)
+    click.echo(definition.description.strip() + "\n")
+    for key, value in about.items():
+        if key not in ("signal", "title", "description", "values", "warning", "aliases"):
+            click.echo(f"  {key + ':':<13}{value}")
+    if about["aliases"]:
+        click.echo(f"  {'aliases:':<13}{', '.join(about['aliases'])}")
+    click.echo("")
+    if "parts" in about:
+        click.echo("  Its values are made of those of its signals when they are read, such as for a training set:")
+        click.echo(f"  --set 'training.labels=[click, {definition.name}]'")
+    elif not about["values"]:
+        click.echo(f"  No values under {store}/ yet: 'longplay build-signals' makes them.")
+    for source, states in about["values"].items():
+        counts = ", ".join(f"{states[s]:,} {s}" for s in ("mature", "open", "void") if s in states)
+        mean = f"; mean of the mature {states['mean']:.4f}" if states.get("mean") is not None else ""
+        click.echo(f"  {source}: {counts}{mean}")
+        if states["revisions"]:
+            click.echo(f"  {source}: revised after maturity: {revision_bands.as_text(states['revisions'])}")
+
+
+def describe(definition: "Definition | Reward") -> dict[str, Any]:
+    """A definition as plain data, its window and maturity in words; or a reward, with what it is made of."""
+    from longplay.definitions.signal import Definition
+
+    if not isinstance(definition, Definition):
+        return _describe_reward(definition)
+    return {
+        "signal": definition.ref,
+        "title": definition.title,
+        "description": definition.description.strip(),
+        "hash": definition.hash,
+        "anchor": definition.anchor,
+        "keys": definition.keys,
+        "window": definition.window.text(),
+        "matures": f"when the watermark reaches the window's end + {format_duration(definition.lateness)}",
+        "measure": json.dumps(definition.measure.model_dump(mode="json")),
+        "credit": json.dumps(definition.credit.model_dump(mode="json")) if definition.credit else "every anchor",
+        "direction": definition.direction,
+        "unit": definition.unit,
+        "void": json.dumps(definition.void.model_dump(mode="json", exclude_none=True)),
+        "guardrails": ", ".join(definition.guardrails) or "none",
+        "owner": definition.owner,
+        "status": definition.status,
+        "source": definition.source or "none",
+    }
+
+
+def _describe_reward(reward: "Reward") -> dict[str, Any]:
+    from longplay.definitions.reward import part_text
+
+    low, high = reward.bounds
+    return {
+        "signal": reward.ref,
+        "kind": reward.kind,
+        "title": reward.title,
+        "description": reward.description.strip(),
+        "hash": reward.hash,
+        "anchor": reward.anchor,
+        "parts": " + ".join(map(part_text, reward.parts)),
+        "bounds": f"[{low:g}, {high:g}]",
+        "matures": "when all of its signals are mature; void once one of them is",
+        "direction": reward.direction,
+        "unit": reward.unit,
+        "guardrails": ", ".join(reward.guardrails) or "none",
+        "owner": reward.owner,
+        "status": reward.status,
+        "source": reward.source or "none",
+    }
+
+
+def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[str, Any]]:
+    """Values by state, per source that has any."""
+    if hasattr(definition, "parts"):
+        return {}
+    tables = sorted(store.glob("*/signal_values/_delta_log"))
+    return {log.parent.parent.name: _count(log.parent, definition) for log in tables}
+
+
+def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]":
+    """The delay curve, per source that has one."""
+    if hasattr(definition, "parts"):
+        return {}
+    folders = sorted(log.parent.parent for log in store.glob(f"*/{DELAYS}/_delta_log"))
+    found = {folder.name: delay_of(folder, definition) for folder in folders}
+    return {source: curve for source, curve in found.items() if curve is not None}
+
+
+def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
+    """First values by state, the mean of the mature ones, and revisions by age."""
+    from longplay.delta import query  # only when there are values to count
+
+    counted = query(
+        table,
+        f"""SELECT CASE WHEN revision = 0 THEN state ELSE {revision_bands.BAND} END AS what, revision = 0 AS is_first,
+                   COUNT(*) AS n, AVG(value) AS mean
+            FROM rows WHERE signal = '{definition.ref}' AND definition_hash = '{definition.hash}' GROUP BY 1, 2""",
+    )
+    first = {row["what"]: row for row in counted if row["is_first"]}
+    late = {row["what"]: row["n"] for row in counted if not row["is_first"]}
+    states: dict[str, Any] = {state: row["n"] for state, row in first.items()}
+    return states | {"mean": first.get("mature", {}).get("mean"), "revisions": late}
+
+
+for command in (
+    search.search,
+    search.diff,
+    search.history,
+    search.consumers,
+    new.new,
+    lifecycle.plan,
+    lifecycle.apply,
+    lifecycle.alias,
+    lifecycle.deprecate,
+):
+    signals.add_command(command)

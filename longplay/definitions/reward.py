@@ -1,0 +1,190 @@
+"""What a reward is: a named, versioned combination of signals into one number, and the hash that is its identity."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from longplay.config.strict_model import Closed, KeyedError
+from longplay.definitions.signal import NAME, Anchor, Definition
+
+PINNED = r"^[a-z][a-z0-9_]{2,62}@[1-9][0-9]*$"
+_MEANING = ("kind", "anchor", "parts", "bounds")
+
+
+class Transform(Closed):
+    """What becomes of a signal's value before it is weighed, in this order.
+
+    Attributes:
+        low: what lies below is set to it.
+        high: what lies above is set to it.
+        log1p: take the logarithm of 1 + value.
+        scale: multiply by it.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    log1p: bool = False
+    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _defined(self) -> "Transform":
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise KeyedError("high", f"high ({self.high}) is not above low ({self.low})")
+        if self.log1p and (self.low is None or self.low < 0):
+            raise KeyedError("log1p", "a logarithm needs low: 0 or more, or it would not always be there")
+        return self
+
+
+class Part(Closed):
+    """A signal in a reward.
+
+    Attributes:
+        signal: pinned, such as ``return_to_item_14d@1``.
+        weight: what its value counts for; below 0 where the signal is better when it is lower than the reward is.
+        transform: what becomes of its value before.
+    """
+
+    signal: str = Field(pattern=PINNED)
+    weight: float = Field(allow_inf_nan=False)
+    transform: Transform = Transform()
+
+    @model_validator(mode="after")
+    def _weighs(self) -> "Part":
+        if self.weight == 0:
+            raise KeyedError("weight", "a part that weighs 0 changes nothing: leave it out")
+        return self
+
+
+def part_text(part: Part) -> str:
+    """A part of a reward as a formula: ``0.9 * 0.37 * log1p(clip(long_term_q_59d@1, 0, 14))``."""
+    text, t = part.signal, part.transform
+    if t.low is not None or t.high is not None:
+        low, high = (("-" if end is None else f"{end:g}") for end in (t.low, t.high))
+        text = f"clip({text}, {low}, {high})"
+    text = f"log1p({text})" if t.log1p else text
+    text = f"{t.scale:g} * {text}" if t.scale != 1 else text
+    return f"{part.weight:g} * {text}"
+
+
+class Reward(Closed):
+    """One version of one reward: the weighted sum of its parts, kept within bounds.
+
+    Attributes:
+        bounds: lowest and highest value; what lies beyond is set to them.
+    """
+
+    kind: Literal["reward"]
+    name: str = Field(pattern=NAME)
+    version: int = Field(ge=1)
+    title: str = Field(min_length=1, max_length=120)
+    description: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    status: Literal["draft", "published", "deprecated"]
+    direction: Literal["higher_is_better", "lower_is_better"]
+    unit: str
+    anchor: Anchor
+    parts: tuple[Part, ...] = Field(min_length=1)
+    bounds: tuple[float, float]
+    guardrails: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    source: str = ""
+    replaced_by: str = ""
+    deprecated_on: date | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Reward":
+        low, high = self.bounds
+        if not low < high or abs(low) == float("inf") or abs(high) == float("inf"):
+            raise KeyedError("bounds", f"two numbers are wanted, the lower one first, and not [{low}, {high}]")
+        named = [part.signal for part in self.parts]
+        for number, signal in enumerate(named):
+            if signal in named[:number]:
+                raise KeyedError(f"parts.{number}.signal", f"'{signal}' is there twice: add the weights up")
+        if (self.replaced_by or self.deprecated_on) and self.status != "deprecated":
+            raise KeyedError("status", "only a deprecated reward has replaced_by and deprecated_on")
+        if self.replaced_by == self.ref:
+            raise KeyedError("replaced_by", "a reward cannot replace itself")
+        return self
+
+    @property
+    def ref(self) -> str:
+        """The pinned name, ``name@version``."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def hash(self) -> str:
+        """First 16 hex digits of SHA-256 over the fields that affect data (texts do not)."""
+        meaning = self.model_dump(mode="json", include=set(_MEANING))
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def part_fault(reward: Reward, find: Callable[[str], Definition | None]) -> tuple[str, str] | None:
+    """What is wrong between a reward and its signals, as ``(key, what is wrong)``; None where nothing is.
+
+    Args:
+        reward: the reward.
+        find: the definition of a pinned name; None where there is none.
+    """
+    for number, part in enumerate(reward.parts):
+        key, signal = f"parts.{number}.signal", find(part.signal)
+        if signal is None:
+            return key, f"there is no signal '{part.signal}'"
+        if signal.anchor != reward.anchor:
+            return key, f"'{part.signal}' is anchored at {signal.anchor}, the reward at {reward.anchor}"
+        if signal.status == "draft" and reward.status != "draft":
+            return key, f"'{part.signal}' is a draft and may still change its meaning"
+        if (signal.direction == reward.direction) != (part.weight > 0):
+            sign = "above" if signal.direction == reward.direction else "below"
+            return (
+                f"parts.{number}.weight",
+                f"'{part.signal}' is {signal.direction}, the reward {reward.direction}: its weight lies {sign} 0",
+            )
+    return None
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A reward with the definitions of its parts, in their order."""
+
+    reward: Reward
+    signals: tuple[Definition, ...]
+
+    @property
+    def name(self) -> str:
+        """The reward's name."""
+        return self.reward.name
+
+    @property
+    def ref(self) -> str:
+        """The reward's pinned name."""
+        return self.reward.ref
+
+    @property
+    def hash(self) -> str:
+        """The reward's identity."""
+        return self.reward.hash
+
+    @property
+    def anchor(self) -> str:
+        """Where it begins, as all of its parts do."""
+        return self.reward.anchor
+
+    @property
+    def horizon(self) -> timedelta:
+        """Longest time from the start of an anchor's day to its maturity: that of its last part."""
+        return max(signal.horizon for signal in self.signals)
+
+
+Label = Definition | Composite
+"""What a ranker may learn from."""
+
+
+def signals_of(labels: Sequence[Label]) -> list[Definition]:
+    """The signals that labels are made of, each once."""
+    found = [one.signals if isinstance(one, Composite) else (one,) for one in labels]
+    return list({d.ref: d for signals in found for d in signals}.values())

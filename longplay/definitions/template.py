@@ -1,0 +1,60 @@
+"""The file that ``longplay signals new`` writes: valid as it stands, with what each key means, or a copy of another."""
+
+import re
+from collections.abc import Mapping
+
+import yaml
+
+from longplay.errors import ConfigError
+
+TEMPLATE = """\
+# A signal: what followed a recommendation, a discovery or an active day. Every key: docs/signals.md.
+# Look at it:   longplay signals plan {file}
+# Share it:     longplay signals apply {file}
+name: {name}
+version: 1
+title: {title}
+# What the number says, in full sentences, for people who have not seen the code.
+description: >
+  1 if the exposure was clicked within 24 hours and the listener consumed the same item again on any of the
+  7 days after.
+# The team that answers for it. A name belongs to the owner of its first version.
+owner: {owner}
+# A draft may change and is not computed. Once it is 'published' its meaning is fixed; a change is the next version.
+status: draft
+direction: higher_is_better   # or lower_is_better
+unit: 0 or 1
+anchor: exposure              # where it begins: exposure, discovery or active_day
+keys: user_item               # whose events are read: those of the user, or of the user_item
+# calendar: whole UTC days after the anchor's day, both ends counted; durations: {{kind: elapsed, from: 0 s, to: 1 h}}
+window: {{kind: calendar, from: 1, to: 7}}
+lateness: 1 d                 # how long after the window facts may still arrive
+measure: {{kind: any, of: consumption}}
+# Only for exposures: counts if the exposure was clicked within this time. Leave it out to count every anchor.
+credit: {{rule: clicked, within: 24 h}}
+void: {{outage: true, settles: early}}
+guardrails: [regret]          # signals that must not get worse
+"""
+
+
+def copied(text: str, changes: Mapping[str, str | int], where: str) -> str:
+    """The YAML of a definition with some keys of its top level changed, comments and all else as they were.
+
+    Raises:
+        ConfigError: when a key is not on a line of its own.
+    """
+    from longplay.config.strict_model import build
+    from longplay.definitions.signal import Definition
+
+    for key, value in changes.items():
+        text, found = re.subn(rf"^{key}:.*$", f"{key}: {value}", text, count=1, flags=re.MULTILINE)
+        if not found:
+            fix = "copy it by hand: its keys are not written one a line"
+            raise ConfigError(f"'{where}' cannot be copied: it has no line '{key}: ...'.", fix=fix)
+    build(Definition, yaml.safe_load(text), f"the copy of {where}")
+    return text
+
+
+def template(name: str, owner: str, file: str) -> str:
+    """The text of a new definition."""
+    return TEMPLATE.format(name=name, owner=owner, file=file, title=name.replace("_", " ").capitalize())

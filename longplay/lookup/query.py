@@ -1,0 +1,117 @@
+"""Which values a caller asks for: validated, bounded, and with the nearest name for a slip."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypedDict
+
+from longplay.config.timestamps import day, moment
+from longplay.errors import ConfigError, nearest
+from longplay.lookup.cursor import Cursor, read_cursor
+
+STATES = ("open", "mature", "void")
+PAGE, LARGEST_PAGE = 10_000, 1_000_000
+"""Rows of a page by default, and at most."""
+
+
+class Which(TypedDict, total=False):
+    """Keywords of ``Client.values``."""
+
+    users: Iterable[str] | str
+    items: Iterable[str] | str
+    anchors: Iterable[str] | str
+    days: tuple[date | str | None, date | str | None]
+    states: Iterable[str] | str
+    known_at: datetime | str
+    release: str
+    limit: int
+    after: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A validated question; None asks for all.
+
+    Attributes:
+        users: ids of users.
+        items: ids of items.
+        anchors: ids of anchors.
+        first_day: UTC day of t0, this one and later.
+        last_day: UTC day of t0, this one and earlier.
+        states: open, mature, void.
+        known_at: as known at this moment (UTC); None is the release's known_at.
+        release: id; None is the newest.
+        limit: rows at most.
+        after: where the page before ended.
+    """
+
+    users: tuple[str, ...] | None = None
+    items: tuple[str, ...] | None = None
+    anchors: tuple[str, ...] | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    states: tuple[str, ...] | None = None
+    known_at: datetime | None = None
+    release: str | None = None
+    limit: int = PAGE
+    after: Cursor | None = None
+
+
+def select(which: Mapping[str, Any]) -> Selection:
+    """The selection that keywords stand for.
+
+    Raises:
+        ConfigError: on an unknown keyword or state, a wrong day or moment, an empty list, or a limit out of bounds.
+    """
+    for name in which:
+        if name not in Which.__annotations__:
+            raise ConfigError(f"unknown key '{name}'", where=name, fix=nearest(name, Which.__annotations__))
+    given = {name: value for name, value in which.items() if value is not None}
+    first, last = _days(given.get("days"))
+    return Selection(
+        users=_names(given, "users"),
+        items=_names(given, "items"),
+        anchors=_names(given, "anchors"),
+        first_day=first,
+        last_day=last,
+        states=_states(_names(given, "states")),
+        known_at=moment(given["known_at"], "known_at") if "known_at" in given else None,
+        release=given.get("release"),
+        limit=_limit(given.get("limit", PAGE)),
+        after=read_cursor(given["after"]) if "after" in given else None,
+    )
+
+
+def _names(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
+    if key not in given:
+        return None
+    names = (given[key],) if isinstance(given[key], str) else tuple(given[key])
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f"Wrong value for '{key}'.", where=key, got=repr(given[key])[:200], fix="give one or more texts"
+        )
+    return names
+
+
+def _states(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    for name in names or ():
+        if name not in STATES:
+            raise ConfigError(f"There is no state '{name}'.", where="states", got=name, fix=nearest(name, STATES))
+    return names
+
+
+def _days(days: object) -> tuple[date | None, date | None]:
+    if days is None:
+        return None, None
+    if not isinstance(days, tuple | list) or len(days) != 2:
+        raise ConfigError("Wrong value for 'days'.", where="days", got=repr(days), fix="give (from, to), both counted")
+    first, last = (day(value, "days") for value in days)
+    if first is not None and last is not None and last < first:
+        raise ConfigError("The days end before they begin.", where="days", got=f"{first} to {last}", fix="swap them")
+    return first, last
+
+
+def _limit(limit: object) -> int:
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= LARGEST_PAGE:
+        raise ConfigError("Wrong value for 'limit'.", where="limit", got=repr(limit), fix=f"1 to {LARGEST_PAGE:,}")
+    return limit

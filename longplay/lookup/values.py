@@ -1,0 +1,144 @@
+"""Values of a signal as they were known at a moment: a page of them, or one. An open value is null, never a number."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from longplay.errors import EnvironmentProblem, StoreError
+from longplay.lookup.releases import VALUES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "signal",
+    "definition_hash",
+    "anchor_id",
+    "user_id",
+    "item_id",
+    "t0",
+    "window_end",
+    "matures_at",
+    "state",
+    "void_reason",
+    "value",
+    "prefix",
+    "elapsed_share",
+    "known_ts",
+    "revision",
+)
+"""What readers get of ``signal_values``, each as that table describes it."""
+ORDER = [("t0", "ascending"), ("anchor_id", "ascending"), ("known_ts", "ascending"), ("revision", "ascending")]
+"""Rows of an anchor stand together, the newest last."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """A page of values, ordered by t0, then anchor_id. Grain: anchor_id.
+
+    Attributes:
+        table: the rows: ``release_id``, then ``COLUMNS``. ``value`` is null unless ``state`` is ``mature``.
+        signal: pinned name.
+        release_id: the release that they come from.
+        known_at: they are what was known at this moment (UTC).
+        next: give this as ``after`` for the rows that follow; None where none do.
+    """
+
+    table: pa.Table
+    signal: str
+    release_id: str
+    known_at: datetime
+    next: str | None
+
+    def __len__(self) -> int:
+        """How many rows the page has."""
+        return int(self.table.num_rows)
+
+    @property
+    def more(self) -> bool:
+        """Whether more rows follow."""
+        return self.next is not None
+
+    def arrow(self) -> pa.Table:
+        """The page as an Arrow table."""
+        return self.table
+
+    def pandas(self) -> "pd.DataFrame":
+        """The page as a pandas DataFrame."""
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
+
+    def polars(self) -> Any:  # noqa: ANN401 - polars is optional
+        """The page as a polars DataFrame.
+
+        Raises:
+            EnvironmentProblem: when polars is not installed.
+        """
+        if find_spec("polars") is None:
+            raise EnvironmentProblem("polars is not installed.", fix="pip install polars, or use .arrow() or .pandas()")
+        import polars  # type: ignore[import-not-found]  # optional
+
+        return polars.from_arrow(self.table)
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value. ``value`` is None unless ``state`` is ``mature``; the other fields are those of ``signal_values``."""
+
+    release_id: str
+    known_at: datetime
+    signal: str
+    definition_hash: str
+    anchor_id: str
+    user_id: str
+    item_id: str | None
+    t0: datetime
+    window_end: datetime
+    matures_at: datetime
+    state: str
+    void_reason: str | None
+    value: float | None
+    prefix: float | None
+    elapsed_share: float
+    known_ts: datetime
+    revision: int
+
+
+def as_known(rows: pa.Table) -> pa.Table:
+    """The newest row of every anchor by known_ts, then revision. Grain: anchor_id, ordered by t0, then anchor_id.
+
+    Args:
+        rows: rows of one signal that were known at the moment in question. Grain: anchor_id, revision.
+    """
+    ordered = rows.sort_by(ORDER).combine_chunks()
+    return ordered.filter(pa.array(~same_as_next(ordered["anchor_id"])))
+
+
+def same_as_next(column: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Whether each entry equals the one after it (the last one: no). Shape: (rows,)."""
+    if not len(column):
+        return np.zeros(0, dtype=bool)
+    equal = pc.equal(column.slice(0, len(column) - 1), column.slice(1)).to_numpy()
+    return np.append(equal.astype(bool), False)
+
+
+def check_states(rows: pa.Table) -> None:
+    """See that there is a value where, and only where, a row is mature.
+
+    Raises:
+        StoreError: naming the first anchor for which that fails.
+    """
+    wrong = pc.not_equal(pc.equal(rows["state"], "mature"), pc.is_valid(rows["value"]))
+    if pc.any(wrong).as_py():
+        first = rows.filter(wrong).slice(0, 1).to_pylist()[0]
+        raise StoreError(
+            f"'{VALUES}' breaks its rule that there is a value if, and only if, a row is mature.",
+            where=f"{first['signal']}, anchor_id {first['anchor_id']}",
+            got=f"state {first['state']}, value {first['value']}",
+            fix="build the signals anew: 'longplay build-signals --force', then 'longplay release'",
+        )

@@ -1,0 +1,75 @@
+"""Folders of definitions: one file a version, and ``published.yaml`` with the hash of every published version."""
+
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from longplay.config.strict_model import read_yaml
+from longplay.errors import ConfigError, NotFoundError
+from longplay.registry.records import Proposal
+
+PUBLISHED = "published.yaml"
+
+
+def shipped_definitions() -> Path:
+    """The folder of definitions that ships with the application (found without importing it).
+
+    Raises:
+        NotFoundError: when the application is not installed.
+    """
+    folder = shipped_folder()
+    if folder is None:
+        raise NotFoundError("No signal definitions are installed.", fix="pass --definitions FOLDER")
+    return folder
+
+
+def shipped_folder() -> Path | None:
+    """The folder of definitions that ships with the application; None where it is not installed."""
+    spec = find_spec("signals")
+    folders = [Path(place) / "definitions" for place in (spec.submodule_search_locations or [])] if spec else []
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def shipped_rewards() -> list[Path]:
+    """The folder of rewards that ships with the application; none where it is not installed."""
+    spec = find_spec("conf") if shipped_folder() else None
+    folders = [Path(place) / "rewards" for place in (spec.submodule_search_locations or [])] if spec else []
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def proposals(paths: Iterable[Path]) -> dict[str, Proposal]:
+    """Every definition of some files and folders, by ref.
+
+    Raises:
+        ConfigError: on a malformed file, two files for one version, or a changed published version.
+    """
+    found: dict[str, Proposal] = {}
+    for path in paths:
+        if not path.exists():
+            what = "file" if path.suffix in (".yaml", ".yml") else "folder of definitions"
+            raise ConfigError(f"No such {what}.", where=str(path), fix="check the path")
+        published = _published(path if path.is_dir() else path.parent)
+        for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
+            if file.name != PUBLISHED:
+                _add(found, Proposal.read(file), published)
+    return found
+
+
+def _published(folder: Path) -> Mapping[str, str]:
+    path = folder / PUBLISHED
+    return {str(k): str(v) for k, v in read_yaml(path).items()} if path.exists() else {}
+
+
+def _add(found: dict[str, Proposal], one: Proposal, published: Mapping[str, str]) -> None:
+    definition = one.definition
+    if definition.ref in found:
+        raise ConfigError(f"'{definition.ref}' is defined twice.", where=one.where, fix="give one a new version")
+    expected = published.get(definition.ref)
+    if expected is not None and expected != definition.hash:
+        raise ConfigError(
+            f"The published {getattr(definition, 'kind', 'signal')} '{definition.ref}' has changed its meaning.",
+            where=one.where,
+            got=f"hash {definition.hash}, published as {expected}",
+            fix=f"undo the change, or publish it as version {definition.version + 1} in a new file",
+        )
+    found[definition.ref] = one

@@ -1,0 +1,123 @@
+"""What is known of signals, over several ledgers: own folders, the registry file, what ships. Earlier ones win."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from longplay.registry.database import Ledger
+from longplay.registry.records import Consumer, Deprecation, Head, Version
+
+
+@dataclass(frozen=True)
+class Known:
+    """Ledgers read as one."""
+
+    ledgers: Sequence[Ledger]
+
+    def version(self, name: str, version: int) -> Version | None:
+        """One version, from the first ledger that has it."""
+        for ledger in self.ledgers:
+            sql = "SELECT * FROM current_versions WHERE name = ? AND version = ?"
+            if rows := ledger.rows(sql, name, version):
+                return Version(**dict(rows[0]))
+        return None
+
+    def versions(self, name: str) -> list[Version]:
+        """Every version of a signal, oldest first."""
+        found: dict[int, Version] = {}
+        for ledger in self.ledgers:
+            for row in ledger.rows("SELECT * FROM current_versions WHERE name = ?", name):
+                found.setdefault(row["version"], Version(**dict(row)))
+        return [found[number] for number in sorted(found)]
+
+    def newest(self, name: str) -> Version | None:
+        """What a bare name stands for: the newest published version, else the newest draft."""
+        return max(self.versions(name), key=lambda v: (v.status == "published", v.version), default=None)
+
+    def owner(self, name: str) -> str:
+        """Who a name belongs to; empty for a name that nobody has."""
+        for ledger in self.ledgers:
+            if rows := ledger.rows("SELECT owner FROM owners WHERE name = ? ORDER BY id DESC LIMIT 1", name):
+                return str(rows[0]["owner"])
+        return ""
+
+    def heads(self) -> list[Head]:
+        """One line a signal, by name, deprecations taken in."""
+        found: dict[str, Head] = {}
+        for ledger in self.ledgers:
+            for head in map(Head.from_row, ledger.rows("SELECT * FROM heads")):
+                there = found.get(head.name)
+                if there is None or _rank(head) > _rank(there):
+                    found[head.name] = head
+        over = {ref for ref, one in self.deprecations().items() if one.over()}
+        heads = [replace(h, status="deprecated") if h.ref in over else h for h in found.values()]
+        return sorted(heads, key=lambda head: head.name)
+
+    def aliases(self, name: str = "") -> dict[str, str]:
+        """Where each alias points: ``name@alias`` to ``name@version``."""
+        where, values = (" WHERE name = ?", (name,)) if name else ("", ())
+        found: dict[str, str] = {}
+        for ledger in self.ledgers:
+            for row in ledger.rows(f"SELECT name, alias, version FROM current_aliases{where}", *values):
+                found.setdefault(f"{row['name']}@{row['alias']}", f"{row['name']}@{row['version']}")
+        return found
+
+    def deprecations(self) -> dict[str, Deprecation]:
+        """Deprecations in force or announced, by ref."""
+        found: dict[str, Deprecation] = {}
+        for ledger in self.ledgers:
+            for row in ledger.rows("SELECT * FROM current_deprecations WHERE on_date IS NOT NULL"):
+                ref = f"{row['name']}@{row['version']}"
+                found.setdefault(ref, Deprecation(ref, row["on_date"], row["replaced_by"], row["reason"]))
+        return found
+
+    def consumers(self, name: str = "") -> list[Consumer]:
+        """Recorded uses (of one signal), the latest first."""
+        where, values = (" WHERE name = ?", (name,)) if name else ("", ())
+        sql = f"SELECT * FROM consumers{where} ORDER BY last_at DESC, kind, consumer, asked"
+        return [Consumer(**dict(row)) for ledger in self.ledgers for row in ledger.rows(sql, *values)]
+
+    def journal(self, name: str) -> list[dict[str, object]]:
+        """What was done to a signal, in order."""
+        sql = "SELECT at, by, action, name, version, detail FROM journal WHERE name = ? ORDER BY id"
+        rows = [dict(row) for ledger in reversed(self.ledgers) for row in ledger.rows(sql, name)]
+        return [{**row, "detail": json.loads(row["detail"])} for row in rows]
+
+    def search(self, words: str) -> list[str]:
+        """Names whose newest version says all the words, best first. A word may be a beginning.
+
+        Hits of several ledgers are interleaved by their place in each: their scores cannot be compared.
+        """
+        terms = " ".join('"' + word.replace('"', '""') + '"*' for word in words.split())
+        sql = "SELECT name FROM search WHERE search MATCH ? ORDER BY bm25(search, 10, 5, 1, 5, 2), name"
+        ranked: dict[str, int] = {}
+        for ledger in self.ledgers if terms else ():
+            for place, row in enumerate(ledger.rows(sql, terms)):
+                ranked.setdefault(row["name"], place)
+        return sorted(ranked, key=lambda name: (ranked[name], name))
+
+    def names(self) -> set[str]:
+        """Every name."""
+        return {row["name"] for ledger in self.ledgers for row in ledger.rows("SELECT name FROM heads")}
+
+    def refs(self, rewards: bool = False) -> list[str]:
+        """Every pinned name of a signal; or those of rewards."""
+        # Within a text of JSON the quotes would be escaped, so this is the key and nothing else.
+        of_kind = f"""instr(body, '"kind": "reward"') {">" if rewards else "="} 0"""
+        sql = f"SELECT name, version FROM versions WHERE {of_kind}"
+        rows = [row for ledger in self.ledgers for row in ledger.rows(sql)]
+        return list(dict.fromkeys(f"{row['name']}@{row['version']}" for row in rows))
+
+    @property
+    def place(self) -> str:
+        """Where it was read from, in words."""
+        return " and ".join(ledger.place for ledger in self.ledgers)
+
+    def close(self) -> None:
+        """Close every ledger."""
+        for ledger in self.ledgers:
+            ledger.connection.close()
+
+
+def _rank(head: Head) -> tuple[bool, int]:
+    return head.status != "draft", head.version

@@ -1,0 +1,115 @@
+"""The parameters of the HTTP API: typed, bounded, and none but these."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from longplay.config.timestamps import moment
+from longplay.errors import ConfigError
+from longplay.lookup.cursor import read_cursor
+from longplay.lookup.query import Selection
+
+PAGE, LARGEST_PAGE = 100, 1_000
+"""Rows of a page by default, and at most."""
+
+
+def _moment(value: object) -> datetime:
+    try:
+        return moment(str(value), "")
+    except ConfigError as error:
+        raise ValueError(f"{error.fix} (a '+' in an address is written %2B)") from error
+
+
+Id = Annotated[str, Field(min_length=1, max_length=512)]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+ReleaseId = Annotated[Id | None, Field(description="the release to read; default: the newest")]
+KnownAt = Annotated[Moment | None, Field(description="what was known at this moment (UTC); default: the release's")]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SearchQuestion(_Closed):
+    """Which definitions."""
+
+    q: Annotated[str, Field(max_length=200, description="words that name, title or description must contain")] = ""
+    status: Literal["draft", "published", "deprecated"] | None = None
+    anchor: Literal["exposure", "discovery", "active_day"] | None = None
+    owner: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+class ReleasesQuestion(_Closed):
+    """Which releases."""
+
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+class NoQuestion(_Closed):
+    """No parameters."""
+
+
+class ValueQuestion(_Closed):
+    """One value: by anchor_id, or by user_id and t0, with item_id where the signal has items."""
+
+    anchor_id: Id | None = None
+    user_id: Id | None = None
+    item_id: Id | None = None
+    t0: Annotated[Moment | None, Field(description="the anchor's time (UTC)")] = None
+    known_at: KnownAt = None
+    release: ReleaseId = None
+
+
+class ValuesQuestion(_Closed):
+    """A page of values."""
+
+    user_id: Id | None = None
+    item_id: Id | None = None
+    anchor_id: Id | None = None
+    first: Annotated[date | None, Field(alias="from", description="t0 on this UTC day or later")] = None
+    last: Annotated[date | None, Field(alias="to", description="t0 on this UTC day or earlier")] = None
+    state: Literal["open", "mature", "void"] | None = None
+    known_at: KnownAt = None
+    release: ReleaseId = None
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+    after: Annotated[Annotated[str, Field(max_length=4_096)] | None, Field(description="'next' of the page before")] = (
+        None
+    )
+
+    def selection(self) -> Selection:
+        """The question as the client has it.
+
+        Raises:
+            ConfigError: when ``after`` is no cursor, or the days end before they begin.
+        """
+        if self.first and self.last and self.last < self.first:
+            got = f"{self.first} to {self.last}"
+            raise ConfigError("The days end before they begin.", where="from, to", got=got, fix="swap them")
+        users, items, anchors, states = (
+            None if value is None else (value,) for value in (self.user_id, self.item_id, self.anchor_id, self.state)
+        )
+        after = read_cursor(self.after) if self.after is not None else None
+        return Selection(
+            users, items, anchors, self.first, self.last, states, self.known_at, self.release, self.limit, after
+        )
+
+
+_MODELS: dict[str, type[_Closed]] = {
+    "signals": SearchQuestion,
+    "definition": NoQuestion,
+    "rewards": SearchQuestion,
+    "reward": NoQuestion,
+    "releases": ReleasesQuestion,
+    "value": ValueQuestion,
+    "values": ValuesQuestion,
+    "health": NoQuestion,
+    "ready": NoQuestion,
+}
+PARAMETERS = {
+    route: sorted(field.alias or name for name, field in model.model_fields.items()) for route, model in _MODELS.items()
+}
+"""The parameters of each endpoint, for what is near a wrong one."""

@@ -1,1 +1,0 @@
-"""Look-ups for many readers: a memory-mapped index of one release, and a read-only HTTP API over it."""

@@ -1,0 +1,1 @@
+"""Static pages of the signals and of the tables' quality, drawn without a server."""

@@ -1,0 +1,60 @@
+"""A DataFrame that anybody can score with a logged ranker: item, features and, as JSON, the history."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rankers.dataset.histories import PAD, HistoryWindow, Vocabulary
+from rankers.dataset.ranking_data import RankingData, RowBatch
+from rankers.models.base import TrainedRanker, empty_history
+
+HISTORY_ITEMS = "history_items"
+HISTORY_AGES = "history_ages"
+
+
+def scoring_frame(ranker: TrainedRanker, data: RankingData) -> pd.DataFrame:
+    """The data's rows as a logged ranker reads them.
+
+    Columns: item_id; the features as float64; for a ranker that reads histories, ``history_items`` (JSON list
+    of item ids, oldest first) and ``history_ages`` (JSON list of days since each).
+    """
+    frame = data.frame[["item_id", *ranker.feature_names]].copy()
+    frame["item_id"] = frame["item_id"].astype(object)
+    frame[list(ranker.feature_names)] = frame[list(ranker.feature_names)].astype("float64")
+    if ranker.history_length:
+        window, context = data.histories(ranker.history_length), data.contexts[1]
+        names = np.asarray(["", "", *data.sequences.vocabulary.items], dtype=object)
+        lengths = (window.items != PAD).sum(axis=1)
+        items = [json.dumps(names[row[:n]].tolist()) for row, n in zip(window.items, lengths, strict=True)]
+        ages = [json.dumps(row[:n].tolist()) for row, n in zip(window.age_days, lengths, strict=True)]
+        frame[HISTORY_ITEMS] = np.asarray(items, dtype=object)[context]
+        frame[HISTORY_AGES] = np.asarray(ages, dtype=object)[context]
+    return frame
+
+
+def score_frame(ranker: TrainedRanker, frame: pd.DataFrame) -> NDArray[np.float64]:
+    """[rows] scores of a scoring frame, higher is better within a request."""
+    length = ranker.history_length
+    history = empty_history(1)
+    if length:
+        history = parse_histories(frame[HISTORY_ITEMS], frame[HISTORY_AGES], ranker.vocabulary, length)
+    rows = RowBatch(
+        items=ranker.vocabulary.encode(frame["item_id"]),
+        features=frame[list(ranker.feature_names)].to_numpy(dtype=np.float32, na_value=np.nan),
+        context=np.arange(len(frame)) if length else np.zeros(len(frame), np.int64),
+        history=history,
+    )
+    return ranker.scorer.score(rows)
+
+
+def parse_histories(items: pd.Series, ages: pd.Series, vocabulary: Vocabulary, length: int) -> HistoryWindow:
+    """JSON lists to a padded window with the last ``length`` entries of each."""
+    shape = (len(items), length)
+    window = HistoryWindow(np.zeros(shape, np.int64), np.zeros(shape, np.float32))
+    for row, (ids, days) in enumerate(zip(items, ages, strict=True)):
+        kept = json.loads(ids)[-length:]
+        window.items[row, : len(kept)] = vocabulary.encode(kept)
+        window.age_days[row, : len(kept)] = json.loads(days)[-length:]
+    return window

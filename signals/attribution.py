@@ -1,0 +1,86 @@
+"""Credit: which exposures an outcome is owed to, and in which shares.
+
+An outcome is a day on which a user consumed an item. It is dealt out when it becomes known, among the exposures whose
+click was known by then, and never dealt again: so a share as known at T does not change. Where there is none, the
+outcome is organic.
+"""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
+
+from longplay.definitions.signal import Credit, Definition
+from signals.anchors import answers
+from signals.measure_columns import EXACT, FLAGS
+
+ORGANIC = "organic"
+_OUTCOME = ("user_id", "item_id", "event_day")
+_SECONDS_A_DAY = 86_400
+
+
+def outcomes_of(events: DataFrame, definition: Definition) -> DataFrame:
+    """Days with the item, and when each was first known. Grain: user_id, item_id, event_day."""
+    assert definition.measure.kind == "days"
+    days = events.where(F.col(FLAGS[definition.measure.of])).groupBy(*_OUTCOME)
+    found = days.agg(F.min("known_ts").alias("known_ts"))
+    return found.withColumn("event_ts", F.col("event_day").cast("timestamp"))
+
+
+def touches_of(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataFrame:
+    """Exposures that were answered in time, and when both were known. Grain: anchor_id."""
+    clicks = events.where(F.col(FLAGS[credit.earned_by])).select(
+        "user_id", "item_id", F.col("event_ts").alias("_click_ts"), F.col("known_ts").alias("_k"), "request_id"
+    )
+    shown = anchors.select("anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "position", "request_id")
+    shown = shown.withColumnRenamed("request_id", "_r")
+    micros = F.unix_micros("_click_ts") - F.unix_micros("t0")
+    inside = (micros >= 0) & (micros < int(credit.within.total_seconds() * 1_000_000))
+    pairs = shown.join(clicks, ["user_id", "item_id"]).where(inside & answers("request_id", "_r"))
+    by_anchor = pairs.groupBy("anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "position")
+    return by_anchor.agg(F.greatest(F.min("_k"), F.first("anchor_known_ts")).alias("touch_known_ts"))
+
+
+def shares(outcomes: DataFrame, touches: DataFrame, definition: Definition) -> DataFrame:
+    """Every outcome dealt out among the touches that could have earned it.
+
+    Args:
+        outcomes: grain: user_id, item_id, event_day.
+        touches: grain: anchor_id.
+        definition: its window says how far an outcome may lie from a touch.
+
+    Returns:
+        Grain: outcome and anchor_id; ``share`` adds up to one over an outcome. An outcome that nobody earned is one row
+        with anchor_id ``organic``.
+    """
+    assert definition.credit is not None
+    first, last = definition.window.days()
+    after = F.datediff("event_day", F.to_date("t0"))
+    earned = outcomes.join(touches.withColumnRenamed("user_id", "_u").withColumnRenamed("item_id", "_i"), (
+        (F.col("user_id") == F.col("_u"))
+        & (F.col("item_id") == F.col("_i"))
+        & after.between(first, last)
+        & (F.col("touch_known_ts") <= F.col("known_ts"))
+    ), "left")  # fmt: skip
+    whole = Window.partitionBy(*_OUTCOME)
+    weighed = earned.withColumn("_weight", _weight(definition.credit, whole))
+    total = F.sum(F.col("_weight").cast(EXACT)).over(whole).cast("double")
+    return weighed.select(
+        *_OUTCOME,
+        "event_ts",
+        "known_ts",
+        F.coalesce("anchor_id", F.lit(ORGANIC)).alias("anchor_id"),
+        F.when(F.col("anchor_id").isNull(), 1.0).otherwise(F.col("_weight") / total).alias("share"),
+    ).where("share > 0")
+
+
+def _weight(credit: Credit, whole: WindowSpec) -> Column:
+    """What a touch weighs, before it is set in proportion."""
+    if credit.rule in ("last_touch", "first_touch"):
+        at = F.struct("t0", "anchor_id")
+        chosen = F.max(at) if credit.rule == "last_touch" else F.min(at)
+        return F.when(chosen.over(whole)["anchor_id"] == F.col("anchor_id"), 1.0).otherwise(0.0)
+    if credit.rule == "time_decayed":
+        assert credit.tau is not None
+        age = (F.unix_micros(F.col("event_day").cast("timestamp")) - F.unix_micros("t0")) / 1_000_000
+        return F.exp(-age / F.lit(credit.tau.total_seconds()))
+    return F.pow(F.coalesce(F.col("position"), F.lit(1)).cast("double"), F.lit(credit.examination))

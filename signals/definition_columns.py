@@ -1,0 +1,104 @@
+"""What of a definition decides the state of its values, as columns.
+
+They are constants of one definition, or picked by number among several: so the states of many signals are told by one
+expression, whose size does not grow with their number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from longplay.definitions.measures import InactivityMeasure, SqlMeasure
+from longplay.definitions.signal import Definition
+from longplay.definitions.windows import DAY, CalendarWindow
+
+_MICRO = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a signal.
+
+    Attributes:
+        signal: pinned name.
+        definition_hash: the definition's identity.
+        is_calendar: whether the window is counted from the midnight of the anchor's day, not from t0.
+        start_us: microseconds from there to the window's start.
+        end_us: to its end.
+        lateness_us: lateness allowance in microseconds.
+        look_back_us: how far the log must reach back before the anchor; null: not at all.
+        baseline_us: how far before the anchor facts are measured, too; null: not at all.
+        credit_us: how long after the anchor its answer is looked for; null: it needs none.
+        outage: whether an outage in what it reads makes it void.
+        settles_early: whether an event settles it in spite of an outage.
+        undefined: reason to be void where there is no value at maturity; null: there always is one.
+        observed_upto: the event was seen if the value is at most this; null: if it is more than 0.
+    """
+
+    signal: Column
+    definition_hash: Column
+    is_calendar: Column
+    start_us: Column
+    end_us: Column
+    lateness_us: Column
+    look_back_us: Column
+    baseline_us: Column
+    credit_us: Column
+    outage: Column
+    settles_early: Column
+    undefined: Column
+    observed_upto: Column
+
+
+_TYPES = {
+    "signal": "string", "definition_hash": "string", "is_calendar": "boolean", "start_us": "bigint", "end_us": "bigint",
+    "lateness_us": "bigint", "look_back_us": "bigint", "baseline_us": "bigint", "credit_us": "bigint",
+    "outage": "boolean", "settles_early": "boolean", "undefined": "string", "observed_upto": "double",
+}  # fmt: skip
+
+
+def terms_of(definitions: Sequence[Definition], number: Column | None = None) -> Terms:
+    """The terms of the definition with a number, from 0 on; of the only one if there is no number."""
+    told = [_told(definition) for definition in definitions]
+    columns = {}
+    for name, kind in _TYPES.items():
+        texts = [f"CAST({_literal(one[name])} AS {kind})" for one in told]
+        picked = F.expr(texts[0]) if number is None else F.get(F.expr(f"array({', '.join(texts)})"), number)
+        columns[name] = picked
+    return Terms(**columns)
+
+
+def _told(definition: Definition) -> dict[str, str | int | float | bool | None]:
+    window, void, measure = definition.window, definition.void, definition.measure
+    is_calendar = isinstance(window, CalendarWindow)
+    if isinstance(window, CalendarWindow):
+        start, end = window.first * DAY, (window.last + 1) * DAY
+    else:
+        start, end = window.start, window.end
+    undefined = "undefined" if void.at_least is None else "too_few_facts"
+    is_stop = isinstance(measure, InactivityMeasure)
+    return {
+        "signal": definition.ref,
+        "definition_hash": definition.hash,
+        "is_calendar": is_calendar,
+        "start_us": start // _MICRO,
+        "end_us": end // _MICRO,
+        "lateness_us": definition.lateness // _MICRO,
+        "look_back_us": void.look_back // _MICRO if void.look_back is not None else None,
+        "baseline_us": definition.baseline // _MICRO if definition.baseline is not None else None,
+        "credit_us": definition.credit.within // _MICRO if definition.credit is not None else None,
+        "outage": void.outage,
+        "settles_early": void.settles == "early",
+        "undefined": undefined if isinstance(measure, SqlMeasure) else None,
+        "observed_upto": float(window.days()[1] - window.days()[0] + 2 - measure.gap) if is_stop else None,  # type: ignore[union-attr]
+    }
+
+
+def _literal(value: str | int | float | bool | None) -> str:
+    """SQL of a value; names and hashes hold no quote."""
+    if value is None:
+        return "NULL"
+    return f"'{value}'" if isinstance(value, str) else str(value).upper()

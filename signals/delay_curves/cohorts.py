@@ -1,0 +1,66 @@
+"""Cohorts of anchors by the week of t0, and the ages by which their values are looked at. No Spark."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from longplay.definitions.measures import RegretMeasure, SqlMeasure
+from longplay.definitions.signal import Definition
+from longplay.definitions.windows import DAY, CalendarWindow
+
+WEEK = 7 * DAY
+DAILY = 7
+"""Ages are days up to this one; then one in the middle of the second week, and one a week."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The anchors of a signal in one week: ``[week, week + 7 d)`` of t0, UTC; ``week`` is a Monday."""
+
+    definition: Definition
+    week: date
+
+
+def due(
+    definitions: Sequence[Definition], log_start: datetime, watermark: datetime, before: datetime | None = None
+) -> list[Cohort]:
+    """The cohorts whose last possible anchor has matured.
+
+    Args:
+        definitions: the signals.
+        log_start: since when the log is delivered (UTC); its week is the first cohort.
+        watermark: W(T).
+        before: leave out those that had matured by an earlier watermark.
+    """
+    first = log_start.astimezone(UTC).date()
+    monday = first - timedelta(days=first.weekday())
+    weeks = [monday + n * WEEK for n in range(max(0, (watermark.date() - monday).days // 7))]
+    return [
+        Cohort(definition, week)
+        for definition in definitions
+        for week in weeks
+        if matured(definition, week) <= watermark and (before is None or matured(definition, week) > before)
+    ]
+
+
+def matured(definition: Definition, week: date) -> datetime:
+    """The watermark at which every anchor of a week is mature or void (UTC)."""
+    last = datetime.combine(week, time(), UTC) + WEEK - timedelta(microseconds=1)
+    return definition.matures_at(last)
+
+
+def ages(definition: Definition) -> tuple[int, ...]:
+    """The ages at which a signal's values are looked at, in days; the last one is maturity.
+
+    Days for a week, then day 10, then one a week. By the last one every value is mature, whatever the hour of t0.
+    """
+    window = definition.window
+    span = (window.last + 1) * DAY if isinstance(window, CalendarWindow) else window.end
+    last = -(-(span + definition.lateness) // DAY)
+    grid = [*range(1, DAILY + 1), 10, *range(14, last, 7)]
+    return (*(age for age in grid if age < last), last)
+
+
+def only_grows(definition: Definition) -> bool:
+    """Whether further facts can only add to a value, so that one which ends at 0 was 0 at every age."""
+    return not isinstance(definition.measure, RegretMeasure | SqlMeasure)
