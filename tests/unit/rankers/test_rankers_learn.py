@@ -174,7 +174,7 @@ def test_an_item_never_seen_in_training_is_scored_as_unknown(
     new = RankingData.from_frames(some.assign(item_id=["new one", "another"], f_appeal=0.0), frames[1])
     new.frame[list(new.feature_names)] = 1.0
     scores = trained("transformer").score(new)
-    assert scores[0] == scores[1]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)  # rows of a batch may be added up in another order
 
 
 @pytest.mark.parametrize(
