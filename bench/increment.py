@@ -12,7 +12,7 @@ late event costs its own days only.
 import itertools
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.race import Contender, arguments, race, scratch, table
+from longplay.config.duration import DAY, DAY_US
 
 BEGIN = datetime(2022, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
-DAY_US = 86_400_000_000
 
 
 def events(first: int, last: int, a_day: int, seed: int) -> pa.Table:

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ from bench.contender import serve
 from bench.read import read_by
 from bench.spark_session import AS_JOBS, session
 from bench.training_set import DAYS
+from longplay.config.duration import DAY
 from tables.store import FILE_ROWS
 
 FIRST = date(2025, 1, 1)
-DAY = timedelta(days=1)
 spark = session(**AS_JOBS)
 layout, folder = sys.argv[1], Path(sys.argv[2])
 path = folder / f"events {layout} 0"

@@ -11,8 +11,8 @@ from bench.spark_session import session
 from bench.windowed_sums import WINDOWS
 from features.feature_view import Feature, View
 from features.point_in_time_join import as_of_join
+from longplay.config.duration import DAY_US
 
-DAY_US = 86_400_000_000
 VIEW = View("sums", ("user_id",), "event", tuple(Feature(f"s{w}", "sum", "x0", w) for w in WINDOWS))
 spark = session()
 

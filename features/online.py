@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from longplay.config.duration import DAY_US
 from longplay.errors import ConfigError, InputError, nearest
 
 Ints = NDArray[np.int64]
@@ -20,7 +21,6 @@ Times = NDArray[np.datetime64]
 Counter = tuple[str, int]
 """A measure and its trailing window in days."""
 
-DAY_US = 86_400_000_000
 RECENT_DAYS = 90
 """Recency looks so far back and no further."""
 _CONSUMPTION, _CLICK, _NEGATIVE = "consumption", "click", "negative"

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from features.feature_view import Feature, View
 from features.packed_order import Clock, Flags, Longs, Ordered
+from longplay.config.duration import DAY_US
 
 Doubles = NDArray[np.float64]
 
-DAY_US = 86_400_000_000
 MILLIONTHS = 1_000_000
 NEVER = -(2**62)
 _FINE = float(2**32)

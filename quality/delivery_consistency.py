@@ -6,13 +6,14 @@ usual cannot be used, is seen only beside the other log and beside earlier deliv
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from statistics import median
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ingest.watermark import Heartbeat
+from longplay.config.duration import DAY
 from quality.monitoring.anomaly_detection import robust
 
 LEAST_ROWS = 200
@@ -24,7 +25,6 @@ LEAST_DELIVERIES, DELIVERIES = 7, 28
 SPREADS, LEAST_ABOVE = 5.0, 0.005
 """A share of rows set aside is usual up to so many robust deviations above the median, and at least so much."""
 MOST_AGAIN = 0.5
-DAY = timedelta(days=1)
 REQUESTS = 50_000
 """About so many rows of a log are looked at: those of some requests, chosen by a hash, in both logs."""
 

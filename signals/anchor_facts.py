@@ -13,10 +13,11 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from longplay.config.duration import DAY
 from longplay.definitions.expression import EPISODE_COLUMNS
 from longplay.definitions.measures import BY_DAY, AnyMeasure, RegretMeasure, SqlMeasure
 from longplay.definitions.signal import Definition
-from longplay.definitions.windows import DAY, CalendarWindow, ElapsedWindow
+from longplay.definitions.windows import CalendarWindow, ElapsedWindow
 from longplay.errors import InputError
 from signals import attribution
 from signals.anchors import answers

@@ -11,9 +11,10 @@ from datetime import timedelta
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from longplay.config.duration import DAY
 from longplay.definitions.measures import InactivityMeasure, SqlMeasure
 from longplay.definitions.signal import Definition
-from longplay.definitions.windows import DAY, CalendarWindow
+from longplay.definitions.windows import CalendarWindow
 
 _MICRO = timedelta(microseconds=1)
 

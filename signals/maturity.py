@@ -12,9 +12,8 @@ from itertools import pairwise
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from longplay.config.duration import DAY_US
 from signals.definition_columns import Terms
-
-_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Horizon:
 
 def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
     """Window, maturity, elapsed share and void reason of an anchor at the column ``t0``."""
-    day = F.unix_date(F.to_date("t0")).cast("bigint") * _DAY_US
+    day = F.unix_date(F.to_date("t0")).cast("bigint") * DAY_US
     base = F.when(terms.is_calendar, day).otherwise(F.unix_micros("t0"))
     start_us, end_us = base + terms.start_us, base + terms.end_us
     start, end = F.timestamp_micros(start_us), F.timestamp_micros(end_us)

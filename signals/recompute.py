@@ -9,13 +9,13 @@ from typing import Self
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from signals.compute import Renewal
 from signals.maturity import Flag, Knowledge
 from signals.outage_voids import as_known_then, known_from
 from tables.checkpoint import Checkpoint
 
-DAY = timedelta(days=1)
 Days = tuple[date, date]
 """An interval of days, both ends in."""
 

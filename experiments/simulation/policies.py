@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.online import DAY_US, Flags, ItemView, OnlineFeatures, Timelines, microseconds
+from features.online import Flags, ItemView, OnlineFeatures, Timelines, microseconds
+from longplay.config.duration import DAY_US
 from longplay.errors import ConfigError, nearest
 from rankers.config import TransformerConfig
 from rankers.dataset.histories import PAD, HistoryWindow

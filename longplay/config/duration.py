@@ -6,6 +6,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+DAY = timedelta(days=1)
+DAY_US = 86_400_000_000
+"""Microseconds of a day."""
+
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 PATTERN = r"^\s*(-?\d+)\s*(s|min|h|d)\s*$"
 _PATTERN = re.compile(PATTERN)

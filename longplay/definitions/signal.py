@@ -12,12 +12,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from longplay.config.duration import Duration
+from longplay.config.duration import DAY, Duration
 from longplay.config.strict_model import Closed, KeyedError
 from longplay.definitions.expression import check_filter
 from longplay.definitions.measures import Measure
 from longplay.definitions.validation import fault
-from longplay.definitions.windows import DAY, CalendarWindow, Window
+from longplay.definitions.windows import CalendarWindow, Window
 
 NAME = r"^[a-z][a-z0-9_]{2,62}$"
 _MEANING = ("anchor", "keys", "window", "lateness", "measure", "credit", "void")

@@ -5,10 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from longplay.config.duration import Duration, format_duration
+from longplay.config.duration import DAY, Duration, format_duration
 from longplay.config.strict_model import Closed, KeyedError
 
-DAY = timedelta(days=1)
 LONGEST = timedelta(days=731)
 """Two years: what lies further off is more likely a slip of the pen."""
 

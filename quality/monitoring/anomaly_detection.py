@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from statistics import median
 from typing import Protocol
 
+from longplay.config.duration import DAY
 from quality.monitoring.finding import Finding
 from quality.monitoring.metric import Metric
 
@@ -20,7 +21,6 @@ Series = Mapping[date, float]
 TO_DEVIATION = 1.4826
 """What makes a median absolute deviation the standard deviation of a normal (Rousseeuw and Croux 1993)."""
 WEEK = timedelta(days=7)
-DAY = timedelta(days=1)
 TREND_DAYS = 7
 RECENT_DAYS = 28
 PATIENCE = 14

@@ -8,13 +8,13 @@ when it was known is part of it. Facts that come later may withdraw it, and so m
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal, Self
 
 from ingest.watermark import midnight
+from longplay.config.duration import DAY
 from quality.monitoring.anomaly_detection import Expected, Seasonal
 
-DAY = timedelta(days=1)
 FEWEST = 5.0
 """Where fewer are expected than this, a day says nothing: it goes on as the day before."""
 Of = Literal["users", "events"]

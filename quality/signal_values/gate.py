@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.delta import commits, open_table
 from longplay.errors import QualityError
@@ -23,7 +24,6 @@ from tables.spec import TableSpec
 from tables.store import Store
 
 SHOWN_ROWS = 3
-DAY = timedelta(days=1)
 Bins = dict[str, dict[str, Any]]
 """By pinned name: the definition's ``hash``, ``bins`` (how many values at maturity fall into each), ``newest`` t0."""
 

@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 from features.feature_view import View
 from features.point_in_time_join import LATEST
 from features.shipped_views import ITEM, OF_USERS, feature_names
+from longplay.config.duration import DAY
 from longplay.definitions.reward import Composite, Label
 from longplay.errors import InputError
 from signals.rewards import with_rewards
 
-DAY = timedelta(days=1)
 SPINE = [
     "exposure_id",
     "request_id",

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from longplay.config.duration import DAY
 from longplay.definitions.measures import RegretMeasure, SqlMeasure
 from longplay.definitions.signal import Definition
-from longplay.definitions.windows import DAY, CalendarWindow
+from longplay.definitions.windows import CalendarWindow
 
 WEEK = 7 * DAY
 DAILY = 7

@@ -19,8 +19,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from longplay.definitions.windows import DAY
 from signals.aggregate import KEY, Read, value_name, values_over
 from signals.anchor_facts import Group, grouped
 from signals.anchors import ANCHOR, from_exposures

@@ -31,12 +31,12 @@ from jobs.ingest_log import ingest
 from jobs.runtime.run_context import Job
 from jobs.runtime.settings import load_settings
 from jobs.runtime.spark_session import start
+from longplay.config.duration import DAY
 from longplay.registry.registry import default_registry
 from tests.conftest import INTERPRETED
 from tests.e2e.test_increments import bring_up, contents
 
 AFTER = timedelta(hours=6)
-DAY = timedelta(days=1)
 SMALL = 100_000
 """With so few rows it costs more to compile a query than to run it."""
 AGES = {

@@ -20,12 +20,13 @@ from pyspark.sql import functions as F
 
 from jobs.runtime.settings import load_settings
 from jobs.runtime.spark_session import start
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.registry.registry import default_registry
 from signals.compute import as_known_at, signal_values
 from signals.maturity import Knowledge
 from tables.catalog import EXPOSURES
-from tests.chaos.real_lateness import AGES, DAY, say, sliced
+from tests.chaos.real_lateness import AGES, say, sliced
 from tests.conftest import INTERPRETED
 
 LOG_START = datetime(2004, 11, 24, tzinfo=UTC)

@@ -24,13 +24,14 @@ from jobs.read import At, read
 from jobs.release import release
 from jobs.runtime.run_context import Job
 from jobs.verify import rebuild, verify
+from longplay.config.duration import DAY
 from longplay.config.strict_model import build
 from longplay.delta import commits, open_table
 from rankers.dataset.manifest import find
 from tables import catalog
 from tables.catalog import TRAINING_SET
 from tables.checksum import checksum
-from tests.reference.records import DAY, at
+from tests.reference.records import at
 from tests.unit.ingest.small_logs import job, said
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]

@@ -16,13 +16,14 @@ from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
 from jobs.outages import lines
 from jobs.runtime.run_context import Job
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.delta import read_arrow
 from longplay.registry.registry import default_registry
 from signals.maturity import Flag, Knowledge
 from tables.arrow_store import read_rows
 from tables.catalog import OUTAGES
-from tests.reference.records import DAY, Event, Exposure
+from tests.reference.records import Event, Exposure
 from tests.reference.signals_by_hand import read, values_by_hand
 from tests.unit.ingest.small_logs import job, said
 from worlds.log import simulate_log

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from tests.reference.records import DAY, TICK, Episode, Event, Exposure, at, midnight
+from longplay.config.duration import DAY
+from tests.reference.records import TICK, Episode, Event, Exposure, at, midnight
 
 LOG_START = at("1 Jan")
 HOUR = timedelta(hours=1)

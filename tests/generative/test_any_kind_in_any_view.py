@@ -8,11 +8,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from features.feature_view import Feature, View
+from longplay.config.duration import DAY
 from longplay.errors import ConfigError
 from tests.generative.random_logs import Log, random_logs
 from tests.generative.shipped_views import known_features
 from tests.reference.kinds_by_hand import Fact, view_by_hand
-from tests.reference.records import DAY, TICK, Event, at, midnight
+from tests.reference.records import TICK, Event, at, midnight
 
 OF_DAYS = (
     Feature("f_count", "count", "clicks", 28),

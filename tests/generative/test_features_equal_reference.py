@@ -8,10 +8,11 @@ from pyspark.sql import SparkSession
 
 from features.online import ItemView, OnlineFeatures
 from features.shipped_views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS
+from longplay.config.duration import DAY
 from tests.generative.random_logs import ITEMS, TOPICS, Log, random_logs
 from tests.generative.shipped_views import Features, known_features
 from tests.reference.features_by_hand import EVENT_VIEWS, Row, item_row
-from tests.reference.records import DAY, TICK, Event, Exposure, midnight
+from tests.reference.records import TICK, Event, Exposure, midnight
 
 pytestmark = pytest.mark.spark
 

@@ -9,13 +9,14 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from features.shipped_views import VIEWS
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.registry.registry import default_registry
 from signals.compute import as_known_at, signal_values
 from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, ITEMS, LOG_START, TOPICS, Log, random_logs
 from tests.generative.shipped_views import Features, known_features
-from tests.reference.records import DAY, TICK, Event, at, episodes_frame, events_frame, exposures_frame, midnight
+from tests.reference.records import TICK, Event, at, episodes_frame, events_frame, exposures_frame, midnight
 from tests.reference.signals_by_hand import Value, values_by_hand
 
 pytestmark = pytest.mark.spark

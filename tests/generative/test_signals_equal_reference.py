@@ -7,12 +7,13 @@ from datetime import datetime
 import pytest
 from pyspark.sql import Row, SparkSession
 
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from signals.compute import signal_values
 from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
-from tests.reference.records import DAY, at, episodes_frame, events_frame, exposures_frame, utc
+from tests.reference.records import at, episodes_frame, events_frame, exposures_frame, utc
 from tests.reference.signals_by_hand import Value, values_by_hand
 
 pytestmark = pytest.mark.spark

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from tests.reference.records import DAY, Event, Exposure, midnight
+from longplay.config.duration import DAY
+from tests.reference.records import Event, Exposure, midnight
 
 Row = dict[str, float | None]
 WINDOWS = (1, 7, 28, 90)

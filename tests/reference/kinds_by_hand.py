@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from features.feature_view import Feature, View
-
-DAY_US = 86_400_000_000
+from longplay.config.duration import DAY_US
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tables.catalog import EPISODES, EVENTS, EXPOSURES
 
-DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+from longplay.config.duration import DAY
 from longplay.definitions.measures import (
     AnyMeasure,
     DaysMeasure,
@@ -21,7 +22,7 @@ from longplay.definitions.measures import (
 from longplay.definitions.signal import Credit, Definition
 from longplay.definitions.windows import CalendarWindow, ElapsedWindow
 from signals.maturity import Flag, Knowledge
-from tests.reference.records import DAY, Episode, Event, Exposure, midnight
+from tests.reference.records import Episode, Event, Exposure, midnight
 
 
 @dataclass(frozen=True)

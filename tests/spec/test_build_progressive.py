@@ -10,9 +10,10 @@ from pyspark.sql import SparkSession
 from jobs.build_progressive import build_progressive, read_priors, wanted
 from jobs.ingest_log import ingest
 from jobs.runtime.run_context import Job
+from longplay.config.duration import DAY
 from longplay.errors import ConfigError, InputError
 from longplay.registry.registry import Registry, default_registry
-from tests.reference.records import DAY, at, utc
+from tests.reference.records import at, utc
 from tests.spec.test_progressive_sums import STICKY, K
 from tests.unit.ingest.small_logs import job, said, source, write_csv
 

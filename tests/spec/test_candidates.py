@@ -11,7 +11,8 @@ from pyspark.sql import Row, SparkSession
 from features.candidate_sampling import sample
 from ingest.fact_tables import first_seen
 from ingest.source_config import Candidates
-from tests.reference.records import DAY, Event, at, events_frame, utc
+from longplay.config.duration import DAY
+from tests.reference.records import Event, at, events_frame, utc
 
 pytestmark = pytest.mark.spark
 

@@ -8,13 +8,14 @@ from math import isnan, sqrt
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from signals.delay_curves.cohorts import Cohort, ages, due
 from signals.delay_curves.curves import Facts, delay_curves, followed_anchors
 from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
-from tests.reference.records import DAY, Event, Exposure, at, episodes_frame, events_frame, exposures_frame
+from tests.reference.records import Event, Exposure, at, episodes_frame, events_frame, exposures_frame
 from tests.reference.signals_by_hand import Meaning, Measured, Value, anchors, told_of_episodes, values_by_hand
 
 pytestmark = pytest.mark.spark

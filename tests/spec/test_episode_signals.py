@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from pyspark.sql import SparkSession
 
+from longplay.config.duration import DAY
 from longplay.errors import InputError
 from longplay.registry.registry import default_registry
 from signals.compute import signal_values
 from signals.maturity import Knowledge
 from tests.reference.definitions_beyond import MEANINGS
-from tests.reference.records import DAY, Episode, Event, at, episodes_frame, events_frame, exposures_frame
+from tests.reference.records import Episode, Event, at, episodes_frame, events_frame, exposures_frame
 from tests.reference.signals_by_hand import values_by_hand
 from tests.spec.test_time_worked_cases import number, table
 

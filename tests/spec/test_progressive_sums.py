@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from signals.maturity import Knowledge
 from signals.progressive.estimates import estimates
@@ -15,7 +16,7 @@ from signals.progressive.prior import Moments, Prior, fit
 from signals.progressive.sufficient_statistics import Log, daily_sums, moments
 from signals.progressive.traces import has_traces, length
 from tests.generative.random_logs import LOG_START, random_logs
-from tests.reference.records import DAY, Event, at, events_frame, exposures_frame, midnight, utc
+from tests.reference.records import Event, at, events_frame, exposures_frame, midnight, utc
 from tests.reference.signals_by_hand import anchors, void_reason
 from tests.unit.signals.progressive_world import covariance
 

@@ -9,12 +9,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from longplay.config.duration import DAY
 from longplay.definitions.reward import Composite, Reward
 from longplay.registry.registry import default_registry
 from rankers.dataset.training_set import known_labels
 from signals.rewards import reward_values, with_rewards
 from tables.catalog import SIGNAL_VALUES
-from tests.reference.records import DAY, at, utc
+from tests.reference.records import at, utc
 from tests.reference.rewards_by_hand import RewardValue, rewards_by_hand
 from tests.spec.test_time_worked_cases import table
 

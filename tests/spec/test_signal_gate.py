@@ -13,6 +13,7 @@ from jobs.build_delays import build_delays
 from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
 from jobs.runtime.run_context import Job
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
 from longplay.lookup.delay_curves import delay_of
@@ -20,7 +21,7 @@ from longplay.registry.registry import Registry, default_registry
 from quality.signal_values.profile import crossings, profiles
 from tables.catalog import SIGNAL_VALUES
 from tests.reference.definitions_beyond import other
-from tests.reference.records import DAY, at
+from tests.reference.records import at
 from tests.unit.ingest.small_logs import job, said, source, write_csv
 
 pytestmark = pytest.mark.spark

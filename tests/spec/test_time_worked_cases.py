@@ -19,10 +19,11 @@ from ingest.readers import FILE, MALFORMED
 from ingest.row_validation import judge
 from ingest.source_config import Source
 from ingest.watermark import Completeness, observe, watermark_at
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from signals.compute import as_known_at, signal_values
 from signals.maturity import Knowledge
-from tests.reference.records import DAY, TICK, Event, Exposure, at, events_frame, exposures_frame, utc
+from tests.reference.records import TICK, Event, Exposure, at, events_frame, exposures_frame, utc
 
 LOG_START = at("1 Jan")
 OUTAGE = (at("5 May"), at("7 May"))

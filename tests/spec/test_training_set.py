@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from features.point_in_time_join import LATEST
 from features.shipped_views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS, feature_names
 from jobs.build_training_set import audit_rows
+from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.errors import InputError, QualityError
 from longplay.registry.registry import default_registry
@@ -19,7 +20,7 @@ from rankers.dataset.training_set import SPINE, SplitPlan, spine_of, training_se
 from signals.compute import signal_values
 from signals.maturity import Knowledge
 from tables.catalog import TRAINING_SET
-from tests.reference.records import DAY, TICK, Event, Exposure, at, events_frame, exposures_frame, midnight, utc
+from tests.reference.records import TICK, Event, Exposure, at, events_frame, exposures_frame, midnight, utc
 
 CLICK, RETURN = (default_registry().get(name) for name in ("click", "return_to_item_14d"))
 LABELS = (CLICK, RETURN)

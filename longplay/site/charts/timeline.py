@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from longplay.config.duration import format_duration, parse_duration
+from longplay.config.duration import DAY, format_duration, parse_duration
 from longplay.site.charts.axis import Tick, rounded, side
 from longplay.site.charts.chart import Grid
 
-DAY = timedelta(days=1)
 LOOK_BACK = 14.0
 """Share of the width kept for a look-back, in per cent."""
 LEAST = 0.8

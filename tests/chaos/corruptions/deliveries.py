@@ -15,13 +15,13 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from ingest.source_config import Source
+from longplay.config.duration import DAY
 from longplay.config.strict_model import build, read_yaml
 from tests.chaos.corruptions.catalogue import Corruption, Day
 from worlds.log import write_log
 from worlds.spec import WorldSpec
 
 LOGS = ("events", "exposures", "episodes")
-ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Deliveries:
 
     def start(self, day: int) -> datetime:
         """Midnight UTC at which a day begins."""
-        return self.spec.start + day * ONE_DAY
+        return self.spec.start + day * DAY
 
     def between(self, first: int, end: int) -> dict[str, pd.DataFrame]:
         """What became known in the days ``[first, end)``; whatever was known earlier belongs to day 0."""

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments.simulation.policies import EventFlags, RankerPolicy, RecentHistory, frozen_item_view, popularity_policy
+from longplay.config.duration import DAY_US
 from longplay.errors import ConfigError
 from rankers.config import PopularityConfig, TransformerConfig
 from rankers.dataset.histories import PAD, UNKNOWN, Histories, Vocabulary
@@ -14,8 +15,7 @@ from rankers.dataset.ranking_data import RowBatch
 from rankers.models.base import TrainedRanker
 from worlds.policy import KINDS, EventBatch, SlateContext
 
-DAY = 86_400_000_000
-NOW = 20_000 * DAY
+NOW = 20_000 * DAY_US
 ITEMS = ["i0", "i1", "i2"]
 NAMES = ("f_user_consumptions_7d", "f_user_item_clicks_28d", "f_item_consumptions_28d")
 
@@ -123,7 +123,7 @@ def test_transformer_without_a_tower_is_spared_the_features():
 def test_history_in_service_equals_history_in_training():
     rng = np.random.default_rng(5)
     users, items = rng.integers(0, 4, 200), rng.integers(0, 3, 200)
-    times = np.sort(NOW + rng.integers(0, 40, 200) * (DAY // 8))
+    times = np.sort(NOW + rng.integers(0, 40, 200) * (DAY_US // 8))
     stamps = pd.to_datetime(pd.Series(times), unit="us", utc=True)
     frame = pd.DataFrame(
         {
@@ -137,7 +137,7 @@ def test_history_in_service_equals_history_in_training():
     recent = RecentHistory(4, trained.vocabulary.encode(ITEMS), length=7)
     for part in np.array_split(np.arange(200), 9):
         recent.add(users[part], items[part], times[part].astype("datetime64[us]"))
-    as_of = NOW + np.array([0, 10, 40, 41]) * (DAY // 8)
+    as_of = NOW + np.array([0, 10, 40, 41]) * (DAY_US // 8)
     served = recent.before(np.arange(4), as_of.astype("datetime64[us]"))
     expected = trained.before(["u0", "u1", "u2", "u3"], as_of, 7)
     np.testing.assert_array_equal(served.items, expected.items)

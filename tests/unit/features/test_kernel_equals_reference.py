@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from features.feature_view import Feature, View
 from features.packed_order import Clock
 from features.point_in_time_join import answer
-from tests.reference.kinds_by_hand import DAY_US, Fact, view_by_hand
+from longplay.config.duration import DAY_US
+from tests.reference.kinds_by_hand import Fact, view_by_hand
 
 WINDOWS = (1, 3, None)
 KINDS = ("count", "sum", "mean", "distinct", "last", "recency")

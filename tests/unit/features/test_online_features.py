@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.online import ItemView, OnlineFeatures
+from longplay.config.duration import DAY_US
 from longplay.errors import ConfigError, InputError
 
 USERS, ITEMS = 3, 4
 TOPICS = [0, 1, 0, 1]
-DAY = 86_400_000_000
 ITEM_NAMES = ("f_item_consumptions_7d", "f_item_age_days")
 ITEM_VALUES = np.array([[1.0, 5.0], [2.0, np.nan], [3.0, 7.0], [0.0, 8.0]])
 NAMES = (
@@ -71,10 +71,10 @@ def by_hand(events: list[Event], user: int, item: int, as_of: int) -> dict[str, 
     visible = [e for e in events if e.user == user and e.ts < as_of]
 
     def inside(days: int) -> list[Event]:
-        return [e for e in visible if as_of - days * DAY <= e.ts]
+        return [e for e in visible if as_of - days * DAY_US <= e.ts]
 
     def since(rows: list[Event]) -> float:
-        return (as_of - max(e.ts for e in rows)) / DAY if rows else math.nan
+        return (as_of - max(e.ts for e in rows)) / DAY_US if rows else math.nan
 
     consumed = [e for e in visible if e.consumption]
     month = inside(28)
@@ -90,11 +90,11 @@ def by_hand(events: list[Event], user: int, item: int, as_of: int) -> dict[str, 
     found["f_user_item_negatives_28d"] = sum(e.negative for e in month if e.item == item)
     found["f_user_topic_negatives_28d"] = sum(e.negative for e in month if TOPICS[e.item] == TOPICS[item])
     found["f_user_distinct_items_28d"] = len({e.item for e in month if e.consumption})
-    found["f_user_active_days_28d"] = len({e.ts // DAY for e in month if e.consumption})
-    recent = [e for e in consumed if as_of - 90 * DAY <= e.ts]
+    found["f_user_active_days_28d"] = len({e.ts // DAY_US for e in month if e.consumption})
+    recent = [e for e in consumed if as_of - 90 * DAY_US <= e.ts]
     found["f_user_days_since_consumption"] = since(recent)
     found["f_user_item_days_since_consumption"] = since([e for e in recent if e.item == item])
-    found["f_user_tenure_days"] = (as_of - min(e.ts for e in visible)) / DAY if visible else math.nan
+    found["f_user_tenure_days"] = (as_of - min(e.ts for e in visible)) / DAY_US if visible else math.nan
     return found | dict(zip(ITEM_NAMES, ITEM_VALUES[item], strict=True))
 
 
@@ -109,7 +109,7 @@ def expect(events: list[Event], users: list[int], moments: list[int]) -> np.ndar
 
 # Quarter days make events meet as_of and the edges of windows exactly; one microsecond steps beside them.
 instants = st.builds(
-    lambda quarter, nudge: 20_000 * DAY + quarter * (DAY // 4) + nudge,
+    lambda quarter, nudge: 20_000 * DAY_US + quarter * (DAY_US // 4) + nudge,
     st.integers(0, 130 * 4),
     st.sampled_from([-1, 0, 0, 0, 1]),
 )
@@ -150,40 +150,42 @@ def play(user: int, item: int, ts: int) -> Event:
 
 @pytest.mark.parametrize(
     ("offset", "count"),
-    [(0, 0), (1, 0), (-1, 1), (-DAY, 1), (-DAY - 1, 0)],
+    [(0, 0), (1, 0), (-1, 1), (-DAY_US, 1), (-DAY_US - 1, 0)],
     ids=["at as_of", "after", "just before", "exactly as_of - 1 d", "just outside"],
 )
 def test_window_is_closed_on_the_left_and_open_on_the_right(offset, count):
-    state, as_of = make(), 20_000 * DAY + 7
+    state, as_of = make(), 20_000 * DAY_US + 7
     add(state, [play(0, 1, as_of + offset)])
     assert ask(state, [0], [as_of])[0, 1, NAMES.index("f_user_item_consumptions_1d")] == count
 
 
 def test_a_pending_event_counts_once_its_time_has_come():
-    state, now = make(), 20_000 * DAY
+    state, now = make(), 20_000 * DAY_US
     add(state, [play(0, 1, now)])
     column = NAMES.index("f_user_consumptions_90d")
-    counts = [ask(state, [0], [moment])[0, 0, column] for moment in (now, now + 1, now + 90 * DAY, now + 90 * DAY + 1)]
+    counts = [
+        ask(state, [0], [moment])[0, 0, column] for moment in (now, now + 1, now + 90 * DAY_US, now + 90 * DAY_US + 1)
+    ]
     assert counts == [0, 1, 1, 0]
 
 
 def test_unknown_past_is_nan_but_its_counts_are_zero():
-    values = dict(zip(NAMES, ask(make(), [2], [20_000 * DAY])[0, 0], strict=True))
+    values = dict(zip(NAMES, ask(make(), [2], [20_000 * DAY_US])[0, 0], strict=True))
     assert math.isnan(values["f_user_tenure_days"])
     assert math.isnan(values["f_user_item_days_since_consumption"])
     assert values["f_user_consumptions_28d"] == 0
 
 
 def test_an_unflagged_event_starts_the_tenure_and_nothing_else():
-    state, now = make(), 20_000 * DAY
+    state, now = make(), 20_000 * DAY_US
     add(state, [Event(0, 0, now, consumption=False, click=False, negative=False)])
-    values = dict(zip(NAMES, ask(state, [0], [now + DAY // 2])[0, 0], strict=True))
+    values = dict(zip(NAMES, ask(state, [0], [now + DAY_US // 2])[0, 0], strict=True))
     assert values["f_user_tenure_days"] == 0.5
     assert values["f_user_consumptions_90d"] == 0
 
 
 def test_rows_grow_beyond_their_first_capacity():
-    state, now = make(), 20_000 * DAY
+    state, now = make(), 20_000 * DAY_US
     add(state, [play(1, 2, now + second) for second in range(100)])
     assert ask(state, [1], [now + 60])[0, 2, NAMES.index("f_user_item_consumptions_7d")] == 60
 
@@ -191,7 +193,7 @@ def test_rows_grow_beyond_their_first_capacity():
 def test_only_the_columns_asked_for_come_in_their_order():
     view = ItemView(np.array(TOPICS), ITEM_NAMES, ITEM_VALUES)
     state = OnlineFeatures(USERS, view, ["f_item_age_days", "f_user_clicks_28d"])
-    answer = state.features(np.array([0]), np.array([20_000 * DAY]).astype("datetime64[us]"), np.array([[3, 0]]))
+    answer = state.features(np.array([0]), np.array([20_000 * DAY_US]).astype("datetime64[us]"), np.array([[3, 0]]))
     np.testing.assert_array_equal(answer, [[[8.0, 0.0], [5.0, 0.0]]])
     assert answer.dtype == np.float32
 
@@ -204,19 +206,19 @@ def test_unknown_feature_names_the_nearest_one():
 
 def test_going_back_in_time_is_refused():
     state = make()
-    ask(state, [0], [20_000 * DAY])
+    ask(state, [0], [20_000 * DAY_US])
     with pytest.raises(InputError, match="goes back"):
-        ask(state, [0], [20_000 * DAY - 1])
+        ask(state, [0], [20_000 * DAY_US - 1])
 
 
 def test_a_user_twice_in_one_query_is_refused():
     with pytest.raises(InputError, match="twice"):
-        ask(make(), [1, 1], [20_000 * DAY, 20_001 * DAY])
+        ask(make(), [1, 1], [20_000 * DAY_US, 20_001 * DAY_US])
 
 
 def test_indices_outside_the_state_are_refused():
     with pytest.raises(InputError, match="item index"):
-        add(make(), [play(0, ITEMS, 20_000 * DAY)])
+        add(make(), [play(0, ITEMS, 20_000 * DAY_US)])
 
 
 def test_an_item_view_of_another_shape_is_refused():

@@ -6,11 +6,12 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from jobs.table_quality import SHOWN_DAYS, command, series_of
+from longplay.config.duration import DAY
 from longplay.status.metric_series import Series
 from quality.gate import Gate
 from quality.monitoring.metric import Metric
 from quality.monitoring.metric_history import Recorder
-from tests.unit.jobs.test_keep_metrics import DAY, START, publish
+from tests.unit.jobs.test_keep_metrics import START, publish
 
 ODD = START + 9 * DAY
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
+from longplay.config.duration import DAY
 from longplay.registry.registry import Registry
 from longplay.registry.registry import default_registry as read_registry
 from longplay.server.index.build import build
@@ -27,7 +28,6 @@ ARROW = {
     "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
     "map<string,string>": pa.map_(pa.string(), pa.string()),
 }
-DAY = timedelta(days=1)
 
 
 @cache

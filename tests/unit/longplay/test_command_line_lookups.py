@@ -15,9 +15,10 @@ from deltalake import write_deltalake
 
 from longplay.cli import STEPS, cli
 from longplay.commands.signals import describe
+from longplay.config.duration import DAY
 from longplay.errors import NotFoundError, StoreError
 from longplay.registry.registry import default_registry
-from tests.unit.longplay.small_tables import DAY, at
+from tests.unit.longplay.small_tables import at
 
 ROOT = Path(__file__).parents[3]
 

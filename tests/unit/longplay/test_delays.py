@@ -12,12 +12,13 @@ from click.testing import CliRunner
 from deltalake import write_deltalake
 
 from longplay.cli import cli
+from longplay.config.duration import DAY
 from longplay.lookup import revision_bands
 from longplay.lookup.delay_curves import RECENT, as_text, delay_from, delay_of
 from longplay.registry.registry import default_registry
 from longplay.site.signals.site import Asked, write_site
 from tables.catalog import SIGNAL_DELAYS
-from tests.unit.longplay.small_tables import ARROW, DAY, at, open_row, row, write_values
+from tests.unit.longplay.small_tables import ARROW, at, open_row, row, write_values
 
 RETURN = default_registry().get("return_to_item_14d")
 WEEK = date(2026, 3, 2)

@@ -1,17 +1,17 @@
 """Anomaly rules with worked numbers: what is no alarm, and what is one."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pytest
 
+from longplay.config.duration import DAY
 from quality.monitoring.anomaly_detection import RULES, Bounds, Change, Seasonal, anomalies, recent, robust
 from quality.monitoring.finding import Finding
 from quality.monitoring.metric import Metric
 
 START = date(2026, 1, 5)  # a Monday
-DAY = timedelta(days=1)
 
 
 def series(values: Sequence[float], metric: str = "events") -> list[Metric]:

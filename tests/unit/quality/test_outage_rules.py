@@ -7,12 +7,12 @@ import numpy as np
 
 from ingest.watermark import midnight
 from jobs.outages import lines
+from longplay.config.duration import DAY
 from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
 from signals.maturity import Flag
 from signals.outage_voids import as_known_then, known_from
 
 START = date(2026, 1, 5)  # a Monday
-DAY = timedelta(days=1)
 DAYS = 70
 
 

@@ -1,11 +1,12 @@
 """What is said of a delivery as a whole."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from ingest.watermark import Heartbeat
+from longplay.config.duration import DAY
 from quality.delivery_consistency import (
     ANSWERED,
     ANSWERS,
@@ -81,7 +82,6 @@ def test_shares_of_a_log_are_told_from_the_counts_of_deliveries() -> None:
 
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
 
 
 def test_an_interval_that_leaves_a_gap_is_told() -> None:

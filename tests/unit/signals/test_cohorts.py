@@ -2,9 +2,10 @@
 
 from datetime import date
 
+from longplay.config.duration import DAY
 from longplay.registry.registry import default_registry
 from signals.delay_curves.cohorts import ages, due, matured, only_grows
-from tests.reference.records import DAY, TICK, at
+from tests.reference.records import TICK, at
 
 CLICK, RETURN = (default_registry().get(name) for name in ("click", "return_to_item_14d"))
 MONDAY = date(2026, 3, 2)
