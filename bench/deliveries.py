@@ -13,7 +13,7 @@ from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.registry.registry import default_registry
 
@@ -35,9 +35,9 @@ class Deliveries:
         self._settings = load_settings(overrides=overrides)
         self._waiting = sorted(data.iterdir())
 
-    def job(self) -> Job:
+    def job(self) -> RunContext:
         """A run over the warehouse."""
-        job = Job(self._settings, self._source, default_registry(), self._root)
+        job = RunContext(self._settings, self._source, default_registry(), self._root)
         job.__dict__["spark"] = self._spark
         return job
 

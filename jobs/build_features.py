@@ -11,7 +11,7 @@ from features.point_in_time_join import as_of_join
 from features.shipped_views import ITEM, LOOK_BACK_DAYS, OF_USERS
 from jobs.runtime.command_options import job_command
 from jobs.runtime.incremental import Change, increment
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from tables.catalog import EXPOSURE_FEATURES, ITEM_FEATURES
 from tables.checkpoint import Checkpoint
 
@@ -46,51 +46,51 @@ class Span:
         return (self.first or date.max) - timedelta(days=LOOK_BACK_DAYS) if self.first else date.max
 
 
-def build_features(job: Job) -> None:
+def build_features(context: RunContext) -> None:
     """Add the features of exposures that became complete since the last time.
 
     An exposure is complete when all that was known before it has arrived: its features then never change. Where rows
     turn up that were known before a moment up to which everything was said to have arrived, the features from that day
     on are computed again.
     """
-    inputs = job.versions(*_FACTS)
-    increment(job, "exposure_features", inputs, {}, lambda since: _of_exposures(job, inputs, since))
-    tiles = {**inputs, **job.versions(*_TILES)}
-    increment(job, ITEM.name, tiles, {}, lambda since: _of_items(job, tiles, since))
+    inputs = context.versions(*_FACTS)
+    increment(context, "exposure_features", inputs, {}, lambda since: _of_exposures(context, inputs, since))
+    tiles = {**inputs, **context.versions(*_TILES)}
+    increment(context, ITEM.name, tiles, {}, lambda since: _of_items(context, tiles, since))
 
 
-def _of_exposures(job: Job, inputs: dict[str, int], since: Checkpoint | None) -> Change:
-    span = _span(job, inputs, since)
-    events = job.delivered(inputs, "events").where(F.col("event_day") >= F.lit(span.since))
-    known = feature_facts.user_facts(events, job.read(inputs, "first_seen"))
+def _of_exposures(context: RunContext, inputs: dict[str, int], since: Checkpoint | None) -> Change:
+    span = _span(context, inputs, since)
+    events = context.delivered(inputs, "events").where(F.col("event_day") >= F.lit(span.since))
+    known = feature_facts.user_facts(events, context.read(inputs, "first_seen"))
     spine = span.exposures.select("exposure_id", *_SPINE)
-    buckets = job.store.parts({"events": span.since, "exposures": span.first})
+    buckets = context.store.parts({"events": span.since, "exposures": span.first})
     rows = as_of_join(OF_USERS, known, spine, buckets, audited=True)
     names = [name for view in OF_USERS for name in view.names()]
     return Change(rows.select(*EXPOSURE_FEATURES.column_names(), *names), span.replace("as_of_day"))
 
 
-def _of_items(job: Job, inputs: dict[str, int], since: Checkpoint | None) -> Change:
-    span = _span(job, inputs, since)
+def _of_items(context: RunContext, inputs: dict[str, int], since: Checkpoint | None) -> Change:
+    span = _span(context, inputs, since)
     days = span.exposures.select("item_id", "as_of_day").distinct()
     if since is not None and span.first is not None:
-        there = job.store.read(ITEM.name).where(F.col("as_of_day") >= F.lit(span.first))
+        there = context.store.read(ITEM.name).where(F.col("as_of_day") >= F.lit(span.first))
         kept = there if span.redo is None else there.where(F.col("as_of_day") < F.lit(span.redo))
         days = days.join(kept.select("item_id", "as_of_day"), ["item_id", "as_of_day"], "left_anti")
     spine = days.withColumn("as_of", F.col("as_of_day").cast("timestamp"))
-    tiles = [job.read(inputs, name).where(F.col("event_day") >= F.lit(span.since)) for name in _TILES]
-    known = feature_facts.item_day_facts(tiles[0], tiles[1], tiles[2], job.read(inputs, "first_seen"))
-    buckets = job.store.parts({"item_days": span.since, "user_item_days": span.since})
+    tiles = [context.read(inputs, name).where(F.col("event_day") >= F.lit(span.since)) for name in _TILES]
+    known = feature_facts.item_day_facts(tiles[0], tiles[1], tiles[2], context.read(inputs, "first_seen"))
+    buckets = context.store.parts({"item_days": span.since, "user_item_days": span.since})
     rows = as_of_join([ITEM], known, spine, buckets, audited=True)
     return Change(rows.select(*ITEM_FEATURES.column_names(), *ITEM.names()), span.replace("as_of_day"))
 
 
-def _span(job: Job, inputs: dict[str, int], since: Checkpoint | None) -> Span:
-    exposures = job.delivered(inputs, "exposures")
+def _span(context: RunContext, inputs: dict[str, int], since: Checkpoint | None) -> Span:
+    exposures = context.delivered(inputs, "exposures")
     if since is None:
         chosen, redo = exposures, None
     else:
-        redo = _behind(job, inputs, since)
+        redo = _behind(context, inputs, since)
         is_new = since.is_new() if redo is None else since.is_new() | (F.col("as_of_day") >= F.lit(redo))
         chosen = exposures.where(is_new)
     row = chosen.agg(F.min("as_of_day"), F.count("*")).first()
@@ -101,22 +101,22 @@ def _span(job: Job, inputs: dict[str, int], since: Checkpoint | None) -> Span:
     return Span(chosen, row[0] if redo is None else redo, int(row[1]), redo)
 
 
-def _behind(job: Job, inputs: dict[str, int], since: Checkpoint) -> date | None:
+def _behind(context: RunContext, inputs: dict[str, int], since: Checkpoint) -> date | None:
     """The first day whose features rows that came too late for their known time would have changed."""
     seen = [
-        job.delivered(inputs, table).where(since.is_behind()).agg(F.min("known_ts")).first()
+        context.delivered(inputs, table).where(since.is_behind()).agg(F.min("known_ts")).first()
         for table in ("events", "exposures")
     ]
     moments = [row[0] for row in seen if row is not None and row[0] is not None]
     if not moments:
         return None
     first: datetime = min(moments)
-    job.progress.say(f"rows known since {first:%Y-%m-%d %H:%M} came behind the watermark: redone from that day")
+    context.progress.say(f"rows known since {first:%Y-%m-%d %H:%M} came behind the watermark: redone from that day")
     return first.date()
 
 
 @job_command("build-features", short_help="Histories to point-in-time features.")
-def command(job: Job) -> None:
+def command(context: RunContext) -> None:
     """Build the feature views as of every exposure, from what was visible strictly before it.
 
     Windows are trailing: [as_of - w, as_of) for users and pairs, [day(as_of) - w, day(as_of)) for items. Only exposures
@@ -124,8 +124,8 @@ def command(job: Job) -> None:
 
     Example: longplay build-features --source world
     """
-    with job.progress.step("build-features"):
-        build_features(job)
+    with context.progress.step("build-features"):
+        build_features(context)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from jobs.build_signals import knowledge_of
 from jobs.outages import find_outages
 from jobs.runtime.command_options import date_option, job_command
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError, InputError, NotFoundError
 from signals.maturity import Knowledge
@@ -28,7 +28,7 @@ from tables import catalog
 _FACTS = ("events", "exposures")
 
 
-def build_progressive(job: Job, signals: Sequence[str] = (), date: datetime | None = None) -> None:
+def build_progressive(context: RunContext, signals: Sequence[str] = (), date: datetime | None = None) -> None:
     """Fit the prior of each signal on past items, add up all traces, and estimate every item, as known at T.
 
     Raises:
@@ -36,44 +36,46 @@ def build_progressive(job: Job, signals: Sequence[str] = (), date: datetime | No
         NotFoundError: when none has.
         InputError: when no signal has enough whole traces for a prior.
     """
-    definitions = wanted(job, signals)
-    find_outages(job)
-    knowledge = with_standing(knowledge_of(job, job.known_at(date)))
+    definitions = wanted(context, signals)
+    find_outages(context)
+    knowledge = with_standing(knowledge_of(context, context.known_at(date)))
     about = {
         "definitions": {d.ref: d.hash for d in definitions},
         "known_at": knowledge.known_at.isoformat(),
         "watermark": knowledge.watermark.isoformat(),
-        "log_start": job.log_start.isoformat(),
+        "log_start": context.log_start.isoformat(),
         "outages": repr(knowledge.outages),
     }
-    facts = job.versions(*_FACTS)
-    job.publish("progressive_priors", facts, about, lambda: _priors(job, _logs(job, facts, definitions, knowledge)))
-    with_prior = {**facts, **job.versions("progressive_priors")}
-    priors = read_priors(job.read(with_prior, "progressive_priors"))
-    logs = [log for log in _logs(job, facts, definitions, knowledge) if log.definition.ref in priors]
+    facts = context.versions(*_FACTS)
+    context.publish(
+        "progressive_priors", facts, about, lambda: _priors(context, _logs(context, facts, definitions, knowledge))
+    )
+    with_prior = {**facts, **context.versions("progressive_priors")}
+    priors = read_priors(context.read(with_prior, "progressive_priors"))
+    logs = [log for log in _logs(context, facts, definitions, knowledge) if log.definition.ref in priors]
     filters = {ref: Filter.of(prior, np.ones(len(prior.mean))) for ref, prior in priors.items()}
 
     def sums() -> DataFrame:
         return _together([daily_sums(log, filters[log.definition.ref]) for log in logs])
 
-    job.publish("progressive_sums", with_prior, about, sums)
-    inputs = {**with_prior, **job.versions("progressive_sums")}
+    context.publish("progressive_sums", with_prior, about, sums)
+    inputs = {**with_prior, **context.versions("progressive_sums")}
 
     def estimated() -> DataFrame:
-        added, items = job.read(inputs, "progressive_sums"), items_of(job, facts, knowledge)
+        added, items = context.read(inputs, "progressive_sums"), items_of(context, facts, knowledge)
         return _together([estimates(added.where(_is(log)), items, log, filters[log.definition.ref]) for log in logs])
 
-    job.publish("progressive_estimates", inputs, about, estimated)
+    context.publish("progressive_estimates", inputs, about, estimated)
 
 
-def wanted(job: Job, names: Sequence[str]) -> list[Definition]:
+def wanted(context: RunContext, names: Sequence[str]) -> list[Definition]:
     """The named signals, or all published ones that have daily traces.
 
     Raises:
         ConfigError: when a named one has no daily traces.
         NotFoundError: when none has.
     """
-    asked = [job.registry.get(name) for name in names]
+    asked = [context.registry.get(name) for name in names]
     if without := [d.ref for d in asked if not has_traces(d)]:
         raise ConfigError(
             "These signals have no daily traces.",
@@ -81,32 +83,34 @@ def wanted(job: Job, names: Sequence[str]) -> list[Definition]:
             got=", ".join(without),
             fix="estimates are for calendar windows, a measure in days and keys user_item, without credit",
         )
-    found = asked or [d for d in job.registry.newest() if has_traces(d) and d.status != "draft"]
+    found = asked or [d for d in context.registry.newest() if has_traces(d) and d.status != "draft"]
     if not found:
         raise NotFoundError("No signal has daily traces.", fix="define one: a calendar window, measured in days")
     return list({d.ref: d for d in found}.values())
 
 
-def items_of(job: Job, versions: dict[str, int], knowledge: Knowledge) -> DataFrame:
+def items_of(context: RunContext, versions: dict[str, int], knowledge: Knowledge) -> DataFrame:
     """Every item that was shown or acted on, as known at T. Grain: item_id."""
     known = F.col("known_ts") <= F.lit(knowledge.known_at)
-    parts = [job.delivered(versions, table).where(known).select("item_id") for table in _FACTS]
+    parts = [context.delivered(versions, table).where(known).select("item_id") for table in _FACTS]
     return _together(parts).where(F.col("item_id").isNotNull()).distinct()
 
 
-def _logs(job: Job, versions: dict[str, int], definitions: Sequence[Definition], knowledge: Knowledge) -> list[Log]:
-    events, exposures = (job.delivered(versions, table) for table in _FACTS)
+def _logs(
+    context: RunContext, versions: dict[str, int], definitions: Sequence[Definition], knowledge: Knowledge
+) -> list[Log]:
+    events, exposures = (context.delivered(versions, table) for table in _FACTS)
     return [Log(definition, events, exposures, knowledge) for definition in definitions]
 
 
-def _priors(job: Job, logs: Sequence[Log]) -> DataFrame:
+def _priors(context: RunContext, logs: Sequence[Log]) -> DataFrame:
     found = []
     for log in logs:
         try:
             learnt = moments(log)
-            found.append(prior_rows(job.spark, log, learnt, fit(learnt)))
+            found.append(prior_rows(context.spark, log, learnt, fit(learnt)))
         except InputError as error:
-            job.progress.say(f"{log.definition.ref}: no estimates yet: {error.what} {error.got}".rstrip())
+            context.progress.say(f"{log.definition.ref}: no estimates yet: {error.what} {error.got}".rstrip())
     if not found:
         raise InputError(
             "No signal has enough whole traces for a prior.",
@@ -158,7 +162,7 @@ def _together(frames: Sequence[DataFrame]) -> DataFrame:
 @job_command("build-progressive", short_help="Estimates of items while their traces are open.")
 @click.option("--signal", "signals", multiple=True, help="A signal with daily traces. Repeatable. [all that have]")
 @date_option
-def command(job: Job, signals: tuple[str, ...], date: datetime | None) -> None:
+def command(context: RunContext, signals: tuple[str, ...], date: datetime | None) -> None:
     """Estimate the mean value of a signal for every item from all traces, open ones too.
 
     For signals that count the days of a calendar window on which listeners came back, such as stickiness_59d. The prior
@@ -167,8 +171,8 @@ def command(job: Job, signals: tuple[str, ...], date: datetime | None) -> None:
 
     Example: longplay build-progressive --source world --signal stickiness_59d
     """
-    with job.progress.step("build-progressive"):
-        build_progressive(job, signals, date)
+    with context.progress.step("build-progressive"):
+        build_progressive(context, signals, date)
 
 
 if __name__ == "__main__":

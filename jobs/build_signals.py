@@ -11,7 +11,7 @@ from jobs.runtime.backfill_signals import Known, add_signals, rows_behind
 from jobs.runtime.command_options import job_command
 from jobs.runtime.incremental import Change, increment, since
 from jobs.runtime.labels import computed
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.definitions.measures import RegretMeasure
 from longplay.definitions.signal import Definition
 from longplay.delta import open_table
@@ -22,37 +22,37 @@ from signals.recompute import Turns, in_days, reread
 from tables.checkpoint import Checkpoint
 
 
-def build_signals(job: Job) -> None:
+def build_signals(context: RunContext) -> None:
     """Bring the values of every definition up to what is known now.
 
     Settled values (mature or void) are only ever added: those that settled since, and revisions by facts that came
     late. Open ones are replaced. So a day reads the windows that were open and those that late facts fall into. A
     signal that is new is computed alone, over the whole log.
     """
-    definitions = [d for d in computed(job) if eligible(job, d)]
-    find_outages(job)
-    add_signals(job, definitions, _known)
-    known = _known(job, definitions)
+    definitions = [d for d in computed(context) if eligible(context, d)]
+    find_outages(context)
+    add_signals(context, definitions, _known)
+    known = _known(context, definitions)
     inputs, knowledge, about = known.inputs, known.knowledge, known.about
-    batch = F.lit(job.batch).cast("bigint")
-    done = since(job, "signal_values", about)
-    is_new = done is not None and (done.batch < job.batch or done.frontier < job.frontier)
-    if done is not None and is_new and (behind := rows_behind(job, inputs, done)):
-        job.progress.say(f"{behind:,} rows came behind the watermark: signal values are made anew")
-        job = job.anew()
+    batch = F.lit(context.batch).cast("bigint")
+    done = since(context, "signal_values", about)
+    is_new = done is not None and (done.batch < context.batch or done.frontier < context.frontier)
+    if done is not None and is_new and (behind := rows_behind(context, inputs, done)):
+        context.progress.say(f"{behind:,} rows came behind the watermark: signal values are made anew")
+        context = context.anew()
     flags = Turns.of(done, knowledge)
     if flags.rewritten:
-        job.progress.say("what was known of outages by then has changed: signal values are made anew")
-        job = job.anew()
+        context.progress.say("what was known of outages by then has changed: signal values are made anew")
+        context = context.anew()
 
     note = {"flags": flags.told}
 
     def build(done: Checkpoint | None) -> Change:
-        facts = {table: job.delivered(inputs, table) for table in inputs}
+        facts = {table: context.delivered(inputs, table) for table in inputs}
         events, exposures, episodes = facts["events"], facts["exposures"], facts.get("episodes")
         if done is None:
             values = signal_values(definitions, events, exposures, knowledge, episodes=episodes)
-            gate = SignalGate(job.gate, job.store, job.progress.say, definitions, knowledge.watermark)
+            gate = SignalGate(context.gate, context.store, context.progress.say, definitions, knowledge.watermark)
             return Change(values.withColumn("batch", batch), gate=gate, note=note)
         again = reread(definitions, facts, done, flags.new)
         values = signal_values(
@@ -63,41 +63,43 @@ def build_signals(job: Job) -> None:
             again.renewal,
             episodes,
         )
-        gate = SignalGate(job.gate, job.store, job.progress.say, definitions, knowledge.watermark, adds=True)
+        gate = SignalGate(
+            context.gate, context.store, context.progress.say, definitions, knowledge.watermark, adds=True
+        )
         return Change(values.withColumn("batch", batch), "NOT settled", gate, note)
 
-    increment(job, "signal_values", inputs, about, build)
+    increment(context, "signal_values", inputs, about, build)
 
 
-def _known(job: Job, definitions: Sequence[Definition]) -> Known:
+def _known(context: RunContext, definitions: Sequence[Definition]) -> Known:
     """What the values of some definitions rest on."""
     reads_episodes = any(d.needs.episodes for d in definitions)
-    knowledge = knowledge_of(job, job.known_at(None))
+    knowledge = knowledge_of(context, context.known_at(None))
     about = {
         "definitions": {d.ref: d.hash for d in definitions},
-        "log_start": job.log_start.isoformat(),
+        "log_start": context.log_start.isoformat(),
         "outages": repr(knowledge.outages),
     }
-    return Known(job.versions("events", "exposures", *(["episodes"] if reads_episodes else [])), knowledge, about)
+    return Known(context.versions("events", "exposures", *(["episodes"] if reads_episodes else [])), knowledge, about)
 
 
-def knowledge_of(job: Job, known_at: datetime) -> Knowledge:
+def knowledge_of(context: RunContext, known_at: datetime) -> Knowledge:
     """What is known at a moment, and how far."""
     return Knowledge(
         known_at,
-        job.watermark(known_at),
-        job.log_start,
-        tuple((_time(outage.start), _time(outage.end)) for outage in job.source.outages),
-        tuple(job.watermarks()),
-        flags_of(job),
+        context.watermark(known_at),
+        context.log_start,
+        tuple((_time(outage.start), _time(outage.end)) for outage in context.source.outages),
+        tuple(context.watermarks()),
+        flags_of(context),
     )
 
 
-def eligible(job: Job, definition: Definition) -> bool:
+def eligible(context: RunContext, definition: Definition) -> bool:
     """Whether a source can have this signal; said when it cannot."""
     if definition.status == "draft":
         return False
-    events, needs = job.source.events, definition.needs
+    events, needs = context.source.events, definition.needs
     unit = definition.measure.unit if isinstance(definition.measure, RegretMeasure) else needs.unit
     lacks = []
     if unit is not None and unit != events.amount.unit:
@@ -106,18 +108,18 @@ def eligible(job: Job, definition: Definition) -> bool:
         lacks.append(f"this source has no events of kind {', '.join(missing)}")
     if needs.topics and events.topic is None:
         lacks.append("this source has no topics")
-    if needs.episodes and (lack := _no_episodes(job)):
+    if needs.episodes and (lack := _no_episodes(context)):
         lacks.append(lack)
     if lacks:
-        job.progress.say(f"{definition.ref}: not eligible here: {'; '.join(lacks)}")
+        context.progress.say(f"{definition.ref}: not eligible here: {'; '.join(lacks)}")
     return not lacks
 
 
-def _no_episodes(job: Job) -> str:
+def _no_episodes(context: RunContext) -> str:
     """Why nothing is known of episodes; empty where something is."""
-    if job.source.episodes is None:
+    if context.source.episodes is None:
         return "this source has no episodes"
-    if not job.store.exists("episodes") or "episode" not in _columns(job.store.path("events")):
+    if not context.store.exists("episodes") or "episode" not in _columns(context.store.path("events")):
         return "it was ingested before episodes were read: ingest the log into a new store"
     return ""
 
@@ -132,7 +134,7 @@ def _time(text: str) -> datetime:
 
 
 @job_command("build-signals", short_help="What followed each anchor: open, mature or void.")
-def command(job: Job) -> None:
+def command(context: RunContext) -> None:
     """Compute every signal for every anchor, as far as it is known.
 
     A value is mature once the watermark has passed its window and lateness allowance; before that it is open and
@@ -142,8 +144,8 @@ def command(job: Job) -> None:
 
     Example: longplay build-signals --source world
     """
-    with job.progress.step("build-signals"):
-        build_signals(job)
+    with context.progress.step("build-signals"):
+        build_signals(context)
 
 
 if __name__ == "__main__":

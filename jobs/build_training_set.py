@@ -13,7 +13,7 @@ from jobs.build_signals import knowledge_of
 from jobs.release import open_release, release_option
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import label_definitions, split_plan, use_labels
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
 from quality.training_sets import Told, carried, of_span, strays, told_by, told_by_signals, with_own_rules
@@ -25,43 +25,43 @@ from tables.store import Published
 _TABLES = ("exposures", "signal_values", "sequences", "exposure_features", ITEM.name)
 
 
-def build_training_set(job: Job, release_id: str | None = None) -> Published:
+def build_training_set(context: RunContext, release_id: str | None = None) -> Published:
     """Publish the training set of a release, with the manifest from which it can be built again."""
-    opened = open_release(job, release_id)
-    versions, known_at, pinned = opened["versions"], opened["known_at"], job.upto(opened["batch"])
-    definitions, plan = label_definitions(job), split_plan(pinned, known_at)
+    opened = open_release(context, release_id)
+    versions, known_at, pinned = opened["versions"], opened["known_at"], context.upto(opened["batch"])
+    definitions, plan = label_definitions(context), split_plan(pinned, known_at)
     inputs = {name: versions[name] for name in _TABLES}
-    manifest = Manifest.of(opened, definitions, plan, job.code).beside(knowledge_of(pinned, known_at))
+    manifest = Manifest.of(opened, definitions, plan, context.code).beside(knowledge_of(pinned, known_at))
 
     def spine() -> DataFrame:
         exposures = pinned.delivered(inputs, "exposures")
         return spine_of(exposures.where(F.col("known_ts") <= F.lit(known_at)), plan)
 
     def build() -> DataFrame:
-        features = (job.read(inputs, "exposure_features"), job.read(inputs, ITEM.name))
+        features = (context.read(inputs, "exposure_features"), context.read(inputs, ITEM.name))
         # An outcome is one user's: dealt by user once, values meet by anchor and by what they share.
-        values = job.read(inputs, "signal_values").repartition("user_id")
+        values = context.read(inputs, "signal_values").repartition("user_id")
         return training_set(spine(), features, (definitions, values), plan, known_at)
 
     def audited(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
-        audit = dict(job.gate(frame, with_own_rules(spec, frame.dtypes, plan.parts())))
+        audit = dict(context.gate(frame, with_own_rules(spec, frame.dtypes, plan.parts())))
         audit["spine"] = audit_rows(frame, spine().count(), audit["rows"], known_at)
         refs = {label.name: label.ref for label in definitions if isinstance(label, Definition)}
         span = (plan.train_start, plan.test_end)
-        of_signals = told_by_signals(job.read(inputs, "signal_values"), refs, span, known_at)
-        made_of = [job.read(inputs, name) for name in ("exposures", "exposure_features")]
+        of_signals = told_by_signals(context.read(inputs, "signal_values"), refs, span, known_at)
+        made_of = [context.read(inputs, name) for name in ("exposures", "exposure_features")]
         _check_columns(frame, of_signals, [of_span(source, span, known_at) for source in made_of])
         return audit | {"weights": weights_of(frame, [d.name for d in definitions])}
 
-    done = job.publish("training_set", inputs, manifest.facts(), build, audited)
+    done = context.publish("training_set", inputs, manifest.facts(), build, audited)
     if done.written:
-        job.progress.say(f"row-preserving: {done.rows:,} exposures in, {done.rows:,} rows out")
-        say_labels(job)
-    audit = job.store.commit("training_set")["audit"]
+        context.progress.say(f"row-preserving: {done.rows:,} exposures in, {done.rows:,} rows out")
+        say_labels(context)
+    audit = context.store.commit("training_set")["audit"]
     digest = audit["checksum"]
-    use_labels(job, "training_set", f"{job.source.name} {digest}")
-    file = keep(job.folder, manifest, digest, {"weights": audit["weights"]})
-    job.progress.say(f"manifest: {file}; 'longplay verify' builds the set from it again")
+    use_labels(context, "training_set", f"{context.source.name} {digest}")
+    file = keep(context.folder, manifest, digest, {"weights": audit["weights"]})
+    context.progress.say(f"manifest: {file}; 'longplay verify' builds the set from it again")
     return done
 
 
@@ -127,23 +127,23 @@ def _check_columns(frame: DataFrame, of_signals: Told, sources: Sequence[DataFra
         )
 
 
-def say_labels(job: Job) -> None:
+def say_labels(context: RunContext) -> None:
     """Say, per split and label, how many values are mature and their mean."""
-    frame = job.store.read("training_set")
+    frame = context.store.read("training_set")
     names = [c.removeprefix("state_") for c in frame.columns if c.startswith("state_")]
     columns = [F.count("*").alias("rows")]
     for name in names:
         columns += [F.count(f"label_{name}").alias(f"n_{name}"), F.avg(f"label_{name}").alias(f"mean_{name}")]
     for row in sorted(frame.groupBy("split").agg(*columns).collect(), key=lambda r: str(r["split"])):
         labels = ", ".join(f"{n}: {row[f'n_{n}']:,} mature, mean {row[f'mean_{n}'] or 0:.4f}" for n in names)
-        job.progress.say(f"{row['split']}: {row['rows']:,} rows; {labels}")
-    for name, told in job.store.commit("training_set")["audit"]["weights"].items():
-        job.progress.say(f"train, {name}: {told['outcomes']:,.0f} outcomes, n_eff {told['n_eff']:,.0f}")
+        context.progress.say(f"{row['split']}: {row['rows']:,} rows; {labels}")
+    for name, told in context.store.commit("training_set")["audit"]["weights"].items():
+        context.progress.say(f"train, {name}: {told['outcomes']:,.0f} outcomes, n_eff {told['n_eff']:,.0f}")
 
 
 @job_command("build-training-set", short_help="Exposures x features as of x mature signals.")
 @release_option
-def command(job: Job, release_id: str | None) -> None:
+def command(context: RunContext, release_id: str | None) -> None:
     """Join exposures with features as of and mature signals, pinned to one release, split by global time.
 
     Every exposure is one row. A label is null unless its signal is mature; an open label is never a 0. The set's
@@ -151,8 +151,8 @@ def command(job: Job, release_id: str | None) -> None:
 
     Example: longplay build-training-set --source world
     """
-    with job.progress.step("build-training-set"):
-        build_training_set(job, release_id)
+    with context.progress.step("build-training-set"):
+        build_training_set(context, release_id)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from features.point_in_time_join import as_of_join
 from jobs.release import open_release
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import use_labels
-from jobs.runtime.run_context import TABLE_CODE, Job, code_hash
+from jobs.runtime.run_context import TABLE_CODE, RunContext, code_hash
 from jobs.train import arms, study, tracker_of
 from longplay.errors import InputError
 from rankers.models.base import TrainedRanker
@@ -32,10 +32,10 @@ from worlds.world import World, build_world
 DEPLOY_CODE = (*TABLE_CODE, "worlds", "experiments")
 
 
-def deploy(job: Job, data: Path) -> Verdict:
+def deploy(context: RunContext, data: Path) -> Verdict:
     """Deploy every arm, unless this very deployment was done before, and keep the verdict."""
     world = build_world(read_spec(truth_of(data)))
-    known_at = job.known_at(None)
+    known_at = context.known_at(None)
     if world.spec.end != known_at:
         raise InputError(
             "This world is not the one that was ingested.",
@@ -43,13 +43,13 @@ def deploy(job: Job, data: Path) -> Verdict:
             got=f"its log ends {world.spec.end:%Y-%m-%d}, the watermark is {known_at:%Y-%m-%d}",
             fix="give the --data that was ingested, or another --store",
         )
-    file = job.folder / "_deployments" / f"{deployment_id(job, world)}.json"
-    use_labels(job, "deployment", f"{job.source.name} {file.stem}")
-    if file.exists() and not job.force:
-        job.progress.say(f"deployed before, nothing to do ({file.name}; --force does it again)")
+    file = context.folder / "_deployments" / f"{deployment_id(context, world)}.json"
+    use_labels(context, "deployment", f"{context.source.name} {file.stem}")
+    if file.exists() and not context.force:
+        context.progress.say(f"deployed before, nothing to do ({file.name}; --force does it again)")
         return Verdict.from_json(file.read_text(encoding="utf-8"))
-    outcomes = _deploy_all(job, world, item_view(job, world, known_at))
-    verdict = judge(outcomes, job.settings.deploy.days)
+    outcomes = _deploy_all(context, world, item_view(context, world, known_at))
+    verdict = judge(outcomes, context.settings.deploy.days)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(verdict.to_json(), encoding="utf-8")
     return verdict
@@ -60,22 +60,22 @@ def truth_of(data: Path) -> Path:
     return data.absolute().parent / "truth" / "world.json"
 
 
-def item_view(job: Job, world: World, known_at: datetime) -> ItemView:
+def item_view(context: RunContext, world: World, known_at: datetime) -> ItemView:
     """The item features at the start of the deployment, from the release's tiles: what a ranker is served with."""
-    versions = open_release(job, study(job).release_id)["versions"]
+    versions = open_release(context, study(context).release_id)["versions"]
     tables = ("item_days", "user_item_days", "item_exposure_days", "first_seen")
-    tiles = feature_facts.item_day_facts(*[job.read(versions, name) for name in tables])
+    tiles = feature_facts.item_day_facts(*[context.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
-    spine = job.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
+    spine = context.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
     found = as_of_join([shipped_views.ITEM], tiles, spine).drop("as_of").toPandas()
     return frozen_item_view(world.item_ids, world.topics, found)
 
 
-def rankers_of(job: Job) -> dict[str, TrainedRanker | None]:
+def rankers_of(context: RunContext) -> dict[str, TrainedRanker | None]:
     """The ranker of each arm, from MLflow; None for the two baselines."""
-    tracker, pinned = tracker_of(job), study(job)
+    tracker, pinned = tracker_of(context), study(context)
     found: dict[str, TrainedRanker | None] = {RANDOM: None, POPULARITY: None}
-    for arm in arms(job):
+    for arm in arms(context):
         run_id = tracker.find(pinned, arm.spec)
         if run_id is not None and not arm.name.startswith(POPULARITY):
             found[arm.name] = tracker.load_ranker(run_id)
@@ -84,16 +84,16 @@ def rankers_of(job: Job) -> dict[str, TrainedRanker | None]:
     return found
 
 
-def deployment_id(job: Job, world: World) -> str:
+def deployment_id(context: RunContext, world: World) -> str:
     """A hash over everything that decides the outcome."""
-    pinned = study(job)
-    whole = [str(world.spec), job.settings.deploy.model_dump(exclude={"processes"}), code_hash(DEPLOY_CODE)]
-    whole += [arm.spec.fingerprint(pinned) for arm in arms(job)]
+    pinned = study(context)
+    whole = [str(world.spec), context.settings.deploy.model_dump(exclude={"processes"}), code_hash(DEPLOY_CODE)]
+    whole += [arm.spec.fingerprint(pinned) for arm in arms(context)]
     return hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
 
 
-def _deploy_all(job: Job, world: World, items: ItemView) -> dict[str, Outcomes]:
-    settings, rankers = job.settings.deploy, rankers_of(job)
+def _deploy_all(context: RunContext, world: World, items: ItemView) -> dict[str, Outcomes]:
+    settings, rankers = context.settings.deploy, rankers_of(context)
     plan = DeploymentPlan(settings.users, settings.days, settings.seed, settings.entropy_share, settings.exploration)
     outcomes = {}
     # New processes, not forks: this one holds a JVM connection and threads that do not survive a fork.
@@ -101,7 +101,7 @@ def _deploy_all(job: Job, world: World, items: ItemView) -> dict[str, Outcomes]:
         waiting = {pool.submit(deploy_arm, world, arm, r, items, plan): arm for arm, r in rankers.items()}
         for arm, done in _finished(waiting):
             outcomes[arm] = done
-            job.progress.say(f"{arm}: {done.survived.mean():.1%} of {settings.users:,} still there")
+            context.progress.say(f"{arm}: {done.survived.mean():.1%} of {settings.users:,} still there")
     return {arm: outcomes[arm] for arm in rankers}
 
 
@@ -112,13 +112,13 @@ def _finished(waiting: Mapping[Future[Outcomes], str]) -> Iterator[tuple[str, Ou
 
 @job_command("deploy", short_help="Put the rankers before simulated listeners for 90 days.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="The world's log folder, as ingested.")
-def command(job: Job, data: Path) -> None:
+def command(context: RunContext, data: Path) -> None:
     """Deploy every ranker to fresh listeners of the simulated world, at matched entropy, beside random and popularity.
 
     Example: longplay deploy --source world --data world/log --set deploy.users=5000
     """
-    with job.progress.step("deploy"):
-        deploy(job, data)
+    with context.progress.step("deploy"):
+        deploy(context, data)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from ingest.row_validation import MALFORMED_ROW
 from jobs.runtime.command_options import job_command
 from jobs.runtime.metric_history import REWRITTEN
 from jobs.runtime.quarantine_release import TABLE as RELEASES
-from jobs.runtime.run_context import VERDICTS, Job
+from jobs.runtime.run_context import VERDICTS, RunContext
 from longplay.config.atomic_files import write_whole
 from longplay.errors import NotFoundError
 from longplay.server.index.paths import Place
@@ -41,53 +41,57 @@ MADE_ANEW = (
 """Tables that add people up: the next build makes them anew, without the person."""
 
 
-def erase(job: Job, user: str) -> dict[str, Any]:
+def erase(context: RunContext, user: str) -> dict[str, Any]:
     """Remove one person; gives the receipt, which does not name them. Cut off at any moment, it can be run again.
 
     Raises:
         NotFoundError: when nothing of them is there and nothing of them was erased before.
     """
     # Releases from quarantine last: they say which quarantined rows were the person's.
-    there = sorted((table for table in catalog.ALL if job.store.exists(table)), key=lambda table: table == RELEASES)
-    one = _begin(job, user, there)
+    there = sorted((table for table in catalog.ALL if context.store.exists(table)), key=lambda table: table == RELEASES)
+    one = _begin(context, user, there)
     for name in one.training_sets:
-        _note(job.folder / MANIFESTS / f"{name}.json", one.receipt)
-    released = _released(job, user)
+        _note(context.folder / MANIFESTS / f"{name}.json", one.receipt)
+    released = _released(context, user)
     for table in there:
-        _erase(job, table, user, released)
-    _clear_rejected(job.folder, user)
-    forget_ids(job.folder / VERDICTS)
+        _erase(context, table, user, released)
+    _clear_rejected(context.folder, user)
+    forget_ids(context.folder / VERDICTS)
     # What a server has copied out of the tables to answer from; one that runs makes its index anew.
-    shutil.rmtree(Place.of(job.root, job.source.name).cache, ignore_errors=True)
-    receipt, file = finish(job.folder, one, accounted(job.folder))
-    job.progress.say(f"{sum(one.rows.values()):,} rows of {sum(n > 0 for n in one.rows.values())} tables removed")
-    job.progress.say(f"{len(one.training_sets)} training sets held the person; their manifests say so. Receipt: {file}")
+    shutil.rmtree(Place.of(context.root, context.source.name).cache, ignore_errors=True)
+    receipt, file = finish(context.folder, one, accounted(context.folder))
+    context.progress.say(f"{sum(one.rows.values()):,} rows of {sum(n > 0 for n in one.rows.values())} tables removed")
+    context.progress.say(
+        f"{len(one.training_sets)} training sets held the person; their manifests say so. Receipt: {file}"
+    )
     return receipt
 
 
-def _begin(job: Job, user: str, there: Sequence[str]) -> Begun:
+def _begin(context: RunContext, user: str, there: Sequence[str]) -> Begun:
     """What is to be erased, kept before anything is removed; what was kept, where an earlier run was cut off."""
-    tombstones = Tombstones.of(job.folder)
+    tombstones = Tombstones.of(context.folder)
     mark = tombstones.mark(user)
-    earlier = cut_off(job.folder, mark)
+    earlier = cut_off(context.folder, mark)
     if earlier is not None:
-        job.progress.say(f"erasure {earlier.receipt} was cut off; going on with it")
+        context.progress.say(f"erasure {earlier.receipt} was cut off; going on with it")
         return earlier
-    released = _released(job, user)
-    rows = {table: _count(job, table, condition_of(table, user, released)) for table in there}
-    if mark not in tombstones.marks and not any(rows.values()) and not _rejected(job.folder, user):
-        raise NotFoundError(f"There is nothing of user '{user}'.", where=str(job.folder), fix="check --user")
-    number = next_number(job.folder)
-    return begin(job.folder, Begun(number, mark, rows, manifests_with(job, user), accounted(job.folder)))
+    released = _released(context, user)
+    rows = {table: _count(context, table, condition_of(table, user, released)) for table in there}
+    if mark not in tombstones.marks and not any(rows.values()) and not _rejected(context.folder, user):
+        raise NotFoundError(f"There is nothing of user '{user}'.", where=str(context.folder), fix="check --user")
+    number = next_number(context.folder)
+    return begin(context.folder, Begun(number, mark, rows, manifests_with(context, user), accounted(context.folder)))
 
 
-def manifests_with(job: Job, user: str) -> list[str]:
+def manifests_with(context: RunContext, user: str) -> list[str]:
     """Names of the manifests whose training sets hold exposures of a person."""
     found = []
-    for file in sorted((job.folder / MANIFESTS).glob("*.json")):
-        manifest, _ = find(job.folder, file.stem)
+    for file in sorted((context.folder / MANIFESTS).glob("*.json")):
+        manifest, _ = find(context.folder, file.stem)
         own = (
-            job.upto(manifest.batch).delivered(job.versions("exposures"), "exposures").where(f"user_id = {_text(user)}")
+            context.upto(manifest.batch)
+            .delivered(context.versions("exposures"), "exposures")
+            .where(f"user_id = {_text(user)}")
         )
         if spine_of(own, manifest.plan).limit(1).count():
             found.append(file.stem)
@@ -114,26 +118,26 @@ def condition_of(table: str, user: str, released: Sequence[str] = ()) -> str | N
     return None
 
 
-def _count(job: Job, table: str, condition: str | None) -> int:
-    return job.store.read(table).where(condition).count() if condition is not None else 0
+def _count(context: RunContext, table: str, condition: str | None) -> int:
+    return context.store.read(table).where(condition).count() if condition is not None else 0
 
 
-def _released(job: Job, user: str) -> list[str]:
+def _released(context: RunContext, user: str) -> list[str]:
     """Quarantined rows that were released as rows of a person."""
-    if not job.store.exists(RELEASES):
+    if not context.store.exists(RELEASES):
         return []
     condition = condition_of(RELEASES, user)
     assert condition is not None
-    return sorted(row["row_id"] for row in job.store.read(RELEASES).where(condition).select("row_id").collect())
+    return sorted(row["row_id"] for row in context.store.read(RELEASES).where(condition).select("row_id").collect())
 
 
-def _erase(job: Job, table: str, user: str, released: Sequence[str]) -> None:
-    condition, told = condition_of(table, user, released), job.store.commit(table)
+def _erase(context: RunContext, table: str, user: str, released: Sequence[str]) -> None:
+    condition, told = condition_of(table, user, released), context.store.commit(table)
     told = {**told, "audit": {**told.get("audit", {}), REWRITTEN: True}}
     if table in MADE_ANEW and "facts" in told:
         told = {**told, "facts": {**told["facts"], "recipe": ERASED}}
     if condition is not None or table in MADE_ANEW:
-        job.store.erase(table, condition or "false", told)
+        context.store.erase(table, condition or "false", told)
 
 
 def _as_word(user: str) -> str:
@@ -172,7 +176,7 @@ def _note(file: Path, receipt: int) -> None:
 
 @job_command("erase", short_help="Remove a person from every table, old versions included.")
 @click.option("--user", required=True, help="The user's id, as the log has it.")
-def command(job: Job, user: str) -> None:
+def command(context: RunContext, user: str) -> None:
     """Remove a person from every table and from all that is left of older versions, and keep them from coming back.
 
     Old versions of the tables can no longer be read afterwards; releases that name them can no longer be opened. A
@@ -181,8 +185,8 @@ def command(job: Job, user: str) -> None:
 
     Example: longplay erase --source world --user u000017
     """
-    with job.progress.step("erase"):
-        erase(job, user)
+    with context.progress.step("erase"):
+        erase(context, user)
 
 
 if __name__ == "__main__":

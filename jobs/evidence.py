@@ -11,21 +11,21 @@ from experiments.analysis.estimators import Estimate
 from experiments.report.verdict import PooledFamily, Verdict, pool_families
 from jobs.run import run
 from jobs.runtime.command_options import job_command
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.simulate import simulate
 from jobs.verdict import write_report
 from longplay.errors import ConfigError
 from worlds.spec import WorldSpec
 
 
-def evidence(job: Job, size: str, seeds: Sequence[int], nulls: bool) -> dict[str, tuple[PooledFamily, ...]]:
+def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) -> dict[str, tuple[PooledFamily, ...]]:
     """The whole line for every seed, in the real world and (with ``nulls``) in the null; verdicts pooled.
 
     The report of every world is written again with what all worlds of its kind say together.
     """
     pooled = {}
     for kind in ("real", "null") if nulls else ("real",):
-        jobs = [_job(job, kind, seed) for seed in seeds]
+        jobs = [_job(context, kind, seed) for seed in seeds]
         verdicts = [
             _one(own, WorldSpec.from_size(size, seed=seed, null=kind == "null"))
             for own, seed in zip(jobs, seeds, strict=True)
@@ -33,24 +33,24 @@ def evidence(job: Job, size: str, seeds: Sequence[int], nulls: bool) -> dict[str
         pooled[kind] = pool_families(verdicts)
         for own, verdict in zip(jobs, verdicts, strict=True):
             write_report(own, verdict, pooled[kind])
-        job.progress.console.print(_table(kind, seeds, verdicts, pooled[kind]))
-    file = job.root / "evidence.json"
+        context.progress.console.print(_table(kind, seeds, verdicts, pooled[kind]))
+    file = context.root / "evidence.json"
     words = {kind: {one.family: one.words for one in families} for kind, families in pooled.items()}
     file.write_text(json.dumps(words, indent=1), encoding="utf-8")
-    job.progress.console.print(f"written: {file}; every world has its own report and tables below {job.root}")
+    context.progress.console.print(f"written: {file}; every world has its own report and tables below {context.root}")
     return pooled
 
 
-def _job(job: Job, kind: str, seed: int) -> Job:
-    own = replace(job, root=job.root / f"{kind}-{seed}")
-    own.__dict__["spark"] = job.spark  # one session serves all worlds
+def _job(context: RunContext, kind: str, seed: int) -> RunContext:
+    own = replace(context, root=context.root / f"{kind}-{seed}")
+    own.__dict__["spark"] = context.spark  # one session serves all worlds
     return own
 
 
-def _one(job: Job, spec: WorldSpec) -> Verdict:
-    job.progress.console.rule(f"{job.root.name.replace('-', ' world, seed ')}")
-    simulate(spec, job.root / "world", job.progress)
-    verdict = run(job, job.root / "world" / "log")
+def _one(context: RunContext, spec: WorldSpec) -> Verdict:
+    context.progress.console.rule(f"{context.root.name.replace('-', ' world, seed ')}")
+    simulate(spec, context.root / "world", context.progress)
+    verdict = run(context, context.root / "world" / "log")
     assert verdict is not None, "a world's log lies beside its truth"
     return verdict
 
@@ -72,7 +72,7 @@ def _cell(estimate: Estimate) -> str:
 @click.option("--size", default="small", show_default=True, help="Size of each world.")
 @click.option("--seeds", default="1,2,3", show_default=True, help="Seeds of the worlds, with commas.")
 @click.option("--nulls/--no-nulls", default=True, show_default=True, help="Also in the true null of each seed.")
-def command(job: Job, size: str, seeds: str, nulls: bool) -> None:
+def command(context: RunContext, size: str, seeds: str, nulls: bool) -> None:
     """Repeat the whole line over several worlds and pool what it says; needs minutes a world.
 
     Example: longplay evidence --source world --store evidence --set deploy.users=5000
@@ -81,7 +81,7 @@ def command(job: Job, size: str, seeds: str, nulls: bool) -> None:
         numbers = [int(part) for part in seeds.split(",")]
     except ValueError as error:
         raise ConfigError("--seeds wants whole numbers with commas.", got=seeds, fix="--seeds 1,2,3") from error
-    evidence(job, size, numbers, nulls)
+    evidence(context, size, numbers, nulls)
 
 
 if __name__ == "__main__":

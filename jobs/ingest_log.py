@@ -19,7 +19,7 @@ from jobs.runtime.command_options import DATE, job_command, utc
 from jobs.runtime.deliveries import brought, build_first_seen, next_batch, publish
 from jobs.runtime.delivery_checks import check_delivery
 from jobs.runtime.quarantine_release import finish
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.config.timestamps import from_microseconds
 from longplay.errors import InputError, QualityError
 from quality.delivery_consistency import mostly_again, stale
@@ -59,74 +59,78 @@ class Delivery:
         }
 
 
-def ingest(job: Job, data: Path, observed_at: datetime | None = None) -> None:
+def ingest(context: RunContext, data: Path, observed_at: datetime | None = None) -> None:
     """Read one delivery of a source's logs and publish what is sound in it. One ingest of a source runs at a time."""
-    source = job.source
+    source = context.source
     for log in filter(None, (source.events, source.exposures, source.episodes)):
         readers.locate(data, log)
     beat = _heartbeat_file(data, source)
     fingerprint = delivery_id(data, source.model_dump_json(), [beat] if beat and beat.is_file() else [])
-    with job.store.lock("ingest"):
-        finish(job)
-        number, is_known = _number(job, fingerprint)
-        if is_known and not job.force:
-            job.progress.say(f"delivery {fingerprint} was ingested before; nothing to do (--force reads it again)")
+    with context.store.lock("ingest"):
+        finish(context)
+        number, is_known = _number(context, fingerprint)
+        if is_known and not context.force:
+            context.progress.say(f"delivery {fingerprint} was ingested before; nothing to do (--force reads it again)")
             return
         heartbeat = watermark.read_heartbeat(beat) if beat else None
         stated = observed_at or (heartbeat.observed_at if heartbeat else None)
-        _ingest(job, Delivery(number, fingerprint, data, stated or datetime.now(UTC), stated, heartbeat))
+        _ingest(context, Delivery(number, fingerprint, data, stated or datetime.now(UTC), stated, heartbeat))
 
 
-def _number(job: Job, fingerprint: str) -> tuple[int, bool]:
+def _number(context: RunContext, fingerprint: str) -> tuple[int, bool]:
     """The number of a delivery, and whether it was ingested before; a new one's is above all others'.
 
     Numbers of deliveries that were cut off are not given again, so no builder mistakes their rows for ones it has seen.
     """
-    done = {row["delivery"]: int(row["batch"]) for row in job.deliveries()} if job.store.exists("deliveries") else {}
-    return (done[fingerprint], True) if fingerprint in done else (next_batch(job), False)
+    done = (
+        {row["delivery"]: int(row["batch"]) for row in context.deliveries()}
+        if context.store.exists("deliveries")
+        else {}
+    )
+    return (done[fingerprint], True) if fingerprint in done else (next_batch(context), False)
 
 
-def _ingest(job: Job, one: Delivery) -> None:
+def _ingest(context: RunContext, one: Delivery) -> None:
     # Every log is read and judged before anything is published, so that a fault in one leaves nothing half-written.
-    logs = {"events": job.source.events, "exposures": job.source.exposures, "episodes": job.source.episodes}
-    read = {name: _read(job, one.data, log, one.observed_at) for name, log in logs.items() if log is not None}
+    logs = {"events": context.source.events, "exposures": context.source.exposures, "episodes": context.source.episodes}
+    read = {name: _read(context, one.data, log, one.observed_at) for name, log in logs.items() if log is not None}
     judged = {name: frame for name, (frame, _) in read.items()}
     counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
-    before = job.deliveries() if job.store.exists("deliveries") else []
+    before = context.deliveries() if context.store.exists("deliveries") else []
     earlier = [told["counts"] for told in before]
-    counts |= check_delivery(job, judged, counts, earlier)
+    counts |= check_delivery(context, judged, counts, earlier)
     beat = one.heartbeat.complete_until if one.heartbeat else None
-    begins = _begins(job.source, one)
+    begins = _begins(context.source, one)
     days = _users_by_day(judged["events"]) if beat is None or begins is None else []
-    least = job.source.completeness.min_users
+    least = context.source.completeness.min_users
     complete = watermark.observe(days, one.observed_at, least, beat, str(one.data), begins)
     row = one.row(complete, counts)
-    frontier = _frontier(job, [*before, row])
+    frontier = _frontier(context, [*before, row])
     if one.heartbeat:
-        _warn(job, stale(one.heartbeat, _newest(judged["events"]), frontier))
-    lineage = Lineage(job.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
-    publish(job, "events", fact_tables.events(judged["events"], job.source.events, one.batch), lineage)
-    aside = [fact_tables.quarantine(frame, name, one.batch, job.run_id) for name, frame in judged.items()]
-    publish(job, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
+        _warn(context, stale(one.heartbeat, _newest(judged["events"]), frontier))
+    lineage = Lineage(context.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
+    publish(context, "events", fact_tables.events(judged["events"], context.source.events, one.batch), lineage)
+    aside = [fact_tables.quarantine(frame, name, one.batch, context.run_id) for name, frame in judged.items()]
+    publish(context, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
     if "episodes" in judged:
-        publish(job, "episodes", fact_tables.episodes(judged["episodes"], one.batch), lineage)
-    build_first_seen(job, (one.batch, frontier))
+        publish(context, "episodes", fact_tables.episodes(judged["episodes"], one.batch), lineage)
+    build_first_seen(context, (one.batch, frontier))
     if "exposures" in judged:
-        publish(job, "exposures", fact_tables.exposures(judged["exposures"], one.batch), lineage)
+        publish(context, "exposures", fact_tables.exposures(judged["exposures"], one.batch), lineage)
     else:
         told = {**lineage.facts, "frontier": frontier.isoformat()}
-        publish(job, "exposures", _sampled(job, one.batch, frontier), replace(lineage, facts=told))
+        publish(context, "exposures", _sampled(context, one.batch, frontier), replace(lineage, facts=told))
     for frame in judged.values():
         frame.unpersist()
-    row["counts"] |= {f"{log}/{AGAIN}": _again(job, one, log, found) for log, (_, found) in read.items()}
-    _warn(job, filter(None, (mostly_again(log, row["counts"], earlier) for log in read)))
-    publish(job, "deliveries", one_row(job.spark, row, catalog.get("deliveries")), lineage)
-    job.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
+    row["counts"] |= {f"{log}/{AGAIN}": _again(context, one, log, found) for log, (_, found) in read.items()}
+    _warn(context, filter(None, (mostly_again(log, row["counts"], earlier) for log in read)))
+    publish(context, "deliveries", one_row(context.spark, row, catalog.get("deliveries")), lineage)
+    context.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
 
 
-def _warn(job: Job, said: Iterable[str]) -> None:
+def _warn(context: RunContext, said: Iterable[str]) -> None:
     for one in said:
-        job.progress.say(f"warning: {one}")
+        context.progress.say(f"warning: {one}")
 
 
 def _begins(source: Source, one: Delivery) -> datetime | None:
@@ -136,19 +140,19 @@ def _begins(source: Source, one: Delivery) -> datetime | None:
     return one.heartbeat.complete_from if one.heartbeat else None
 
 
-def _frontier(job: Job, rows: Sequence[dict[str, Any]]) -> datetime:
+def _frontier(context: RunContext, rows: Sequence[dict[str, Any]]) -> datetime:
     """The watermark with these deliveries."""
-    begins = job.source.completeness.begins
+    begins = context.source.completeness.begins
     found = [watermark.Delivered.of(one) for one in rows]
     history = watermark.steps(found, watermark.midnight(begins) if begins else None)
     return history[-1][1] if history else watermark.midnight(begins or date.min)
 
 
-def _again(job: Job, one: Delivery, log: str, counts: dict[str, int]) -> int:
+def _again(context: RunContext, one: Delivery, log: str, counts: dict[str, int]) -> int:
     """Rows of a delivery that told nothing new: their fact, or they themselves in quarantine, were there before."""
     kept = counts["read"] - counts.get(f"exclusive:{ERASED}", 0)
-    new = brought(job, log, one.fingerprint, one.batch)
-    return kept - new - brought(job, "quarantine", one.fingerprint, one.batch, log)
+    new = brought(context, log, one.fingerprint, one.batch)
+    return kept - new - brought(context, "quarantine", one.fingerprint, one.batch, log)
 
 
 def _newest(events: DataFrame) -> datetime | None:
@@ -168,12 +172,12 @@ def _heartbeat_file(data: Path, source: Source) -> Path | None:
     return (data if data.is_dir() else data.parent) / beat if beat else None
 
 
-def _sampled(job: Job, batch: int, frontier: datetime) -> DataFrame:
+def _sampled(context: RunContext, batch: int, frontier: datetime) -> DataFrame:
     """Sampled candidates of the requests that became complete; a request that has its draws keeps them."""
-    settings = job.source.candidates
+    settings = context.source.candidates
     assert settings is not None
-    told = job.store.commit("exposures").get("facts", {})
-    events = job.store.read("events").where(F.col("known_ts") < F.lit(frontier))
+    told = context.store.commit("exposures").get("facts", {})
+    events = context.store.read("events").where(F.col("known_ts") < F.lit(frontier))
     new = events
     if told:
         new = events.where(Checkpoint.from_commit(told).is_new())
@@ -181,16 +185,16 @@ def _sampled(job: Job, batch: int, frontier: datetime) -> DataFrame:
     first = row[0] if row is not None and row[0] is not None else date.max
     since = first - timedelta(days=settings.popularity_days) if first != date.max else first
     popular = events.where(F.col("known_day") >= F.lit(since))
-    return sample(new, popular, job.store.read("first_seen"), settings, batch)
+    return sample(new, popular, context.store.read("first_seen"), settings, batch)
 
 
-def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:
+def _read(context: RunContext, data: Path, log: Log, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:
     """Judged rows of one log (cached: counted, watermarked and published from), and the counts by reason."""
     path = readers.locate(data, log)
-    found = readers.read_raw(job.spark, path, job.source, log)
+    found = readers.read_raw(context.spark, path, context.source, log)
     try:
-        found, erased = _without_erased(job, found, log)
-        judged = row_validation.judge(found, job.source, log, observed_at).persist()
+        found, erased = _without_erased(context, found, log)
+        judged = row_validation.judge(found, context.source, log, observed_at).persist()
         counts = fact_tables.count_reasons(judged, log)
     except SPARK_ERRORS as error:
         raise InputError(
@@ -207,21 +211,23 @@ def _read(job: Job, data: Path, log: Log, observed_at: datetime) -> tuple[DataFr
     reasons = [name.removeprefix("exclusive:") for name in counts if name.startswith("exclusive:")]
     aside = [f"{r} {counts[f'exclusive:{r}']:,} ({counts[f'raw:{r}']:,} raw)" for r in reasons if counts[f"raw:{r}"]]
     said = f"; set aside: {', '.join(aside)}" if aside else ""
-    job.progress.say(f"{path.name}: read {counts['read']:,} = clean {counts['clean']:,} + {_set_aside(counts):,}{said}")
+    context.progress.say(
+        f"{path.name}: read {counts['read']:,} = clean {counts['clean']:,} + {_set_aside(counts):,}{said}"
+    )
     share = (_set_aside(counts) - erased) / max(counts["read"], 1)
-    if share > job.source.quarantine_limit:
+    if share > context.source.quarantine_limit:
         raise QualityError(
             f"{share:.1%} of the rows would go to quarantine; nothing was published.",
             where=str(path),
             got=", ".join(aside),
-            fix=f"mend the log, or raise quarantine_limit (now {job.source.quarantine_limit:.0%}) in the source file",
+            fix=f"mend the log, or raise quarantine_limit (now {context.source.quarantine_limit:.0%}) of the source",
         )
     return judged, counts
 
 
-def _without_erased(job: Job, found: DataFrame, log: Log) -> tuple[DataFrame, int]:
+def _without_erased(context: RunContext, found: DataFrame, log: Log) -> tuple[DataFrame, int]:
     """Raw rows without those of people who were erased, which are counted and kept nowhere."""
-    tombstones = Tombstones.if_any(job.folder)
+    tombstones = Tombstones.if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return found, 0
     user = row_validation.text_column(log.user)
@@ -256,7 +262,7 @@ def delivery_id(data: Path, source: str, beside: Sequence[Path] = ()) -> str:
 @job_command("ingest", short_help="Raw log to events, exposures and quarantine.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="File or folder of the raw log.")
 @click.option("--observed-at", type=DATE, help="When the log was observed (UTC date); later events are future. [now]")
-def command(job: Job, data: Path, observed_at: datetime | None) -> None:
+def command(context: RunContext, data: Path, observed_at: datetime | None) -> None:
     """Read a raw log as its source file says, and publish what is sound in it.
 
     Rows that cannot be used go to the table quarantine, each with its reason; the counts add up to the rows read.
@@ -264,8 +270,8 @@ def command(job: Job, data: Path, observed_at: datetime | None) -> None:
 
     Example: longplay ingest --source online_retail --data online_retail.parquet
     """
-    with job.progress.step("ingest"):
-        ingest(job, data, utc(observed_at))
+    with context.progress.step("ingest"):
+        ingest(context, data, utc(observed_at))
 
 
 if __name__ == "__main__":

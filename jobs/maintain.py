@@ -3,21 +3,21 @@
 import click
 
 from jobs.runtime.command_options import job_command
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from tables import catalog
 
 
-def maintain(job: Job, keep_days: int | None) -> None:
+def maintain(context: RunContext, keep_days: int | None) -> None:
     """Compact every table that is there, and remove versions that are older than ``keep_days``."""
     for table in catalog.ALL:
-        if not job.store.exists(table):
+        if not context.store.exists(table):
             continue
-        before, after = job.store.compact(table)
+        before, after = context.store.compact(table)
         said = f"{table}: {before:,} files, now {after:,}"
         if keep_days is not None:
-            job.store.remove_versions(table, 24 * keep_days)
+            context.store.remove_versions(table, 24 * keep_days)
             said += f"; versions replaced more than {keep_days} days ago are gone"
-        job.progress.say(said)
+        context.progress.say(said)
 
 
 @job_command("maintain", short_help="Compact the tables' files, and remove old versions.")
@@ -26,7 +26,7 @@ def maintain(job: Job, keep_days: int | None) -> None:
     type=click.IntRange(0),
     help="Remove the files of versions that were replaced more than so many days ago. [none is removed]",
 )
-def command(job: Job, keep_days: int | None) -> None:
+def command(context: RunContext, keep_days: int | None) -> None:
     """Write the many small files that daily deliveries leave together into few, table by table, in order of time.
 
     Content stays the same. A table is written anew when one in ten of its bytes lies in small files. With --keep-days
@@ -35,8 +35,8 @@ def command(job: Job, keep_days: int | None) -> None:
 
     Example: longplay maintain --source world --keep-days 30
     """
-    with job.progress.step("maintain"):
-        maintain(job, keep_days)
+    with context.progress.step("maintain"):
+        maintain(context, keep_days)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from ingest.watermark import midnight
 from jobs.runtime.command_options import job_command
 from jobs.runtime.metric_history import keep_metrics
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from quality.monitoring.anomaly_detection import recent
 from quality.monitoring.daily_volume import day_counts
 from quality.monitoring.metric_history import history
@@ -27,7 +27,7 @@ SINGLE_DAYS = 400
 """Up to so many days are named one by one, so that only their files are read."""
 
 
-def find_outages(job: Job) -> list[dict[str, Any]]:
+def find_outages(context: RunContext) -> list[dict[str, Any]]:
     """Bring the counts of days, and the outages that follow from them, up to what is known now.
 
     The same deliveries and settings give the same outages, day by day or all at once.
@@ -35,43 +35,43 @@ def find_outages(job: Job) -> list[dict[str, Any]]:
     Returns:
         The rows of the table ``outages``.
     """
-    counts = count_days(job)
-    rows = [_row(job, one) for one in _outages(job, counts)]
-    if not job.store.exists("outages") or _ordered(read_rows(job.folder, OUTAGES)) != _ordered(rows):
-        inputs = job.versions("day_counts")
-        facts = {"settings": job.settings.quality.outages.model_dump(mode="json", by_alias=True)}
-        lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
-        job.progress.table(publish_rows(job.folder, OUTAGES, rows, lineage, job.gate.counts))
+    counts = count_days(context)
+    rows = [_row(context, one) for one in _outages(context, counts)]
+    if not context.store.exists("outages") or _ordered(read_rows(context.folder, OUTAGES)) != _ordered(rows):
+        inputs = context.versions("day_counts")
+        facts = {"settings": context.settings.quality.outages.model_dump(mode="json", by_alias=True)}
+        lineage = Lineage(context.run_id, context.fingerprint(inputs, facts), inputs, facts)
+        context.progress.table(publish_rows(context.folder, OUTAGES, rows, lineage, context.gate.counts))
     return rows
 
 
-def count_days(job: Job) -> list[dict[str, Any]]:
+def count_days(context: RunContext) -> list[dict[str, Any]]:
     """The rows of ``day_counts``: days of which something was delivered since the last time are counted anew."""
-    recipe = job.fingerprint({}, {})
-    told = commit_of(job.folder, DAY_COUNTS).get("facts", {})
-    done = -1 if job.force or told.get("recipe") != recipe else int(told["batch"])
-    there = [] if done < 0 else read_rows(job.folder, DAY_COUNTS)
-    if done >= job.batch:
+    recipe = context.fingerprint({}, {})
+    told = commit_of(context.folder, DAY_COUNTS).get("facts", {})
+    done = -1 if context.force or told.get("recipe") != recipe else int(told["batch"])
+    there = [] if done < 0 else read_rows(context.folder, DAY_COUNTS)
+    if done >= context.batch:
         return there
-    events = job.store.read("events").where(F.col("batch") <= job.batch)
+    events = context.store.read("events").where(F.col("batch") <= context.batch)
     days: set[date] = set()
     if done >= 0:
         new = events.where(F.col("batch") > done).select("event_day").distinct()
         days = {row["event_day"] for row in new.collect()}
         events = events.where(_among(days))
     rows = [row for row in there if row["event_day"] not in days] + _collected(day_counts(events))
-    facts = {"batch": job.batch, "recipe": recipe}
-    inputs = job.versions("events")
-    lineage = Lineage(job.run_id, job.fingerprint(inputs, facts), inputs, facts)
-    job.progress.table(publish_rows(job.folder, DAY_COUNTS, rows, lineage, job.gate.counts))
+    facts = {"batch": context.batch, "recipe": recipe}
+    inputs = context.versions("events")
+    lineage = Lineage(context.run_id, context.fingerprint(inputs, facts), inputs, facts)
+    context.progress.table(publish_rows(context.folder, DAY_COUNTS, rows, lineage, context.gate.counts))
     return rows
 
 
-def flags_of(job: Job) -> tuple[Flag, ...]:
+def flags_of(context: RunContext) -> tuple[Flag, ...]:
     """The outages that count, or did, as far as this run may look, as signals take them."""
-    history, frontier = job.watermarks(), job.frontier
+    history, frontier = context.watermarks(), context.frontier
     found = []
-    for row in read_rows(job.folder, OUTAGES):
+    for row in read_rows(context.folder, OUTAGES):
         if row["judged_at"] <= frontier:
             at = row["withdrawn_at"]
             ends = known_from(at, history) if at is not None and at <= frontier else None
@@ -79,21 +79,21 @@ def flags_of(job: Job) -> tuple[Flag, ...]:
     return tuple(sorted(found, key=repr))
 
 
-def _outages(job: Job, counts: Sequence[dict[str, Any]]) -> list[Outage]:
-    said = job.settings.quality.outages
+def _outages(context: RunContext, counts: Sequence[dict[str, Any]]) -> list[Outage]:
+    said = context.settings.quality.outages
     search = Search(said.metric, said.threshold, said.weeks, said.wait_days) if said.enabled else None
     told = [Told(midnight(t.start), midnight(t.end), midnight(t.known), t.reason, t.dismissed) for t in said.told]
-    return outages(Counts.of(counts, said.metric), job.log_start.date(), job.frontier, search, told)
+    return outages(Counts.of(counts, said.metric), context.log_start.date(), context.frontier, search, told)
 
 
-def _row(job: Job, one: Outage) -> dict[str, Any]:
+def _row(context: RunContext, one: Outage) -> dict[str, Any]:
     """A row of ``outages``."""
-    history, ends = job.watermarks(), one.withdrawn_at
+    history, ends = context.watermarks(), one.withdrawn_at
     known = {
         "known_ts": known_from(one.judged_at, history),
         "withdrawn_ts": known_from(ends, history) if ends is not None else None,
     }
-    return {"source": job.source.name, **asdict(one), **known}
+    return {"source": context.source.name, **asdict(one), **known}
 
 
 def _ordered(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ def _collected(frame: DataFrame) -> list[dict[str, Any]]:
 
 
 @job_command("outages", short_help="Days of which the log holds far too little.")
-def command(job: Job) -> None:
+def command(context: RunContext) -> None:
     """Find days of which the log holds far fewer users (or events) than expected, and say which they are.
 
     A day is held against the same weekday of the weeks before. Labels that rest on such a day become void, with the
@@ -122,12 +122,12 @@ def command(job: Job) -> None:
 
     Example: longplay outages --source world
     """
-    with job.progress.step("outages"):
-        rows = find_outages(job)
+    with context.progress.step("outages"):
+        rows = find_outages(context)
     for line in lines(rows):
         click.echo(line)
-    keep_metrics(job)
-    for finding in recent(history(job.folder), job.frontier.date()):
+    keep_metrics(context)
+    for finding in recent(history(context.folder), context.frontier.date()):
         click.echo(finding.text())
 
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.release import open_release
 from jobs.runtime.command_options import job_command, utc
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, NotFoundError, StoreError, nearest
 from signals.compute import as_known_at
 from tables import catalog
@@ -46,7 +46,7 @@ class At:
             raise ConfigError("A table is read at one state.", got=" and ".join(given), fix="give one of them")
 
 
-def read(job: Job, table: str, at: At) -> DataFrame:
+def read(context: RunContext, table: str, at: At) -> DataFrame:
     """A table at a state. Grain of the table; of signal values as known at a moment, signal and anchor_id.
 
     Versions expire: after 'longplay maintain --keep-days' or an erasure old ones are gone. What was known at a moment
@@ -68,20 +68,20 @@ def read(job: Job, table: str, at: At) -> DataFrame:
                 got=f"known_at {at.known_at:%Y-%m-%d %H:%M}",
                 fix="read it at a release, a version or a date",
             )
-        rows = job.store.read(table).where(F.expr(spec.known) <= F.lit(at.known_at))
+        rows = context.store.read(table).where(F.expr(spec.known) <= F.lit(at.known_at))
         return as_known_at(rows.where("settled"), F.lit(at.known_at)) if table == "signal_values" else rows
     if at.release is not None:
-        return _released(job, table, at.release)
-    return job.store.read(table, job.store.version_on(table, at.date) if at.date is not None else at.version)
+        return _released(context, table, at.release)
+    return context.store.read(table, context.store.version_on(table, at.date) if at.date is not None else at.version)
 
 
-def _released(job: Job, table: str, release_id: str) -> DataFrame:
+def _released(context: RunContext, table: str, release_id: str) -> DataFrame:
     """A table as a release ties it: without rows of a delivery that was cut off and belongs to no release yet."""
-    release = open_release(job, release_id)
+    release = open_release(context, release_id)
     versions = release["versions"]
     if table not in versions:
         raise NotFoundError(f"A release does not tie '{table}'.", fix=nearest(table, versions))
-    rows = job.store.read(table, int(versions[table]))
+    rows = context.store.read(table, int(versions[table]))
     return rows.where(F.col("batch") <= release["batch"]) if "batch" in rows.columns else rows
 
 
@@ -95,7 +95,7 @@ def _released(job: Job, table: str, release_id: str) -> DataFrame:
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many rows to print.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write all rows to this folder as Parquet instead.")
 def command(
-    job: Job,
+    context: RunContext,
     table: str,
     where: str | None,
     limit: int,
@@ -109,11 +109,11 @@ def command(
 
     Example: longplay read signal_values --source world --known-at 2026-05-03 --where "user_id = 'u000017'"
     """
-    rows = read(job, table, At(at["version"], utc(at["date"]), at["release"], utc(at["known_at"])))
+    rows = read(context, table, At(at["version"], utc(at["date"]), at["release"], utc(at["known_at"])))
     rows = rows.where(where) if where else rows
     if out is not None:
         rows.write.parquet(str(out.absolute()))
-        job.progress.say(f"{out}: {rows.count():,} rows")
+        context.progress.say(f"{out}: {rows.count():,} rows")
         return
     found = rows.limit(limit).toPandas()
     click.echo(found.to_string(index=False) if len(found) else "no rows")

@@ -9,7 +9,7 @@ import click
 
 from jobs.runtime.command_options import date_option, job_command
 from jobs.runtime.labels import computed
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import StoreError
 from longplay.lookup.releases import pick, releases
 from longplay.pipeline import step_of
@@ -20,48 +20,50 @@ from tables.erasure.receipts import ERASED
 from tables.store import Lineage
 
 
-def release(job: Job, date: datetime | None = None) -> str:
+def release(context: RunContext, date: datetime | None = None) -> str:
     """Append the release of the newest versions, unless it is there; returns its id.
 
     Raises:
         StoreError: when a table was not brought to the newest delivery: a release ties tables of one state.
     """
-    known_at, batch = job.known_at(date), job.batch
-    check_state(job)
-    versions = job.versions(*catalog.RELEASED, *filter(job.store.exists, catalog.ALSO_RELEASED))
-    hashes = {d.ref: d.hash for d in computed(job)}
+    known_at, batch = context.known_at(date), context.batch
+    check_state(context)
+    versions = context.versions(*catalog.RELEASED, *filter(context.store.exists, catalog.ALSO_RELEASED))
+    hashes = {d.ref: d.hash for d in computed(context)}
     whole = [known_at, batch, sorted(versions.items()), sorted(hashes.items())]
     fingerprint = hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
     release_id = f"{known_at:%Y-%m-%d}-{fingerprint[:8]}"
     row = {
         "release_id": release_id,
         "known_at": known_at,
-        "watermark": job.watermark(known_at),
+        "watermark": context.watermark(known_at),
         "batch": batch,
         "versions": versions,
         "definition_hashes": hashes,
         "fingerprint": fingerprint,
     }
-    if release_id in _releases(job):
-        job.progress.say(f"release {release_id} is there already")
+    if release_id in _releases(context):
+        context.progress.say(f"release {release_id} is there already")
         return release_id
     spec = catalog.get("releases")
-    frame = one_row(job.spark, row, spec)
-    job.progress.table(job.store.publish(frame, spec, Lineage(job.run_id, fingerprint, versions), job.gate))
-    job.progress.say(f"release {release_id}")
+    frame = one_row(context.spark, row, spec)
+    context.progress.table(
+        context.store.publish(frame, spec, Lineage(context.run_id, fingerprint, versions), context.gate)
+    )
+    context.progress.say(f"release {release_id}")
     return release_id
 
 
-def check_state(job: Job) -> None:
+def check_state(context: RunContext) -> None:
     """See that derived tables hold all deliveries, up to the newest watermark.
 
     Raises:
         StoreError: naming those that lag behind, and the steps that bring them on.
     """
-    batch, frontier = job.batch, job.frontier
+    batch, frontier = context.batch, context.frontier
     lags = {}
     for table in (name for name in catalog.RELEASED if catalog.get(name).mode == "increment"):
-        told = job.store.commit(table).get("facts", {}) if job.store.exists(table) else {}
+        told = context.store.commit(table).get("facts", {}) if context.store.exists(table) else {}
         if ERASED in told.get("recipe", ""):
             lags[table] = "still counts a person who was erased"
         elif not told:
@@ -72,24 +74,24 @@ def check_state(job: Job) -> None:
         steps = dict.fromkeys(step_of(table) for table in lags)
         raise StoreError(
             "Not all tables are of one state, so no release can tie them.",
-            where=str(job.folder),
+            where=str(context.folder),
             got="; ".join([f"deliveries up to {batch}, until {frontier}", *(f"{t} {s}" for t, s in lags.items())]),
             fix=f"run {', then '.join(f'longplay {step}' for step in steps)} again",
         )
 
 
-def _releases(job: Job) -> set[str]:
+def _releases(context: RunContext) -> set[str]:
     """Ids of the releases that are there, read without Spark."""
-    return {one.release_id for one in releases(job.folder)}
+    return {one.release_id for one in releases(context.folder)}
 
 
-def open_release(job: Job, release_id: str | None = None) -> dict[str, Any]:
+def open_release(context: RunContext, release_id: str | None = None) -> dict[str, Any]:
     """A release by id (default: the newest).
 
     Raises:
         NotFoundError: when there is none, or none of that id.
     """
-    return dict(vars(pick(releases(job.folder), release_id)))
+    return dict(vars(pick(releases(context.folder), release_id)))
 
 
 release_option = click.option("--release", "release_id", help="The release to open. [the newest]")
@@ -97,13 +99,13 @@ release_option = click.option("--release", "release_id", help="The release to op
 
 @job_command("release", short_help="Tie the audited versions of all tables together.")
 @date_option
-def command(job: Job, date: datetime | None) -> None:
+def command(context: RunContext, date: datetime | None) -> None:
     """Publish one row that names the version of every table: readers and training sets open that.
 
     Example: longplay release --source world
     """
-    with job.progress.step("release"):
-        release(job, date)
+    with context.progress.step("release"):
+        release(context, date)
 
 
 if __name__ == "__main__":

@@ -15,31 +15,33 @@ from jobs.build_training_set import build_training_set
 from jobs.ingest_log import ingest
 from jobs.release import release
 from jobs.runtime.command_options import DATE, date_option, job_command, utc
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.train import train
 from jobs.verdict import verdict
 
 
-def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetime | None = None) -> Verdict | None:
+def run(
+    context: RunContext, data: Path, date: datetime | None = None, observed_at: datetime | None = None
+) -> Verdict | None:
     """Raw log in, compared rankers out; gives what the deployment found, where the log is a simulated world's."""
     steps: dict[str, Callable[[], object]] = {
-        "ingest": lambda: ingest(job, data, observed_at),
-        "build-histories": lambda: build_histories(job),
-        "build-features": lambda: build_features(job),
-        "build-signals": lambda: build_signals(job),
-        "build-delays": lambda: build_delays(job),
-        "release": lambda: release(job, date),
-        "build-training-set": lambda: build_training_set(job),
-        "train": lambda: train(job),
+        "ingest": lambda: ingest(context, data, observed_at),
+        "build-histories": lambda: build_histories(context),
+        "build-features": lambda: build_features(context),
+        "build-signals": lambda: build_signals(context),
+        "build-delays": lambda: build_delays(context),
+        "release": lambda: release(context, date),
+        "build-training-set": lambda: build_training_set(context),
+        "train": lambda: train(context),
     }
-    _ = job.spark
+    _ = context.spark
     for name, step in steps.items():
-        with job.progress.step(name):
+        with context.progress.step(name):
             step()
-    with job.progress.step("verdict"):
-        outcome = verdict(job, data)
-    total = sum(job.progress.seconds.values())
-    job.progress.say(f"the whole line took {total:.0f} s; 'longplay ui --store {job.root}' opens MLflow")
+    with context.progress.step("verdict"):
+        outcome = verdict(context, data)
+    total = sum(context.progress.seconds.values())
+    context.progress.say(f"the whole line took {total:.0f} s; 'longplay ui --store {context.root}' opens MLflow")
     return outcome
 
 
@@ -47,14 +49,14 @@ def run(job: Job, data: Path, date: datetime | None = None, observed_at: datetim
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="File or folder of the raw log.")
 @date_option
 @click.option("--observed-at", type=DATE, help="When the log was observed (UTC date); later events are future. [now]")
-def command(job: Job, data: Path, date: datetime | None, observed_at: datetime | None) -> None:
+def command(context: RunContext, data: Path, date: datetime | None, observed_at: datetime | None) -> None:
     """Do every step for one log: ingest, histories, features, signals, release, training set, rankers, verdict.
 
     A step whose inputs, settings and code have not changed is left as it is and says so.
 
     Example: longplay run --source online_retail --data online_retail.parquet
     """
-    run(job, data, date, utc(observed_at))
+    run(context, data, date, utc(observed_at))
 
 
 if __name__ == "__main__":

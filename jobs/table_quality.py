@@ -14,7 +14,7 @@ from jobs.read import MOMENT
 from jobs.runtime.command_options import guarded, job_command, utc
 from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.quarantine_selection import Wanted, release
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.commands import output
 from longplay.registry.location import who
 from longplay.site.quality.site import write_pages
@@ -214,7 +214,7 @@ def _changes(_context: click.Context, _option: click.Parameter, given: tuple[str
 @click.option("--observed-at", type=MOMENT, help="Since when the repaired rows are known (UTC). [now]")
 @click.option("--as", "by", help="Who does it. [LONGPLAY_USER, else the user of the system]")
 def release_command(
-    job: Job,
+    context: RunContext,
     by: str | None,
     observed_at: datetime | None,
     **wanted: Any,  # noqa: ANN401 - as click gives them
@@ -227,9 +227,9 @@ def release_command(
 
     Example: longplay quality release --source world --reason bad_amount --set-column "seconds=abs(seconds)"
     """
-    with job.alone(), job.progress.step("quality release"):
-        release(job, Wanted(**wanted), who(by), utc(observed_at))
-        keep_metrics(job)
+    with context.alone(), context.progress.step("quality release"):
+        release(context, Wanted(**wanted), who(by), utc(observed_at))
+        keep_metrics(context)
 
 
 command.add_command(release_command)

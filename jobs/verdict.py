@@ -24,71 +24,71 @@ from jobs.deploy import deploy, truth_of
 from jobs.release import open_release
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import label_names, use_labels
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.train import arms, study, tracker_of
 from longplay.delta import open_table
 
 
-def verdict(job: Job, data: Path | None) -> Verdict | None:
+def verdict(context: RunContext, data: Path | None) -> Verdict | None:
     """Write the report of the newest study and print its tables; deploys first where the log is a world's.
 
     Returns:
         What the deployment found; None where there is no simulated world to deploy in.
     """
     simulated = data is not None and truth_of(data).exists()
-    outcome = deploy(job, data) if simulated and data is not None else None
-    use_labels(job, "experiment", study(job).experiment)
-    for table in terminal_tables(write_report(job, outcome)):
-        job.progress.console.print(table)
-    job.progress.say(f"report: {report_file(job)}")
+    outcome = deploy(context, data) if simulated and data is not None else None
+    use_labels(context, "experiment", study(context).experiment)
+    for table in terminal_tables(write_report(context, outcome)):
+        context.progress.console.print(table)
+    context.progress.say(f"report: {report_file(context)}")
     return outcome
 
 
-def report_file(job: Job) -> Path:
+def report_file(context: RunContext) -> Path:
     """Where the report of a source lies."""
-    return job.folder / "report.html"
+    return context.folder / "report.html"
 
 
-def write_report(job: Job, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
+def write_report(context: RunContext, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
     """Write the one page, and give what it tells."""
-    report = report_input(job, outcome, pooled)
-    report_file(job).write_text(render_report(report), encoding="utf-8")
+    report = report_input(context, outcome, pooled)
+    report_file(context).write_text(render_report(report), encoding="utf-8")
     return report
 
 
-def report_input(job: Job, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
+def report_input(context: RunContext, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
     """Everything the report tells, from MLflow, the release and the deliveries."""
-    labels = label_names(job)
-    release = open_release(job)
+    labels = label_names(context)
+    release = open_release(context)
     return ReportInput(
-        title=f"Longplay: {job.source.name}",
-        source=job.source.about.strip(),
+        title=f"Longplay: {context.source.name}",
+        source=context.source.about.strip(),
         release_id=release["release_id"],
-        run_id=job.run_id,
+        run_id=context.run_id,
         created_at=f"{release['known_at']:%Y-%m-%d}",
         click_label=labels[0],
         return_label=labels[-1],
         facts={
             "known at": f"{release['known_at']:%Y-%m-%d %H:%M} UTC",
             "watermark": f"{release['watermark']:%Y-%m-%d %H:%M} UTC",
-            "split": study(job).split,
+            "split": study(context).split,
         },
-        rankers=ranker_rows(job),
+        rankers=ranker_rows(context),
         verdict=outcome,
         pooled=tuple(pooled),
-        ingest=ingest_counts(job),
-        maturity=maturity(job, release["versions"]["signal_values"]),
-        steps=tuple(StepTime(step, seconds) for step, seconds in job.progress.seconds.items()),
-        tables=table_versions(job, release["versions"]),
+        ingest=ingest_counts(context),
+        maturity=maturity(context, release["versions"]["signal_values"]),
+        steps=tuple(StepTime(step, seconds) for step, seconds in context.progress.seconds.items()),
+        tables=table_versions(context, release["versions"]),
         definitions=tuple(DefinitionHash(ref, h) for ref, h in sorted(release["definition_hashes"].items())),
     )
 
 
-def ranker_rows(job: Job) -> tuple[RankerRow, ...]:
+def ranker_rows(context: RunContext) -> tuple[RankerRow, ...]:
     """Offline metrics of every finished run of the newest study."""
-    tracker, pinned = tracker_of(job), study(job)
+    tracker, pinned = tracker_of(context), study(context)
     rows = []
-    for arm in arms(job):
+    for arm in arms(context):
         run_id = tracker.find(pinned, arm.spec)
         if run_id is not None:
             trained_on = "" if arm.spec.family.startswith("popularity") else arm.spec.label
@@ -96,9 +96,9 @@ def ranker_rows(job: Job) -> tuple[RankerRow, ...]:
     return tuple(rows)
 
 
-def ingest_counts(job: Job) -> tuple[IngestCount, ...]:
+def ingest_counts(context: RunContext) -> tuple[IngestCount, ...]:
     """Rows of all deliveries by log and reason; the exclusive ones add up to the rows read."""
-    counts = sum_counts(job)
+    counts = sum_counts(context)
     rows: list[IngestCount] = []
     for log in sorted({name.split("/")[0] for name in counts}):
         rows.append(IngestCount(log, "accepted", counts[f"{log}/clean"], counts[f"{log}/clean"]))
@@ -109,17 +109,17 @@ def ingest_counts(job: Job) -> tuple[IngestCount, ...]:
     return tuple(rows)
 
 
-def sum_counts(job: Job) -> dict[str, int]:
+def sum_counts(context: RunContext) -> dict[str, int]:
     """Counts of all deliveries together."""
     total: Counter[str] = Counter()
-    for row in job.deliveries():
+    for row in context.deliveries():
         total.update(row["counts"])
     return dict(total)
 
 
-def maturity(job: Job, version: int) -> tuple[SignalMaturity, ...]:
+def maturity(context: RunContext, version: int) -> tuple[SignalMaturity, ...]:
     """Values by state of every signal, first revisions only."""
-    values = job.store.read("signal_values", version).where("revision = 0")
+    values = context.store.read("signal_values", version).where("revision = 0")
     states = [F.count_if(F.col("state") == state).alias(state) for state in ("open", "mature", "void")]
     rows: list[Any] = values.groupBy("signal").agg(*states).collect()
     return tuple(
@@ -127,11 +127,11 @@ def maturity(job: Job, version: int) -> tuple[SignalMaturity, ...]:
     )
 
 
-def table_versions(job: Job, versions: dict[str, int]) -> tuple[TableVersion, ...]:
+def table_versions(context: RunContext, versions: dict[str, int]) -> tuple[TableVersion, ...]:
     """Every table of the release with its rows, counted from file statistics."""
     rows = []
     for name, version in sorted(versions.items()):
-        actions = open_table(job.store.path(name), version).get_add_actions(flatten=True)
+        actions = open_table(context.store.path(name), version).get_add_actions(flatten=True)
         rows.append(TableVersion(name, version, sum(actions["num_records"].to_pylist())))
     return tuple(rows)
 
@@ -140,13 +140,13 @@ def table_versions(job: Job, versions: dict[str, int]) -> tuple[TableVersion, ..
 @click.option(
     "--data", type=click.Path(path_type=Path), help="A world's log folder: deploys first. [offline metrics only]"
 )
-def command(job: Job, data: Path | None) -> None:
+def command(context: RunContext, data: Path | None) -> None:
     """Print the comparison and write STORE/SOURCE/report.html: one page, no outside resource.
 
     Example: longplay verdict --source world --data world/log
     """
-    with job.progress.step("verdict"):
-        verdict(job, data)
+    with context.progress.step("verdict"):
+        verdict(context, data)
 
 
 if __name__ == "__main__":

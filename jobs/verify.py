@@ -12,7 +12,7 @@ from features.shipped_views import meanings
 from ingest.fact_tables import first_seen
 from jobs.build_signals import knowledge_of
 from jobs.runtime.command_options import job_command
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.train import tracker_of
 from longplay.definitions.reward import signals_of
 from longplay.errors import QualityError
@@ -22,64 +22,66 @@ from tables.catalog import TRAINING_SET
 from tables.checksum import checksum
 
 
-def verify(job: Job, name: str) -> str:
+def verify(context: RunContext, name: str) -> str:
     """Build the training set of a run, or of a checksum, again; gives the checksum.
 
     Raises:
         NotFoundError: when there is no such run or set.
         QualityError: when what comes out is not what it was, saying what differs.
     """
-    manifest, expected = find(job.folder, digest_of(job, name))
-    if manifest.code != job.code:
-        job.progress.say(f"note: the code has changed since ({manifest.code} then, {job.code} now)")
-    rebuilt = rebuild(job.upto(manifest.batch), manifest).persist()
+    manifest, expected = find(context.folder, digest_of(context, name))
+    if manifest.code != context.code:
+        context.progress.say(f"note: the code has changed since ({manifest.code} then, {context.code} now)")
+    rebuilt = rebuild(context.upto(manifest.batch), manifest).persist()
     found = checksum(rebuilt, TRAINING_SET.audit)
     if found != expected:
-        said = [*erased_since(job, expected), *other_features(manifest), *differences(job, rebuilt, expected)]
+        said = [*erased_since(context, expected), *other_features(manifest), *differences(context, rebuilt, expected)]
         raise QualityError(
             "The training set does not come out as it was.",
             where=f"set {expected}, release {manifest.release_id}",
             got=f"{found} now; " + "; ".join(said),
             fix="see what changed in the facts or in the code",
         )
-    job.progress.say(f"verified: {found} again, from deliveries up to {manifest.batch} as known at {manifest.known_at}")
+    context.progress.say(
+        f"verified: {found} again, from deliveries up to {manifest.batch} as known at {manifest.known_at}"
+    )
     return found
 
 
-def digest_of(job: Job, name: str) -> str:
+def digest_of(context: RunContext, name: str) -> str:
     """The checksum that a name stands for: the tag of an MLflow run, else the name itself."""
-    database = job.root.absolute() / "mlflow.db"
-    return tracker_of(job).digest_of(name) or name if database.exists() else name
+    database = context.root.absolute() / "mlflow.db"
+    return tracker_of(context).digest_of(name) or name if database.exists() else name
 
 
-def rebuild(job: Job, manifest: Manifest) -> DataFrame:
+def rebuild(context: RunContext, manifest: Manifest) -> DataFrame:
     """The training set of a manifest from events and exposures alone: no derived table is read. Grain: exposure_id.
 
     Features that were added since are left out.
     """
     reads_episodes = any(d.needs.episodes for d in signals_of(manifest.definitions))
     tables = ("events", "exposures", *(["episodes"] if reads_episodes else []))
-    inputs = job.versions(*tables)
-    episodes = job.delivered(inputs, "episodes") if "episodes" in tables else None
-    events, exposures = job.delivered(inputs, "events"), job.delivered(inputs, "exposures")
+    inputs = context.versions(*tables)
+    episodes = context.delivered(inputs, "episodes") if "episodes" in tables else None
+    events, exposures = context.delivered(inputs, "events"), context.delivered(inputs, "exposures")
     # The first seen of all deliveries, as the tables hold it: also of those that are not complete yet.
-    firsts = first_seen(job.read(inputs, "events").where(F.col("batch") <= job.batch))
-    whole = Whole(events, exposures, firsts, job.store.parts({"events": None}), episodes)
-    knowledge = manifest.knowledge(knowledge_of(job, job.known_at(None)))
+    firsts = first_seen(context.read(inputs, "events").where(F.col("batch") <= context.batch))
+    whole = Whole(events, exposures, firsts, context.store.parts({"events": None}), episodes)
+    knowledge = manifest.knowledge(knowledge_of(context, context.known_at(None)))
     rows = set_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
     added = () if manifest.features is None else meanings().keys() - manifest.features.keys()
     return rows.drop(*added)
 
 
-def differences(job: Job, rebuilt: DataFrame, expected: str) -> list[str]:
+def differences(context: RunContext, rebuilt: DataFrame, expected: str) -> list[str]:
     """What differs from the set as it was published, where that version is still there."""
-    newest = job.store.read("training_set")
+    newest = context.store.read("training_set")
     if checksum(newest, TRAINING_SET.audit) == expected:
         return _compare(newest, rebuilt)
-    for version in range(job.store.version("training_set") - 1, -1, -1):
-        told = job.store.commit("training_set", version)
-        if told.get("audit", {}).get("checksum") == expected and _is_there(job, version):
-            return _compare(job.store.read("training_set", version), rebuilt)
+    for version in range(context.store.version("training_set") - 1, -1, -1):
+        told = context.store.commit("training_set", version)
+        if told.get("audit", {}).get("checksum") == expected and _is_there(context, version):
+            return _compare(context.store.read("training_set", version), rebuilt)
     return ["the set itself is no longer there to compare with"]
 
 
@@ -91,15 +93,15 @@ def other_features(manifest: Manifest) -> list[str]:
     return [*gone, *(f"the feature {n} means something else now" for n in then if n in now and now[n] != then[n])]
 
 
-def erased_since(job: Job, digest: str) -> list[str]:
+def erased_since(context: RunContext, digest: str) -> list[str]:
     """What the manifest says of people in the set who were erased since."""
-    told = json.loads((job.folder / FOLDER / f"{name_of(digest)}.json").read_text(encoding="utf-8"))
+    told = json.loads((context.folder / FOLDER / f"{name_of(digest)}.json").read_text(encoding="utf-8"))
     receipts = told.get("erasures", [])
     return [f"{len(receipts)} people who were in it were erased (receipts {receipts})"] if receipts else []
 
 
-def _is_there(job: Job, version: int) -> bool:
-    return all(Path(file).exists() for file in job.store.files("training_set", version))
+def _is_there(context: RunContext, version: int) -> bool:
+    return all(Path(file).exists() for file in context.store.files("training_set", version))
 
 
 def _compare(old: DataFrame, new: DataFrame) -> list[str]:
@@ -119,7 +121,7 @@ def _compare(old: DataFrame, new: DataFrame) -> list[str]:
 
 @job_command("verify", alone=False, short_help="Build a training set again from facts and compare checksums.")
 @click.argument("name", metavar="RUN")
-def command(job: Job, name: str) -> None:
+def command(context: RunContext, name: str) -> None:
     """Build the training set of RUN (an MLflow run, or a training set's checksum) again, and compare checksums.
 
     Only events and exposures are read, as they were known at the set's cut-off; no derived table and no old version of
@@ -128,8 +130,8 @@ def command(job: Job, name: str) -> None:
 
     Example: longplay verify --source world 4f0c2f9e
     """
-    with job.progress.step("verify"):
-        verify(job, name)
+    with context.progress.step("verify"):
+        verify(context, name)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from jobs.runtime.incremental import lineage_of, since
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
 from quality.signal_values.gate import SignalGate
 from signals.compute import signal_values
@@ -35,7 +35,7 @@ class Known:
 
 
 def add_signals(
-    job: Job, definitions: Sequence[Definition], known: Callable[[Job, Sequence[Definition]], Known]
+    context: RunContext, definitions: Sequence[Definition], known: Callable[[RunContext, Sequence[Definition]], Known]
 ) -> None:
     """Bring signals that are new as far as the others were brought, in one publication beside them.
 
@@ -43,38 +43,41 @@ def add_signals(
     done where there are no values yet, or where the others must be made anew themselves: they are, with the new ones.
 
     Args:
-        job: the run.
+        context: the run.
         definitions: all that shall have values.
         known: what values of some definitions rest on in a run.
     """
-    told = job.store.commit(VALUES).get("facts", {}) if job.store.exists(VALUES) else {}
+    told = context.store.commit(VALUES).get("facts", {}) if context.store.exists(VALUES) else {}
     there = told.get("definitions", {})
     new, old = ([d for d in definitions if (d.ref in there) is had] for had in (False, True))
     if not new or not there or {d.ref: d.hash for d in old} != there:
         return
-    then = job.upto(int(told["batch"]))
+    then = context.upto(int(told["batch"]))
     before = known(then, old)
     done = since(then, VALUES, before.about)
     if done is None or done.frontier != then.frontier or Turns.of(done, before.knowledge).told != told.get("flags", []):
         return
-    if job.log_start != then.log_start or rows_behind(job, before.inputs, done):
+    if context.log_start != then.log_start or rows_behind(context, before.inputs, done):
         return
-    job.progress.say(f"new: {', '.join(d.ref for d in new)}; the values of the others stay as they are")
+    context.progress.say(f"new: {', '.join(d.ref for d in new)}; the values of the others stay as they are")
     _publish(then, new, known(then, definitions), done)
 
 
-def rows_behind(job: Job, inputs: Mapping[str, int], done: Checkpoint) -> int:
+def rows_behind(context: RunContext, inputs: Mapping[str, int], done: Checkpoint) -> int:
     """Rows of new deliveries that were known before everything known by then was said to have arrived."""
-    return sum(job.delivered(inputs, table).where(done.is_behind()).count() for table in inputs)
+    return sum(context.delivered(inputs, table).where(done.is_behind()).count() for table in inputs)
 
 
-def _publish(job: Job, new: Sequence[Definition], known: Known, done: Checkpoint) -> None:
-    seen = job.store.latest(VALUES)
-    facts = {table: job.delivered(known.inputs, table) for table in known.inputs}
+def _publish(context: RunContext, new: Sequence[Definition], known: Known, done: Checkpoint) -> None:
+    seen = context.store.latest(VALUES)
+    facts = {table: context.delivered(known.inputs, table) for table in known.inputs}
     values = signal_values(new, facts["events"], facts["exposures"], known.knowledge, episodes=facts.get("episodes"))
-    gate = SignalGate(job.gate, job.store, job.progress.say, new, known.knowledge.watermark, beside=True)
-    inputs = {**known.inputs, **job.store.commit(VALUES)["inputs"]}  # no newer facts are in it than in what was there
+    gate = SignalGate(context.gate, context.store, context.progress.say, new, known.knowledge.watermark, beside=True)
+    inputs = {
+        **known.inputs,
+        **context.store.commit(VALUES)["inputs"],
+    }  # no newer facts are in it than in what was there
     reached, note = (done.batch, done.frontier), {"flags": done.facts["flags"]}
-    lineage = lineage_of(job, inputs, known.about, reached, note)
+    lineage = lineage_of(context, inputs, known.about, reached, note)
     rows = values.withColumn("batch", F.lit(done.batch).cast("bigint"))
-    job.progress.table(job.store.publish(rows, catalog.get(VALUES), lineage, gate, None, seen))
+    context.progress.table(context.store.publish(rows, catalog.get(VALUES), lineage, gate, None, seen))

@@ -13,7 +13,7 @@ import click
 from ingest.source_config import load_source
 from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.openlineage import watched
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.commands.options import registry_option
 from longplay.errors import EnvironmentProblem, LongplayError, first_line
@@ -54,7 +54,7 @@ _FORCE: Callable[[click.Command], click.Command] = click.option(
 
 
 def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
-    """A click command with the shared options, whose function gets a :class:`Job` first.
+    """A click command with the shared options, whose function gets a :class:`RunContext` first.
 
     ``alone``: it writes tables, so only one of a source runs at a time.
     """
@@ -73,11 +73,11 @@ def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[
         ) -> None:
             def call() -> None:
                 loaded, known = load_settings(conf, overrides), default_registry(definitions, existing(store, registry))
-                job = watched(Job(loaded, load_source(source), known, store, force))
-                with job.alone() if alone else nullcontext():
-                    function(job, **own)
+                context = watched(RunContext(loaded, load_source(source), known, store, force))
+                with context.alone() if alone else nullcontext():
+                    function(context, **own)
                     if alone:
-                        keep_metrics(job)
+                        keep_metrics(context)
 
             guarded(call)
 

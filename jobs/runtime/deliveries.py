@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 
 from ingest import fact_tables as facts
 from jobs.runtime.incremental import Change, increment
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.delta import commits, open_table
 from tables import catalog
 from tables.checkpoint import Checkpoint
@@ -16,44 +16,44 @@ from tables.store import HOUSEKEEPING, Lineage
 _NUMBERED = ("events", "quarantine", "first_seen", "exposures", "quarantine_releases")
 
 
-def next_batch(job: Job) -> int:
+def next_batch(context: RunContext) -> int:
     """A number above that of every delivery, also of those that were cut off."""
-    done = [int(row["batch"]) for row in job.deliveries()] if job.store.exists("deliveries") else []
-    told = [job.store.commit(table).get("facts", {}) for table in _NUMBERED]
+    done = [int(row["batch"]) for row in context.deliveries()] if context.store.exists("deliveries") else []
+    told = [context.store.commit(table).get("facts", {}) for table in _NUMBERED]
     return 1 + max([*(int(facts.get("batch", 0)) for facts in told), *done, 0])
 
 
-def publish(job: Job, table: str, frame: DataFrame, lineage: Lineage) -> None:
+def publish(context: RunContext, table: str, frame: DataFrame, lineage: Lineage) -> None:
     """Publish facts of one delivery, and say so."""
-    job.progress.table(job.store.publish(frame, catalog.get(table), lineage, job.gate))
+    context.progress.table(context.store.publish(frame, catalog.get(table), lineage, context.gate))
 
 
-def build_first_seen(job: Job, upto: tuple[int, datetime] | None = None) -> None:
+def build_first_seen(context: RunContext, upto: tuple[int, datetime] | None = None) -> None:
     """Add what new events say of since when users and items are known."""
-    inputs = job.versions("events")
+    inputs = context.versions("events")
 
     def build(done: Checkpoint | None) -> Change:
-        events = job.read(inputs, "events").where(f"batch <= {upto[0] if upto else job.batch}")
+        events = context.read(inputs, "events").where(f"batch <= {upto[0] if upto else context.batch}")
         if done is None:
             return Change(facts.first_seen(events))
-        return Change(facts.first_seen(events.where(f"batch > {done.batch}"), job.store.read("first_seen")))
+        return Change(facts.first_seen(events.where(f"batch > {done.batch}"), context.store.read("first_seen")))
 
-    increment(job, "first_seen", inputs, {}, build, upto)
+    increment(context, "first_seen", inputs, {}, build, upto)
 
 
-def brought(job: Job, table: str, delivery: str, number: int, log: str | None = None) -> int:
+def brought(context: RunContext, table: str, delivery: str, number: int, log: str | None = None) -> int:
     """How many rows of a table came with a delivery, also with runs of it that were cut off. Starts no Spark job.
 
     Args:
-        job: the run.
+        context: the run.
         table: which table.
         delivery: fingerprint of the delivery.
         number: its number.
         log: only rows of this raw log, for the table ``quarantine``.
     """
-    if not job.store.exists(table):
+    if not context.store.exists(table):
         return 0
-    opened = open_table(job.store.path(table))
+    opened = open_table(context.store.path(table))
     said = [told for _, told in commits(opened, HOUSEKEEPING)]
     own = {number, *(int(one["facts"]["batch"]) for one in said if one.get("fingerprint") == delivery)}
     rows = pc.field("batch").isin(sorted(own))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import QualityError
 from quality.delivery_consistency import (
     ANSWERED,
@@ -27,12 +27,12 @@ LOOK_BACK_DAYS = 7
 
 
 def check_delivery(
-    job: Job, judged: Mapping[str, DataFrame], counts: Mapping[str, int], before: Sequence[Mapping[str, int]]
+    context: RunContext, judged: Mapping[str, DataFrame], counts: Mapping[str, int], before: Sequence[Mapping[str, int]]
 ) -> dict[str, int]:
     """See that the logs of a delivery agree; say where more rows than usual were set aside.
 
     Args:
-        job: the run.
+        context: the run.
         judged: the judged rows of each log. Grain: raw row.
         counts: of the delivery, as in the table ``deliveries``.
         before: those of earlier deliveries, oldest first.
@@ -48,40 +48,40 @@ def check_delivery(
         share = 1 - clean / max(read, 1)
         limit = unusual_share(share, read, shares_aside(log, before))
         if limit is not None:
-            job.progress.say(f"warning: {share:.2%} of the {log} were set aside; usual is {limit:.2%} at most")
+            context.progress.say(f"warning: {share:.2%} of the {log} were set aside; usual is {limit:.2%} at most")
     if "exposures" not in judged:
         return {}
-    found = _agreement(job, judged, max(counts["events/clean"], counts["exposures/clean"]))
+    found = _agreement(context, judged, max(counts["events/clean"], counts["exposures/clean"]))
     faults = complaints(found)
     if missing := unanswered(found):
         if usually_answered(before):
             faults = {"requests_answered": missing, **faults}
         else:
-            job.progress.say(f"warning: {missing}; nothing blocks, as exposures may be a sample")
-    refuse(job, {f"{DELIVERY}.{name}": text for name, text in faults.items()})
+            context.progress.say(f"warning: {missing}; nothing blocks, as exposures may be a sample")
+    refuse(context, {f"{DELIVERY}.{name}": text for name, text in faults.items()})
     return {ANSWERS: found.answers, ANSWERED: found.answered}
 
 
-def refuse(job: Job, faults: Mapping[str, str]) -> None:
+def refuse(context: RunContext, faults: Mapping[str, str]) -> None:
     """Refuse a delivery for its faults, by name, but for those that this run accepts: they are warnings."""
-    accepted = [name for name in faults if name in job.settings.quality.accept]
+    accepted = [name for name in faults if name in context.settings.quality.accept]
     for name in accepted:
-        job.progress.say(f"warning: {name}: {faults[name]}")
+        context.progress.say(f"warning: {name}: {faults[name]}")
     if rest := [name for name in faults if name not in accepted]:
         raise QualityError(
             "Events and exposures of this delivery do not fit together; nothing was published.",
-            where=f"source {job.source.name}",
+            where=f"source {context.source.name}",
             got="; ".join(faults[name] for name in rest),
             fix="see that both logs name requests and users alike and are of the same time, and deliver them again; "
             f"if it is meant: --set quality.accept=[{','.join(rest)}]",
         )
 
 
-def _agreement(job: Job, judged: Mapping[str, DataFrame], rows: int) -> Agreement:
+def _agreement(context: RunContext, judged: Mapping[str, DataFrame], rows: int) -> Agreement:
     events, exposures = (judged[log].where("reason IS NULL") for log in ("events", "exposures"))
     known = None
     first = exposures.agg(F.min("known_ts")).first()
-    if job.store.exists("exposures") and first is not None and first[0] is not None:
+    if context.store.exists("exposures") and first is not None and first[0] is not None:
         since = first[0].date() - timedelta(days=LOOK_BACK_DAYS)
-        known = job.store.read("exposures").where(F.col("as_of_day") >= F.lit(since))
+        known = context.store.read("exposures").where(F.col("as_of_day") >= F.lit(since))
     return agreement(events, exposures, known, rows)

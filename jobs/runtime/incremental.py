@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from tables import catalog
 from tables.checkpoint import Checkpoint
 from tables.store import EVERYTHING, Gate, Lineage, Published
@@ -27,16 +27,16 @@ class Change:
     note: Mapping[str, Any] = field(default_factory=dict)
 
 
-def since(job: Job, table: str, about: Mapping[str, Any]) -> Checkpoint | None:
+def since(context: RunContext, table: str, about: Mapping[str, Any]) -> Checkpoint | None:
     """How far a table was brought by the same source file, code and ``about``; None where it must be built anew."""
-    told = job.store.commit(table).get("facts", {})
-    if job.force or told.get("recipe") != job.fingerprint({}, about):
+    told = context.store.commit(table).get("facts", {})
+    if context.force or told.get("recipe") != context.fingerprint({}, about):
         return None
     return Checkpoint.from_commit(told)
 
 
 def lineage_of(
-    job: Job,
+    context: RunContext,
     inputs: Mapping[str, int],
     about: Mapping[str, Any],
     reached: tuple[int, datetime],
@@ -44,13 +44,13 @@ def lineage_of(
 ) -> Lineage:
     """What the commit says of a table that was brought to a delivery and a watermark: ``since`` reads it next time."""
     batch, frontier = reached
-    said = {"batch": batch, "frontier": frontier.isoformat(), "recipe": job.fingerprint({}, about)}
+    said = {"batch": batch, "frontier": frontier.isoformat(), "recipe": context.fingerprint({}, about)}
     facts = {**note, **about, **said}
-    return Lineage(job.run_id, job.fingerprint(inputs, facts), dict(inputs), facts)
+    return Lineage(context.run_id, context.fingerprint(inputs, facts), dict(inputs), facts)
 
 
 def increment(
-    job: Job,
+    context: RunContext,
     table: str,
     inputs: Mapping[str, int],
     about: Mapping[str, Any],
@@ -60,22 +60,24 @@ def increment(
     """Bring a derived table up to date, unless it is.
 
     Args:
-        job: the run.
+        context: the run.
         table: what to bring up to date.
         inputs: versions of the tables it is read from.
         about: what its content depends on beside facts, source file and code; a change builds the table anew.
         build: gives the rows; it is told how far the table was brought, or None to build it anew.
         upto: newest delivery and watermark, where the delivery is only just being ingested. Default: what was ingested.
     """
-    done = since(job, table, about)
-    batch, frontier = reached = upto or (job.batch, job.frontier)
+    done = since(context, table, about)
+    batch, frontier = reached = upto or (context.batch, context.frontier)
     if done is not None and done.batch >= batch and done.frontier >= frontier:
-        told = Published(table, job.store.version(table), 0, False, "nothing was delivered since")
+        told = Published(table, context.store.version(table), 0, False, "nothing was delivered since")
     else:
-        seen = job.store.latest(table)
+        seen = context.store.latest(table)
         change = build(done)
-        lineage = lineage_of(job, inputs, about, reached, change.note)
+        lineage = lineage_of(context, inputs, about, reached, change.note)
         replace = EVERYTHING if done is None else change.replace
-        told = job.store.publish(change.rows, catalog.get(table), lineage, change.gate or job.gate, replace, seen)
-    job.progress.table(told)
+        told = context.store.publish(
+            change.rows, catalog.get(table), lineage, change.gate or context.gate, replace, seen
+        )
+    context.progress.table(told)
     return told

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.definitions.reward import Composite, Label, Reward, signals_of
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError
@@ -11,25 +11,25 @@ from longplay.registry.usage import Kind, User, record
 from rankers.dataset.training_set import SplitPlan
 
 
-def computed(job: Job) -> list[Definition]:
+def computed(context: RunContext) -> list[Definition]:
     """The definitions that are computed: those of teams, the chosen ones of what ships, and labels.
 
     Raises:
         NotFoundError: when a chosen one does not ship, with the nearest name.
     """
-    shipped, chosen = load([shipped_definitions()]), job.settings.signals.shipped
+    shipped, chosen = load([shipped_definitions()]), context.settings.signals.shipped
     wanted = {d.ref for d in (shipped.newest() if chosen == "all" else map(shipped.get, chosen))}
-    found = [d for d in job.registry.current() if d.ref in wanted or d.ref not in shipped.by_ref]
-    return list({d.ref: d for d in [*found, *signals_of(label_definitions(job))]}.values())
+    found = [d for d in context.registry.current() if d.ref in wanted or d.ref not in shipped.by_ref]
+    return list({d.ref: d for d in [*found, *signals_of(label_definitions(context))]}.values())
 
 
-def label_definitions(job: Job) -> list[Label]:
+def label_definitions(context: RunContext) -> list[Label]:
     """The signals and rewards that the settings name as labels: ``name`` (the newest), ``name@2`` or ``name@champion``.
 
     Raises:
         ConfigError: when one is no label of an exposure, a reward leaves [0, 1], or two have one name.
     """
-    found = [job.registry.label(name) for name in job.settings.training.labels]
+    found = [context.registry.label(name) for name in context.settings.training.labels]
     for definition in found:
         if definition.anchor != "exposure":
             raise ConfigError(
@@ -65,26 +65,26 @@ def _check_reward(reward: Reward) -> None:
         )
 
 
-def label_names(job: Job) -> list[str]:
+def label_names(context: RunContext) -> list[str]:
     """Names of the labels, as the training set's columns carry them."""
-    return [definition.name for definition in label_definitions(job)]
+    return [definition.name for definition in label_definitions(context)]
 
 
-def use_labels(job: Job, kind: Kind, name: str) -> None:
+def use_labels(context: RunContext, kind: Kind, name: str) -> None:
     """Record in the registry who learns from the labels, and say what it warns of."""
-    warnings = record(job.registry, User(kind, name), job.settings.training.labels)
-    for label in label_definitions(job):
+    warnings = record(context.registry, User(kind, name), context.settings.training.labels)
+    for label in label_definitions(context):
         if isinstance(label, Composite):
-            warnings += record(job.registry, User("reward", label.ref), [signal.ref for signal in label.signals])
+            warnings += record(context.registry, User("reward", label.ref), [signal.ref for signal in label.signals])
     for warning in dict.fromkeys(warnings):
-        job.progress.say(f"warning: {warning}")
+        context.progress.say(f"warning: {warning}")
 
 
-def split_plan(job: Job, known_at: datetime) -> SplitPlan:
+def split_plan(context: RunContext, known_at: datetime) -> SplitPlan:
     """The global time split of a training set with cut-off ``known_at``."""
-    training = job.settings.training
-    horizon = max(definition.horizon for definition in label_definitions(job))
+    training = context.settings.training
+    horizon = max(definition.horizon for definition in label_definitions(context))
     days = (training.train_days, training.valid_days, training.test_days)
-    plan = SplitPlan.before(job.watermark(known_at), horizon, days)
-    plan.check(job.log_start)
+    plan = SplitPlan.before(context.watermark(known_at), horizon, days)
+    plan.check(context.log_start)
     return plan

@@ -6,7 +6,7 @@ from typing import Any
 
 from deltalake.exceptions import DeltaError
 
-from jobs.runtime.run_context import VERDICTS, Job
+from jobs.runtime.run_context import VERDICTS, RunContext
 from longplay.errors import LongplayError, first_line
 from longplay.status.row_accounting import has
 from longplay.status.verdicts import Publication, publications, read_verdict
@@ -24,7 +24,7 @@ REWRITTEN = "rewritten"
 """Marks the commit of a version that holds what an earlier one did, less a person: it is not measured again."""
 
 
-def keep_metrics(job: Job) -> list[Finding]:
+def keep_metrics(context: RunContext) -> list[Finding]:
     """Keep the metrics of versions that were published since the last time, also by a run that was killed.
 
     What the step did is done: where the history cannot be read or written, that is said, and nothing fails.
@@ -33,55 +33,55 @@ def keep_metrics(job: Job) -> list[Finding]:
         Those of them that are not as days before let expect; they were said as warnings.
     """
     try:
-        return _kept(job)
+        return _kept(context)
     except (LongplayError, DeltaError, OSError, ValueError) as error:
         what = error.render() if isinstance(error, LongplayError) else f"{type(error).__name__}: {first_line(error)}"
-        job.progress.say(f"warning: the metric history was left as it is; the next step tries again. {what}")
+        context.progress.say(f"warning: the metric history was left as it is; the next step tries again. {what}")
         return []
 
 
-def _kept(job: Job) -> list[Finding]:
-    if not has(job.folder, "deliveries"):
+def _kept(context: RunContext) -> list[Finding]:
+    if not has(context.folder, "deliveries"):
         return []
-    measured = [*_measured(job), *_volumes(job)]
+    measured = [*_measured(context), *_volumes(context)]
     if not measured:
         return []
-    Recorder(job.folder, job.run_id, job.known_at(None), job.gate.counts).record(measured)
+    Recorder(context.folder, context.run_id, context.known_at(None), context.gate.counts).record(measured)
     new = {one for _, one in measured}
     series = {(one.table, one.metric, one.subject) for one in new if one.day is not None}
-    known = [one for one in history(job.folder) if (one.table, one.metric, one.subject) in series]
+    known = [one for one in history(context.folder) if (one.table, one.metric, one.subject) in series]
     found = [one for one in anomalies(known) if one.metric in new]
     for one in found:
-        job.progress.say(f"warning: {one.text()}")
+        context.progress.say(f"warning: {one.text()}")
     return found
 
 
-def _measured(job: Job) -> Iterator[tuple[int, Metric]]:
+def _measured(context: RunContext) -> Iterator[tuple[int, Metric]]:
     """Metrics that are not kept yet, with the version they are of."""
-    kept = measured_versions(job.folder)
+    kept = measured_versions(context.folder)
     for table in catalog.ALL:
         if table == QUALITY_METRICS.name:  # else each record would be one more thing to record
             continue
-        for one in publications(job.folder, table):
+        for one in publications(context.folder, table):
             if one.version <= kept.get(table, -1):
                 break
             if not one.audit.get(REWRITTEN):
-                yield from ((one.version, metric) for metric in _of(job, table, one))
+                yield from ((one.version, metric) for metric in _of(context, table, one))
 
 
-def _volumes(job: Job) -> list[tuple[int, Metric]]:
+def _volumes(context: RunContext) -> list[tuple[int, Metric]]:
     """Users and events of complete days that were counted since, or counted anew to another number."""
-    told: Mapping[str, Any] = commit_of(job.folder, DAY_COUNTS)
+    told: Mapping[str, Any] = commit_of(context.folder, DAY_COUNTS)
     if not told:
         return []
-    known = set(history(job.folder, "events"))
-    counted = volumes(read_rows(job.folder, DAY_COUNTS), job.frontier.date())
+    known = set(history(context.folder, "events"))
+    counted = volumes(read_rows(context.folder, DAY_COUNTS), context.frontier.date())
     return [(int(told["inputs"]["events"]), one) for one in counted if one not in known]
 
 
-def _of(job: Job, table: str, one: Publication) -> list[Metric]:
+def _of(context: RunContext, table: str, one: Publication) -> list[Metric]:
     """What the verdict's file and the commit say; a table that is judged without a file has no metrics."""
-    file = job.folder / VERDICTS / str(one.audit.get("verdict", ""))
+    file = context.folder / VERDICTS / str(one.audit.get("verdict", ""))
     told = read_verdict(file) if file.is_file() else None
     if not isinstance(told, dict):
         return []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import LineageSettings
 from longplay.delta import open_table
 from longplay.errors import LongplayError, StoreError, first_line
@@ -34,11 +34,11 @@ _NO_RETRY = {"total": 0, "read": 0, "connect": 0}
 """A collector that does not answer must not hold up a run."""
 
 
-def watched(job: Job) -> Job:
+def watched(context: RunContext) -> RunContext:
     """The same run, whose steps are told of where the settings say so."""
-    if job.settings.lineage.openlineage != "off":
-        job.progress.watchers.append(Emitter(job.settings.lineage, job.folder, job.run_id))
-    return job
+    if context.settings.lineage.openlineage != "off":
+        context.progress.watchers.append(Emitter(context.settings.lineage, context.folder, context.run_id))
+    return context
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ingest import fact_tables, readers, row_validation
 from ingest.quarantine import reprocess
 from ingest.source_config import Log, Source, UserLog
 from jobs.runtime.deliveries import build_first_seen, next_batch, publish
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import InputError, StoreError
 from tables import catalog
 from tables.arrow_store import one_row
@@ -60,11 +60,11 @@ class Going:
         return Lineage(run_id, self.name, {}, said)
 
 
-def put_back(job: Job, rows: DataFrame, at: datetime, by: str) -> dict[str, int]:
+def put_back(context: RunContext, rows: DataFrame, at: datetime, by: str) -> dict[str, int]:
     """Release rows; the caller holds the lock of ingest, and has finished what was cut off.
 
     Args:
-        job: the run.
+        context: the run.
         rows: open rows: ``row_id``, ``log``, ``reason``, ``raw_schema``, ``file``, the repaired ``raw``. Grain: row_id.
         at: from when on what they say is known (UTC); later events are future.
         by: who releases them.
@@ -75,55 +75,57 @@ def put_back(job: Job, rows: DataFrame, at: datetime, by: str) -> dict[str, int]
     Raises:
         QualityError: when the gate refuses what they would become; then nothing is released.
     """
-    going = Going(next_batch(job), at, source_hash(job.source), by)
-    judged = _judged(job, rows, at)
-    fated = [reprocess.fates(frame, log, _there(job, log, frame)) for log, frame in judged.items()]
+    going = Going(next_batch(context), at, source_hash(context.source), by)
+    judged = _judged(context, rows, at)
+    fated = [reprocess.fates(frame, log, _there(context, log, frame)) for log, frame in judged.items()]
     told = {
         "release_id": F.lit(going.name),
         "released_at": F.lit(at),
         "released_by": F.lit(by),
-        "run_id": F.lit(job.run_id),
+        "run_id": F.lit(context.run_id),
         "batch": F.lit(going.batch).cast("bigint"),
     }
     # What is written down must be carried out, so nothing is that a gate would refuse.
-    for table, frame in _becomes(job, judged, _union(fated), going):
-        job.gate(frame, catalog.get(table))
-    publish(job, TABLE, reprocess.releases(rows, _union(fated), told), going.lineage(job.run_id))
+    for table, frame in _becomes(context, judged, _union(fated), going):
+        context.gate(frame, catalog.get(table))
+    publish(context, TABLE, reprocess.releases(rows, _union(fated), told), going.lineage(context.run_id))
     for frame in judged.values():
         frame.unpersist()
-    return finish(job)
+    return finish(context)
 
 
-def finish(job: Job) -> dict[str, int]:
+def finish(context: RunContext) -> dict[str, int]:
     """Carry out the newest release, unless that was done; gives its rows by outcome.
 
     Raises:
         StoreError: when the source file has changed since it was written down.
     """
-    told = job.store.commit(TABLE).get("facts")
-    if told is None or int(told["batch"]) in {int(row["batch"]) for row in job.deliveries()}:
+    told = context.store.commit(TABLE).get("facts")
+    if told is None or int(told["batch"]) in {int(row["batch"]) for row in context.deliveries()}:
         return {}
     going = Going.told(told)
-    if going.source != source_hash(job.source):
+    if going.source != source_hash(context.source):
         raise StoreError(
             f"{going.name} was cut off, and the source file has changed since: its rows would be judged otherwise.",
-            where=str(job.store.path(TABLE)),
-            got=f"source file {source_hash(job.source)}, {going.source} when the release began",
+            where=str(context.store.path(TABLE)),
+            got=f"source file {source_hash(context.source)}, {going.source} when the release began",
             fix="put the source file back as it was, run 'longplay ingest' or the release again, then change it",
         )
-    written = job.store.read(TABLE).where(F.col("batch") == going.batch)
-    aside = job.store.read("quarantine").select("row_id", "raw_schema", "file")
+    written = context.store.read(TABLE).where(F.col("batch") == going.batch)
+    aside = context.store.read("quarantine").select("row_id", "raw_schema", "file")
     rows = written.select("row_id", "log", "raw", "outcome").join(aside, "row_id", "inner")
-    _facts(job, rows, going)
+    _facts(context, rows, going)
     found = {
         (row["log"], row["outcome"]): int(row["count"]) for row in written.groupBy("log", "outcome").count().collect()
     }
-    _deliver(job, going, found)
+    _deliver(context, going, found)
     counts: dict[str, int] = {}
     for (_, outcome), number in sorted(found.items()):
         counts[outcome] = counts.get(outcome, 0) + number
     said = ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items())
-    job.progress.say(f"{going.name}: {sum(counts.values()):,} rows: {said}; known from {going.at:%Y-%m-%d %H:%M} UTC")
+    context.progress.say(
+        f"{going.name}: {sum(counts.values()):,} rows: {said}; known from {going.at:%Y-%m-%d %H:%M} UTC"
+    )
     return counts
 
 
@@ -142,21 +144,21 @@ def logs_of(source: Source) -> dict[str, Log]:
     return {name: log for name, log in logs.items() if log is not None}
 
 
-def _facts(job: Job, rows: DataFrame, going: Going) -> None:
+def _facts(context: RunContext, rows: DataFrame, going: Going) -> None:
     """Publish what the rows of a release became."""
-    judged = _judged(job, rows, going.at)
-    for table, frame in _becomes(job, judged, rows, going):
-        publish(job, table, frame, going.lineage(job.run_id))
-    build_first_seen(job, (going.batch, job.frontier))
+    judged = _judged(context, rows, going.at)
+    for table, frame in _becomes(context, judged, rows, going):
+        publish(context, table, frame, going.lineage(context.run_id))
+    build_first_seen(context, (going.batch, context.frontier))
     for frame in judged.values():
         frame.unpersist()
 
 
 def _becomes(
-    job: Job, judged: Mapping[str, DataFrame], fated: DataFrame, going: Going
+    context: RunContext, judged: Mapping[str, DataFrame], fated: DataFrame, going: Going
 ) -> Iterator[tuple[str, DataFrame]]:
     """What the rows of a release become, by table: facts, and rows that are set aside again."""
-    source, batch = job.source, going.batch
+    source, batch = context.source, going.batch
     fate = fated.select(F.col("row_id").alias(row_validation.ORIGIN), "outcome")
     known = {
         log: reprocess.known_from(f, going.at).join(fate, row_validation.ORIGIN, "inner") for log, f in judged.items()
@@ -168,64 +170,67 @@ def _becomes(
         else:
             yield log, fact_tables.exposures(clean, batch) if log == "exposures" else fact_tables.episodes(clean, batch)
     again = [
-        fact_tables.quarantine(f.where("outcome = 'quarantined'"), log, batch, job.run_id) for log, f in known.items()
+        fact_tables.quarantine(f.where("outcome = 'quarantined'"), log, batch, context.run_id)
+        for log, f in known.items()
     ]
     if again:
         yield "quarantine", _union(again)
 
 
-def _deliver(job: Job, going: Going, found: Mapping[tuple[str, str], int]) -> None:
+def _deliver(context: RunContext, going: Going, found: Mapping[tuple[str, str], int]) -> None:
     """The release as a delivery that vouches for nothing: the watermark stays where it is."""
     row = {
         "batch": going.batch,
         "delivery": going.name,
         "data": f"rows released from quarantine by {going.by}",
         "observed_at": going.at,
-        "log_start": job.log_start,
-        "complete_from": job.frontier,
-        "complete_until": job.frontier,
+        "log_start": context.log_start,
+        "complete_from": context.frontier,
+        "complete_until": context.frontier,
         "complete_at": going.at,
         "counts": {f"{log}/released:{outcome}": number for (log, outcome), number in found.items()},
     }
-    publish(job, "deliveries", one_row(job.spark, row, catalog.get("deliveries")), going.lineage(job.run_id))
+    publish(
+        context, "deliveries", one_row(context.spark, row, catalog.get("deliveries")), going.lineage(context.run_id)
+    )
 
 
-def _judged(job: Job, rows: DataFrame, at: datetime) -> dict[str, DataFrame]:
+def _judged(context: RunContext, rows: DataFrame, at: datetime) -> dict[str, DataFrame]:
     """Rows judged as ingest judges them, by log (cached). Rows of people who were erased are left out."""
     kinds = rows.select("log", "raw_schema").distinct().collect()
     schemas = {log: [r["raw_schema"] for r in kinds if r["log"] == log] for log in sorted({r["log"] for r in kinds})}
-    logs, judged = logs_of(job.source), {}
+    logs, judged = logs_of(context.source), {}
     for name, found in schemas.items():
         if name not in logs:
             raise InputError(
                 f"The source file has no log of {name} any more.",
-                where=f"source '{job.source.name}'",
+                where=f"source '{context.source.name}'",
                 got=", ".join(logs),
                 fix="put it back into the source file, or release rows of other logs",
             )
         schema = reprocess.common_schema(name, found)
-        readers.check_columns(schema.names, job.source, logs[name], f"quarantined rows of the {name} log")
+        readers.check_columns(schema.names, context.source, logs[name], f"quarantined rows of the {name} log")
         own = rows.where((F.col("log") == name) & F.col("raw").isNotNull())
-        frame = _without_erased(job, reprocess.raw_rows(own, schema), logs[name])
-        judged[name] = row_validation.judge(frame, job.source, logs[name], at).persist()
+        frame = _without_erased(context, reprocess.raw_rows(own, schema), logs[name])
+        judged[name] = row_validation.judge(frame, context.source, logs[name], at).persist()
     return judged
 
 
-def _without_erased(job: Job, frame: DataFrame, log: Log) -> DataFrame:
-    tombstones = Tombstones.if_any(job.folder)
+def _without_erased(context: RunContext, frame: DataFrame, log: Log) -> DataFrame:
+    tombstones = Tombstones.if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return frame
     return frame.where(~tombstones.is_erased(row_validation.text_column(log.user)))
 
 
-def _there(job: Job, log: str, judged: DataFrame) -> DataFrame:
+def _there(context: RunContext, log: str, judged: DataFrame) -> DataFrame:
     """The facts that a log's rows may repeat: those of the same days."""
     time = catalog.get(log).time
     if time is None:
-        return job.store.read(log)
+        return context.store.read(log)
     days = judged.select(F.to_date("event_ts").alias("day")).agg(F.min("day"), F.max("day")).first()
     assert days is not None
-    return job.store.read(log).where(F.col(time).between(F.lit(days[0]), F.lit(days[1])))
+    return context.store.read(log).where(F.col(time).between(F.lit(days[0]), F.lit(days[1])))
 
 
 def _union(frames: list[DataFrame]) -> DataFrame:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from ingest.quarantine import reprocess
 from jobs.runtime.quarantine_release import TABLE, finish, put_back
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, StoreError, first_line
 from tables.store import SPARK_ERRORS, spark_says
 
@@ -57,11 +57,11 @@ class Wanted:
             raise ConfigError("--repaired names its rows already.", got="--ids beside it", fix="leave --ids out")
 
 
-def release(job: Job, wanted: Wanted, by: str, at: datetime | None = None) -> dict[str, int]:
+def release(context: RunContext, wanted: Wanted, by: str, at: datetime | None = None) -> dict[str, int]:
     """Put quarantined rows through ingest again; gives the rows by outcome, nothing where none is left to release.
 
     Args:
-        job: the run.
+        context: the run.
         wanted: which rows, and how they were repaired.
         by: who releases them.
         at: from when on what they say is known (UTC); default: now.
@@ -72,24 +72,24 @@ def release(job: Job, wanted: Wanted, by: str, at: datetime | None = None) -> di
         NotFoundError: when a row that is named was never set aside.
     """
     wanted.check()
-    moment = _moment(job, at)
-    with job.store.lock("ingest"):
-        finish(job)
-        rows = _selected(job, wanted).persist()
+    moment = _moment(context, at)
+    with context.store.lock("ingest"):
+        finish(context)
+        rows = _selected(context, wanted).persist()
         number = rows.count()
         if number == 0:
-            job.progress.say("no quarantined row that is still open fits: nothing was released")
+            context.progress.say("no quarantined row that is still open fits: nothing was released")
             return {}
         _check(rows, number, wanted)
-        found = put_back(job, rows, moment, by)
+        found = put_back(context, rows, moment, by)
         rows.unpersist()
         return found
 
 
-def _moment(job: Job, at: datetime | None) -> datetime:
+def _moment(context: RunContext, at: datetime | None) -> datetime:
     """From when on released rows are known: not before what is complete, which no late news may change."""
     moment = at or datetime.now(UTC)
-    reached = max([job.frontier, *(row["complete_at"] for row in job.deliveries())])
+    reached = max([context.frontier, *(row["complete_at"] for row in context.deliveries())])
     if moment < reached:
         raise ConfigError(
             "Rows cannot be released before the newest delivery was there.",
@@ -100,24 +100,24 @@ def _moment(job: Job, at: datetime | None) -> datetime:
     return moment
 
 
-def _selected(job: Job, wanted: Wanted) -> DataFrame:
+def _selected(context: RunContext, wanted: Wanted) -> DataFrame:
     """The open rows that are wanted, repaired. Grain: row_id."""
-    if not job.store.exists("quarantine"):
-        raise NotFoundError("Nothing was ingested yet.", where=str(job.folder), fix="run 'longplay ingest' first")
-    aside = job.store.read("quarantine")
+    if not context.store.exists("quarantine"):
+        raise NotFoundError("Nothing was ingested yet.", where=str(context.folder), fix="run 'longplay ingest' first")
+    aside = context.store.read("quarantine")
     if "raw_schema" not in aside.columns:
         raise StoreError(
             "These rows were set aside by a version that did not keep how to read them again.",
-            where=str(job.store.path("quarantine")),
+            where=str(context.store.path("quarantine")),
             fix="deliver the log anew: rows that are set aside from now on can be released",
         )
-    given = job.store.read(TABLE) if job.store.exists(TABLE) else None
+    given = context.store.read(TABLE) if context.store.exists(TABLE) else None
     still = reprocess.open_rows(aside, given).where(F.col("reason") == wanted.reason)
     still = still.where(F.col("log") == wanted.log) if wanted.log else still
     still = _where(still, wanted.where) if wanted.where else still
-    named = _named(job, wanted)
+    named = _named(context, wanted)
     if named is not None:
-        _check_named(job, named, aside, still, given)
+        _check_named(context, named, aside, still, given)
         mended = ["row_id"] if wanted.repaired is None else ["row_id", F.col("raw").alias("_mended")]
         still = still.join(named.select(*mended), "row_id", "inner")
     still = still.withColumn("raw", F.col("_mended")) if wanted.repaired else still
@@ -167,19 +167,21 @@ def _no_sql(option: str, text: str, error: PySparkException, over: str) -> Confi
     )
 
 
-def _named(job: Job, wanted: Wanted) -> DataFrame | None:
+def _named(context: RunContext, wanted: Wanted) -> DataFrame | None:
     """The rows that a file names: ``row_id``, and what they were repaired into where it says so."""
     if wanted.ids is not None:
         lines = [line.strip() for line in wanted.ids.read_text(encoding="utf-8").splitlines()]
-        return job.spark.createDataFrame(pa.table({"row_id": pa.array(filter(None, lines), pa.string())}))
+        return context.spark.createDataFrame(pa.table({"row_id": pa.array(filter(None, lines), pa.string())}))
     if wanted.repaired is None:
         return None
     if not wanted.repaired.is_file():
         raise InputError("The file of repaired rows is missing.", where=str(wanted.repaired), fix="check --repaired")
-    return job.spark.read.schema("row_id STRING, raw STRING").json(str(wanted.repaired.absolute()))
+    return context.spark.read.schema("row_id STRING, raw STRING").json(str(wanted.repaired.absolute()))
 
 
-def _check_named(job: Job, named: DataFrame, aside: DataFrame, still: DataFrame, given: DataFrame | None) -> None:
+def _check_named(
+    context: RunContext, named: DataFrame, aside: DataFrame, still: DataFrame, given: DataFrame | None
+) -> None:
     """See that a file names rows that were set aside, once each; those that were released before are only counted."""
     there = aside.select("row_id", F.lit(True).alias("_there"))
     fits = still.select("row_id", F.lit(True).alias("_fits"))
@@ -209,13 +211,13 @@ def _check_named(job: Job, named: DataFrame, aside: DataFrame, still: DataFrame,
     if row["unknown"] is not None:
         raise NotFoundError(
             f"No row '{row['unknown']}' was ever set aside.",
-            where=str(job.store.path("quarantine")),
+            where=str(context.store.path("quarantine")),
             fix="check the file",
         )
     if row["gone"]:
-        job.progress.say(f"{row['gone']:,} rows were released before and stay as they are")
+        context.progress.say(f"{row['gone']:,} rows were released before and stay as they are")
     if row["other"]:
-        job.progress.say(f"{row['other']:,} rows of the file do not fit the other options, and stay in quarantine")
+        context.progress.say(f"{row['other']:,} rows of the file do not fit the other options, and stay in quarantine")
 
 
 def _check(rows: DataFrame, number: int, wanted: Wanted) -> None:

@@ -34,7 +34,7 @@ TABLE_CODE = ("tables", "ingest", "features", "signals", "quality", "rankers", "
 
 
 @dataclass
-class Job:
+class RunContext:
     """One run of one or more steps over one source.
 
     ``last`` is the number of the last delivery that it sees; None: all.
@@ -100,15 +100,15 @@ class Job:
         with process_lock(self.folder / ".run.lock", f"Another run has been at work on {name}", self.folder, waits):
             yield
 
-    def upto(self, batch: int) -> "Job":
+    def upto(self, batch: int) -> "RunContext":
         """The same run, as if deliveries after ``batch`` had not come."""
         return self._sharing(replace(self, last=batch))
 
-    def anew(self) -> "Job":
+    def anew(self) -> "RunContext":
         """The same run, told to build everything anew."""
         return self._sharing(replace(self, force=True))
 
-    def _sharing(self, other: "Job") -> "Job":
+    def _sharing(self, other: "RunContext") -> "RunContext":
         for shared in ("spark", "store", "gate", "code"):
             other.__dict__[shared] = getattr(self, shared)
         return other

@@ -23,7 +23,7 @@ from typing import TextIO
 from ingest.source_config import Source
 from jobs.ingest_log import ingest
 from jobs.runtime.progress import Progress
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from jobs.runtime.spark_session import start
 from longplay.config.strict_model import build
@@ -31,10 +31,10 @@ from longplay.registry.registry import default_registry
 from tests.e2e.test_increments import SOURCE, bring_up, contents, deliveries, late_log
 
 
-def job(root: Path) -> Job:
+def job(root: Path) -> RunContext:
     """A job with a session of its own."""
     overrides = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.driver_memory=2g")
-    one = Job(load_settings(overrides=overrides), build(Source, SOURCE, "killed runs"), default_registry(), root)
+    one = RunContext(load_settings(overrides=overrides), build(Source, SOURCE, "killed runs"), default_registry(), root)
     one.__dict__["spark"] = start(one.settings.spark, "killed runs")
     return one
 

@@ -28,7 +28,7 @@ from pyspark.sql import functions as F
 
 from ingest.source_config import load_source
 from jobs.ingest_log import ingest
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from jobs.runtime.spark_session import start
 from longplay.config.duration import DAY
@@ -110,7 +110,7 @@ def orders(parts: list[Path], seed: int) -> dict[str, Order]:
     }
 
 
-def arrive(one: Job, order: Order) -> None:
+def arrive(one: RunContext, order: Order) -> None:
     """Deliveries into a warehouse, with what each step took."""
     for step in order:
         begun = time.monotonic()
@@ -121,7 +121,7 @@ def arrive(one: Job, order: Order) -> None:
         say(f"  {'tables brought up to date' if step is None else step.name}: {time.monotonic() - begun:.0f} s")
 
 
-def revisions(one: Job) -> None:
+def revisions(one: RunContext) -> None:
     """How many signal values changed after they were mature, by how long after."""
     values = one.store.read("signal_values").where("revision > 0")
     age = (F.unix_seconds("known_ts") - F.unix_seconds("matures_at")) / 86_400
@@ -167,7 +167,7 @@ def main() -> None:
     for key, value in INTERPRETED.items() if len(log) < SMALL else ():
         spark.conf.set(key, value)
     for number, (way, order) in enumerate(orders(parts, args.seed).items()):
-        one = Job(settings, source, default_registry(), folder / f"warehouse-{number}")
+        one = RunContext(settings, source, default_registry(), folder / f"warehouse-{number}")
         one.__dict__["spark"] = spark
         say(f"{way}: {' '.join('build' if step is None else step.name for step in order)}")
         begun = time.monotonic()

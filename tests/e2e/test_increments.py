@@ -22,7 +22,7 @@ from jobs.build_training_set import build_training_set
 from jobs.ingest_log import ingest
 from jobs.read import At, read
 from jobs.release import release
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.verify import rebuild, verify
 from longplay.config.duration import DAY
 from longplay.config.strict_model import build
@@ -115,13 +115,13 @@ def made_of(part: Path) -> pd.DataFrame:
     return pd.read_parquet(part / "events.parquet")
 
 
-def bring_up(one: Job) -> None:
+def bring_up(one: RunContext) -> None:
     build_histories(one)
     build_features(one)
     build_signals(one)
 
 
-def arrival(spark: SparkSession, root: Path, order: Sequence[Path | None]) -> Job:
+def arrival(spark: SparkSession, root: Path, order: Sequence[Path | None]) -> RunContext:
     """A warehouse into which parts came in an order; None stands for bringing the tables up to date."""
     source = build(Source, SOURCE, "the test")
     one = job(spark, root, source)
@@ -133,7 +133,7 @@ def arrival(spark: SparkSession, root: Path, order: Sequence[Path | None]) -> Jo
     return one
 
 
-def contents(one: Job) -> dict[str, str]:
+def contents(one: RunContext) -> dict[str, str]:
     """Content of every table without what says how rows came here; tiles whatever delivery they came with.
 
     A first sight that came after an even earlier one tells nothing; whether it is there depends on who came first.
@@ -159,12 +159,12 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def day_by_day(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, parts: list[Path]) -> Job:
+def day_by_day(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, parts: list[Path]) -> RunContext:
     order = [step for part in parts for step in (part, None)]
     return arrival(spark, tmp_path_factory.mktemp("day-by-day"), order)
 
 
-def test_the_log_is_late_enough_to_matter(day_by_day: Job) -> None:
+def test_the_log_is_late_enough_to_matter(day_by_day: RunContext) -> None:
     """Late facts revised values and superseded discoveries; requests and tiles were added delivery by delivery."""
     values = day_by_day.store.read("signal_values")
     row = values.agg(
@@ -181,13 +181,15 @@ def test_the_log_is_late_enough_to_matter(day_by_day: Job) -> None:
     assert day_by_day.frontier == START + DAYS * DAY
 
 
-def test_all_at_once_is_the_same(spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job) -> None:
+def test_all_at_once_is_the_same(
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: RunContext
+) -> None:
     backfill = arrival(spark, tmp_path, [*parts, None])
     assert contents(backfill) == contents(day_by_day)
 
 
 def test_any_order_of_arrival_is_the_same(
-    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: RunContext
 ) -> None:
     """The third part comes first: nothing is complete until those before it are there, and builds say so."""
     early = arrival(spark, tmp_path, [parts[2], None])
@@ -204,7 +206,7 @@ def test_any_order_of_arrival_is_the_same(
 
 
 def test_what_was_known_at_a_moment_can_be_read_off_later(
-    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: RunContext
 ) -> None:
     """The tables as a trainer saw them after the first delivery, and as they say now that they were."""
     then = arrival(spark, tmp_path, [parts[0], None])
@@ -220,7 +222,7 @@ def test_what_was_known_at_a_moment_can_be_read_off_later(
             assert read(day_by_day, table, at).count() < day_by_day.store.read(table).count()
 
 
-def test_a_build_of_what_is_there_changes_nothing(day_by_day: Job, spark: SparkSession) -> None:
+def test_a_build_of_what_is_there_changes_nothing(day_by_day: RunContext, spark: SparkSession) -> None:
     again = job(spark, day_by_day.root, day_by_day.source)
     versions = again.versions(*BUILT)
     bring_up(again)
@@ -229,7 +231,7 @@ def test_a_build_of_what_is_there_changes_nothing(day_by_day: Job, spark: SparkS
 
 
 def test_a_signal_that_is_added_has_the_values_of_one_that_was_always_there(
-    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: RunContext
 ) -> None:
     """Three signals at first; the others come with the third delivery, which revises and settles values of both."""
     few = "signals.shipped=[click, active_days_28d, return_to_item_14d]"
@@ -257,12 +259,12 @@ def test_a_signal_that_is_added_has_the_values_of_one_that_was_always_there(
     }  # fmt: skip
 
 
-def contents_of_signals(one: Job) -> str:
+def contents_of_signals(one: RunContext) -> str:
     return content(one.store.read("signal_values"), "signal_values")
 
 
 def test_rows_behind_the_watermark_are_made_good(
-    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: Job
+    spark: SparkSession, tmp_path: Path, parts: list[Path], day_by_day: RunContext
 ) -> None:
     """A part that said it was whole was not: what it lacked comes later, under its own known time."""
     lacking = tmp_path / "lacking"
@@ -287,7 +289,7 @@ def test_rows_behind_the_watermark_are_made_good(
     assert contents(mended) == found
 
 
-def trained_on(one: Job) -> str:
+def trained_on(one: RunContext) -> str:
     """A training set of what has come so far; gives its checksum."""
     settings = ("training.labels=[click]", "training.train_days=20", "training.valid_days=5", "training.test_days=5")
     trains = job(one.spark, one.root, one.source, *settings)

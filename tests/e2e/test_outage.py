@@ -15,7 +15,7 @@ from ingest.source_config import load_source
 from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
 from jobs.outages import lines
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.delta import read_arrow
@@ -73,7 +73,7 @@ def deliver(folder: Path, frames: Frames, low: datetime, high: datetime) -> Path
     return folder
 
 
-def made(spark: SparkSession, root: Path, parts: Sequence[Path], *settings: str) -> Job:
+def made(spark: SparkSession, root: Path, parts: Sequence[Path], *settings: str) -> RunContext:
     whole = load_source("world")
     source = whole.model_copy(update={"episodes": None, "events": whole.events.model_copy(update={"episode": None})})
     one = job(spark, root, source, *SETTINGS, *settings)
@@ -83,7 +83,7 @@ def made(spark: SparkSession, root: Path, parts: Sequence[Path], *settings: str)
     return one
 
 
-def by_hand(one: Job, knowledge: Knowledge) -> list[tuple[object, ...]]:
+def by_hand(one: RunContext, knowledge: Knowledge) -> list[tuple[object, ...]]:
     """Every row of the table, from the definitions and the facts as they were ingested, in plain Python."""
     events, exposures = (read_arrow(one.folder / table).to_pandas() for table in ("events", "exposures"))
     own: dict[str, tuple[list[Event], list[Exposure]]] = defaultdict(lambda: ([], []))
@@ -108,7 +108,7 @@ def definitions() -> list[Definition]:
     return [default_registry().get(name) for name in SIGNALS]
 
 
-def rows_of(one: Job) -> list[tuple[object, ...]]:
+def rows_of(one: RunContext) -> list[tuple[object, ...]]:
     table = read_arrow(one.folder / "signal_values").to_pylist()
     return sorted(
         (r["signal"], r["user_id"], r["item_id"] or "", r["t0"], r["revision"], r["state"], r["void_reason"],

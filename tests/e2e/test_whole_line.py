@@ -31,7 +31,7 @@ from jobs.release import open_release, release
 from jobs.run import run
 from jobs.runtime.labels import label_definitions, split_plan
 from jobs.runtime.metric_history import keep_metrics
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.train import arms, ranking_data, study, tracker_of
 from jobs.verify import verify
 from longplay.errors import ConfigError, NotFoundError, QualityError, StoreError
@@ -71,14 +71,14 @@ DERIVED = sorted(set(OF_LINE) - {"releases"})
 class Line:
     """A finished run, its log, and the version and content of every table right after it."""
 
-    job: Job
+    job: RunContext
     log: Path
     date: datetime
     versions: dict[str, int]
     contents: dict[str, str]
 
 
-def contents(one: Job) -> dict[str, str]:
+def contents(one: RunContext) -> dict[str, str]:
     return {table: checksum(one.store.read(table), catalog.get(table).audit) for table in DERIVED}
 
 

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from jobs.build_progressive import build_progressive, read_priors, wanted
 from jobs.ingest_log import ingest
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.config.duration import DAY
 from longplay.errors import ConfigError, InputError
 from longplay.registry.registry import Registry, default_registry
@@ -37,7 +37,7 @@ def plays(seed: int = 1) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def built(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
+def built(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     folder = tmp_path_factory.mktemp("progressive")
     one = job(spark, folder / "store", source())
     one.registry = Registry({STICKY.ref: STICKY, "click@1": default_registry().get("click")})
@@ -46,13 +46,13 @@ def built(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Job:
     return one
 
 
-def test_three_tables_pass_the_gate_and_no_label_is_written(built: Job) -> None:
+def test_three_tables_pass_the_gate_and_no_label_is_written(built: RunContext) -> None:
     assert not built.store.exists("signal_values")
     for table in ("progressive_priors", "progressive_sums", "progressive_estimates"):
         assert built.store.commit(table)["audit"]["checks"] > 5
 
 
-def test_every_item_has_an_estimate_that_says_what_it_rests_on(built: Job) -> None:
+def test_every_item_has_an_estimate_that_says_what_it_rests_on(built: RunContext) -> None:
     rows = {row["item_id"]: row for row in built.store.read("progressive_estimates").collect()}
     assert set(rows) == {*(f"i{n}" for n in range(ITEMS)), "early", "new"}
     assert {row["signal"] for row in rows.values()} == {"sticky@1"}
@@ -70,7 +70,7 @@ def test_every_item_has_an_estimate_that_says_what_it_rests_on(built: Job) -> No
     assert all(rows[f"i{n}"]["estimated_variance"] < rows["new"]["estimated_variance"] for n in range(ITEMS))
 
 
-def test_what_has_not_changed_is_left_and_an_earlier_date_sees_less(built: Job) -> None:
+def test_what_has_not_changed_is_left_and_an_earlier_date_sees_less(built: RunContext) -> None:
     before = built.store.version("progressive_estimates")
     build_progressive(built)
     assert built.store.version("progressive_estimates") == before
@@ -82,13 +82,13 @@ def test_what_has_not_changed_is_left_and_an_earlier_date_sees_less(built: Job) 
     assert all(0 < rows[f"i{n}"]["traces"] < now[f"i{n}"] for n in range(ITEMS))
 
 
-def test_a_young_log_has_no_prior_yet(built: Job) -> None:
+def test_a_young_log_has_no_prior_yet(built: RunContext) -> None:
     with pytest.raises(InputError, match="No signal has enough whole traces"):
         build_progressive(built, date=at("15 Jan"))
     assert "sticky@1: no estimates yet" in said(built)
 
 
-def test_a_signal_without_daily_traces_is_refused(built: Job, tmp_path: Path) -> None:
+def test_a_signal_without_daily_traces_is_refused(built: RunContext, tmp_path: Path) -> None:
     assert [d.ref for d in wanted(built, [])] == ["sticky@1"]
     with pytest.raises(ConfigError, match="no daily traces") as caught:
         wanted(built, ["click"])

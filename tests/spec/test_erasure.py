@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.erase import erase
 from jobs.ingest_log import ingest
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import NotFoundError
 from longplay.status.row_accounting import ledger
 from tables.erasure.tombstones import Tombstones
@@ -32,7 +32,7 @@ LOG = [
 ]
 
 
-def shop(spark: SparkSession, folder: Path, **settings: object) -> tuple[Job, Path]:
+def shop(spark: SparkSession, folder: Path, **settings: object) -> tuple[RunContext, Path]:
     folder.mkdir(exist_ok=True)
     log = write_csv(folder / "log.csv", LOG)
     one = job(spark, folder / "warehouse", source(quarantine_limit=0.5), **settings)

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from ingest.source_config import Source
 from jobs.ingest_log import ingest
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import InputError, QualityError
 from longplay.status.row_accounting import ledger
 from tables import catalog
@@ -48,7 +48,7 @@ def published(root: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def first(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Path]:
+def first(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunContext, Path]:
     """A warehouse with one delivery in it."""
     folder = tmp_path_factory.mktemp("deliveries")
     one = job(spark, folder / "warehouse", source())
@@ -56,7 +56,7 @@ def first(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return one, folder
 
 
-def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[Job, Path]) -> None:
+def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[RunContext, Path]) -> None:
     one, _ = first
     rows = {table: one.store.read(table).count() for table in TABLES}
     assert rows["events"] == 4
@@ -79,19 +79,19 @@ def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[Job, P
     assert delivery["observed_at"] == OBSERVED_AT
 
 
-def positives(one: Job) -> list[tuple[str, str]]:
+def positives(one: RunContext) -> list[tuple[str, str]]:
     """User and item of every click that became a candidate."""
     rows = one.store.read("exposures").where("propensity IS NULL").collect()
     return sorted((row["user_id"], row["item_id"]) for row in rows)
 
 
-def test_requests_are_made_of_days_that_are_complete(first: tuple[Job, Path]) -> None:
+def test_requests_are_made_of_days_that_are_complete(first: tuple[RunContext, Path]) -> None:
     """The fifth may be cut off; nothing was clicked before the fourth, so nothing is drawn."""
     assert positives(first[0]) == [("ann", "song"), ("bob", "tune")]
     assert first[0].store.read("exposures").count() == 2
 
 
-def test_the_same_delivery_again_changes_nothing(first: tuple[Job, Path], spark: SparkSession) -> None:
+def test_the_same_delivery_again_changes_nothing(first: tuple[RunContext, Path], spark: SparkSession) -> None:
     one, folder = first
     before = state(one.store)
     again = job(spark, one.root, one.source)
@@ -105,7 +105,7 @@ def test_the_same_delivery_again_changes_nothing(first: tuple[Job, Path], spark:
 
 
 def test_an_overlapping_delivery_adds_only_its_new_rows(
-    spark: SparkSession, tmp_path: Path, first: tuple[Job, Path]
+    spark: SparkSession, tmp_path: Path, first: tuple[RunContext, Path]
 ) -> None:
     shutil.copytree(first[0].root, tmp_path / "warehouse")
     one = job(spark, tmp_path / "warehouse", source(candidates__per_request=20))
@@ -138,7 +138,7 @@ def test_an_overlapping_delivery_adds_only_its_new_rows(
 
 
 def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
-    spark: SparkSession, tmp_path: Path, first: tuple[Job, Path], monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, tmp_path: Path, first: tuple[RunContext, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = write_csv(tmp_path / "monday.csv", MONDAY)
     cut = job(spark, tmp_path / "warehouse", source())

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.config.strict_model import build
 from longplay.errors import ConfigError
 from longplay.registry.registry import default_registry
@@ -108,7 +108,7 @@ def test_a_late_release_is_made_good_by_an_increment(spark: SparkSession, tmp_pa
     assert seasons(one) == grown
 
 
-def seasons(one: Job) -> list[tuple[int, str, float, int]]:
+def seasons(one: RunContext) -> list[tuple[int, str, float, int]]:
     """Revision, state, value and day of knowing of the exposure of the first delivery."""
     rows = one.store.read("signal_values").where("signal = 'a_season@1' AND t0_day = '2026-05-05'").collect()
     mine = [r for r in rows if r["user_id"] == "ann" and r["state"] != "open"]

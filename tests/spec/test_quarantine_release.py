@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from jobs.erase import erase
 from jobs.ingest_log import ingest
 from jobs.runtime.quarantine_selection import Wanted, release
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, QualityError
 from longplay.status.row_accounting import ledger
 from tables.spec import TableSpec
@@ -45,14 +45,14 @@ def deliver(folder: Path, plays: list[str], shown: list[str]) -> Path:
     return folder
 
 
-def accounts(one: Job) -> dict[str, tuple[int, int, int, int, int]]:
+def accounts(one: RunContext) -> dict[str, tuple[int, int, int, int, int]]:
     """Read, published, quarantined, duplicates and erased, by log; all of them add up."""
     found = ledger(one.folder)
     assert [entry.adds_up for entry in found] == [True] * len(found)
     return {e.log: (e.read, e.published, e.quarantined, e.duplicates, e.erased) for e in found}
 
 
-def aside(one: Job, reason: str) -> list[dict[str, object]]:
+def aside(one: RunContext, reason: str) -> list[dict[str, object]]:
     """Rows set aside for a reason, with their raw rows, in order of time."""
     rows = [row.asDict() for row in one.store.read("quarantine").where(f"reason = '{reason}'").collect()]
     return sorted(({**row, "raw": json.loads(row["raw"])} for row in rows), key=lambda row: str(row["raw"]["when"]))

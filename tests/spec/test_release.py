@@ -11,7 +11,7 @@ from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
 from jobs.read import At, read
 from jobs.release import open_release, release
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import StoreError
 from tests.unit.ingest.small_logs import OBSERVED_AT, job, source, write_csv
 
@@ -22,7 +22,7 @@ def day(number: int) -> list[str]:
     return [f"u{n},song,2026-05-{number:02d}T10:00:{n:02d},{kind}," for n in range(3) for kind in ("tap", "skip")]
 
 
-def deliver(spark: SparkSession, folder: Path, *numbers: int) -> Job:
+def deliver(spark: SparkSession, folder: Path, *numbers: int) -> RunContext:
     one = job(spark, folder / "warehouse", source())
     rows = [row for number in numbers for row in day(number)]
     ingest(one, write_csv(folder / f"{numbers[-1]}.csv", rows), OBSERVED_AT)

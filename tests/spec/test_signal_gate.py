@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from jobs.build_delays import build_delays
 from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
@@ -131,7 +131,7 @@ def plays(weeks: Sequence[int]) -> list[str]:
     return [f"u{user},i{user % 5},{START + day * DAY + noon:%Y-%m-%d %H:%M:%S},play,60" for user, day in sorted(days)]
 
 
-def made(spark: SparkSession, folder: Path) -> Job:
+def made(spark: SparkSession, folder: Path) -> RunContext:
     one = job(spark, folder / "store", source(), "training.labels=[]", "signals.shipped=[]")
     ingest(one, write_csv(folder / "plays.csv", plays(range(WEEKS))))
     return one

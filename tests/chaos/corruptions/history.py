@@ -20,7 +20,7 @@ from jobs.build_training_set import build_training_set
 from jobs.ingest_log import ingest
 from jobs.release import release
 from jobs.runtime.progress import Progress
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.registry.registry import default_registry
 from tests.chaos.corruptions.deliveries import Deliveries, source
@@ -65,11 +65,11 @@ class History:
         """The day after the clean ones: the one that comes good or corrupted."""
         return self.first + self.clean
 
-    def job(self, root: Path, text: bool = False) -> Job:
+    def job(self, root: Path, text: bool = False) -> RunContext:
         """A run of its own in some warehouse."""
         progress = Progress(console=Console(file=StringIO()))
         settings = load_settings(overrides=SETTINGS)
-        one = Job(settings, source(text), default_registry(), root, False, progress)
+        one = RunContext(settings, source(text), default_registry(), root, False, progress)
         one.__dict__["spark"] = self.spark
         return one
 
@@ -100,7 +100,7 @@ class History:
         else:
             data, name = self.days.deliver(self.out / "today", number), f"day {number}"
 
-        def work(one: Job) -> None:
+        def work(one: RunContext) -> None:
             ingest(one, data)
             if build:
                 with compiled(self.spark):
@@ -130,17 +130,17 @@ def compiled(spark: SparkSession) -> Iterator[None]:
             spark.conf.set(key, value)
 
 
-def _features(one: Job) -> None:
+def _features(one: RunContext) -> None:
     build_histories(one)
     build_features(one)
 
 
-def _training_set(one: Job) -> None:
+def _training_set(one: RunContext) -> None:
     release(one)
     build_training_set(one)
 
 
-LINE: tuple[Callable[[Job], None], ...] = (_features, build_signals, _training_set)
+LINE: tuple[Callable[[RunContext], None], ...] = (_features, build_signals, _training_set)
 STEP_OF = {
     "exposure_features": _features,
     "item_features": _features,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from jobs.runtime.metric_history import keep_metrics
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import LongplayError
 from tables.store import SPARK_ERRORS
 
@@ -41,7 +41,7 @@ class Signs:
         return f"{self.name:36} {self.how or 'nothing':8} {self.seconds:5.1f} s  {'; '.join(self.by)[:150]}"
 
 
-def watched(one: Job, name: str, work: Callable[[Job], None]) -> Signs:
+def watched(one: RunContext, name: str, work: Callable[[RunContext], None]) -> Signs:
     """Run some work and see what it shows."""
     before, start, found = set(verdicts(one)), time.monotonic(), Signs(name)
     try:
@@ -60,7 +60,7 @@ def watched(one: Job, name: str, work: Callable[[Job], None]) -> Signs:
     return found
 
 
-def verdicts(one: Job) -> list[Path]:
+def verdicts(one: RunContext) -> list[Path]:
     """Files of verdicts, oldest first."""
     return sorted((one.folder / "_quality").glob("*.json"), key=lambda path: path.stat().st_mtime)
 

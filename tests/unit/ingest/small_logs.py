@@ -15,7 +15,7 @@ from ingest.readers import locate, read_raw
 from ingest.row_validation import judge
 from ingest.source_config import Source
 from jobs.runtime.progress import Progress
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.config.strict_model import build
 from longplay.registry.registry import default_registry
@@ -108,15 +108,15 @@ def counts(spark: SparkSession, path: Path, made: Source) -> dict[str, int]:
     return {name: n for name, n in found.items() if n or name in ("read", "clean")}
 
 
-def job(spark: SparkSession, root: Path, made: Source, *overrides: str, force: bool = False) -> Job:
+def job(spark: SparkSession, root: Path, made: Source, *overrides: str, force: bool = False) -> RunContext:
     """A job on the session of the tests that says nothing on the terminal."""
     settings = load_settings(overrides=overrides)
     progress = Progress(console=Console(file=StringIO()))
-    one = Job(settings, made, default_registry(), root, force, progress)
+    one = RunContext(settings, made, default_registry(), root, force, progress)
     one.__dict__["spark"] = spark
     return one
 
 
-def said(one: Job) -> str:
+def said(one: RunContext) -> str:
     """Everything a job said so far."""
     return "\n".join(line for lines in one.progress.notes.values() for line in lines)

@@ -6,17 +6,19 @@ from typing import cast
 import pytest
 
 from jobs.runtime.delivery_checks import refuse
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.errors import QualityError
 
 FAULTS = {"delivery.users_agree": "49 of 960 events are of another user", "delivery.requests_are_new": "151 of 3,000"}
 
 
-def job(*accept: str) -> tuple[Job, list[str]]:
+def job(*accept: str) -> tuple[RunContext, list[str]]:
     said: list[str] = []
     settings = SimpleNamespace(quality=SimpleNamespace(accept=accept))
     told = SimpleNamespace(say=said.append)
-    return cast("Job", SimpleNamespace(settings=settings, progress=told, source=SimpleNamespace(name="shop"))), said
+    return cast(
+        "RunContext", SimpleNamespace(settings=settings, progress=told, source=SimpleNamespace(name="shop"))
+    ), said
 
 
 def test_faults_of_a_delivery_are_refused_with_the_way_to_let_them_in() -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from jobs.runtime.metric_history import REWRITTEN, keep_metrics
 from jobs.runtime.progress import Progress
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from longplay.status.row_accounting import has
 from quality.gate import Gate
 from quality.monitoring.metric import Metric
@@ -62,7 +62,7 @@ def publish(folder: Path, table: str, number: int, topics: float, **audit: objec
 
 def keep(folder: Path) -> list[str]:
     run = Run(folder)
-    found = keep_metrics(cast("Job", run))
+    found = keep_metrics(cast("RunContext", run))
     assert run.said == [f"warning: {one.text()}" for one in found]
     return [one.text() for one in found]
 
@@ -131,7 +131,7 @@ def test_a_step_does_not_fail_because_of_its_metrics(tmp_path: Path) -> None:
     publish(tmp_path, "events", 0, 0.01)
     (tmp_path / "_quality" / "events-0.json").write_text("{")  # cut off
     run = Run(tmp_path)
-    assert keep_metrics(cast("Job", run)) == []
+    assert keep_metrics(cast("RunContext", run)) == []
     assert "the metric history was left as it is" in run.said[0]
     publish(tmp_path, "events", 0, 0.01)
     assert keep(tmp_path) == []

@@ -11,7 +11,7 @@ from rich.console import Console
 from ingest.source_config import load_source
 from jobs.runtime.openlineage import watched
 from jobs.runtime.progress import Progress
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.errors import ConfigError, QualityError
 from longplay.registry.registry import default_registry
@@ -21,15 +21,15 @@ from tests.unit.longplay.quality_tables import publish
 RUN = "20260504T100000-aaaaaa"
 
 
-def job(root: Path, *overrides: str) -> Job:
+def job(root: Path, *overrides: str) -> RunContext:
     console = Console(file=StringIO(), width=200)
-    made = Job(
+    made = RunContext(
         load_settings(overrides=overrides), load_source("world"), default_registry(), root, progress=Progress(console)
     )
     return watched(made)
 
 
-def shown(one: Job) -> str:
+def shown(one: RunContext) -> str:
     file = one.progress.console.file
     assert isinstance(file, StringIO)
     return file.getvalue()

@@ -10,16 +10,16 @@ from rich.console import Console
 import tables.lock
 from ingest.source_config import load_source
 from jobs.runtime.progress import Progress
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.errors import StoreError
 from longplay.registry.registry import default_registry
 
 
-def run_of(root: Path, source: str) -> tuple[Job, StringIO]:
+def run_of(root: Path, source: str) -> tuple[RunContext, StringIO]:
     said = StringIO()
     progress = Progress(Console(file=said, soft_wrap=True))
-    return Job(load_settings(), load_source(source), default_registry(), root, progress=progress), said
+    return RunContext(load_settings(), load_source(source), default_registry(), root, progress=progress), said
 
 
 def test_a_second_run_says_that_it_waits_and_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from ingest.source_config import load_source
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import computed, label_definitions, use_labels
 from jobs.runtime.progress import Progress
-from jobs.runtime.run_context import Job
+from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.definitions.reward import Composite
 from longplay.definitions.signal import Definition
@@ -29,12 +29,12 @@ from rankers.dataset.training_set import SplitPlan
 from tests.unit.longplay.signal_files import ANA, proposal
 
 
-def job_of(root: Path, labels: str) -> tuple[Job, StringIO]:
+def job_of(root: Path, labels: str) -> tuple[RunContext, StringIO]:
     said = StringIO()
     registry = default_registry(file=existing(root, None))
     settings = load_settings(overrides=[f"training.labels={labels}"])
     progress = Progress(Console(file=said, soft_wrap=True))
-    return Job(settings, load_source("world"), registry, root, progress=progress), said
+    return RunContext(settings, load_source("world"), registry, root, progress=progress), said
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def test_labels_are_named_by_alias_and_recorded_as_pins(root: Path) -> None:
 
 
 def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp_path: Path) -> None:
-    seen: list[Job] = []
+    seen: list[RunContext] = []
 
     @job_command("probe", alone=False)
-    def probe(job: Job) -> None:
+    def probe(job: RunContext) -> None:
         seen.append(job)
 
     for where in (["--store", str(root)], ["--store", str(tmp_path / "x"), "--registry", str(root / "registry.db")]):
