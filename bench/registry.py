@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from longplay.config.strict_model import build
+from longplay.config.strict_model import validate_model
 from longplay.definitions.signal import Definition
 from longplay.registry import lifecycle
 from longplay.registry.plan import Terms
@@ -77,7 +77,7 @@ def proposals(signals: int, versions: int, seed: int) -> Iterator[Proposal]:
         for version in range(1, versions + 1):
             whole = {**data, "version": version, "window": {"kind": "calendar", "from": 1, "to": 6 + version}}
             text = yaml.dump(whole, Dumper=yaml.CSafeDumper, sort_keys=False)
-            yield Proposal(build(Definition, whole, "bench"), text, f"{data['name']}.v{version}.yaml")
+            yield Proposal(validate_model(Definition, whole, "bench"), text, f"{data['name']}.v{version}.yaml")
 
 
 def timed(arguments: list[str]) -> float:

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from longplay.config.duration import Duration, parse_duration
-from longplay.config.strict_model import Closed, build, read_yaml
+from longplay.config.strict_model import StrictModel, read_yaml, validate_model
 from longplay.errors import ConfigError, nearest
 
 BUILT_IN_REASONS = (
@@ -42,7 +42,7 @@ def _time_format(text: str) -> str:
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 
 
-class Format(Closed):
+class Format(StrictModel):
     """How the raw files are written. ``columns`` names the columns of a file that has no header."""
 
     type: Literal["csv", "tsv", "parquet", "delta"]
@@ -61,14 +61,14 @@ class Format(Closed):
         return self
 
 
-class Time(Closed):
+class Time(StrictModel):
     """The column of event time: a timestamp, ISO text, Unix seconds/milliseconds, or a Spark pattern."""
 
     column: str
     format: TimeFormat = "iso"
 
 
-class Known(Closed):
+class Known(StrictModel):
     """When the log knew of a row: a column, or a fixed delay after the event."""
 
     column: str | None = None
@@ -86,7 +86,7 @@ class Known(Closed):
         return self
 
 
-class Kind(Closed):
+class Kind(StrictModel):
     """The kind of event: a column, or one word for all rows."""
 
     column: str | None = None
@@ -99,7 +99,7 @@ class Kind(Closed):
         return self
 
 
-class Amount(Closed):
+class Amount(StrictModel):
     """How much was consumed, with its unit; rows below ``at_least`` are quarantined as bad_amount."""
 
     column: str | None = None
@@ -114,7 +114,7 @@ class Amount(Closed):
         return self
 
 
-class Filter(Closed):
+class Filter(StrictModel):
     """Rows to be set aside under a reason: those for which the Spark SQL condition ``where`` is true."""
 
     reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -127,14 +127,14 @@ class Filter(Closed):
         return self
 
 
-class Counts(Closed):
+class Counts(StrictModel):
     """Which kinds count (as consumption, click, rejection), and from what amount on."""
 
     kinds: tuple[str, ...] = ()
     min_amount: float | None = None
 
 
-class Log(Closed):
+class Log(StrictModel):
     """What the maps of all raw logs share."""
 
     path: str = ""
@@ -231,7 +231,7 @@ class EpisodesLog(Log):
         return self.item, self.episode
 
 
-class Candidates(Closed):
+class Candidates(StrictModel):
     """The sampler of a log without exposures: ``per_request`` negatives, a mix of uniform and popularity.
 
     Attributes:
@@ -247,7 +247,7 @@ class Candidates(Closed):
     seed: int = 0
 
 
-class Completeness(Closed):
+class Completeness(StrictModel):
     """How delivered days are recognised: at least ``min_users`` users; or a heartbeat file beside the data.
 
     Attributes:
@@ -262,7 +262,7 @@ class Completeness(Closed):
     begins: date | None = None
 
 
-class Outage(Closed):
+class Outage(StrictModel):
     """A flagged outage, ``[start, end)`` in ISO UTC: labels whose window overlaps it become void."""
 
     start: str = Field(alias="from")
@@ -276,7 +276,7 @@ class Outage(Closed):
         return self
 
 
-class Source(Closed):
+class Source(StrictModel):
     """One raw log."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -337,4 +337,4 @@ def load_source(name_or_file: str) -> Source:
             f"There is no source '{name_or_file}'.",
             fix=f"{nearest(name_or_file, known)}; or give the path of a source file ending in .yaml",
         )
-    return build(Source, read_yaml(path), str(path))
+    return validate_model(Source, read_yaml(path), str(path))

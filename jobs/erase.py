@@ -15,7 +15,7 @@ from jobs.runtime.command_options import job_command
 from jobs.runtime.metric_history import REWRITTEN
 from jobs.runtime.quarantine_release import TABLE as RELEASES
 from jobs.runtime.run_context import VERDICTS, RunContext
-from longplay.config.atomic_files import write_whole
+from longplay.config.atomic_files import write_atomically
 from longplay.errors import NotFoundError
 from longplay.server.index.paths import Place
 from longplay.status.row_accounting import accounted
@@ -171,7 +171,7 @@ def _holds(file: Path, user: str) -> bool:
 def _note(file: Path, receipt: int) -> None:
     told = json.loads(file.read_text(encoding="utf-8"))
     told["erasures"] = sorted({*told.get("erasures", []), receipt})
-    write_whole(file, json.dumps(told, indent=1, sort_keys=True))
+    write_atomically(file, json.dumps(told, indent=1, sort_keys=True))
 
 
 @job_command("erase", short_help="Remove a person from every table, old versions included.")

@@ -5,25 +5,20 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from longplay.config.strict_model import StrictModel, validate_model
 from longplay.errors import ConfigError, nearest
 
 Family = Literal["popularity", "popularity_7d", "xgboost", "transformer"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
-class Settings(BaseModel):
-    """Base of all settings: immutable and closed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PopularityConfig(Settings):
+class PopularityConfig(StrictModel):
     """Popularity has nothing to set."""
 
 
-class XGBoostConfig(Settings):
+class XGBoostConfig(StrictModel):
     """Gradient-boosted trees with a listwise objective.
 
     Attributes:
@@ -52,7 +47,7 @@ class XGBoostConfig(Settings):
     threads: int = Field(1, ge=1)
 
 
-class TransformerConfig(Settings):
+class TransformerConfig(StrictModel):
     """Sequential transformer.
 
     Attributes:
@@ -115,16 +110,7 @@ def parse_config(family: str, settings: Mapping[str, Any] | None = None) -> Rank
     """
     if family not in _CONFIGS:
         raise ConfigError("unknown family of rankers", where="family", got=family, fix=nearest(family, _CONFIGS))
-    try:
-        return _CONFIGS[family](**(settings or {}))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        known = _CONFIGS[family].model_fields
-        fix = nearest(key, known) if key not in known else f"see rankers/config.py, {_CONFIGS[family].__name__}"
-        raise ConfigError(
-            first["msg"], where=f"settings of {family}: {key}", got=str(first["input"]), fix=fix
-        ) from error
+    return validate_model(_CONFIGS[family], settings or {}, f"settings of {family}")
 
 
 def config_hash(config: RankerConfig) -> str:

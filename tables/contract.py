@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from longplay.config.strict_model import KeyedError, build, read_yaml
+from longplay.config.strict_model import KeyedError, read_yaml, validate_model
 from longplay.errors import NotFoundError, nearest
 from tables.checks import Rule
 from tables.contract_rules import CustomQuality, Part, SqlQuality, quality_of
@@ -177,7 +177,7 @@ def load(name: str, folder: Path = FOLDER) -> TableSpec:
     if not path.is_file():
         known = [file.stem for file in folder.glob("*.yaml")]
         raise NotFoundError(f"There is no contract '{name}'.", where=str(folder), fix=nearest(name, known))
-    spec = build(Contract, read_yaml(path), str(path)).spec()
+    spec = validate_model(Contract, read_yaml(path), str(path)).spec()
     if spec.name != name:
         raise NotFoundError(
             f"The contract '{name}' is of another table.", where=str(path), got=spec.name, fix="name the file after it"

@@ -10,14 +10,14 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from longplay.config.strict_model import Closed, KeyedError
+from longplay.config.strict_model import KeyedError, StrictModel
 from tables.checks import Bounded, Check, Leak, Query, Reference, Rule, Sampled, Severity, Shape, Steady
 
 _ROWS, _FROM = "SELECT COUNT(*) FROM {object} WHERE ", " FROM {object}"
 _AGGREGATE = re.compile(r"SELECT (?P<measure>.+) FROM \{object\}", re.IGNORECASE | re.DOTALL)
 
 
-class Part(Closed):
+class Part(StrictModel):
     """A part of a contract: keys as the standard spells them."""
 
     model_config = ConfigDict(alias_generator=to_camel)

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from longplay.config.strict_model import Closed, KeyedError, build, read_yaml
+from longplay.config.strict_model import KeyedError, StrictModel, read_yaml, validate_model
 from longplay.errors import ConfigError, nearest
 from rankers.config import TransformerConfig, XGBoostConfig
 
 
-class SparkSettings(Closed):
+class SparkSettings(StrictModel):
     """Which Spark runs, and how large. The sizes of executors are spark-submit's.
 
     A Spark Connect server was given ``driver_memory``, ``log_level`` and ``ui`` when it was started; there they do not
@@ -45,7 +45,7 @@ class SparkSettings(Closed):
     ui: bool = False
 
 
-class SignalSettings(Closed):
+class SignalSettings(StrictModel):
     """Which signals are computed. Those of a registry file or of ``--definitions`` always are, and labels.
 
     Attributes:
@@ -55,7 +55,7 @@ class SignalSettings(Closed):
     shipped: tuple[str, ...] | Literal["all"]
 
 
-class TrainingSettings(Closed):
+class TrainingSettings(StrictModel):
     """The global time split, counted back from the newest day on which every label is mature."""
 
     labels: tuple[str, ...]
@@ -64,7 +64,7 @@ class TrainingSettings(Closed):
     test_days: int = Field(ge=1)
 
 
-class RankerSettings(Closed):
+class RankerSettings(StrictModel):
     """Which families are trained, on which seed, and how each is set."""
 
     families: tuple[str, ...]
@@ -73,7 +73,7 @@ class RankerSettings(Closed):
     transformer: TransformerConfig
 
 
-class DeploySettings(Closed):
+class DeploySettings(StrictModel):
     """The simulated test: fresh users an arm, days, and how every policy explores."""
 
     users: int = Field(ge=10)
@@ -84,7 +84,7 @@ class DeploySettings(Closed):
     processes: int = Field(ge=1)
 
 
-class ToldOutage(Closed):
+class ToldOutage(StrictModel):
     """An interval that somebody told, ``[from, to)``: an outage, or (``dismissed``) how people behaved.
 
     Attributes:
@@ -108,7 +108,7 @@ class ToldOutage(Closed):
         return self
 
 
-class OutageSettings(Closed):
+class OutageSettings(StrictModel):
     """How days are found on which the log holds far too little: labels that rest on them become void.
 
     Attributes:
@@ -128,7 +128,7 @@ class OutageSettings(Closed):
     told: tuple[ToldOutage, ...] = ()
 
 
-class QualitySettings(Closed):
+class QualitySettings(StrictModel):
     """How the gate judges what is about to be published, and what is watched beside.
 
     Attributes:
@@ -146,7 +146,7 @@ class QualitySettings(Closed):
     outages: OutageSettings
 
 
-class LineageSettings(Closed):
+class LineageSettings(StrictModel):
     """Where runs, their inputs and their outputs are told, as OpenLineage events.
 
     Attributes:
@@ -169,7 +169,7 @@ class LineageSettings(Closed):
         return text
 
 
-class Settings(Closed):
+class Settings(StrictModel):
     """Everything that can be set."""
 
     spark: SparkSettings
@@ -199,7 +199,7 @@ def load_settings(conf: Sequence[str] = (), overrides: Sequence[str] = ()) -> Se
         data, where = _merge(data, read_yaml(path)), f"{where} + {name}"
     for text in overrides:
         data, where = _merge(data, _override(text)), f"{where} + --set {text}"
-    return build(Settings, data, where)
+    return validate_model(Settings, data, where)
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Small files that are there whole or not at all."""
+"""Small files that are written completely or not at all."""
 
 from pathlib import Path
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file beside its place and move it there: who is cut off leaves the old one, or none."""
+def write_atomically(file: Path, text: str) -> None:
+    """Write a text file under a temporary name, then rename it: an interrupted write leaves the old file, or none."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.new")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(file)
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(file)

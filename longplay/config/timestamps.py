@@ -1,4 +1,4 @@
-"""Moments and days as callers give them: text or datetime in, UTC out."""
+"""Timestamps and days as callers give them: text or datetime in, UTC out."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -8,25 +8,25 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def moment(value: datetime | str, name: str) -> datetime:
-    """A moment in UTC; one without a zone is taken as UTC.
+def parse_moment(value: datetime | str, name: str) -> datetime:
+    """Read a moment, in UTC. Without a zone it is taken as UTC.
 
     Args:
-        value: a datetime, or its text in ISO 8601.
-        name: what the error names.
+        value: a datetime, or ISO 8601 text.
+        name: the parameter that the error names.
 
     Raises:
         ConfigError: when it is no moment.
     """
     try:
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        parse_moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        raise _wrong(name, value, "a moment, such as 2026-05-03T20:00:00Z") from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        raise _wrong_value(name, value, "a moment, such as 2026-05-03T20:00:00Z") from error
+    return parse_moment.replace(tzinfo=UTC) if parse_moment.tzinfo is None else parse_moment.astimezone(UTC)
 
 
-def day(value: date | str | None, name: str) -> date | None:
-    """A UTC day, or None.
+def parse_day(value: date | str | None, name: str) -> date | None:
+    """Read a UTC day; None stays None.
 
     Raises:
         ConfigError: when it is no day.
@@ -36,18 +36,18 @@ def day(value: date | str | None, name: str) -> date | None:
     try:
         return date.fromisoformat(str(value))
     except ValueError as error:
-        raise _wrong(name, value, "a day, such as 2026-05-03") from error
+        raise _wrong_value(name, value, "a day, such as 2026-05-03") from error
 
 
-def microseconds(value: datetime) -> int:
+def to_microseconds(value: datetime) -> int:
     """Microseconds since 1970 (UTC), as Delta stores a timestamp."""
     return (value - EPOCH) // _MICROSECOND
 
 
 def from_microseconds(value: int) -> datetime:
-    """The moment (UTC) so many microseconds after the start of 1970."""
+    """The moment (UTC) that many microseconds after the start of 1970."""
     return EPOCH + value * _MICROSECOND
 
 
-def _wrong(name: str, value: object, wanted: str) -> ConfigError:
-    return ConfigError(f"Wrong value for '{name}'.", where=name, got=repr(value), fix=f"give {wanted}")
+def _wrong_value(name: str, value: object, expected: str) -> ConfigError:
+    return ConfigError(f"Wrong value for '{name}'.", where=name, got=repr(value), fix=f"give {expected}")

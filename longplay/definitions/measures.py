@@ -4,27 +4,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from longplay.config.strict_model import Closed, KeyedError
+from longplay.config.strict_model import KeyedError, StrictModel
 from longplay.definitions.expression import check_measure
 
 Flag = Literal["consumption", "click", "negative"]
 
 
-class AnyMeasure(Closed):
+class AnyMeasure(StrictModel):
     """1 if at least one event of the flag falls into the window, else 0."""
 
     kind: Literal["any"]
     of: Flag
 
 
-class DaysMeasure(Closed):
+class DaysMeasure(StrictModel):
     """Number of distinct UTC days in the window with an event of the flag."""
 
     kind: Literal["days"]
     of: Flag
 
 
-class WeeksMeasure(Closed):
+class WeeksMeasure(StrictModel):
     """1 if at least ``weeks`` of the window's whole weeks have ``days`` active days or more."""
 
     kind: Literal["weeks"]
@@ -33,7 +33,7 @@ class WeeksMeasure(Closed):
     days: int = Field(ge=1, le=7)
 
 
-class InactivityMeasure(Closed):
+class InactivityMeasure(StrictModel):
     """Days until activity stops: the first day of the window from which on ``gap`` days have no event of the flag.
 
     ``T = min{d >= 1: no activity on d .. d + gap - 1}``, d counted from the window's first day as 1; where activity
@@ -45,7 +45,7 @@ class InactivityMeasure(Closed):
     gap: int = Field(ge=1, le=90)
 
 
-class RegretMeasure(Closed):
+class RegretMeasure(StrictModel):
     """1 if clicked, and then rejected or left early: nothing consumed for ``below`` of ``unit`` or longer.
 
     Computed only for sources whose amount is in ``unit``; for others the signal is not eligible.
@@ -56,14 +56,14 @@ class RegretMeasure(Closed):
     unit: str
 
 
-class SeasonMeasure(Closed):
+class SeasonMeasure(StrictModel):
     """1 if, of some season of the item, as many episodes have an event of the flag as the season has; else 0."""
 
     kind: Literal["season"]
     of: Flag
 
 
-class SqlMeasure(Closed):
+class SqlMeasure(StrictModel):
     """A Spark SQL aggregate expression over the facts of the window; null where it is not defined.
 
     Attributes:

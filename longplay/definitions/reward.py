@@ -9,14 +9,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from longplay.config.strict_model import Closed, KeyedError
+from longplay.config.strict_model import KeyedError, StrictModel
 from longplay.definitions.signal import NAME, Anchor, Definition
 
 PINNED = r"^[a-z][a-z0-9_]{2,62}@[1-9][0-9]*$"
 _MEANING = ("kind", "anchor", "parts", "bounds")
 
 
-class Transform(Closed):
+class Transform(StrictModel):
     """What becomes of a signal's value before it is weighed, in this order.
 
     Attributes:
@@ -40,7 +40,7 @@ class Transform(Closed):
         return self
 
 
-class Part(Closed):
+class Part(StrictModel):
     """A signal in a reward.
 
     Attributes:
@@ -71,7 +71,7 @@ def part_text(part: Part) -> str:
     return f"{part.weight:g} * {text}"
 
 
-class Reward(Closed):
+class Reward(StrictModel):
     """One version of one reward: the weighted sum of its parts, kept within bounds.
 
     Attributes:

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from longplay.config.duration import DAY, Duration
-from longplay.config.strict_model import Closed, KeyedError
+from longplay.config.strict_model import KeyedError, StrictModel
 from longplay.definitions.expression import check_filter
 from longplay.definitions.measures import Measure
 from longplay.definitions.validation import fault
@@ -28,7 +28,7 @@ Anchor = Literal["exposure", "discovery", "active_day", "session"]
 CreditRule = Literal["clicked", "last_touch", "first_touch", "time_decayed", "position_corrected"]
 
 
-class Credit(Closed):
+class Credit(StrictModel):
     """To which exposures an outcome is credited, among those clicked (or consumed) within ``within`` of being shown.
 
     ``clicked`` credits each of them in full. The other rules deal one outcome out: the weights of an outcome sum to
@@ -73,7 +73,7 @@ class Credit(Closed):
         return self.rule != "clicked"
 
 
-class Discount(Closed):
+class Discount(StrictModel):
     """Days count for less the further they are from one end: ``gamma ** distance``.
 
     Attributes:
@@ -87,7 +87,7 @@ class Discount(Closed):
     normalise: bool = False
 
 
-class Cap(Closed):
+class Cap(StrictModel):
     """Limits of a value: what lies beyond is set to them."""
 
     low: float | None = None
@@ -102,7 +102,7 @@ class Cap(Closed):
         return self
 
 
-class VoidRules(Closed):
+class VoidRules(StrictModel):
     """When a value will never be known.
 
     Attributes:
@@ -118,7 +118,7 @@ class VoidRules(Closed):
     at_least: int | None = Field(default=None, ge=1)
 
 
-class Needs(Closed):
+class Needs(StrictModel):
     """What a source must have, so that the signal can be measured there.
 
     Attributes:
@@ -137,7 +137,7 @@ class Needs(Closed):
 Severity = Literal["error", "warn"]
 
 
-class Severities(Closed):
+class Severities(StrictModel):
     """What a check that fails does: an ``error`` stops the values from being published, ``warn`` says so and goes on.
 
     Attributes:
@@ -151,7 +151,7 @@ class Severities(Closed):
     psi: Severity = "warn"
 
 
-class Checks(Closed):
+class Checks(StrictModel):
     """What its owner expects of the values. The gate holds values against it before they are published.
 
     Attributes:
@@ -167,7 +167,7 @@ class Checks(Closed):
     severity: Severities = Severities()
 
 
-class Definition(Closed):
+class Definition(StrictModel):
     """One version of one signal. Grain of its values: one row per anchor and known time."""
 
     name: str = Field(pattern=NAME)

@@ -43,7 +43,7 @@ def copied(text: str, changes: Mapping[str, str | int], where: str) -> str:
     Raises:
         ConfigError: when a key is not on a line of its own.
     """
-    from longplay.config.strict_model import build
+    from longplay.config.strict_model import validate_model
     from longplay.definitions.signal import Definition
 
     for key, value in changes.items():
@@ -51,7 +51,7 @@ def copied(text: str, changes: Mapping[str, str | int], where: str) -> str:
         if not found:
             fix = "copy it by hand: its keys are not written one a line"
             raise ConfigError(f"'{where}' cannot be copied: it has no line '{key}: ...'.", fix=fix)
-    build(Definition, yaml.safe_load(text), f"the copy of {where}")
+    validate_model(Definition, yaml.safe_load(text), f"the copy of {where}")
     return text
 
 

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from longplay.config.duration import DAY, Duration, format_duration
-from longplay.config.strict_model import Closed, KeyedError
+from longplay.config.strict_model import KeyedError, StrictModel
 
 LONGEST = timedelta(days=731)
 """Two years: what lies further off is more likely a slip of the pen."""
 
 
-class CalendarWindow(Closed):
+class CalendarWindow(StrictModel):
     """Whole UTC days ``D0 + first`` to ``D0 + last`` inclusive, D0 being the anchor's day.
 
     D0 itself is not among them: part of it lies before the anchor, where features look.
@@ -42,7 +42,7 @@ class CalendarWindow(Closed):
         return f"[midnight(D0 + {self.first} d), midnight(D0 + {self.last + 1} d)) UTC"
 
 
-class ElapsedWindow(Closed):
+class ElapsedWindow(StrictModel):
     """Durations from the anchor: ``[t0 + start, t0 + end)``."""
 
     kind: Literal["elapsed"]

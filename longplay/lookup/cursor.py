@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from longplay.config.timestamps import from_microseconds, microseconds
+from longplay.config.timestamps import from_microseconds, to_microseconds
 from longplay.errors import ConfigError
 
 
@@ -30,7 +30,7 @@ class Cursor:
 
     def text(self) -> str:
         """The cursor as a word of letters, digits, ``-`` and ``_``."""
-        parts = [self.release_id, self.signal, microseconds(self.known_at), microseconds(self.t0), self.anchor_id]
+        parts = [self.release_id, self.signal, to_microseconds(self.known_at), to_microseconds(self.t0), self.anchor_id]
         return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
     def check(self, signal: str, release_id: str | None, known_at: datetime | None) -> None:

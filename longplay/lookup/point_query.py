@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from longplay.config.timestamps import moment
+from longplay.config.timestamps import parse_moment
 from longplay.errors import ConfigError, NotFoundError
 
 
@@ -36,7 +36,7 @@ def key_of(anchor_id: str | None, user_id: str | None, item_id: str | None, t0: 
     Raises:
         ConfigError: when it is neither an anchor_id alone nor a user_id with t0.
     """
-    key = Key(anchor_id, user_id, item_id, None if t0 is None else moment(t0, "t0"))
+    key = Key(anchor_id, user_id, item_id, None if t0 is None else parse_moment(t0, "t0"))
     by_anchor = anchor_id is not None and (user_id, item_id, t0) == (None, None, None)
     by_user = anchor_id is None and user_id is not None and t0 is not None
     if not by_anchor and not by_user:

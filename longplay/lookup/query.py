@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypedDict
 
-from longplay.config.timestamps import day, moment
+from longplay.config.timestamps import parse_day, parse_moment
 from longplay.errors import ConfigError, nearest
 from longplay.lookup.cursor import Cursor, read_cursor
 
@@ -75,7 +75,7 @@ def select(which: Mapping[str, Any]) -> Selection:
         first_day=first,
         last_day=last,
         states=_states(_names(given, "states")),
-        known_at=moment(given["known_at"], "known_at") if "known_at" in given else None,
+        known_at=parse_moment(given["known_at"], "known_at") if "known_at" in given else None,
         release=given.get("release"),
         limit=_limit(given.get("limit", PAGE)),
         after=read_cursor(given["after"]) if "after" in given else None,
@@ -105,7 +105,7 @@ def _days(days: object) -> tuple[date | None, date | None]:
         return None, None
     if not isinstance(days, tuple | list) or len(days) != 2:
         raise ConfigError("Wrong value for 'days'.", where="days", got=repr(days), fix="give (from, to), both counted")
-    first, last = (day(value, "days") for value in days)
+    first, last = (parse_day(value, "days") for value in days)
     if first is not None and last is not None and last < first:
         raise ConfigError("The days end before they begin.", where="days", got=f"{first} to {last}", fix="swap them")
     return first, last

@@ -22,15 +22,15 @@ def read_body(data: dict[str, Any], where: str) -> "Definition | Reward":
     Raises:
         ConfigError: naming file, line and key of the first fault.
     """
-    from longplay.config.strict_model import build
+    from longplay.config.strict_model import validate_model
 
     if data.get("kind") == "reward":
         from longplay.definitions.reward import Reward
 
-        return build(Reward, data, where)
+        return validate_model(Reward, data, where)
     from longplay.definitions.signal import Definition
 
-    return build(Definition, data, where)
+    return validate_model(Definition, data, where)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from longplay.config.strict_model import UNKNOWN_KEY
 from longplay.errors import ConfigError, InputError, LongplayError, NotFoundError, nearest
 from longplay.server.requests import PARAMETERS
 
@@ -75,7 +76,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place, name, got = str(first["loc"][0]), str(first["loc"][-1]), repr(first.get("input"))[:200]
-    if first["type"] != "extra_forbidden":
+    if first["type"] != UNKNOWN_KEY:
         what, fix = f"Wrong value for '{name}'.", str(first["msg"])
         return _document(request, 422, "Wrong question", ConfigError(what, where=f"{place} {name}", got=got, fix=fix))
     known = PARAMETERS[request.scope["route"].name]

@@ -3,9 +3,10 @@
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from longplay.config.timestamps import moment
+from longplay.config.strict_model import StrictModel
+from longplay.config.timestamps import parse_moment
 from longplay.errors import ConfigError
 from longplay.lookup.cursor import read_cursor
 from longplay.lookup.query import Selection
@@ -16,7 +17,7 @@ PAGE, LARGEST_PAGE = 100, 1_000
 
 def _moment(value: object) -> datetime:
     try:
-        return moment(str(value), "")
+        return parse_moment(str(value), "")
     except ConfigError as error:
         raise ValueError(f"{error.fix} (a '+' in an address is written %2B)") from error
 
@@ -27,11 +28,11 @@ ReleaseId = Annotated[Id | None, Field(description="the release to read; default
 KnownAt = Annotated[Moment | None, Field(description="what was known at this moment (UTC); default: the release's")]
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Parameters(StrictModel):
+    model_config = ConfigDict(populate_by_name=False)
 
 
-class SearchQuestion(_Closed):
+class SearchQuestion(_Parameters):
     """Which definitions."""
 
     q: Annotated[str, Field(max_length=200, description="words that name, title or description must contain")] = ""
@@ -42,18 +43,18 @@ class SearchQuestion(_Closed):
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
-class ReleasesQuestion(_Closed):
+class ReleasesQuestion(_Parameters):
     """Which releases."""
 
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
-class NoQuestion(_Closed):
+class NoQuestion(_Parameters):
     """No parameters."""
 
 
-class ValueQuestion(_Closed):
+class ValueQuestion(_Parameters):
     """One value: by anchor_id, or by user_id and t0, with item_id where the signal has items."""
 
     anchor_id: Id | None = None
@@ -64,7 +65,7 @@ class ValueQuestion(_Closed):
     release: ReleaseId = None
 
 
-class ValuesQuestion(_Closed):
+class ValuesQuestion(_Parameters):
     """A page of values."""
 
     user_id: Id | None = None
@@ -98,7 +99,7 @@ class ValuesQuestion(_Closed):
         )
 
 
-_MODELS: dict[str, type[_Closed]] = {
+_MODELS: dict[str, type[_Parameters]] = {
     "signals": SearchQuestion,
     "definition": NoQuestion,
     "rewards": SearchQuestion,
@@ -109,7 +110,5 @@ _MODELS: dict[str, type[_Closed]] = {
     "health": NoQuestion,
     "ready": NoQuestion,
 }
-PARAMETERS = {
-    route: sorted(field.alias or name for name, field in model.model_fields.items()) for route, model in _MODELS.items()
-}
+PARAMETERS = {route: sorted(model.yaml_keys()) for route, model in _MODELS.items()}
 """The parameters of each endpoint, for what is near a wrong one."""

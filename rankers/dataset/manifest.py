@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from features.shipped_views import meanings
-from longplay.config.atomic_files import write_whole
+from longplay.config.atomic_files import write_atomically
 from longplay.definitions.reward import Composite, Label, Reward
 from longplay.definitions.signal import Definition
 from longplay.errors import NotFoundError, nearest
@@ -147,7 +147,7 @@ def name_of(digest: str) -> str:
 def keep(folder: Path, manifest: Manifest, digest: str, more: Mapping[str, Any]) -> Path:
     """Write a manifest, beside the tables and outside of them, with what was found of its set; gives its file."""
     file = folder / FOLDER / f"{name_of(digest)}.json"
-    write_whole(file, manifest.to_json(digest, more))
+    write_atomically(file, manifest.to_json(digest, more))
     return file
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from longplay.config.atomic_files import write_whole
+from longplay.config.atomic_files import write_atomically
 from longplay.status.row_accounting import COUNTED
 from tables.erasure.tombstones import BEGUN, RECEIPTS, receipt_files
 
@@ -46,7 +46,7 @@ def next_number(folder: Path) -> int:
 
 def begin(folder: Path, one: Begun) -> Begun:
     """Keep that an erasure has begun: from here on the person's tombstone is there."""
-    write_whole(_file(folder, one, BEGUN), json.dumps(asdict(one), indent=1))
+    write_atomically(_file(folder, one, BEGUN), json.dumps(asdict(one), indent=1))
     return one
 
 
@@ -67,7 +67,7 @@ def finish(folder: Path, one: Begun, after: dict[str, int]) -> tuple[dict[str, A
         COUNTED: {log: n - after[log] for log, n in one.before.items() if n != after[log]},
     }
     file = _file(folder, one, ".json")
-    write_whole(file, json.dumps(receipt, indent=1))
+    write_atomically(file, json.dumps(receipt, indent=1))
     _file(folder, one, BEGUN).unlink()
     return receipt, file
 

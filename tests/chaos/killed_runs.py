@@ -26,7 +26,7 @@ from jobs.runtime.progress import Progress
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from jobs.runtime.spark_session import start
-from longplay.config.strict_model import build
+from longplay.config.strict_model import validate_model
 from longplay.registry.registry import default_registry
 from tests.e2e.test_increments import SOURCE, bring_up, contents, deliveries, late_log
 
@@ -34,7 +34,8 @@ from tests.e2e.test_increments import SOURCE, bring_up, contents, deliveries, la
 def job(root: Path) -> RunContext:
     """A job with a session of its own."""
     overrides = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.driver_memory=2g")
-    one = RunContext(load_settings(overrides=overrides), build(Source, SOURCE, "killed runs"), default_registry(), root)
+    source = validate_model(Source, SOURCE, "killed runs")
+    one = RunContext(load_settings(overrides=overrides), source, default_registry(), root)
     one.__dict__["spark"] = start(one.settings.spark, "killed runs")
     return one
 

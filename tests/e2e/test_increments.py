@@ -25,7 +25,7 @@ from jobs.release import release
 from jobs.runtime.run_context import RunContext
 from jobs.verify import rebuild, verify
 from longplay.config.duration import DAY
-from longplay.config.strict_model import build
+from longplay.config.strict_model import validate_model
 from longplay.delta import commits, open_table
 from rankers.dataset.manifest import find
 from tables import catalog
@@ -123,7 +123,7 @@ def bring_up(one: RunContext) -> None:
 
 def arrival(spark: SparkSession, root: Path, order: Sequence[Path | None]) -> RunContext:
     """A warehouse into which parts came in an order; None stands for bringing the tables up to date."""
-    source = build(Source, SOURCE, "the test")
+    source = validate_model(Source, SOURCE, "the test")
     one = job(spark, root, source)
     for part in order:
         if part is None:
@@ -330,7 +330,7 @@ def test_a_late_fact_disproves_a_discovery_that_came_after_it(spark: SparkSessio
         parts.append(part)
     found = []
     for number, order in enumerate(([parts[0], None, parts[1], None], [*parts, None])):
-        one = job(spark, tmp_path / f"warehouse-{number}", build(Source, SOURCE, "the test"))
+        one = job(spark, tmp_path / f"warehouse-{number}", validate_model(Source, SOURCE, "the test"))
         for part in order:
             if part is None:
                 build_signals(one)

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
 from jobs.runtime.run_context import RunContext
-from longplay.config.strict_model import build
+from longplay.config.strict_model import validate_model
 from longplay.errors import ConfigError
 from longplay.registry.registry import default_registry
 from tests.unit.ingest.small_logs import EPISODES, OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
@@ -117,6 +117,6 @@ def seasons(one: RunContext) -> list[tuple[int, str, float, int]]:
 
 def test_a_log_of_episodes_and_the_column_that_names_them_go_together() -> None:
     with pytest.raises(ConfigError, match="go together"):
-        build(type(source()), {**RADIO, "episodes": EPISODES}, "radio.yaml")
+        validate_model(type(source()), {**RADIO, "episodes": EPISODES}, "radio.yaml")
     with pytest.raises(ConfigError, match="go together"):
-        build(type(source()), {**RADIO, "events": EVENTS}, "radio.yaml")
+        validate_model(type(source()), {**RADIO, "events": EVENTS}, "radio.yaml")

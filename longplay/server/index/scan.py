@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from longplay.config.timestamps import from_microseconds, microseconds
+from longplay.config.timestamps import from_microseconds, to_microseconds
 from longplay.lookup.point_query import Key
 from longplay.lookup.query import Selection
 from longplay.server.index.segment import Rows, Segment
@@ -35,7 +35,7 @@ def rows_of(segment: Segment, key: Key) -> list[dict[str, Any]]:
     by = "anchor_id" if key.anchor_id is not None else "user_id"
     rows = segment.candidates(by, str(getattr(key, by)))
     if key.t0 is not None:
-        low, high = (_place(segment, rows, microseconds(key.t0) + more) for more in (0, 1))
+        low, high = (_place(segment, rows, to_microseconds(key.t0) + more) for more in (0, 1))
         rows = rows[low:high]
     for name, value in {"anchor_id": key.anchor_id, "user_id": key.user_id, "item_id": key.item_id}.items():
         rows = rows if value is None else rows[segment.equal(name, rows, value)]
@@ -60,7 +60,7 @@ def scan(segment: Segment, asked: Selection, known_at: datetime) -> Found:
     while at < stop and count <= asked.limit:
         ahead = _whole(segment, rows, min(at + CHUNK, end))
         chunk = np.asarray(rows[at:ahead], dtype=np.int64)
-        kept.append(_matching(segment, _newest(segment, chunk, microseconds(known_at)), asked, ids))
+        kept.append(_matching(segment, _newest(segment, chunk, to_microseconds(known_at)), asked, ids))
         at, count = ahead, count + len(kept[-1])
     page: Rows = np.concatenate(kept)[: asked.limit]
     if count <= asked.limit and at >= end:
@@ -83,13 +83,13 @@ def _bounds(segment: Segment, rows: Sequence[int] | Rows, asked: Selection) -> t
     if asked.last_day is not None:
         end = _place(segment, rows, _midnight(asked.last_day + timedelta(days=1)))
     if asked.after is not None:
-        seen = (microseconds(asked.after.t0), asked.after.anchor_id)
+        seen = (to_microseconds(asked.after.t0), asked.after.anchor_id)
         begin = max(begin, bisect_right(rows, seen, key=lambda row: (int(segment.t0[row]), segment.anchor(row))))
     return begin, end
 
 
 def _midnight(day: date) -> int:
-    return microseconds(datetime.combine(day, time(), UTC))
+    return to_microseconds(datetime.combine(day, time(), UTC))
 
 
 def _place(segment: Segment, rows: Sequence[int] | Rows, t0: int) -> int:

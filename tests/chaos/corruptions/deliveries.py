@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ingest.source_config import Source
 from longplay.config.duration import DAY
-from longplay.config.strict_model import build, read_yaml
+from longplay.config.strict_model import read_yaml, validate_model
 from tests.chaos.corruptions.catalogue import Corruption, Day
 from worlds.log import write_log
 from worlds.spec import WorldSpec
@@ -108,4 +108,4 @@ def source(text: bool = False) -> Source:
         data["format"] = {"type": "csv"}
         for log in LOGS:
             data[log] = data[log] | {"path": f"{log}.csv"}
-    return build(Source, data, "conf/sources/world.yaml")
+    return validate_model(Source, data, "conf/sources/world.yaml")

@@ -17,7 +17,7 @@ from ingest.source_config import Source
 from jobs.runtime.progress import Progress
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
-from longplay.config.strict_model import build
+from longplay.config.strict_model import validate_model
 from longplay.registry.registry import default_registry
 
 OBSERVED_AT = datetime(2026, 5, 12, tzinfo=UTC)
@@ -85,7 +85,7 @@ def source(base: Mapping[str, Any] = SHOP, **changes: Any) -> Source:
             del place[key]
         else:
             place[key] = value
-    return build(Source, data, "a source of the tests")
+    return validate_model(Source, data, "a source of the tests")
 
 
 def write_csv(path: Path, rows: Sequence[str], header: Sequence[str] | None = HEADER, sep: str = ",") -> Path:

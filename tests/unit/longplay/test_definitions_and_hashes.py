@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from longplay.config.strict_model import build
+from longplay.config.strict_model import validate_model
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError, NotFoundError, nearest
 from longplay.registry.registry import default_registry, load, shipped_definitions
@@ -15,7 +15,7 @@ from tests.unit.longplay.signal_files import RETURN
 
 
 def definition(**changes: Any) -> Definition:
-    return build(Definition, {**RETURN, **changes}, "came_back.v1.yaml")
+    return validate_model(Definition, {**RETURN, **changes}, "came_back.v1.yaml")
 
 
 def write(folder: Path, **changes: Any) -> Path:
@@ -54,7 +54,7 @@ def test_a_fault_is_located_by_file_and_key(changes: dict[str, Any], key: str, m
 
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(ConfigError, match="Field required") as caught:
-        build(Definition, {k: v for k, v in RETURN.items() if k != "window"}, "x.yaml")
+        validate_model(Definition, {k: v for k, v in RETURN.items() if k != "window"}, "x.yaml")
     assert caught.value.where == "x.yaml, key window"
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from longplay.cli import cli
 from longplay.client import Client
-from longplay.config.strict_model import build
+from longplay.config.strict_model import validate_model
 from longplay.definitions.reward import Composite, Reward
 from longplay.errors import ConfigError, LongplayError, NotFoundError
 from longplay.registry import lifecycle
@@ -111,7 +111,7 @@ def test_a_draft_is_no_part_of_a_published_reward(tmp_path: Path) -> None:
 
 
 def reward(**changes: Any) -> Reward:
-    return build(Reward, {**yaml.safe_load(GOOD), **changes}, "stays.v1.yaml")
+    return validate_model(Reward, {**yaml.safe_load(GOOD), **changes}, "stays.v1.yaml")
 
 
 def test_the_hash_covers_what_affects_data_and_no_text() -> None:

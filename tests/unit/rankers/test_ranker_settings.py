@@ -19,7 +19,7 @@ def test_a_misspelt_key_is_answered_with_the_nearest_one() -> None:
 
 
 def test_a_value_out_of_range_names_its_key() -> None:
-    with pytest.raises(ConfigError, match="settings of transformer: length"):
+    with pytest.raises(ConfigError, match="settings of transformer, key length"):
         parse_config("transformer", {"length": 0})
 
 
