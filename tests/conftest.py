@@ -1,6 +1,6 @@
 """What tests share: one Spark session for the whole run, started only when a test asks for it.
 
-``LONGPLAY_TEST_MASTER`` names another Spark, such as ``sc://127.0.0.1:15002``; see docs/engines.md.
+``LONGPLAY_TEST_MASTER`` names another Spark, such as ``sc://127.0.0.1:15002``; see docs/how-to/engines.md.
 """
 
 import os

@@ -32,7 +32,7 @@ def check_server(address: str) -> None:
             "No Spark Connect server answers.",
             where=address,
             got=f"nothing for {ANSWER_SECONDS} s",
-            fix="start one (docs/engines.md says how), or name another Spark: --set spark.master=local[*]",
+            fix="start one (docs/how-to/engines.md says how), or name another Spark: --set spark.master=local[*]",
         ) from error
     finally:
         channel.close()

@@ -8,7 +8,7 @@ import yaml
 from longplay.errors import ConfigError
 
 TEMPLATE = """\
-# A signal: what followed a recommendation, a discovery or an active day. Every key: docs/signals.md.
+# A signal: what followed a recommendation, a discovery or an active day. Every key: docs/how-to/signals.md.
 # Look at it:   longplay signals plan {file}
 # Share it:     longplay signals apply {file}
 name: {name}

@@ -1,4 +1,4 @@
-"""The five queries that do most of the work, as Spark plans them when nothing is small: docs/plans.md.
+"""The five queries that do most of the work, as Spark plans them when nothing is small: docs/explanation/plans.md.
 
     python -m tests.spec.main_queries
 
@@ -30,7 +30,7 @@ from signals.compute import signal_values
 from signals.maturity import Knowledge
 from tests.reference.records import Event, Exposure, at, events_frame, exposures_frame
 
-PAGE = Path(__file__).parents[2] / "docs" / "plans.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "plans.md"
 NOW = at("1 May")
 HEAD = """# Physical plans of the main queries
 
@@ -139,7 +139,7 @@ def shuffles(frame: DataFrame) -> list[str]:
 
 
 def page(spark: SparkSession) -> str:
-    """docs/plans.md."""
+    """docs/explanation/plans.md."""
     parts = [HEAD]
     for number, query in enumerate(main_queries(spark), 1):
         found = shuffles(query.frame)

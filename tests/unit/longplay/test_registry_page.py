@@ -1,4 +1,4 @@
-"""The commands of docs/registry.md, in its order, in an empty folder."""
+"""The commands of docs/how-to/registry.md, in its order, in an empty folder."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from longplay.cli import cli
 
-PAGE = Path(__file__).parents[3] / "docs" / "registry.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "registry.md"
 
 
 def commands() -> list[str]:
