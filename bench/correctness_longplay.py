@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from bench.contender import serve
 from bench.spark_session import session
-from features.last_value import last_as_of
+from features.last_value import join_last_values
 
 spark = session(**{"spark.driver.memory": "2g"})
 
@@ -16,7 +16,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Join and write the answer; ``x0`` decides between facts with equal times."""
     folder = Path(request["folder"])
     facts, spine = (spark.read.parquet(str(folder / f"{name}.parquet")) for name in ("facts", "spine"))
-    found = last_as_of(facts, spine, request["keys"], tie="x0")
+    found = join_last_values(facts, spine, request["keys"], tie="x0")
     pq.write_table(found.toArrow(), request["answer"])
     return {}
 

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from bench.contender import serve
 from bench.spark_session import session
-from features.histories import daily_tiles
-from features.last_value import last_as_of
+from features.histories import build_daily_tiles
+from features.last_value import join_last_values
 from tables.checksum import row_hash
 from tests.over_connect import ROOT, free_port, wait_for
 
@@ -34,11 +34,11 @@ def summed(case: str, folder: str) -> DataFrame:
     """One row that needs every row of the transform."""
     if case == "last value":
         facts, spine = (spark.read.parquet(f"{folder}/{case}/{name}.parquet") for name in ("facts", "spine"))
-        found = last_as_of(facts, spine, ["user_id"])
+        found = join_last_values(facts, spine, ["user_id"])
         return found.agg(F.count("*").alias("rows"), F.round(F.sum("x0"), 6).alias("sum"))
     events = spark.read.parquet(f"{folder}/log/events")
     if case == "tiles":
-        tiles = daily_tiles(events, ["user_id", "item_id"])
+        tiles = build_daily_tiles(events, ["user_id", "item_id"])
         return tiles.agg(F.count("*").alias("rows"), F.sum("amount").alias("sum"))
     return events.agg(F.count("*").alias("rows"), F.sum(row_hash(events).cast("decimal(38,0)")).alias("sum"))
 

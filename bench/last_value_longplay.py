@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 
 from bench.contender import serve
 from bench.spark_session import session
-from features.last_value import last_as_of
+from features.last_value import join_last_values
 
 spark = session()
 
@@ -15,7 +15,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """The whole join, summed up so that every row is made."""
     facts = spark.read.parquet(request["folder"] + "/facts.parquet")
     spine = spark.read.parquet(request["folder"] + "/spine.parquet")
-    found = last_as_of(facts, spine, ["user_id"])
+    found = join_last_values(facts, spine, ["user_id"])
     row = found.agg(F.count("*"), F.count("x0"), F.sum("x0"), *[F.max(f"x{n}") for n in range(1, 5)]).first()
     assert row is not None
     return {"rows": row[0], "found": row[1], "sum": row[2]}

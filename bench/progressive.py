@@ -28,8 +28,8 @@ import numpy as np
 from bench.progressive_bandit import POLICIES, Policy, Task, regrets
 from bench.progressive_error import AGES, COUNTS, Judged, coverage, errors, judged
 from bench.synthetic_traces import DAYS, Traces, world
-from signals.progressive.filter import Filter
-from signals.progressive.prior import Floats, Moments, Prior, fit
+from signals.progressive.filter import TraceFilter
+from signals.progressive.prior import Floats, Prior, TraceMoments, fit_prior
 
 MAE = {0: 0.68, 5: 0.43, 10: 0.242, 20: 0.203, 30: 0.173, 60: 0.167}
 REGRET: dict[Policy, float] = {"progressive": 0.84, "oracle": 0.71, "delayed": 1.48, "day-2": 1.92}
@@ -59,8 +59,8 @@ QUICK = Size(past=60, judged=60, traces=2000, worlds=2, bandit_shows=30, days=90
 def one_world(size: Size, seed: int) -> tuple[Judged, Prior, Traces]:
     """Shows to judge by, the prior from the others, and the bandit's traces, [shows, traces, DAYS]."""
     shows = world(size.past + size.judged, size.traces, np.random.default_rng(seed))
-    prior = fit(Moments.of(traces for _, traces in islice(shows, size.past)))
-    whitened, kept = Filter.of(prior, np.ones(DAYS)), list(islice(shows, size.bandit_shows))
+    prior = fit_prior(TraceMoments.from_traces(traces for _, traces in islice(shows, size.past)))
+    whitened, kept = TraceFilter.from_prior(prior, np.ones(DAYS)), list(islice(shows, size.bandit_shows))
     found = judged(whitened, chain(kept, shows), np.random.default_rng(SHUFFLE))
     return found, prior, np.array([traces for _, traces in kept])
 

@@ -11,7 +11,14 @@ from typing import Literal
 import numpy as np
 
 from bench.synthetic_traces import DAYS, Traces
-from signals.progressive.filter import Beliefs, Filter, Sums, beliefs, of_whole, thompson
+from signals.progressive.filter import (
+    RewardBeliefs,
+    TraceFilter,
+    TraceSums,
+    choose_by_thompson,
+    infer_rewards,
+    infer_rewards_from_totals,
+)
 from signals.progressive.prior import Floats, Prior
 
 Policy = Literal["progressive", "oracle", "delayed", "day-2"]
@@ -55,14 +62,14 @@ def regrets(task: Task, policy: Policy, rng: np.random.Generator) -> Floats:
 
 def _progressive(task: Task, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Every day of every open trace counts, from the next morning on."""
-    whitened = Filter.of(task.prior, np.ones(DAYS))
-    sums = Sums.none(len(task.pool), DAYS)
+    whitened = TraceFilter.from_prior(task.prior, np.ones(DAYS))
+    sums = TraceSums.zeros(len(task.pool), DAYS)
     running: list[tuple[np.ndarray, Floats]] = []
     while True:
         for age, (shown, y) in enumerate(reversed(running)):
             np.add.at(sums.n[:, age], shown, 1.0)
             np.add.at(sums.s[:, age], shown, y[:, age])
-        chosen = thompson(beliefs(whitened, sums), task.actions, rng)
+        chosen = choose_by_thompson(infer_rewards(whitened, sums), task.actions, rng)
         running = [*running, (chosen, task.draw(chosen, rng) @ whitened.whitener.T)][-DAYS:]
         yield chosen
 
@@ -79,7 +86,7 @@ def _by_one_number(task: Task, policy: Policy, rng: np.random.Generator) -> Iter
             shown, numbers = waiting.pop(0)
             np.add.at(n, shown, 1.0)
             np.add.at(total, shown, numbers)
-        believed: Beliefs = of_whole(mean, variance, noise, n, total)
-        chosen = thompson(believed, task.actions, rng)
+        believed: RewardBeliefs = infer_rewards_from_totals(mean, variance, noise, n, total)
+        chosen = choose_by_thompson(believed, task.actions, rng)
         waiting.append((chosen, task.draw(chosen, rng)[:, part].sum(axis=1)))
         yield chosen

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.synthetic_traces import DAYS, Show, Traces
-from signals.progressive.filter import Beliefs, Filter, Sums, beliefs, sums_of
+from signals.progressive.filter import RewardBeliefs, TraceFilter, TraceSums, infer_rewards, sum_traces
 from signals.progressive.prior import Floats
 
 COUNTS = (50, 1000)
@@ -26,19 +26,19 @@ class Judged:
         mean: the expected reward of each show, [shows].
     """
 
-    whitened: Filter
+    whitened: TraceFilter
     y: Mapping[int, Floats]
     others: Floats
     mean: Floats
 
-    def believed(self, age: int, traces: int) -> Beliefs:
+    def believed(self, age: int, traces: int) -> RewardBeliefs:
         """What some traces of each show say when all are of one age, in days."""
         known = np.arange(DAYS) < age
         n: Floats = np.broadcast_to(known * float(traces), self.y[traces].shape)
-        return beliefs(self.whitened, Sums(n, np.where(known, self.y[traces], 0.0)))
+        return infer_rewards(self.whitened, TraceSums(n, np.where(known, self.y[traces], 0.0)))
 
 
-def judged(whitened: Filter, of: Iterable[tuple[Show, Traces]], rng: np.random.Generator) -> Judged:
+def judged(whitened: TraceFilter, of: Iterable[tuple[Show, Traces]], rng: np.random.Generator) -> Judged:
     """Add up the traces of some shows, one show at a time; they are shuffled in place first."""
     y: dict[int, list[Floats]] = {count: [] for count in COUNTS}
     others, mean = [], []
@@ -46,7 +46,7 @@ def judged(whitened: Filter, of: Iterable[tuple[Show, Traces]], rng: np.random.G
         rng.shuffle(traces)
         for count in COUNTS:
             whole = np.full(count, DAYS)
-            y[count].append(sums_of(whitened, np.zeros_like(whole), traces[:count], whole, 1).s[0])
+            y[count].append(sum_traces(whitened, np.zeros_like(whole), traces[:count], whole, 1).s[0])
         others.append(traces[max(COUNTS) :].sum(axis=1).mean())
         mean.append(show.mean.sum())
     return Judged(whitened, {count: np.array(sums) for count, sums in y.items()}, np.array(others), np.array(mean))

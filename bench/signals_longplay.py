@@ -11,7 +11,7 @@ from bench.read import read_by
 from bench.signals import ONE, twelve
 from bench.spark_session import AS_JOBS, session
 from bench.training_set import DAYS
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     events, exposures = (spark.read.parquet(str(folder / table)) for table in ("events", "exposures"))
     chosen = [d for d in twelve() if name == "twelve" or d.name in ONE]
     with read_by(spark) as read:
-        values = signal_values(chosen, events, exposures, Knowledge(end, end, START))
+        values = compute_signal_values(chosen, events, exposures, Knowledge(end, end, START))
         if request["write"]:
             values.write.parquet(str(out))
         else:

@@ -19,7 +19,9 @@ from tables.catalog import EXPOSURES
 _ROW = ["request_id", "user_id", "event_ts", "item_id"]
 
 
-def sample(new: DataFrame, events: DataFrame, seen: DataFrame, settings: Candidates, batch: int) -> DataFrame:
+def sample_candidates(
+    new: DataFrame, events: DataFrame, seen: DataFrame, settings: Candidates, batch: int
+) -> DataFrame:
     """Requests with positives and sampled candidates, in the form of exposures.
 
     Args:

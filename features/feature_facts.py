@@ -11,12 +11,12 @@ _FLAGS = {"is_consumption": "consumptions", "is_click": "clicks", "is_negative":
 _SUMS = ["events", *_FLAGS.values()]
 
 
-def known_by(facts: DataFrame, known_at: datetime) -> DataFrame:
+def select_known_facts(facts: DataFrame, known_at: datetime) -> DataFrame:
     """Facts known at or before ``known_at`` (UTC)."""
     return facts.where(F.col("known_ts") <= F.lit(known_at))
 
 
-def user_facts(events: DataFrame, first_seen: DataFrame) -> DataFrame:
+def build_user_facts(events: DataFrame, first_seen: DataFrame) -> DataFrame:
     """Events with their flags as numbers, and since when each user is known. Grain: fact.
 
     Rows of ``first_seen`` serve tenure alone (``firsts``) and add to no other sum; so of all the past nothing else is
@@ -38,7 +38,7 @@ def user_facts(events: DataFrame, first_seen: DataFrame) -> DataFrame:
     return union_facts([facts, firsts], [*_SUMS, "firsts"]).fillna({"consumed": False})
 
 
-def item_day_facts(
+def build_item_day_facts(
     item_days: DataFrame, user_item_days: DataFrame, exposure_days: DataFrame, first_seen: DataFrame
 ) -> DataFrame:
     """Tiles as facts of the item view: placed at their day, visible once the day on which they were known is over.

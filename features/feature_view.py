@@ -82,6 +82,6 @@ class View:
         return [feature.name for feature in self.features]
 
 
-def counts(prefix: str, of: str, windows: tuple[int, ...]) -> tuple[Feature, ...]:
+def count_features(prefix: str, of: str, windows: tuple[int, ...]) -> tuple[Feature, ...]:
     """Counts of one flag over several windows: a line a view."""
     return tuple(Feature(f"{prefix}_{of}_{w}d", "count", of, w) for w in windows)

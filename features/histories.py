@@ -15,7 +15,7 @@ _TILE = ("event_day", "known_day", "batch")
 _SUMS = ("events", "consumptions", "clicks", "negatives", "exposures")
 
 
-def daily_tiles(events: DataFrame, keys: Sequence[str]) -> DataFrame:
+def build_daily_tiles(events: DataFrame, keys: Sequence[str]) -> DataFrame:
     """Additive partial aggregates. Grain: keys, event_day, known_day, batch."""
     consumed_amount = F.when(F.col("is_consumption"), F.col("amount")).otherwise(0.0)
     tiles = events.groupBy(*keys, *_TILE).agg(
@@ -31,7 +31,7 @@ def daily_tiles(events: DataFrame, keys: Sequence[str]) -> DataFrame:
     return tiles.select(*[name for name in tiles.columns if name != "batch"], "batch")
 
 
-def exposure_tiles(exposures: DataFrame) -> DataFrame:
+def build_exposure_tiles(exposures: DataFrame) -> DataFrame:
     """Logged exposures per item and day. Grain: item_id, event_day, known_day, batch."""
     days = exposures.where(~F.col("sampled")).select(
         "item_id", F.to_date("as_of").alias("event_day"), F.to_date("known_ts").alias("known_day"), "batch"
@@ -40,7 +40,7 @@ def exposure_tiles(exposures: DataFrame) -> DataFrame:
     return tiles.select("item_id", "event_day", "known_day", "exposures", "batch")
 
 
-def whole_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
+def merge_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
     """Tiles whatever deliveries they came with: the canonical form. Grain: keys, event_day, known_day."""
     sums = [F.sum(name).alias(name) for name in _SUMS if name in tiles.columns]
     if "amount" in tiles.columns:
@@ -49,7 +49,7 @@ def whole_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
     return tiles.groupBy(*keys, "event_day", "known_day").agg(*sums)
 
 
-def sequences(events: DataFrame) -> DataFrame:
+def select_sequences(events: DataFrame) -> DataFrame:
     """Consumptions, to be read in order of user_id, event_ts, event_id. Grain: event_id."""
     consumed = events.where("is_consumption")
     return consumed.withColumn("visible_ts", F.greatest("event_ts", "known_ts")).select(*SEQUENCES.column_names())

@@ -15,15 +15,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
-from features.point_in_time_join import BUCKETS, asking, encode, longs, number_keys
-from features.window_kernel import Facts, Past
+from features.point_in_time_join import BUCKETS, encode_column, number_keys, read_longs, select_moments
+from features.window_kernel import KeyedFacts, PastFacts
 from longplay.errors import ConfigError
 
 _BUCKET, _KNOWN = "_bucket", "known_ts"
 _TIMES = ("event_ts", _KNOWN)
 
 
-def last_as_of(
+def join_last_values(
     facts: DataFrame, spine: DataFrame, keys: Sequence[str], tie: str | None = None, buckets: int = BUCKETS
 ) -> DataFrame:
     """The newest fact of each key as known strictly before ``as_of``.
@@ -54,25 +54,25 @@ def last_as_of(
     right = spine.select(bucket, *spine.columns).groupBy(_BUCKET)
     found = [StructField(f.name, f.dataType) for f in facts.schema.fields if f.name in payload]
     schema = StructType([*spine.schema.fields, *found])
-    return left.cogroup(right).applyInArrow(partial(answer, tuple(keys), tuple(payload), tie), schema)
+    return left.cogroup(right).applyInArrow(partial(look_up_bucket, tuple(keys), tuple(payload), tie), schema)
 
 
-def answer(
+def look_up_bucket(
     keys: tuple[str, ...], payload: tuple[str, ...], tie: str | None, facts: pa.Table, spine: pa.Table
 ) -> pa.Table:
     """The spine of one bucket with the payload of the newest fact."""
-    codes = {name: encode(facts, spine, name) for name in keys}
+    codes = {name: encode_column(facts, spine, name) for name in keys}
     fact_keys, asked_keys, size = number_keys(keys, codes)
     order = [(name, "ascending") for name in (*_TIMES, *([tie] if tie else []))]
     sorted_rows = pc.sort_indices(facts, sort_keys=order, null_placement="at_start").to_numpy()
     ranks = np.empty(len(facts), np.int64)
     ranks[sorted_rows] = np.arange(len(facts))
-    event, known = (longs(facts, name) for name in _TIMES)
+    event, known = (read_longs(facts, name) for name in _TIMES)
     rows = fact_keys >= 0
-    asks, asked = asking(spine, asked_keys, size)
+    asks, asked = select_moments(spine, asked_keys, size)
     visible = np.maximum(event, known)
-    past = Past(
-        Facts(fact_keys[rows], event[rows], visible[rows], rows[rows], {}, {}, {}),
+    past = PastFacts(
+        KeyedFacts(fact_keys[rows], event[rows], visible[rows], rows[rows], {}, {}, {}),
         asked,
     )
     newest = np.full(len(asks), -1)

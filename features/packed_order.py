@@ -48,7 +48,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Ordered:
+class PackedOrder:
     """Facts in order of (key, moment), and how to find a place among them.
 
     Attributes:
@@ -61,7 +61,7 @@ class Ordered:
     clock: Clock
 
     @classmethod
-    def by(cls, clock: Clock, keys: Longs, moments: Longs) -> "Ordered":
+    def from_moments(cls, clock: Clock, keys: Longs, moments: Longs) -> "PackedOrder":
         """Order facts by key [facts] and moment [facts]."""
         packed = keys * clock.size + clock.at(moments)
         order = np.argsort(packed)

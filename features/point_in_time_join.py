@@ -17,7 +17,7 @@ from pyspark.sql.types import DoubleType, StructField, StructType, TimestampType
 
 from features.feature_view import AMOUNTS, CODED, DERIVED, View
 from features.packed_order import Flags, Longs
-from features.window_kernel import MILLIONTHS, NEVER, Asked, Codes, Facts, Past, features_of
+from features.window_kernel import MILLIONTHS, NEVER, AsOfMoments, CodedColumn, KeyedFacts, PastFacts, compute_features
 from longplay.errors import ConfigError, InputError
 
 BUCKETS = 32
@@ -55,7 +55,7 @@ def as_of_join(
     features = [StructField(name, DoubleType()) for view in views for name in view.names()]
     newest = [StructField(LATEST, TimestampType())] if audited else []
     schema = StructType([*spine.schema.fields, *features, *newest])
-    return left.cogroup(right).applyInArrow(partial(answer, tuple(views), audited=audited), schema)
+    return left.cogroup(right).applyInArrow(partial(join_bucket, tuple(views), audited=audited), schema)
 
 
 def union_facts(frames: Iterable[DataFrame], measures: Sequence[str]) -> DataFrame:
@@ -71,7 +71,7 @@ def _needed(views: Sequence[View]) -> list[str]:
     return list(dict.fromkeys([*keys, "event_ts", "visible_ts", "consumed", *of, *means]))
 
 
-def answer(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audited: bool = False) -> pa.Table:
+def join_bucket(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audited: bool = False) -> pa.Table:
     """The spine of one bucket with its features.
 
     Args:
@@ -85,7 +85,7 @@ def answer(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audited: 
     """
     kept = spine.drop_columns([_BUCKET]) if _BUCKET in spine.column_names else spine
     names = {key for view in views for key in view.keys} | {f.of for v in views for f in v.features if f.kind in CODED}
-    codes = {name: encode(facts, spine, name) for name in names}
+    codes = {name: encode_column(facts, spine, name) for name in names}
     latest = np.full(len(spine), NEVER)
     for view in views:
         found, newest = _view(view, facts, spine, codes)
@@ -98,7 +98,7 @@ def answer(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audited: 
     return kept.append_column(LATEST, moments)
 
 
-def encode(facts: pa.Table, spine: pa.Table, name: str) -> tuple[Longs, Longs, int]:
+def encode_column(facts: pa.Table, spine: pa.Table, name: str) -> tuple[Longs, Longs, int]:
     """A column of facts and spine as one set of numbers: [facts], [spine] and how many; -1 for null.
 
     Raises:
@@ -121,22 +121,22 @@ def _view(
 ) -> tuple[dict[str, pa.Array], Longs]:
     """The features of a view, and when the newest fact of each row became visible (microseconds)."""
     fact_keys, asked_keys, size = number_keys(view.keys, codes)
-    asks, asked = asking(spine, asked_keys, size)
+    asks, asked = select_moments(spine, asked_keys, size)
     features = {f.name: f for f in view.features if f.kind not in DERIVED}
     of = {f.of for f in features.values() if f.kind not in CODED | AMOUNTS}
     of |= {"consumptions"} if any(f.kind == "mean" for f in features.values()) else set()
-    facts_of_view = Facts(
+    facts_of_view = KeyedFacts(
         fact_keys,
-        longs(facts, "event_ts"),
-        longs(facts, "visible_ts"),
+        read_longs(facts, "event_ts"),
+        read_longs(facts, "visible_ts"),
         facts.column("consumed").to_numpy(),
-        {name: longs(facts, name) for name in of},
+        {name: read_longs(facts, name) for name in of},
         {f.of: _millionths(facts, f.of) for f in features.values() if f.kind in AMOUNTS},
-        {f.of: Codes(codes[f.of][0], codes[f.of][2]) for f in features.values() if f.kind in CODED},
+        {f.of: CodedColumn(codes[f.of][0], codes[f.of][2]) for f in features.values() if f.kind in CODED},
     ).where(fact_keys >= 0)
-    past = Past(facts_of_view, asked)
+    past = PastFacts(facts_of_view, asked)
     found = {}
-    for name, values in features_of(view, past).items():
+    for name, values in compute_features(view, past).items():
         whole = np.full(len(asks), np.nan)
         whole[asks] = values
         found[name] = pa.array(whole, mask=np.isnan(whole))
@@ -160,14 +160,14 @@ def number_keys(names: Sequence[str], codes: Mapping[str, tuple[Longs, Longs, in
     return facts, asked, size
 
 
-def asking(spine: pa.Table, keys: Longs, size: int) -> tuple[Flags, Asked]:
+def select_moments(spine: pa.Table, keys: Longs, size: int) -> tuple[Flags, AsOfMoments]:
     """Which rows of a spine ask, for they have a key [rows] and ``as_of``, and what they ask of ``size`` keys."""
     asks: Flags = (keys >= 0) & pc.is_valid(spine.column("as_of")).to_numpy()
-    moments = longs(spine.select(["as_of"]).filter(pa.array(asks)), "as_of")
-    return asks, Asked(keys[asks], moments, size)
+    moments = read_longs(spine.select(["as_of"]).filter(pa.array(asks)), "as_of")
+    return asks, AsOfMoments(keys[asks], moments, size)
 
 
-def longs(table: pa.Table, name: str) -> Longs:
+def read_longs(table: pa.Table, name: str) -> Longs:
     """A column of whole numbers or moments [rows]; moments in microseconds.
 
     Raises:

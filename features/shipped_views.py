@@ -2,7 +2,7 @@
 
 import hashlib
 
-from features.feature_view import Feature, View, counts
+from features.feature_view import Feature, View, count_features
 
 WINDOWS = (1, 7, 28, 90)
 
@@ -11,9 +11,9 @@ USER = View(
     ("user_id",),
     "event",
     (
-        *counts("f_user", "consumptions", WINDOWS),
-        *counts("f_user", "clicks", (28,)),
-        *counts("f_user", "negatives", (28,)),
+        *count_features("f_user", "consumptions", WINDOWS),
+        *count_features("f_user", "clicks", (28,)),
+        *count_features("f_user", "negatives", (28,)),
         Feature("f_user_distinct_items_28d", "distinct", "item_id", 28, "items"),
         Feature("f_user_active_days_28d", "distinct", "event_day", 28, "days"),
         Feature("f_user_days_since_consumption", "recency", "consumptions", 90, "days"),
@@ -26,9 +26,9 @@ USER_ITEM = View(
     ("user_id", "item_id"),
     "event",
     (
-        *counts("f_user_item", "consumptions", WINDOWS),
-        *counts("f_user_item", "clicks", (28,)),
-        *counts("f_user_item", "negatives", (28,)),
+        *count_features("f_user_item", "consumptions", WINDOWS),
+        *count_features("f_user_item", "clicks", (28,)),
+        *count_features("f_user_item", "negatives", (28,)),
         Feature("f_user_item_days_since_consumption", "recency", "consumptions", 90, "days"),
     ),
     "How often, and how recently, this listener took this item.",
@@ -37,7 +37,7 @@ USER_TOPIC = View(
     "user_topic_features",
     ("user_id", "topic"),
     "event",
-    (*counts("f_user_topic", "consumptions", (28, 90)), *counts("f_user_topic", "negatives", (28,))),
+    (*count_features("f_user_topic", "consumptions", (28, 90)), *count_features("f_user_topic", "negatives", (28,))),
     "How much of the item's topic this listener took, and rejected.",
 )
 ITEM = View(
@@ -45,9 +45,9 @@ ITEM = View(
     ("item_id",),
     "day",
     (
-        *counts("f_item", "consumptions", WINDOWS),
-        *counts("f_item", "clicks", (28,)),
-        *counts("f_item", "negatives", (28,)),
+        *count_features("f_item", "consumptions", WINDOWS),
+        *count_features("f_item", "clicks", (28,)),
+        *count_features("f_item", "negatives", (28,)),
         Feature("f_item_distinct_users_28d", "distinct", "user_id", 28, "users"),
         Feature("f_item_exposures_28d", "count", "exposures", 28),
         Feature("f_item_age_days", "age", "firsts", None, "days"),
@@ -85,7 +85,7 @@ def feature_names() -> list[str]:
     return [name for view in VIEWS for name in view.names()]
 
 
-def meanings() -> dict[str, str]:
+def hash_features() -> dict[str, str]:
     """A hash of what every feature means, by name: its kind, window and unit, and its view's grain and resolution."""
     whole = {one.name: repr((view.keys, view.resolution, one)) for view in VIEWS for one in view.features}
     return {name: hashlib.sha256(said.encode()).hexdigest()[:12] for name, said in whole.items()}

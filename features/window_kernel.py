@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.feature_view import Feature, View
-from features.packed_order import Clock, Flags, Longs, Ordered
+from features.packed_order import Clock, Flags, Longs, PackedOrder
 from longplay.config.duration import DAY_US
 
 Doubles = NDArray[np.float64]
@@ -25,7 +25,7 @@ _FINE = float(2**32)
 
 
 @dataclass(frozen=True)
-class Codes:
+class CodedColumn:
     """A column as numbers: ``of`` [facts], from 0 to below ``size``, -1 for null."""
 
     of: Longs
@@ -33,7 +33,7 @@ class Codes:
 
 
 @dataclass(frozen=True)
-class Facts:
+class KeyedFacts:
     """What happened to the keys of one view.
 
     Attributes:
@@ -52,25 +52,25 @@ class Facts:
     consumed: Flags
     numbers: Mapping[str, Longs]
     amounts: Mapping[str, Longs]
-    codes: Mapping[str, Codes]
+    codes: Mapping[str, CodedColumn]
 
-    def where(self, rows: Flags) -> "Facts":
+    def where(self, rows: Flags) -> "KeyedFacts":
         """Some of the facts."""
         if rows.all():
             return self
-        return Facts(
+        return KeyedFacts(
             self.keys[rows],
             self.event[rows],
             self.visible[rows],
             self.consumed[rows],
             {name: column[rows] for name, column in self.numbers.items()},
             {name: column[rows] for name, column in self.amounts.items()},
-            {name: Codes(column.of[rows], column.size) for name, column in self.codes.items()},
+            {name: CodedColumn(column.of[rows], column.size) for name, column in self.codes.items()},
         )
 
 
 @dataclass(frozen=True)
-class Asked:
+class AsOfMoments:
     """The moments that ask: key [n] and ``as_of`` in microseconds [n], of ``size`` keys."""
 
     keys: Longs
@@ -78,23 +78,23 @@ class Asked:
     size: int
 
 
-class Past:
+class PastFacts:
     """Facts beside the moments that ask about them; every order and place is found once."""
 
-    def __init__(self, facts: Facts, asked: Asked) -> None:
+    def __init__(self, facts: KeyedFacts, asked: AsOfMoments) -> None:
         self.facts, self.asked = facts, asked
         self.clock = Clock(np.concatenate([facts.event, facts.visible]), asked.size)
         self._gone: dict[int, Longs] = {}
 
     @cached_property
-    def by_visible(self) -> Ordered:
+    def by_visible(self) -> PackedOrder:
         """Facts in order of key and when they could be seen."""
-        return Ordered.by(self.clock, self.facts.keys, self.facts.visible)
+        return PackedOrder.from_moments(self.clock, self.facts.keys, self.facts.visible)
 
     @cached_property
-    def by_event(self) -> Ordered:
+    def by_event(self) -> PackedOrder:
         """Facts in order of key and when they happened."""
-        return Ordered.by(self.clock, self.facts.keys, self.facts.event)
+        return PackedOrder.from_moments(self.clock, self.facts.keys, self.facts.event)
 
     @cached_property
     def start(self) -> Longs:
@@ -142,11 +142,11 @@ class Past:
 
     def count_before(self, keys: Longs, moments: Longs) -> Longs:
         """How many of some steps (key, moment) lie strictly before each asking moment of the key [n]."""
-        steps = Ordered.by(Clock(moments, self.asked.size), keys, moments)
+        steps = PackedOrder.from_moments(Clock(moments, self.asked.size), keys, moments)
         return steps.before(self.asked.keys, self.asked.at) - steps.starts(self.asked.keys)
 
 
-def features_of(view: View, past: Past) -> dict[str, Doubles]:
+def compute_features(view: View, past: PastFacts) -> dict[str, Doubles]:
     """Every feature of a view for every asking moment.
 
     Args:
@@ -163,31 +163,31 @@ def features_of(view: View, past: Past) -> dict[str, Doubles]:
     return found
 
 
-def _count(past: Past, feature: Feature) -> Doubles:
+def _count(past: PastFacts, feature: Feature) -> Doubles:
     return past.total(past.facts.numbers[feature.of], feature.window).astype(np.float64)
 
 
-def _rate(past: Past, feature: Feature) -> Doubles:
+def _rate(past: PastFacts, feature: Feature) -> Doubles:
     assert feature.window is not None
     return _count(past, feature) / feature.window
 
 
-def _sum(past: Past, feature: Feature) -> Doubles:
+def _sum(past: PastFacts, feature: Feature) -> Doubles:
     return past.total(past.facts.amounts[feature.of], feature.window) / MILLIONTHS
 
 
-def _mean(past: Past, feature: Feature) -> Doubles:
+def _mean(past: PastFacts, feature: Feature) -> Doubles:
     return _divide(_sum(past, feature), past.total(past.facts.numbers["consumptions"], feature.window))
 
 
-def _distinct(past: Past, feature: Feature) -> Doubles:
+def _distinct(past: PastFacts, feature: Feature) -> Doubles:
     """Values that are in the window: those that entered it before the moment less those that left it."""
     column = past.facts.codes[feature.of]
     facts = past.facts.where(past.facts.consumed & (column.of >= 0))
     values = facts.codes[feature.of]
     pairs = facts.keys * values.size + values.of
     clock = Clock(np.concatenate([facts.event, facts.visible]), past.asked.size * values.size)
-    line = Ordered.by(clock, pairs, facts.visible)
+    line = PackedOrder.from_moments(clock, pairs, facts.visible)
     keys, pairs, visible = facts.keys[line.order], pairs[line.order], facts.visible[line.order]
     is_first = np.concatenate([[True], pairs[1:] != pairs[:-1]])[: len(pairs)]
     if feature.window is None:
@@ -200,7 +200,7 @@ def _distinct(past: Past, feature: Feature) -> Doubles:
     return (inside - past.count_before(keys[leaves], np.maximum(ends, visible)[leaves])).astype(np.float64)
 
 
-def _entropy(past: Past, feature: Feature) -> Doubles:
+def _entropy(past: PastFacts, feature: Feature) -> Doubles:
     """Shannon entropy of the consumed values, ``log N - (sum of c log c) / N`` in nats; null where there are none."""
     assert feature.window is not None
     window = feature.window * DAY_US
@@ -218,7 +218,7 @@ def _entropy(past: Past, feature: Feature) -> Doubles:
     counts = np.cumsum(signs[order])
     change = np.zeros(len(order), np.int64)
     change[order] = _c_log_c(counts) - _c_log_c(counts - signs[order])
-    steps = Ordered.by(Clock(moments, past.asked.size), keys, moments)
+    steps = PackedOrder.from_moments(Clock(moments, past.asked.size), keys, moments)
     upto, start = steps.before(past.asked.keys, past.asked.at), steps.starts(past.asked.keys)
     total, inside = (steps.running(what)[upto] - steps.running(what)[start] for what in (change, signs))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -231,26 +231,26 @@ def _c_log_c(counts: Longs) -> Longs:
     return np.rint(whole * np.log(whole) * _FINE).astype(np.int64)
 
 
-def _recency(past: Past, feature: Feature) -> Doubles:
+def _recency(past: PastFacts, feature: Feature) -> Doubles:
     numbers = past.clock.at(past.facts.event)
     marked = np.where(past.facts.numbers[feature.of] > 0, numbers, -1)
     return _days_since(past, past.largest(marked, past.clock.size), feature)
 
 
-def _age(past: Past, feature: Feature) -> Doubles:
+def _age(past: PastFacts, feature: Feature) -> Doubles:
     last = past.clock.size - 1
     marked = np.where(past.facts.numbers[feature.of] > 0, last - past.clock.at(past.facts.event), -1)
     earliest = past.largest(marked, past.clock.size)
     return _days_since(past, np.where(earliest >= 0, last - earliest, -1), feature)
 
 
-def _days_since(past: Past, numbers: Longs, feature: Feature) -> Doubles:
+def _days_since(past: PastFacts, numbers: Longs, feature: Feature) -> Doubles:
     gap = past.asked.at - past.clock.moment(np.maximum(numbers, 0)) if len(past.facts.keys) else past.asked.at
     known = (numbers >= 0) & (gap <= feature.window * DAY_US if feature.window else True)
     return np.where(known, gap / DAY_US, np.nan)
 
 
-def _last(past: Past, feature: Feature) -> Doubles:
+def _last(past: PastFacts, feature: Feature) -> Doubles:
     """Amount of the newest consumption that was visible; of two at one moment the one known later, then the larger."""
     facts = past.facts
     amounts = facts.amounts[feature.of]
@@ -276,7 +276,7 @@ def _divide(part: Doubles, whole: NDArray[np.float64] | Longs) -> Doubles:
     return out
 
 
-_KINDS: dict[str, Callable[[Past, Feature], Doubles]] = {
+_KINDS: dict[str, Callable[[PastFacts, Feature], Doubles]] = {
     "count": _count,
     "rate": _rate,
     "sum": _sum,

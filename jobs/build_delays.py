@@ -11,8 +11,8 @@ from jobs.runtime.labels import computed
 from jobs.runtime.run_context import RunContext
 from longplay.delta import read_arrow
 from quality.signal_values.delay_curves import Rows, alarms, curves, judged
-from signals.delay_curves.cohorts import Cohort, due
-from signals.delay_curves.curves import Facts, delay_curves, followed_anchors
+from signals.delay_curves.cohorts import Cohort, list_due_cohorts
+from signals.delay_curves.curves import SignalFacts, compute_delay_curves, select_tracked_anchors
 from signals.maturity import Knowledge
 from tables.catalog import SIGNAL_DELAYS
 from tables.checkpoint import Checkpoint
@@ -31,7 +31,9 @@ def build_delays(context: RunContext) -> None:
     shifted: list[str] = []
 
     def build(done: Checkpoint | None) -> Change:
-        cohorts = due(definitions, knowledge.log_start, knowledge.watermark, done.frontier if done else None)
+        cohorts = list_due_cohorts(
+            definitions, knowledge.log_start, knowledge.watermark, done.frontier if done else None
+        )
         found = _measured(context, inputs, cohorts, knowledge) if cohorts else []
         earlier = read_arrow(context.store.path(_TABLE)).to_pylist() if done else []
         rows = judged(found, curves(earlier))
@@ -46,9 +48,9 @@ def build_delays(context: RunContext) -> None:
 def _measured(context: RunContext, inputs: dict[str, int], cohorts: Sequence[Cohort], knowledge: Knowledge) -> Rows:
     """The curves of some cohorts, as rows; there are few."""
     episodes = context.delivered(inputs, "episodes") if "episodes" in inputs else None
-    facts = Facts(context.delivered(inputs, "events"), context.delivered(inputs, "exposures"), episodes)
-    followed = followed_anchors(cohorts, context.read(inputs, "signal_values")).persist()
-    found = [row.asDict() for row in delay_curves(cohorts, followed, facts, knowledge).collect()]
+    facts = SignalFacts(context.delivered(inputs, "events"), context.delivered(inputs, "exposures"), episodes)
+    followed = select_tracked_anchors(cohorts, context.read(inputs, "signal_values")).persist()
+    found = [row.asDict() for row in compute_delay_curves(cohorts, followed, facts, knowledge).collect()]
     followed.unpersist()
     return found
 

@@ -62,7 +62,7 @@ def build_features(context: RunContext) -> None:
 def _of_exposures(context: RunContext, inputs: dict[str, int], since: Checkpoint | None) -> Change:
     span = _span(context, inputs, since)
     events = context.delivered(inputs, "events").where(F.col("event_day") >= F.lit(span.since))
-    known = feature_facts.user_facts(events, context.read(inputs, "first_seen"))
+    known = feature_facts.build_user_facts(events, context.read(inputs, "first_seen"))
     spine = span.exposures.select("exposure_id", *_SPINE)
     buckets = context.store.parts({"events": span.since, "exposures": span.first})
     rows = as_of_join(OF_USERS, known, spine, buckets, audited=True)
@@ -79,7 +79,7 @@ def _of_items(context: RunContext, inputs: dict[str, int], since: Checkpoint | N
         days = days.join(kept.select("item_id", "as_of_day"), ["item_id", "as_of_day"], "left_anti")
     spine = days.withColumn("as_of", F.col("as_of_day").cast("timestamp"))
     tiles = [context.read(inputs, name).where(F.col("event_day") >= F.lit(span.since)) for name in _TILES]
-    known = feature_facts.item_day_facts(tiles[0], tiles[1], tiles[2], context.read(inputs, "first_seen"))
+    known = feature_facts.build_item_day_facts(tiles[0], tiles[1], tiles[2], context.read(inputs, "first_seen"))
     buckets = context.store.parts({"item_days": span.since, "user_item_days": span.since})
     rows = as_of_join([ITEM], known, spine, buckets, audited=True)
     return Change(rows.select(*ITEM_FEATURES.column_names(), *ITEM.names()), span.replace("as_of_day"))

@@ -17,11 +17,11 @@ _TILES = {"user_days": ["user_id"], "item_days": ["item_id"], "user_item_days": 
 def build_histories(context: RunContext) -> None:
     """Add the tiles and sequences of what was delivered since the last time; what is there never changes."""
     makers: dict[str, tuple[str, Callable[[DataFrame], DataFrame]]] = {
-        table: ("events", lambda events, keys=keys: histories.daily_tiles(events, keys))  # type: ignore[misc]
+        table: ("events", lambda events, keys=keys: histories.build_daily_tiles(events, keys))  # type: ignore[misc]
         for table, keys in _TILES.items()
     }
-    makers["item_exposure_days"] = ("exposures", histories.exposure_tiles)
-    makers["sequences"] = ("events", histories.sequences)
+    makers["item_exposure_days"] = ("exposures", histories.build_exposure_tiles)
+    makers["sequences"] = ("events", histories.select_sequences)
     build_first_seen(context)
     for table, (of, make) in makers.items():
         inputs = context.versions(of)

@@ -17,11 +17,11 @@ from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError, InputError, NotFoundError
 from signals.maturity import Knowledge
-from signals.outage_voids import with_standing
-from signals.progressive.estimates import estimates
-from signals.progressive.filter import Filter
-from signals.progressive.prior import Moments, Prior, fit
-from signals.progressive.sufficient_statistics import Log, daily_sums, moments
+from signals.outage_voids import with_current_outages
+from signals.progressive.estimates import estimate_items
+from signals.progressive.filter import TraceFilter
+from signals.progressive.prior import Prior, TraceMoments, fit_prior
+from signals.progressive.sufficient_statistics import TraceInputs, compute_daily_sums, sum_mature_traces
 from signals.progressive.traces import has_traces
 from tables import catalog
 
@@ -38,7 +38,7 @@ def build_progressive(context: RunContext, signals: Sequence[str] = (), date: da
     """
     definitions = wanted(context, signals)
     find_outages(context)
-    knowledge = with_standing(knowledge_of(context, context.known_at(date)))
+    knowledge = with_current_outages(knowledge_of(context, context.known_at(date)))
     about = {
         "definitions": {d.ref: d.hash for d in definitions},
         "known_at": knowledge.known_at.isoformat(),
@@ -53,17 +53,19 @@ def build_progressive(context: RunContext, signals: Sequence[str] = (), date: da
     with_prior = {**facts, **context.versions("progressive_priors")}
     priors = read_priors(context.read(with_prior, "progressive_priors"))
     logs = [log for log in _logs(context, facts, definitions, knowledge) if log.definition.ref in priors]
-    filters = {ref: Filter.of(prior, np.ones(len(prior.mean))) for ref, prior in priors.items()}
+    filters = {ref: TraceFilter.from_prior(prior, np.ones(len(prior.mean))) for ref, prior in priors.items()}
 
     def sums() -> DataFrame:
-        return _together([daily_sums(log, filters[log.definition.ref]) for log in logs])
+        return _together([compute_daily_sums(log, filters[log.definition.ref]) for log in logs])
 
     context.publish("progressive_sums", with_prior, about, sums)
     inputs = {**with_prior, **context.versions("progressive_sums")}
 
     def estimated() -> DataFrame:
         added, items = context.read(inputs, "progressive_sums"), items_of(context, facts, knowledge)
-        return _together([estimates(added.where(_is(log)), items, log, filters[log.definition.ref]) for log in logs])
+        return _together(
+            [estimate_items(added.where(_is(log)), items, log, filters[log.definition.ref]) for log in logs]
+        )
 
     context.publish("progressive_estimates", inputs, about, estimated)
 
@@ -98,17 +100,17 @@ def items_of(context: RunContext, versions: dict[str, int], knowledge: Knowledge
 
 def _logs(
     context: RunContext, versions: dict[str, int], definitions: Sequence[Definition], knowledge: Knowledge
-) -> list[Log]:
+) -> list[TraceInputs]:
     events, exposures = (context.delivered(versions, table) for table in _FACTS)
-    return [Log(definition, events, exposures, knowledge) for definition in definitions]
+    return [TraceInputs(definition, events, exposures, knowledge) for definition in definitions]
 
 
-def _priors(context: RunContext, logs: Sequence[Log]) -> DataFrame:
+def _priors(context: RunContext, logs: Sequence[TraceInputs]) -> DataFrame:
     found = []
     for log in logs:
         try:
-            learnt = moments(log)
-            found.append(prior_rows(context.spark, log, learnt, fit(learnt)))
+            learnt = sum_mature_traces(log)
+            found.append(prior_rows(context.spark, log, learnt, fit_prior(learnt)))
         except InputError as error:
             context.progress.say(f"{log.definition.ref}: no estimates yet: {error.what} {error.got}".rstrip())
     if not found:
@@ -120,7 +122,7 @@ def _priors(context: RunContext, logs: Sequence[Log]) -> DataFrame:
     return _together(found)
 
 
-def prior_rows(spark: SparkSession, log: Log, learnt: Moments, prior: Prior) -> DataFrame:
+def prior_rows(spark: SparkSession, log: TraceInputs, learnt: TraceMoments, prior: Prior) -> DataFrame:
     """A prior as rows of ``progressive_priors``. Grain: signal, day_offset."""
     days = len(prior.mean)
     rows = pa.table(
@@ -151,7 +153,7 @@ def read_priors(table: DataFrame) -> dict[str, Prior]:
 _PRIOR = ("mean", "within", "between")
 
 
-def _is(log: Log) -> Column:
+def _is(log: TraceInputs) -> Column:
     return F.col("signal") == log.definition.ref
 
 

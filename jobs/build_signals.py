@@ -16,7 +16,7 @@ from longplay.definitions.measures import RegretMeasure
 from longplay.definitions.signal import Definition
 from longplay.delta import open_table
 from quality.signal_values.gate import SignalGate
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 from signals.recompute import Turns, in_days, reread
 from tables.checkpoint import Checkpoint
@@ -51,11 +51,11 @@ def build_signals(context: RunContext) -> None:
         facts = {table: context.delivered(inputs, table) for table in inputs}
         events, exposures, episodes = facts["events"], facts["exposures"], facts.get("episodes")
         if done is None:
-            values = signal_values(definitions, events, exposures, knowledge, episodes=episodes)
+            values = compute_signal_values(definitions, events, exposures, knowledge, episodes=episodes)
             gate = SignalGate(context.gate, context.store, context.progress.say, definitions, knowledge.watermark)
             return Change(values.withColumn("batch", batch), gate=gate, note=note)
         again = reread(definitions, facts, done, flags.new)
-        values = signal_values(
+        values = compute_signal_values(
             definitions,
             events.where(in_days("event_day", again.events)),
             exposures.where(in_days("as_of_day", again.exposures)),

@@ -64,7 +64,7 @@ def item_view(context: RunContext, world: World, known_at: datetime) -> ItemView
     """The item features at the start of the deployment, from the release's tiles: what a ranker is served with."""
     versions = open_release(context, study(context).release_id)["versions"]
     tables = ("item_days", "user_item_days", "item_exposure_days", "first_seen")
-    tiles = feature_facts.item_day_facts(*[context.read(versions, name) for name in tables])
+    tiles = feature_facts.build_item_day_facts(*[context.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
     spine = context.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
     found = as_of_join([shipped_views.ITEM], tiles, spine).drop("as_of").toPandas()

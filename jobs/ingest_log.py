@@ -12,7 +12,7 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.candidate_sampling import sample
+from features.candidate_sampling import sample_candidates
 from ingest import fact_tables, readers, row_validation, watermark
 from ingest.source_config import Log, Source, UserLog
 from jobs.runtime.command_options import DATE, job_command, utc
@@ -185,7 +185,7 @@ def _sampled(context: RunContext, batch: int, frontier: datetime) -> DataFrame:
     first = row[0] if row is not None and row[0] is not None else date.max
     since = first - timedelta(days=settings.popularity_days) if first != date.max else first
     popular = events.where(F.col("known_day") >= F.lit(since))
-    return sample(new, popular, context.store.read("first_seen"), settings, batch)
+    return sample_candidates(new, popular, context.store.read("first_seen"), settings, batch)
 
 
 def _read(context: RunContext, data: Path, log: Log, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:

@@ -17,8 +17,8 @@ from quality.monitoring.anomaly_detection import recent
 from quality.monitoring.daily_volume import day_counts
 from quality.monitoring.metric_history import history
 from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
-from signals.maturity import Flag
-from signals.outage_voids import known_from
+from signals.maturity import OutageFlag
+from signals.outage_voids import find_watermark_reached_at
 from tables.arrow_store import commit_of, publish_rows, read_rows
 from tables.catalog import DAY_COUNTS, OUTAGES
 from tables.store import Lineage
@@ -67,15 +67,17 @@ def count_days(context: RunContext) -> list[dict[str, Any]]:
     return rows
 
 
-def flags_of(context: RunContext) -> tuple[Flag, ...]:
+def flags_of(context: RunContext) -> tuple[OutageFlag, ...]:
     """The outages that count, or did, as far as this run may look, as signals take them."""
     history, frontier = context.watermarks(), context.frontier
     found = []
     for row in read_rows(context.folder, OUTAGES):
         if row["judged_at"] <= frontier:
             at = row["withdrawn_at"]
-            ends = known_from(at, history) if at is not None and at <= frontier else None
-            found.append(Flag(row["start"], row["end"], known_from(row["judged_at"], history), ends))
+            ends = find_watermark_reached_at(at, history) if at is not None and at <= frontier else None
+            found.append(
+                OutageFlag(row["start"], row["end"], find_watermark_reached_at(row["judged_at"], history), ends)
+            )
     return tuple(sorted(found, key=repr))
 
 
@@ -90,8 +92,8 @@ def _row(context: RunContext, one: Outage) -> dict[str, Any]:
     """A row of ``outages``."""
     history, ends = context.watermarks(), one.withdrawn_at
     known = {
-        "known_ts": known_from(one.judged_at, history),
-        "withdrawn_ts": known_from(ends, history) if ends is not None else None,
+        "known_ts": find_watermark_reached_at(one.judged_at, history),
+        "withdrawn_ts": find_watermark_reached_at(ends, history) if ends is not None else None,
     }
     return {"source": context.source.name, **asdict(one), **known}
 

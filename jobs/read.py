@@ -13,7 +13,7 @@ from jobs.release import open_release
 from jobs.runtime.command_options import job_command, utc
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, NotFoundError, StoreError, nearest
-from signals.compute import as_known_at
+from signals.compute import select_values_known_at
 from tables import catalog
 
 MOMENT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
@@ -69,7 +69,7 @@ def read(context: RunContext, table: str, at: At) -> DataFrame:
                 fix="read it at a release, a version or a date",
             )
         rows = context.store.read(table).where(F.expr(spec.known) <= F.lit(at.known_at))
-        return as_known_at(rows.where("settled"), F.lit(at.known_at)) if table == "signal_values" else rows
+        return select_values_known_at(rows.where("settled"), F.lit(at.known_at)) if table == "signal_values" else rows
     if at.release is not None:
         return _released(context, table, at.release)
     return context.store.read(table, context.store.version_on(table, at.date) if at.date is not None else at.version)

@@ -8,7 +8,7 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.shipped_views import meanings
+from features.shipped_views import hash_features
 from ingest.fact_tables import first_seen
 from jobs.build_signals import knowledge_of
 from jobs.runtime.command_options import job_command
@@ -69,7 +69,7 @@ def rebuild(context: RunContext, manifest: Manifest) -> DataFrame:
     whole = Whole(events, exposures, firsts, context.store.parts({"events": None}), episodes)
     knowledge = manifest.knowledge(knowledge_of(context, context.known_at(None)))
     rows = set_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
-    added = () if manifest.features is None else meanings().keys() - manifest.features.keys()
+    added = () if manifest.features is None else hash_features().keys() - manifest.features.keys()
     return rows.drop(*added)
 
 
@@ -87,7 +87,7 @@ def differences(context: RunContext, rebuilt: DataFrame, expected: str) -> list[
 
 def other_features(manifest: Manifest) -> list[str]:
     """Features of a set that are no more, or mean something else now."""
-    now = meanings()
+    now = hash_features()
     then = manifest.features or {}
     gone = [f"the feature {name} is no more" for name in then if name not in now]
     return [*gone, *(f"the feature {n} means something else now" for n in then if n in now and now[n] != then[n])]

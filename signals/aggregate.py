@@ -16,18 +16,18 @@ from pyspark.sql import functions as F
 from longplay.definitions.signal import Definition
 from signals import measure_columns
 from signals.anchor_facts import (
-    Group,
-    dealt_pairs,
-    facts_of,
+    SignalGroup,
     in_baseline,
     in_window,
     is_credit_click,
-    pairs_of,
+    join_attributed_outcomes,
+    join_facts,
+    select_facts,
 )
 from signals.anchors import anchor_hash
 from signals.definition_columns import terms_of
-from signals.maturity import Horizon, Knowledge, horizon
-from signals.outage_voids import Flags
+from signals.maturity import Knowledge, MaturityColumns, horizon
+from signals.outage_voids import OutageVoids
 
 KEY = ["user_id", "anchor_id"]
 """An anchor; its user is named too, because rows are dealt by user."""
@@ -37,7 +37,7 @@ _OF_ANCHOR = [*KEY, "a_item_id", "t0", "anchor_known_ts", "superseded_ts"]
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class GroupInputs:
     """How the pairs of a group's anchors and facts are made.
 
     Attributes:
@@ -49,7 +49,7 @@ class Read:
         episodes: releases as known at T, where a source has any. Grain: item_id, episode.
     """
 
-    group: Group
+    group: SignalGroup
     anchors: DataFrame
     competitors: DataFrame
     events: DataFrame
@@ -57,7 +57,7 @@ class Read:
     episodes: DataFrame | None = None
 
     @cached_property
-    def frames(self) -> Mapping[str, Horizon]:
+    def frames(self) -> Mapping[str, MaturityColumns]:
         """The horizon of each signal, by its pinned name: made once, since making columns takes time."""
         return {d.ref: horizon(terms_of([d]), self.knowledge) for d in self.group.definitions}
 
@@ -68,17 +68,17 @@ class Read:
 
     def facts(self) -> DataFrame:
         """What the signals read."""
-        return facts_of(self.group, self.events, self.episodes)
+        return select_facts(self.group, self.events, self.episodes)
 
     def pairs(self, facts: DataFrame, anchors: DataFrame, how: str = "left") -> DataFrame:
         """Some anchors with some facts. Grain: anchor and fact."""
         if self.group.deals:
-            found = dealt_pairs(self.group, anchors, self.competitors, facts, self.events)
+            found = join_attributed_outcomes(self.group, anchors, self.competitors, facts, self.events)
             return found if how == "left" else found.where(F.col("known_ts").isNotNull())
-        return pairs_of(self.group, anchors, facts, how)
+        return join_facts(self.group, anchors, facts, how)
 
 
-def first_values(read: Read, anchors: DataFrame | None = None) -> DataFrame:
+def compute_first_values(read: GroupInputs, anchors: DataFrame | None = None) -> DataFrame:
     """Anchors with what each signal came to by maturity, or by now where it is open.
 
     Args:
@@ -89,8 +89,8 @@ def first_values(read: Read, anchors: DataFrame | None = None) -> DataFrame:
         Grain: anchor_id; its columns (``a_item_id`` is its item), and ``firsts``, a value a signal, in their order.
     """
     pairs = read.pairs(read.facts(), read.anchors if anchors is None else anchors)
-    found = values_over(read.group, pairs, read.in_time, _OF_ANCHOR)
-    firsts = F.array(*[value_name(number) for number in range(len(read.group.definitions))])
+    found = aggregate_pairs(read.group, pairs, read.in_time, _OF_ANCHOR)
+    firsts = F.array(*[value_column(number) for number in range(len(read.group.definitions))])
     return found.select(*_OF_ANCHOR, _cluster(read.group.one).alias("cluster_id"), firsts.alias("firsts"))
 
 
@@ -100,25 +100,27 @@ def _cluster(definition: Definition) -> Column:
     return anchor_hash("user_id", day) if definition.keys == "user" else anchor_hash("user_id", "a_item_id", day)
 
 
-def later_values(read: Read) -> DataFrame:
+def compute_revisions(read: GroupInputs) -> DataFrame:
     """Anchors that late facts may have changed after maturity, or disproved, with each step of their values.
 
-    Grain: anchor_id; as ``first_values``, and ``steps``: a signal an array (k, v), what its value became when.
+    Grain: anchor_id; as ``compute_first_values``, and ``steps``: a signal an array (k, v), what its value became when.
     """
     again = read.anchors.join(_touched(read), KEY, "left_semi")
     late = _late(read, again)
-    found = first_values(read, again).join(late, KEY, "left")
+    found = compute_first_values(read, again).join(late, KEY, "left")
     steps = F.array(*[_steps(n, read.frames[d.ref].cut) for n, d in enumerate(read.group.definitions)])
     return found.withColumn("steps", steps).drop("_late")
 
 
-def value_name(number: int) -> str:
+def value_column(number: int) -> str:
     """Column of the value of the signal of that place in its group."""
     return f"_first_{number}"
 
 
-def values_over(group: Group, pairs: DataFrame, known: Callable[[Definition], Column], by: Sequence[str]) -> DataFrame:
-    """One value a signal over the pairs that are known, in columns named by ``value_name``. Grain: ``by``."""
+def aggregate_pairs(
+    group: SignalGroup, pairs: DataFrame, known: Callable[[Definition], Column], by: Sequence[str]
+) -> DataFrame:
+    """One value a signal over the pairs that are known, in columns named by ``value_column``. Grain: ``by``."""
     guards: dict[str, Column] = {}
     for number, definition in enumerate(group.definitions):
         in_time = known(definition)
@@ -127,7 +129,7 @@ def values_over(group: Group, pairs: DataFrame, known: Callable[[Definition], Co
             guards[f"_before_{number}"] = F.coalesce(in_baseline(definition) & in_time, F.lit(False))
         if _is_clicked(definition):
             guards[f"_click_{number}"] = F.coalesce(is_credit_click(definition) & in_time, F.lit(False))
-    values = [_value(number, d).alias(value_name(number)) for number, d in enumerate(group.definitions)]
+    values = [_value(number, d).alias(value_column(number)) for number, d in enumerate(group.definitions)]
     return pairs.withColumns(guards).groupBy(*by).agg(*values)
 
 
@@ -144,7 +146,7 @@ def _is_clicked(definition: Definition) -> bool:
     return definition.credit is not None and not definition.credit.deals
 
 
-def _is_late(read: Read) -> Column:
+def _is_late(read: GroupInputs) -> Column:
     """Whether a fact may change a value after its maturity."""
 
     def one(definition: Definition) -> Column:
@@ -158,7 +160,7 @@ def _is_late(read: Read) -> Column:
     return F.coalesce(reduce(or_, [one(d) for d in read.group.definitions]), F.lit(False))
 
 
-def _touched(read: Read) -> DataFrame:
+def _touched(read: GroupInputs) -> DataFrame:
     """Anchors with a fact that may change a mature value, or shows that they were none. Grain: anchor_id."""
     allowance = min(d.lateness for d in read.group.definitions)
     micros = int(allowance.total_seconds() * 1_000_000)
@@ -172,27 +174,27 @@ def _touched(read: Read) -> DataFrame:
     return late.distinct()
 
 
-def _may_turn(read: Read) -> Column:
+def _may_turn(read: GroupInputs) -> Column:
     """Whether an outage began or ceased to count when a value may have been mature."""
-    flags = [Flags(terms_of([d]), read.frames[d.ref], read.knowledge) for d in read.group.definitions]
+    flags = [OutageVoids(terms_of([d]), read.frames[d.ref], read.knowledge) for d in read.group.definitions]
     return reduce(or_, [one.may_turn() for one in flags])
 
 
-def _late(read: Read, anchors: DataFrame) -> DataFrame:
+def _late(read: GroupInputs, anchors: DataFrame) -> DataFrame:
     """Values at every moment after maturity at which a fact became known. Grain: anchor_id, those with such facts."""
     whole = Window.partitionBy(*KEY)
     is_late = _is_late(read)
     moments = F.collect_set(F.when(is_late, F.col("known_ts"))).over(whole)
     told = read.pairs(read.facts(), anchors, "inner").withColumn("_moments", moments)
     at = told.withColumn("_m", F.explode(F.filter("_moments", lambda m: m >= F.col("known_ts")))).drop("_moments")
-    values = values_over(read.group, at, lambda _: F.lit(True), [*KEY, "_m"])
-    names = [value_name(number) for number in range(len(read.group.definitions))]
+    values = aggregate_pairs(read.group, at, lambda _: F.lit(True), [*KEY, "_m"])
+    names = [value_column(number) for number in range(len(read.group.definitions))]
     return values.groupBy(*KEY).agg(F.array_sort(F.collect_list(F.struct("_m", *names))).alias("_late"))
 
 
 def _steps(number: int, cut: Column) -> Column:
     """Moments after maturity at which the value became another, with what it became. array<struct<k, v>>."""
-    own, mature = value_name(number), F.get("firsts", F.lit(number))
+    own, mature = value_column(number), F.get("firsts", F.lit(number))
     pairs = F.transform("_late", lambda at: F.struct(at["_m"].alias("k"), at[own].alias("v")))
     after = F.filter(pairs, lambda step: (step["k"] > cut) & step["v"].isNotNull())
     # A step is one if it differs from the one before, the first from the mature value.

@@ -20,8 +20,8 @@ from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow, ElapsedWindow
 from longplay.errors import InputError
 from signals import attribution
-from signals.anchors import answers
-from signals.episodes import heard_and_released
+from signals.anchors import answers_request
+from signals.episodes import add_releases
 from signals.measure_columns import FLAGS
 from signals.sql_measure import columns_of, condition_sql
 
@@ -32,7 +32,7 @@ _OF_ANCHOR = {"item_id": "a_item_id", "request_id": "a_request_id", "position": 
 
 
 @dataclass(frozen=True)
-class Group:
+class SignalGroup:
     """Definitions whose anchors and keys are the same, and which are computed in one pass.
 
     Those that deal credit out pass alone with others of the same rule.
@@ -74,24 +74,24 @@ class Group:
         return min(low for low, _ in spans), max(high for _, high in spans)
 
 
-def grouped(definitions: Sequence[Definition]) -> list[Group]:
+def group_definitions(definitions: Sequence[Definition]) -> list[SignalGroup]:
     """Definitions by what they share."""
     groups: dict[object, list[Definition]] = {}
     for one in definitions:
         look_back = one.void.look_back if one.anchor == "discovery" else None
         dealt = one.credit.model_dump_json() + repr(one.window) if one.credit and one.credit.deals else None
         groups.setdefault((one.anchor, look_back, one.session_gap, one.keys, dealt, one.needs.episodes), []).append(one)
-    return [Group(tuple(found)) for found in groups.values()]
+    return [SignalGroup(tuple(found)) for found in groups.values()]
 
 
-def facts_of(group: Group, events: DataFrame, episodes: DataFrame | None = None) -> DataFrame:
+def select_facts(group: SignalGroup, events: DataFrame, episodes: DataFrame | None = None) -> DataFrame:
     """What the signals of a group read. Grain: event; or keys, UTC day (and flags) where whole days suffice.
 
     Raises:
         InputError: when the group reads episodes and nothing is known of any.
     """
     if group.deals:
-        return attribution.outcomes_of(events, group.one)
+        return attribution.find_outcomes(events, group.one)
     if group.by_day:
         flags = sorted({FLAGS[d.measure.of] for d in group.definitions})  # type: ignore[union-attr]
         counted = events.where(reduce(or_, [F.col(flag) for flag in flags]))
@@ -100,11 +100,11 @@ def facts_of(group: Group, events: DataFrame, episodes: DataFrame | None = None)
     if group.reads_episodes:
         if episodes is None:
             raise InputError("A signal reads episodes, and none are known.", where=group.one.ref)
-        return heard_and_released(events.select(*sorted(_columns(group)), "episode"), episodes)
+        return add_releases(events.select(*sorted(_columns(group)), "episode"), episodes)
     return events.select(*sorted(_columns(group)))
 
 
-def _columns(group: Group) -> set[str]:
+def _columns(group: SignalGroup) -> set[str]:
     """Columns of events that a group's pass needs."""
     needed = {"user_id", "item_id", "request_id", "event_ts", "event_day", "known_ts"}
     for definition in group.definitions:
@@ -122,13 +122,13 @@ def _columns(group: Group) -> set[str]:
     return needed - _DERIVED
 
 
-def pairs_of(group: Group, anchors: DataFrame, facts: DataFrame, how: str = "left") -> DataFrame:
+def join_facts(group: SignalGroup, anchors: DataFrame, facts: DataFrame, how: str = "left") -> DataFrame:
     """Anchors with the facts that any signal of the group may read. Grain: anchor and fact.
 
     Args:
         group: the signals.
         anchors: grain: anchor_id.
-        facts: of ``facts_of``.
+        facts: of ``select_facts``.
         how: ``left`` keeps anchors that have none, ``inner`` does not.
     """
     of_anchor = anchors.withColumnsRenamed(_OF_ANCHOR)
@@ -146,8 +146,8 @@ def pairs_of(group: Group, anchors: DataFrame, facts: DataFrame, how: str = "lef
     return _derived(heard.unionByName(released).drop("_user"))
 
 
-def dealt_pairs(
-    group: Group, anchors: DataFrame, competitors: DataFrame, facts: DataFrame, events: DataFrame
+def join_attributed_outcomes(
+    group: SignalGroup, anchors: DataFrame, competitors: DataFrame, facts: DataFrame, events: DataFrame
 ) -> DataFrame:
     """Anchors with the outcomes they are credited with, and the ``share`` of each. Grain: anchor and outcome.
 
@@ -155,12 +155,12 @@ def dealt_pairs(
         group: signals that deal by one rule.
         anchors: whose values are wanted. Grain: anchor_id.
         competitors: all that may have earned a share. Grain: anchor_id.
-        facts: of ``facts_of``: the outcomes.
+        facts: of ``select_facts``: the outcomes.
         events: grain: event_id; for the clicks.
     """
     assert group.one.credit is not None
-    touches = attribution.touches_of(competitors, events, group.one.credit)
-    told = attribution.shares(facts, touches, group.one).drop("item_id").withColumnsRenamed(
+    touches = attribution.find_touches(competitors, events, group.one.credit)
+    told = attribution.split_outcomes(facts, touches, group.one).drop("item_id").withColumnsRenamed(
         {"user_id": "_user", "anchor_id": "_anchor"}
     )  # fmt: skip
     of_anchor = anchors.withColumnsRenamed(_OF_ANCHOR)
@@ -204,7 +204,9 @@ def in_baseline(definition: Definition) -> Column:
 def is_credit_click(definition: Definition) -> Column:
     """Whether a fact is the response in ``[t0, t0 + within)`` that earns credit, in answer to the exposure."""
     assert definition.credit is not None
-    click = F.col(FLAGS[definition.credit.earned_by]) & F.col("same_item") & answers("request_id", "a_request_id")
+    click = (
+        F.col(FLAGS[definition.credit.earned_by]) & F.col("same_item") & answers_request("request_id", "a_request_id")
+    )
     return click & _elapsed(timedelta(0), definition.credit.within)
 
 
@@ -226,4 +228,4 @@ def _responds(definition: Definition) -> Column:
     """What begins with the exposure itself reads responses to it; later windows count whatever happened."""
     window = definition.window
     at_once = isinstance(window, ElapsedWindow) and window.start == timedelta(0)
-    return answers("request_id", "a_request_id") if at_once and definition.keys == "user_item" else F.lit(True)
+    return answers_request("request_id", "a_request_id") if at_once and definition.keys == "user_item" else F.lit(True)

@@ -11,20 +11,20 @@ ANCHOR = ["anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "request_i
 """``superseded_ts``: when a fact became known that shows that it was no anchor after all; null: never."""
 
 
-def anchors_of(definition: Definition, events: DataFrame, exposures: DataFrame) -> DataFrame:
+def find_anchors(definition: Definition, events: DataFrame, exposures: DataFrame) -> DataFrame:
     """The anchors of a definition. Grain: anchor_id."""
     if definition.anchor == "exposure":
-        return from_exposures(exposures)
+        return anchors_from_exposures(exposures)
     if definition.anchor == "active_day":
-        return active_days(events)
+        return anchors_from_active_days(events)
     if definition.anchor == "session":
         assert definition.session_gap is not None
-        return session_ends(events, definition.session_gap)
+        return anchors_from_session_ends(events, definition.session_gap)
     assert definition.void.look_back is not None
-    return discoveries(events, definition.void.look_back)
+    return anchors_from_discoveries(events, definition.void.look_back)
 
 
-def from_exposures(exposures: DataFrame) -> DataFrame:
+def anchors_from_exposures(exposures: DataFrame) -> DataFrame:
     """Every exposure, at the moment it was shown."""
     return exposures.select(
         F.col("exposure_id").alias("anchor_id"),
@@ -38,7 +38,7 @@ def from_exposures(exposures: DataFrame) -> DataFrame:
     )
 
 
-def active_days(events: DataFrame) -> DataFrame:
+def anchors_from_active_days(events: DataFrame) -> DataFrame:
     """Every day on which a user consumed something, at the consumption by which it was first known."""
     days = events.where("is_consumption").groupBy("user_id", "event_day")
     first = days.agg(F.min(F.struct("known_ts", "event_ts")).alias("_first"))
@@ -54,7 +54,7 @@ def active_days(events: DataFrame) -> DataFrame:
     )
 
 
-def discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
+def anchors_from_discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
     """Consumptions of an item by a user with none in ``[t0 - look_back, t0)``, as far as was known at the time.
 
     A consumption in the look-back that becomes known after the anchor did supersedes it from then on.
@@ -78,7 +78,7 @@ def discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
     )
 
 
-def session_ends(events: DataFrame, gap: timedelta) -> DataFrame:
+def anchors_from_session_ends(events: DataFrame, gap: timedelta) -> DataFrame:
     """The last consumption of every session, which ends where none follows in ``(t0, t0 + gap]``.
 
     That it was the last is known when the silence is over, as far as was known then. A consumption in the silence that
@@ -115,7 +115,7 @@ def _without_item(moments: DataFrame, anchor_id: Column) -> DataFrame:
     )
 
 
-def answers(event_request: str, anchor_request: str) -> Column:
+def answers_request(event_request: str, anchor_request: str) -> Column:
     """An event that answers a request belongs to that request's exposures alone; an organic one to any."""
     event, anchor = F.col(event_request), F.col(anchor_request)
     return event.isNull() | anchor.isNull() | (event == anchor)

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from longplay.definitions.signal import Credit, Definition
-from signals.anchors import answers
+from signals.anchors import answers_request
 from signals.measure_columns import EXACT, FLAGS
 
 ORGANIC = "organic"
@@ -18,7 +18,7 @@ _OUTCOME = ("user_id", "item_id", "event_day")
 _SECONDS_A_DAY = 86_400
 
 
-def outcomes_of(events: DataFrame, definition: Definition) -> DataFrame:
+def find_outcomes(events: DataFrame, definition: Definition) -> DataFrame:
     """Days with the item, and when each was first known. Grain: user_id, item_id, event_day."""
     assert definition.measure.kind == "days"
     days = events.where(F.col(FLAGS[definition.measure.of])).groupBy(*_OUTCOME)
@@ -26,7 +26,7 @@ def outcomes_of(events: DataFrame, definition: Definition) -> DataFrame:
     return found.withColumn("event_ts", F.col("event_day").cast("timestamp"))
 
 
-def touches_of(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataFrame:
+def find_touches(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataFrame:
     """Exposures that were answered in time, and when both were known. Grain: anchor_id."""
     clicks = events.where(F.col(FLAGS[credit.earned_by])).select(
         "user_id", "item_id", F.col("event_ts").alias("_click_ts"), F.col("known_ts").alias("_k"), "request_id"
@@ -35,12 +35,12 @@ def touches_of(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataFra
     shown = shown.withColumnRenamed("request_id", "_r")
     micros = F.unix_micros("_click_ts") - F.unix_micros("t0")
     inside = (micros >= 0) & (micros < int(credit.within.total_seconds() * 1_000_000))
-    pairs = shown.join(clicks, ["user_id", "item_id"]).where(inside & answers("request_id", "_r"))
+    pairs = shown.join(clicks, ["user_id", "item_id"]).where(inside & answers_request("request_id", "_r"))
     by_anchor = pairs.groupBy("anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "position")
     return by_anchor.agg(F.greatest(F.min("_k"), F.first("anchor_known_ts")).alias("touch_known_ts"))
 
 
-def shares(outcomes: DataFrame, touches: DataFrame, definition: Definition) -> DataFrame:
+def split_outcomes(outcomes: DataFrame, touches: DataFrame, definition: Definition) -> DataFrame:
     """Every outcome dealt out among the touches that could have earned it.
 
     Args:

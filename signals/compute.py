@@ -14,12 +14,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from longplay.definitions.signal import Definition
-from signals.aggregate import DISPROVABLE, Read, first_values, later_values
-from signals.anchor_facts import Group, grouped
-from signals.anchors import anchors_of
-from signals.definition_columns import Terms, terms_of
-from signals.maturity import Horizon, Knowledge, horizon
-from signals.outage_voids import Flags, known_from
+from signals.aggregate import DISPROVABLE, GroupInputs, compute_first_values, compute_revisions
+from signals.anchor_facts import SignalGroup, group_definitions
+from signals.anchors import find_anchors
+from signals.definition_columns import DefinitionColumns, terms_of
+from signals.maturity import Knowledge, MaturityColumns, horizon
+from signals.outage_voids import OutageVoids, find_watermark_reached_at
 from tables.catalog import SIGNAL_VALUES
 
 _SUPERSEDED = "superseded"
@@ -30,7 +30,7 @@ VALUE_COLUMNS = [name for name in SIGNAL_VALUES.column_names() if name not in SI
 
 
 @dataclass(frozen=True)
-class Renewal:
+class RecomputeScope:
     """What a computation adds to values that are there.
 
     Attributes:
@@ -42,12 +42,12 @@ class Renewal:
     keep: Callable[[DataFrame], DataFrame]
 
 
-def signal_values(
+def compute_signal_values(
     definitions: Sequence[Definition],
     events: DataFrame,
     exposures: DataFrame,
     knowledge: Knowledge,
-    renewal: Renewal | None = None,
+    renewal: RecomputeScope | None = None,
     episodes: DataFrame | None = None,
 ) -> DataFrame:
     """Values of signals as known at ``knowledge.known_at``; those that share anchors and keys share their pass.
@@ -61,7 +61,7 @@ def signal_values(
         episodes: grain: item_id, episode. When each was released; asked for by definitions that need episodes.
 
     Returns:
-        Grain: signal, anchor_id, revision; the columns of the table ``signal_values`` but ``batch``.
+        Grain: signal, anchor_id, revision; the columns of the table ``compute_signal_values`` but ``batch``.
 
     Raises:
         InputError: when a definition needs episodes and there are none.
@@ -69,15 +69,15 @@ def signal_values(
     at = F.lit(knowledge.known_at)
     known, shown = events.where(F.col("known_ts") <= at), exposures.where(F.col("known_ts") <= at)
     released = None if episodes is None else episodes.where(F.col("known_ts") <= at)
-    groups = grouped(definitions)
+    groups = group_definitions(definitions)
     return reduce(DataFrame.unionByName, [_group(g, (known, shown, released), knowledge, renewal) for g in groups])
 
 
 def _group(
-    group: Group,
+    group: SignalGroup,
     facts: tuple[DataFrame, DataFrame, DataFrame | None],
     knowledge: Knowledge,
-    renewal: Renewal | None,
+    renewal: RecomputeScope | None,
 ) -> DataFrame:
     """Values of the signals of a group.
 
@@ -86,20 +86,22 @@ def _group(
     # That a session has ended is known some time after its last event.
     events, exposures, episodes = facts
     is_known = F.col("anchor_known_ts") <= F.lit(knowledge.known_at)
-    competitors = anchors_of(group.one, events, exposures).where(is_known).repartition("user_id")
+    competitors = find_anchors(group.one, events, exposures).where(is_known).repartition("user_id")
     anchors = competitors if renewal is None else renewal.keep(competitors)
-    read = Read(group, anchors, competitors, events.repartition("user_id"), knowledge, episodes)
+    read = GroupInputs(group, anchors, competitors, events.repartition("user_id"), knowledge, episodes)
     terms = terms_of(group.definitions, F.col("n"))
     states = _States(terms, horizon(terms, knowledge), knowledge, renewal)
     exploded = F.posexplode("firsts").alias("n", "value")
-    first, later = (states.flags.marked(told(read).select("*", exploded)) for told in (first_values, later_values))
+    first, later = (
+        states.flags.marked(told(read).select("*", exploded)) for told in (compute_first_values, compute_revisions)
+    )
     of_all = _rows(first.withColumn("_row", states.first_row()), renewal)
     steps = later.withColumn("steps", F.get("steps", F.col("n")))
     steps = states.flags.turned(steps) if states.flags else steps
     return of_all.unionByName(_rows(steps.select("*", F.explode(states.later_rows(group.one)).alias("_row")), renewal))
 
 
-def _rows(told: DataFrame, renewal: Renewal | None) -> DataFrame:
+def _rows(told: DataFrame, renewal: RecomputeScope | None) -> DataFrame:
     """Rows of the table, those that are new."""
     own = [F.col("a_item_id").alias("item_id"), F.to_date("t0").alias("t0_day")]
     found = told.select("anchor_id", "user_id", *own, "t0", "cluster_id", "_row.*")
@@ -122,15 +124,15 @@ class _Verdict:
 class _States:
     """The rows of an anchor's signals, told from the columns ``n`` (which signal), ``value`` and ``steps``."""
 
-    terms: Terms
-    frame: Horizon
+    terms: DefinitionColumns
+    frame: MaturityColumns
     knowledge: Knowledge
-    renewal: Renewal | None
+    renewal: RecomputeScope | None
 
     @property
-    def flags(self) -> Flags:
+    def flags(self) -> OutageVoids:
         """Outages that became known later."""
-        return Flags(self.terms, self.frame, self.knowledge)
+        return OutageVoids(self.terms, self.frame, self.knowledge)
 
     def first(self) -> _Verdict:
         """What is known first: open, mature or void."""
@@ -203,7 +205,7 @@ class _States:
         """Whether an outage's turn is new: it comes with the watermark, and counted already if that was there."""
         if self.renewal is None:
             return F.lit(True)
-        return moment > F.lit(known_from(self.renewal.frontier, self.knowledge.history))
+        return moment > F.lit(find_watermark_reached_at(self.renewal.frontier, self.knowledge.history))
 
     def is_after(self, moment: Column) -> Column:
         """Whether what became known then is new."""
@@ -234,7 +236,7 @@ class _States:
         )
 
 
-def as_known_at(values: DataFrame, known_at: Column) -> DataFrame:
+def select_values_known_at(values: DataFrame, known_at: Column) -> DataFrame:
     """The latest row of each value known at ``known_at``. Grain: signal, anchor_id."""
     seen = values.where(F.col("known_ts") <= known_at)
     columns = [c for c in values.columns if c not in ("signal", "anchor_id")]

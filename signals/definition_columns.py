@@ -20,7 +20,7 @@ _MICRO = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Terms:
+class DefinitionColumns:
     """The terms of a signal.
 
     Attributes:
@@ -61,7 +61,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-def terms_of(definitions: Sequence[Definition], number: Column | None = None) -> Terms:
+def terms_of(definitions: Sequence[Definition], number: Column | None = None) -> DefinitionColumns:
     """The terms of the definition with a number, from 0 on; of the only one if there is no number."""
     told = [_told(definition) for definition in definitions]
     columns = {}
@@ -69,7 +69,7 @@ def terms_of(definitions: Sequence[Definition], number: Column | None = None) ->
         texts = [f"CAST({_literal(one[name])} AS {kind})" for one in told]
         picked = F.expr(texts[0]) if number is None else F.get(F.expr(f"array({', '.join(texts)})"), number)
         columns[name] = picked
-    return Terms(**columns)
+    return DefinitionColumns(**columns)
 
 
 def _told(definition: Definition) -> dict[str, str | int | float | bool | None]:

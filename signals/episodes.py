@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 _FLAGS = ("is_consumption", "is_click", "is_negative")
 
 
-def heard_and_released(events: DataFrame, episodes: DataFrame) -> DataFrame:
+def add_releases(events: DataFrame, episodes: DataFrame) -> DataFrame:
     """Events and releases as facts. Grain: event, or item_id and episode where ``is_release``.
 
     Args:

@@ -13,11 +13,11 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from longplay.config.duration import DAY_US
-from signals.definition_columns import Terms
+from signals.definition_columns import DefinitionColumns
 
 
 @dataclass(frozen=True)
-class Flag:
+class OutageFlag:
     """An outage that was found, or told, while the log went on.
 
     Attributes:
@@ -51,11 +51,11 @@ class Knowledge:
     log_start: datetime
     outages: Sequence[tuple[datetime, datetime]] = ()
     history: Sequence[tuple[datetime, datetime]] = ()
-    flags: Sequence[Flag] = ()
+    flags: Sequence[OutageFlag] = ()
 
 
 @dataclass(frozen=True)
-class Horizon:
+class MaturityColumns:
     """The window of a definition around ``t0`` as columns.
 
     ``matured_ts`` is when the mature value was first known: when the watermark was first known to have reached
@@ -76,7 +76,7 @@ class Horizon:
     reads_to: Column
 
 
-def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
+def horizon(terms: DefinitionColumns, knowledge: Knowledge) -> MaturityColumns:
     """Window, maturity, elapsed share and void reason of an anchor at the column ``t0``."""
     day = F.unix_date(F.to_date("t0")).cast("bigint") * DAY_US
     base = F.when(terms.is_calendar, day).otherwise(F.unix_micros("t0"))
@@ -85,9 +85,9 @@ def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
     passed = (F.unix_micros(F.lit(knowledge.watermark)) - start_us) / (end_us - start_us)
     matures_at = F.timestamp_micros(end_us + terms.lateness_us)
     is_mature = F.lit(knowledge.watermark) >= matures_at
-    matured_ts = F.greatest(reached_at(matures_at, knowledge.history), "anchor_known_ts")
-    reads_from, reads_to = reads(terms, start_us, end_us)
-    return Horizon(
+    matured_ts = F.greatest(watermark_reached_ts(matures_at, knowledge.history), "anchor_known_ts")
+    reads_from, reads_to = read_interval(terms, start_us, end_us)
+    return MaturityColumns(
         start,
         end,
         matures_at,
@@ -101,7 +101,7 @@ def horizon(terms: Terms, knowledge: Knowledge) -> Horizon:
     )
 
 
-def reads(terms: Terms, start_us: Column, end_us: Column) -> tuple[Column, Column]:
+def read_interval(terms: DefinitionColumns, start_us: Column, end_us: Column) -> tuple[Column, Column]:
     """``[from, to)`` of the facts that a value rests on, given its window in microseconds.
 
     A click that a log has lost within the time of credit, or a baseline with a hole in it, spoils a value as an outage
@@ -118,7 +118,7 @@ def seconds(number: float) -> Column:
     return F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(number).cast("decimal(18,6)"))
 
 
-def reached_at(moment: Column, history: Sequence[tuple[datetime, datetime]]) -> Column:
+def watermark_reached_ts(moment: Column, history: Sequence[tuple[datetime, datetime]]) -> Column:
     """The first T at which W(T) was at or after ``moment``.
 
     What the first observation found had been delivered on time, so there T is the moment itself. Later it is the moment
@@ -153,7 +153,7 @@ def _runs(daily: Sequence[tuple[datetime, datetime, datetime]]) -> list[tuple[da
     return runs
 
 
-def void_reason(terms: Terms, knowledge: Knowledge, reads_from: Column, reads_to: Column) -> Column:
+def void_reason(terms: DefinitionColumns, knowledge: Knowledge, reads_from: Column, reads_to: Column) -> Column:
     """Why a value will never be known, or null. An ``outage`` may still be settled by an event, if it settles early."""
     began = F.unix_micros(F.lit(knowledge.log_start))
     is_cut = F.coalesce(F.unix_micros("t0") - terms.look_back_us < began, F.lit(False))

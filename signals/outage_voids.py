@@ -15,21 +15,21 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from signals.definition_columns import Terms
-from signals.maturity import Flag, Horizon, Knowledge
+from signals.definition_columns import DefinitionColumns
+from signals.maturity import Knowledge, MaturityColumns, OutageFlag
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Flags:
+class OutageVoids:
     """Flags that overlap what a value rests on.
 
     What is told of them goes into columns step by step, since expressions within expressions grow without end.
     """
 
-    terms: Terms
-    frame: Horizon
+    terms: DefinitionColumns
+    frame: MaturityColumns
     knowledge: Knowledge
 
     def __bool__(self) -> bool:
@@ -107,7 +107,7 @@ def _ordered(moments: Column, order: int) -> Column:
     return F.transform(moments, lambda m: F.struct(m.alias("k"), F.lit(order).alias("order")))
 
 
-def _literal(flag: Flag) -> Column:
+def _literal(flag: OutageFlag) -> Column:
     return F.struct(
         F.lit(flag.start).alias("start"),
         F.lit(flag.end).alias("end"),
@@ -116,21 +116,21 @@ def _literal(flag: Flag) -> Column:
     )
 
 
-def with_standing(knowledge: Knowledge) -> Knowledge:
+def with_current_outages(knowledge: Knowledge) -> Knowledge:
     """The same with the flags that stand at T as outages: for what is made anew for each T, and keeps no revisions."""
-    flags = as_known_then(knowledge.flags, knowledge.known_at)
+    flags = flags_known_at(knowledge.flags, knowledge.known_at)
     standing = tuple((flag.start, flag.end) for flag in flags if flag.withdrawn_ts is None)
     return replace(knowledge, outages=(*knowledge.outages, *standing), flags=())
 
 
-def as_known_then(flags: Sequence[Flag], moment: datetime) -> list[Flag]:
+def flags_known_at(flags: Sequence[OutageFlag], moment: datetime) -> list[OutageFlag]:
     """Flags as they were known at a moment: those known later are not there, and none is withdrawn yet later."""
     known = [flag for flag in flags if flag.known_ts <= moment]
     return [f if f.withdrawn_ts is None or f.withdrawn_ts <= moment else replace(f, withdrawn_ts=None) for f in known]
 
 
-def known_from(moment: datetime, history: Sequence[tuple[datetime, datetime]]) -> datetime:
-    """The first T with W(T) >= moment, by the watermark's history; the twin in Python of ``horizons.reached_at``."""
+def find_watermark_reached_at(moment: datetime, history: Sequence[tuple[datetime, datetime]]) -> datetime:
+    """The first T with W(T) >= moment, by its history: ``watermark_reached_ts`` in Python."""
     if not history or moment <= history[0][1]:
         return moment
     return next((at for (_, low), (at, high) in pairwise(history) if low < moment <= high), moment)

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from signals.compute import Renewal
-from signals.maturity import Flag, Knowledge
-from signals.outage_voids import as_known_then, known_from
+from signals.compute import RecomputeScope
+from signals.maturity import Knowledge, OutageFlag
+from signals.outage_voids import find_watermark_reached_at, flags_known_at
 from tables.checkpoint import Checkpoint
 
 Days = tuple[date, date]
@@ -30,7 +30,7 @@ class Reread:
         exposures: exposures of these days.
     """
 
-    renewal: Renewal
+    renewal: RecomputeScope
     events: list[Days]
     exposures: list[Days]
 
@@ -46,7 +46,7 @@ class Turns:
     """
 
     told: list[list[str]]
-    new: tuple[Flag, ...] = ()
+    new: tuple[OutageFlag, ...] = ()
     rewritten: bool = False
 
     @classmethod
@@ -55,17 +55,20 @@ class Turns:
         told = _told(knowledge.flags)
         if done is None:
             return cls(told)
-        then = known_from(done.frontier, knowledge.history)
+        then = find_watermark_reached_at(done.frontier, knowledge.history)
         new = tuple(f for f in knowledge.flags if f.known_ts > then or (f.withdrawn_ts and f.withdrawn_ts > then))
-        return cls(told, new, _told(as_known_then(knowledge.flags, then)) != done.facts.get("flags", []))
+        return cls(told, new, _told(flags_known_at(knowledge.flags, then)) != done.facts.get("flags", []))
 
 
-def _told(flags: Sequence[Flag]) -> list[list[str]]:
+def _told(flags: Sequence[OutageFlag]) -> list[list[str]]:
     return sorted([str(value) for value in vars(flag).values()] for flag in flags)
 
 
 def reread(
-    definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Checkpoint, turned: Sequence[Flag] = ()
+    definitions: Sequence[Definition],
+    facts: Mapping[str, DataFrame],
+    done: Checkpoint,
+    turned: Sequence[OutageFlag] = (),
 ) -> Reread:
     """The anchors whose values may have changed since, and the days of everything that their values rest on.
 
@@ -82,8 +85,8 @@ def reread(
 
 
 def _renewal(
-    definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Checkpoint, turned: Sequence[Flag]
-) -> tuple[list[Days], Renewal]:
+    definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Checkpoint, turned: Sequence[OutageFlag]
+) -> tuple[list[Days], RecomputeScope]:
     """The days of anchors whose values may have changed, and how to pick them: by day, and late ones by user too.
 
     A late fact lies in the windows of anchors before it, and in what anchors after it look back on.
@@ -119,7 +122,9 @@ def _renewal(
         is_late = is_touched & in_days(F.to_date("t0"), days)
         return found.where(is_open | is_late).select(*anchors.columns)
 
-    return _merged([*days, *hit, (open_since, date.max - 2 * (span + reach + DAY))]), Renewal(done.frontier, keep)
+    return _merged([*days, *hit, (open_since, date.max - 2 * (span + reach + DAY))]), RecomputeScope(
+        done.frontier, keep
+    )
 
 
 def _span(definitions: Sequence[Definition]) -> timedelta:

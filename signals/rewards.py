@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from longplay.definitions.reward import Composite, Part
 from signals.anchors import anchor_hash
 
-COLUMNS = (
+REWARD_COLUMNS = (
     "signal",
     "definition_hash",
     "anchor_id",
@@ -34,7 +34,7 @@ _OF_ALL = ("signal", "definition_hash", "anchor_id", "user_id")
 """Those that do not differ among the values of one signal of an anchor."""
 
 
-def reward_values(composite: Composite, values: DataFrame, known_at: Column) -> DataFrame:
+def compute_reward_values(composite: Composite, values: DataFrame, known_at: Column) -> DataFrame:
     """A reward as known at a moment: mature where all of its signals are, void where one is, else open.
 
     Args:
@@ -43,26 +43,26 @@ def reward_values(composite: Composite, values: DataFrame, known_at: Column) -> 
         known_at: T (UTC).
 
     Returns:
-        Grain: anchor_id; ``COLUMNS``. ``value`` is null unless mature. ``known_ts`` is the latest of the signals' where
-        it is mature or open, and the first void one's where it is void. ``revision`` adds up those of the signals,
-        ``ipc_weight`` is their product. Anchors with one ``cluster_id`` share the outcomes of all of its signals.
-        Anchors that none of the signals has are not there.
+        Grain: anchor_id; ``REWARD_COLUMNS``. ``value`` is null unless the reward is mature. ``known_ts`` is the latest
+        of the signals' for a mature or open reward, and that of the first void signal for a void one. ``revision`` is
+        the sum and ``ipc_weight`` the product of the signals'. Anchors with one ``cluster_id`` share the outcomes of
+        all signals. An anchor without a value of any signal has no row.
     """
     refs, hashes = [d.ref for d in composite.signals], [d.hash for d in composite.signals]
     own = F.col("signal").isin(refs) & F.col("definition_hash").isin(hashes) & (F.col("known_ts") <= known_at)
-    told = F.struct(*[name for name in COLUMNS if name not in _OF_ALL])
+    told = F.struct(*[name for name in REWARD_COLUMNS if name not in _OF_ALL])
     newest = [
         F.max_by(told, F.when(F.col("signal") == ref, F.struct("known_ts", "revision"))).alias(f"_{number}")
         for number, ref in enumerate(refs)
     ]
     rows = values.where(own).groupBy("user_id", "anchor_id").agg(*newest)
-    return rows.withColumns(_told(composite)).select(*COLUMNS)
+    return rows.withColumns(_told(composite)).select(*REWARD_COLUMNS)
 
 
-def with_rewards(composites: Sequence[Composite], values: DataFrame, known_at: Column) -> DataFrame:
+def append_reward_values(composites: Sequence[Composite], values: DataFrame, known_at: Column) -> DataFrame:
     """Values of signals, and below them those of rewards as known at a moment. Grain: signal, anchor_id, revision."""
-    own = values.select(*COLUMNS) if composites else values
-    return reduce(DataFrame.unionByName, [reward_values(one, values, known_at) for one in composites], own)
+    own = values.select(*REWARD_COLUMNS) if composites else values
+    return reduce(DataFrame.unionByName, [compute_reward_values(one, values, known_at) for one in composites], own)
 
 
 def _told(composite: Composite) -> dict[str, Column]:

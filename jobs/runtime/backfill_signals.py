@@ -10,7 +10,7 @@ from jobs.runtime.incremental import lineage_of, since
 from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
 from quality.signal_values.gate import SignalGate
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 from signals.recompute import Turns
 from tables import catalog
@@ -71,7 +71,9 @@ def rows_behind(context: RunContext, inputs: Mapping[str, int], done: Checkpoint
 def _publish(context: RunContext, new: Sequence[Definition], known: Known, done: Checkpoint) -> None:
     seen = context.store.latest(VALUES)
     facts = {table: context.delivered(known.inputs, table) for table in known.inputs}
-    values = signal_values(new, facts["events"], facts["exposures"], known.knowledge, episodes=facts.get("episodes"))
+    values = compute_signal_values(
+        new, facts["events"], facts["exposures"], known.knowledge, episodes=facts.get("episodes")
+    )
     gate = SignalGate(context.gate, context.store, context.progress.say, new, known.knowledge.watermark, beside=True)
     inputs = {
         **known.inputs,

@@ -12,7 +12,7 @@ from features.point_in_time_join import BUCKETS, as_of_join
 from features.shipped_views import ITEM, LOOK_BACK_DAYS, OF_USERS
 from longplay.definitions.reward import Label, signals_of
 from rankers.dataset.training_set import SplitPlan, spine_of, training_set
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 
 
@@ -53,15 +53,17 @@ def set_from_facts(
     spine = spine_of(whole.exposures.where(F.col("known_ts") <= F.lit(known_at)), plan)
     near = F.lit(plan.train_start.date()) - F.make_dt_interval(F.lit(LOOK_BACK_DAYS))
     recent = whole.events.where(F.col("event_day") >= near)
-    known = feature_facts.user_facts(recent, whole.firsts)
+    known = feature_facts.build_user_facts(recent, whole.firsts)
     of_exposures = as_of_join(OF_USERS, known, spine, whole.buckets, audited=True)
     # The view of items tells users apart and does not count their events, so these need not be added up to tiles.
     consumed = recent.where("is_consumption").withColumn("consumptions", F.lit(1))
-    shown = histories.exposure_tiles(whole.exposures.where(F.col("as_of_day") >= near))
+    shown = histories.build_exposure_tiles(whole.exposures.where(F.col("as_of_day") >= near))
     days = spine.select("item_id", "as_of_day", F.col("as_of_day").cast("timestamp").alias("as_of")).distinct()
-    of_days = feature_facts.item_day_facts(histories.daily_tiles(recent, ["item_id"]), consumed, shown, whole.firsts)
+    of_days = feature_facts.build_item_day_facts(
+        histories.build_daily_tiles(recent, ["item_id"]), consumed, shown, whole.firsts
+    )
     of_items = as_of_join([ITEM], of_days, days, whole.buckets, audited=True)
     # Labels look from exposures on.
     after = whole.events.where(F.col("event_day") >= F.lit(plan.train_start.date()))
-    values = signal_values(signals_of(definitions), after, spine, knowledge, episodes=whole.episodes)
+    values = compute_signal_values(signals_of(definitions), after, spine, knowledge, episodes=whole.episodes)
     return training_set(spine, (of_exposures, of_items), (definitions, values), plan, known_at)

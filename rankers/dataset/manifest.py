@@ -11,14 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from features.shipped_views import meanings
+from features.shipped_views import hash_features
 from longplay.config.atomic_files import write_atomically
 from longplay.definitions.reward import Composite, Label, Reward
 from longplay.definitions.signal import Definition
 from longplay.errors import NotFoundError, nearest
 from rankers.dataset.training_set import SplitPlan
 from signals.compute import CENSORING
-from signals.maturity import Flag, Knowledge
+from signals.maturity import Knowledge, OutageFlag
 
 FOLDER = "_manifests"
 
@@ -49,7 +49,7 @@ class Manifest:
     code: str
     features: Mapping[str, str] | None = None
     outages: tuple[tuple[datetime, datetime], ...] | None = None
-    flags: tuple[Flag, ...] | None = None
+    flags: tuple[OutageFlag, ...] | None = None
 
     @classmethod
     def of(cls, release: Mapping[str, Any], labels: Sequence[Label], plan: SplitPlan, code: str) -> Self:
@@ -58,7 +58,7 @@ class Manifest:
 
     def beside(self, knowledge: Knowledge) -> Self:
         """The same, with what beside facts and definitions the set rests on."""
-        return replace(self, features=meanings(), outages=tuple(knowledge.outages), flags=tuple(knowledge.flags))
+        return replace(self, features=hash_features(), outages=tuple(knowledge.outages), flags=tuple(knowledge.flags))
 
     def knowledge(self, now: Knowledge) -> Knowledge:
         """What is known now, with the outages that the set was made with."""
@@ -110,7 +110,7 @@ class Manifest:
             told["code"],
             told.get("features"),
             _moments(told.get("outages"), tuple),
-            _moments(told.get("flags"), lambda moments: Flag(*moments)),
+            _moments(told.get("flags"), lambda moments: OutageFlag(*moments)),
         )
         return made, str(told["checksum"])
 

@@ -13,7 +13,7 @@ from features.shipped_views import ITEM, OF_USERS, feature_names
 from longplay.config.duration import DAY
 from longplay.definitions.reward import Composite, Label
 from longplay.errors import InputError
-from signals.rewards import with_rewards
+from signals.rewards import append_reward_values
 
 SPINE = [
     "exposure_id",
@@ -154,7 +154,7 @@ def known_labels(definitions: Sequence[Label], values: DataFrame, known_at: date
     outcome counts once, however many exposures share it.
     """
     rewards = [one for one in definitions if isinstance(one, Composite)]
-    own = with_rewards(rewards, values, F.lit(known_at)).where(
+    own = append_reward_values(rewards, values, F.lit(known_at)).where(
         F.col("signal").isin([d.ref for d in definitions])
         & F.col("definition_hash").isin([d.hash for d in definitions])
         & (F.col("known_ts") <= F.lit(known_at))

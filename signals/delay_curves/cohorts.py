@@ -22,7 +22,7 @@ class Cohort:
     week: date
 
 
-def due(
+def list_due_cohorts(
     definitions: Sequence[Definition], log_start: datetime, watermark: datetime, before: datetime | None = None
 ) -> list[Cohort]:
     """The cohorts whose last possible anchor has matured.
@@ -40,17 +40,18 @@ def due(
         Cohort(definition, week)
         for definition in definitions
         for week in weeks
-        if matured(definition, week) <= watermark and (before is None or matured(definition, week) > before)
+        if cohort_matures_at(definition, week) <= watermark
+        and (before is None or cohort_matures_at(definition, week) > before)
     ]
 
 
-def matured(definition: Definition, week: date) -> datetime:
+def cohort_matures_at(definition: Definition, week: date) -> datetime:
     """The watermark at which every anchor of a week is mature or void (UTC)."""
     last = datetime.combine(week, time(), UTC) + WEEK - timedelta(microseconds=1)
     return definition.matures_at(last)
 
 
-def ages(definition: Definition) -> tuple[int, ...]:
+def observation_ages(definition: Definition) -> tuple[int, ...]:
     """The ages at which a signal's values are looked at, in days; the last one is maturity.
 
     Days for a week, then day 10, then one a week. By the last one every value is mature, whatever the hour of t0.

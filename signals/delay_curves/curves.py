@@ -21,10 +21,10 @@ from pyspark.sql import functions as F
 
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from signals.aggregate import KEY, Read, value_name, values_over
-from signals.anchor_facts import Group, grouped
-from signals.anchors import ANCHOR, from_exposures
-from signals.delay_curves.cohorts import WEEK, Cohort, ages, only_grows
+from signals.aggregate import KEY, GroupInputs, aggregate_pairs, value_column
+from signals.anchor_facts import SignalGroup, group_definitions
+from signals.anchors import ANCHOR, anchors_from_exposures
+from signals.delay_curves.cohorts import WEEK, Cohort, observation_ages, only_grows
 from signals.maturity import Knowledge
 
 SAMPLE = 1_000
@@ -44,11 +44,11 @@ CURVE = [
     "std_error",
 ]
 """The columns of a curve: those of ``signal_delays`` that are measured."""
-FOLLOWED = ["signal", "definition_hash", "cohort", *KEY, "item_id", "t0", "final", "anchors"]
+TRACKED = ["signal", "definition_hash", "cohort", *KEY, "item_id", "t0", "final", "anchors"]
 
 
 @dataclass(frozen=True)
-class Facts:
+class SignalFacts:
     """What happened. Grain: event_id; exposure_id; item_id, episode (None where no signal reads releases)."""
 
     events: DataFrame
@@ -56,12 +56,14 @@ class Facts:
     episodes: DataFrame | None = None
 
 
-def delay_curves(cohorts: Sequence[Cohort], followed: DataFrame, facts: Facts, knowledge: Knowledge) -> DataFrame:
+def compute_delay_curves(
+    cohorts: Sequence[Cohort], followed: DataFrame, facts: SignalFacts, knowledge: Knowledge
+) -> DataFrame:
     """The curves of some cohorts.
 
     Args:
         cohorts: which; at least one, all of them mature.
-        followed: their anchors, of ``followed_anchors``. It is read several times: persist it.
+        followed: their anchors, of ``select_tracked_anchors``. It is read several times: persist it.
         facts: everything that the signals read, as far back as they look before their anchors.
         knowledge: T and the log's start; what became known when is read off the facts.
 
@@ -70,11 +72,11 @@ def delay_curves(cohorts: Sequence[Cohort], followed: DataFrame, facts: Facts, k
     """
     definitions = list({cohort.definition.ref: cohort.definition for cohort in cohorts}.values())
     near = _near(cohorts, facts, followed.select("user_id").distinct())
-    told = [_told(group, followed, near, knowledge) for group in grouped(definitions)]
+    told = [_told(group, followed, near, knowledge) for group in group_definitions(definitions)]
     return _curves(reduce(DataFrame.unionByName, told))
 
 
-def followed_anchors(cohorts: Sequence[Cohort], values: DataFrame, most: int = SAMPLE) -> DataFrame:
+def select_tracked_anchors(cohorts: Sequence[Cohort], values: DataFrame, most: int = SAMPLE) -> DataFrame:
     """Anchors that are followed through their ages, with their values at maturity.
 
     Args:
@@ -83,7 +85,7 @@ def followed_anchors(cohorts: Sequence[Cohort], values: DataFrame, most: int = S
         most: so many of a cohort at most.
 
     Returns:
-        Grain: signal, anchor_id; the columns ``FOLLOWED``. ``anchors`` counts the cohort's mature anchors.
+        Grain: signal, anchor_id; the columns ``TRACKED``. ``anchors`` counts the cohort's mature anchors.
     """
     week = F.to_date(F.date_trunc("week", "t0"))
     weeks = [cohort.week for cohort in cohorts]
@@ -95,7 +97,7 @@ def followed_anchors(cohorts: Sequence[Cohort], values: DataFrame, most: int = S
     still = sorted({c.definition.ref for c in cohorts if only_grows(c.definition)})
     moved = own.where(~F.col("signal").isin(still) | (F.col("final") != 0))
     some = moved.withColumn("_place", F.row_number().over(by_hash)).where(F.col("_place") <= most)
-    return counted.join(some, ["signal", "cohort"], "inner").select(*FOLLOWED)
+    return counted.join(some, ["signal", "cohort"], "inner").select(*TRACKED)
 
 
 def _of(cohorts: Sequence[Cohort]) -> Column:
@@ -110,7 +112,7 @@ def _of(cohorts: Sequence[Cohort]) -> Column:
     return reduce(lambda a, b: a | b, conditions)
 
 
-def _near(cohorts: Sequence[Cohort], facts: Facts, users: DataFrame) -> Facts:
+def _near(cohorts: Sequence[Cohort], facts: SignalFacts, users: DataFrame) -> SignalFacts:
     """The facts of some users that lie in reach of the cohorts."""
     definitions = {cohort.definition.ref: cohort.definition for cohort in cohorts}.values()
     spans = [d.horizon for d in definitions] + [d.credit.within for d in definitions if d.credit]
@@ -124,10 +126,10 @@ def _near(cohorts: Sequence[Cohort], facts: Facts, users: DataFrame) -> Facts:
         .join(users, "user_id", "left_semi")
         for name, day in reach.items()
     }
-    return Facts(**kept, episodes=facts.episodes)
+    return SignalFacts(**kept, episodes=facts.episodes)
 
 
-def _told(group: Group, followed: DataFrame, facts: Facts, knowledge: Knowledge) -> DataFrame:
+def _told(group: SignalGroup, followed: DataFrame, facts: SignalFacts, knowledge: Knowledge) -> DataFrame:
     """Followed values of a group's signals with their distances by age.
 
     Grain: signal, anchor_id, age_day; ``whole`` and ``missing`` beside what says which cohort and user it is.
@@ -135,27 +137,27 @@ def _told(group: Group, followed: DataFrame, facts: Facts, knowledge: Knowledge)
     refs = {d.ref: n for n, d in enumerate(group.definitions)}
     own = followed.where(F.col("signal").isin(list(refs)))
     # An anchor is looked at from the beginning on: what a value was at t0 is where its distance is told from.
-    grid = sorted({0, *(age for d in group.definitions for age in ages(d)[:-1])})
+    grid = sorted({0, *(age for d in group.definitions for age in observation_ages(d)[:-1])})
     anchors, competitors = _anchors(group, own, facts.exposures)
     aged = anchors.withColumn("age_day", F.explode(F.lit(grid)))
-    read = Read(group, aged, competitors, facts.events, knowledge, facts.episodes)
+    read = GroupInputs(group, aged, competitors, facts.events, knowledge, facts.episodes)
     moment = F.unix_micros("t0") + F.col("age_day").cast("bigint") * F.lit(DAY // timedelta(microseconds=1))
 
     def known(_: Definition) -> Column:
         return F.unix_micros("known_ts") < moment
 
-    values = values_over(group, read.pairs(read.facts(), aged), known, [*KEY, "t0", "age_day"])
-    prefixes = F.array(*[value_name(n) for n in refs.values()])
+    values = aggregate_pairs(group, read.pairs(read.facts(), aged), known, [*KEY, "t0", "age_day"])
+    prefixes = F.array(*[value_column(n) for n in refs.values()])
     entry = F.struct("age_day", prefixes.alias("prefixes"))
     # One row an anchor, so that signals and ages are joined to it once.
     by_age = values.groupBy(*KEY).agg(F.map_from_entries(F.collect_list(entry)).alias("_by_age"))
     return _distances(group, own.join(by_age, KEY, "inner"))
 
 
-def _anchors(group: Group, followed: DataFrame, exposures: DataFrame) -> tuple[DataFrame, DataFrame]:
+def _anchors(group: SignalGroup, followed: DataFrame, exposures: DataFrame) -> tuple[DataFrame, DataFrame]:
     """The followed anchors as such, and those that they compete with for credit. Grain: anchor_id."""
     if group.one.anchor == "exposure":
-        competitors = from_exposures(exposures)
+        competitors = anchors_from_exposures(exposures)
         ids = followed.select(*KEY).distinct()
         return competitors.join(ids, KEY, "left_semi"), competitors
     never = {"anchor_known_ts": F.col("t0"), "superseded_ts": F.lit(None).cast("timestamp")}
@@ -164,11 +166,11 @@ def _anchors(group: Group, followed: DataFrame, exposures: DataFrame) -> tuple[D
     return anchors, anchors
 
 
-def _distances(group: Group, rows: DataFrame) -> DataFrame:
+def _distances(group: SignalGroup, rows: DataFrame) -> DataFrame:
     """One row a value and age. Reads ``_by_age``: what each signal of the group was by age."""
     number = _by_signal({d.ref: F.lit(n) for n, d in enumerate(group.definitions)})
-    looked = _by_signal({d.ref: F.lit(list(ages(d))) for d in group.definitions})
-    last = _by_signal({d.ref: F.lit(ages(d)[-1]) for d in group.definitions})
+    looked = _by_signal({d.ref: F.lit(list(observation_ages(d))) for d in group.definitions})
+    last = _by_signal({d.ref: F.lit(observation_ages(d)[-1]) for d in group.definitions})
     told = rows.withColumns({"_n": number, "_last": last}).withColumn("age_day", F.explode(looked))
 
     def distance(age: Column) -> Column:

@@ -17,7 +17,7 @@ from signals.progressive.prior import Floats
 
 
 @dataclass(frozen=True)
-class Delays:
+class DelayModel:
     """A fitted model: ``converts`` is a, ``speed`` is b, each [covariates]."""
 
     converts: Floats
@@ -35,7 +35,7 @@ class Delays:
         return found
 
 
-def fit_delays(x: Floats, converted: NDArray[np.bool_], time: Floats, penalty: float = 1.0) -> Delays:
+def fit_delay_model(x: Floats, converted: NDArray[np.bool_], time: Floats, penalty: float = 1.0) -> DelayModel:
     """The model of greatest likelihood, with a quadratic penalty on its coefficients.
 
     Args:
@@ -61,7 +61,7 @@ def fit_delays(x: Floats, converted: NDArray[np.bool_], time: Floats, penalty: f
     found = minimize(loss, begin, jac=True, method="L-BFGS-B")
     if not found.success:
         raise InputError("The delay model was not found.", got=str(found.message), fix="scale the covariates")
-    return Delays(found.x[:width], found.x[width:])
+    return DelayModel(found.x[:width], found.x[width:])
 
 
 def _loss(

@@ -11,14 +11,14 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from signals.progressive.filter import Filter, Sums, beliefs
-from signals.progressive.sufficient_statistics import EXACT, Log
+from signals.progressive.filter import TraceFilter, TraceSums, infer_rewards
+from signals.progressive.sufficient_statistics import EXACT, TraceInputs
 from tables.catalog import PROGRESSIVE_ESTIMATES
 
 _DIGITS = 9
 
 
-def estimates(sums: DataFrame, items: DataFrame, log: Log, whitened: Filter) -> DataFrame:
+def estimate_items(sums: DataFrame, items: DataFrame, log: TraceInputs, whitened: TraceFilter) -> DataFrame:
     """What the open and mature traces of every item say of its mean value.
 
     Args:
@@ -54,17 +54,17 @@ def estimates(sums: DataFrame, items: DataFrame, log: Log, whitened: Filter) -> 
     ).select(*PROGRESSIVE_ESTIMATES.column_names())
 
 
-def _beliefs(whitened: Filter, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _beliefs(whitened: TraceFilter, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Posterior of each item's reward from its list of days with n and s; no list: the prior."""
     for batch in batches:
         lists = batch.column("days")
         entries = lists.flatten()
         rows = np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy())) if len(lists) else np.array([], int)
-        sums = Sums.none(len(lists), len(whitened.mean))
+        sums = TraceSums.zeros(len(lists), len(whitened.mean))
         at = entries.field("at").to_numpy()
         sums.n[rows, at] = entries.field("n").to_numpy()
         sums.s[rows, at] = entries.field("s").to_numpy()
-        found = beliefs(whitened, sums)
+        found = infer_rewards(whitened, sums)
         columns = [found.mean, found.variance, sums.n[:, 0], sums.n[:, -1]]
         names = ["item_id", "mean", "variance", "traces", "whole"]
         yield pa.record_batch([batch.column("item_id"), *[pa.array(c) for c in columns]], names=names)

@@ -24,7 +24,7 @@ _AT_ONCE = 512
 
 
 @dataclass(frozen=True)
-class Filter:
+class TraceFilter:
     """A prior, whitened, and the reward r = w'z that is asked for.
 
     Attributes:
@@ -42,7 +42,7 @@ class Filter:
     reward: Floats
 
     @classmethod
-    def of(cls, prior: Prior, weights: Floats) -> "Filter":
+    def from_prior(cls, prior: Prior, weights: Floats) -> "TraceFilter":
         """The filter of a prior for the reward w'z; ``weights`` is w, [K]."""
         factor = np.linalg.cholesky(prior.within)
         whitener: Floats = solve_triangular(factor, np.eye(len(factor)), lower=True)
@@ -52,26 +52,26 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Sums:
+class TraceSums:
     """What traces come to: n and s, each [items, K]. Sums of more traces are sums of sums."""
 
     n: Floats
     s: Floats
 
     @classmethod
-    def none(cls, items: int, days: int) -> "Sums":
+    def zeros(cls, items: int, days: int) -> "TraceSums":
         """Of items without traces."""
         return cls(np.zeros((items, days)), np.zeros((items, days)))
 
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(self.n + other.n, self.s + other.s)
+    def __add__(self, other: "TraceSums") -> "TraceSums":
+        return TraceSums(self.n + other.n, self.s + other.s)
 
-    def __sub__(self, other: "Sums") -> "Sums":
-        return Sums(self.n - other.n, self.s - other.s)
+    def __sub__(self, other: "TraceSums") -> "TraceSums":
+        return TraceSums(self.n - other.n, self.s - other.s)
 
 
 @dataclass(frozen=True)
-class Beliefs:
+class RewardBeliefs:
     """The mean reward r of each item ~ N(mean, variance), each [items]."""
 
     mean: Floats
@@ -83,7 +83,7 @@ class Beliefs:
         return self.mean - half, self.mean + half
 
 
-def sums_of(whitened: Filter, items: Ints, traces: NDArray[np.generic], seen: Ints, size: int) -> Sums:
+def sum_traces(whitened: TraceFilter, items: Ints, traces: NDArray[np.generic], seen: Ints, size: int) -> TraceSums:
     """What traces come to, item by item.
 
     Args:
@@ -96,15 +96,20 @@ def sums_of(whitened: Filter, items: Ints, traces: NDArray[np.generic], seen: In
     days = len(whitened.mean)
     known = np.arange(days) < seen[:, None]
     y = np.where(known, np.where(known, traces, 0).astype(np.float64) @ whitened.whitener.T, 0.0)
-    sums = Sums.none(size, days)
+    sums = TraceSums.zeros(size, days)
     np.add.at(sums.n, items, known.astype(np.float64))
     np.add.at(sums.s, items, y)
     return sums
 
 
-def corrected(
-    sums: Sums, whitened: Filter, items: Ints, before: NDArray[np.generic], after: NDArray[np.generic], seen: Ints
-) -> Sums:
+def correct_sums(
+    sums: TraceSums,
+    whitened: TraceFilter,
+    items: Ints,
+    before: NDArray[np.generic],
+    after: NDArray[np.generic],
+    seen: Ints,
+) -> TraceSums:
     """Sums after past days of traces were corrected: what they gave is taken back, what they give now is added.
 
     Args:
@@ -119,18 +124,18 @@ def corrected(
         The sums; entries before the first day that was corrected are what they were, to the bit.
     """
     difference = after.astype(np.float64) - before.astype(np.float64)
-    change = sums_of(whitened, items, difference, seen, len(sums.n))
-    return Sums(sums.n, sums.s + change.s)
+    change = sum_traces(whitened, items, difference, seen, len(sums.n))
+    return TraceSums(sums.n, sums.s + change.s)
 
 
-def beliefs(whitened: Filter, sums: Sums) -> Beliefs:
+def infer_rewards(whitened: TraceFilter, sums: TraceSums) -> RewardBeliefs:
     """The posterior of every item's mean reward r = w'theta.
 
     It is that of Lambda = Sigma^-1 + sum_k n_k h_k h_k' and eta = Sigma^-1 mu + sum_k s_k h_k, h_k being row k of H
     (McDonald et al. 2023), in the form that asks for no inverse of Sigma: for D = diag(n) and A the covariance of u
     over items, cov(u | s) = A - A D^1/2 (I + D^1/2 A D^1/2)^-1 D^1/2 A.
     """
-    found = Beliefs(np.empty(len(sums.n)), np.empty(len(sums.n)))
+    found = RewardBeliefs(np.empty(len(sums.n)), np.empty(len(sums.n)))
     prior = whitened.between @ whitened.reward
     for part in _parts(len(sums.n)):
         root, inner = _inner(whitened, sums.n[part])
@@ -142,7 +147,7 @@ def beliefs(whitened: Filter, sums: Sums) -> Beliefs:
     return found
 
 
-def effects(whitened: Filter, sums: Sums) -> tuple[Floats, Floats]:
+def infer_effects(whitened: TraceFilter, sums: TraceSums) -> tuple[Floats, Floats]:
     """The posterior of every item's effect theta: mean [items, K] and covariance [items, K, K]."""
     items, days = sums.n.shape
     mean, covariance = np.empty((items, days)), np.empty((items, days, days))
@@ -156,7 +161,9 @@ def effects(whitened: Filter, sums: Sums) -> tuple[Floats, Floats]:
     return mean, covariance
 
 
-def of_whole(prior_mean: float, prior_variance: float, noise: float, n: Floats, total: Floats) -> Beliefs:
+def infer_rewards_from_totals(
+    prior_mean: float, prior_variance: float, noise: float, n: Floats, total: Floats
+) -> RewardBeliefs:
     """The posterior of r from one number a trace alone, such as its whole reward or its first day.
 
     Args:
@@ -167,10 +174,10 @@ def of_whole(prior_mean: float, prior_variance: float, noise: float, n: Floats, 
         total: sum of their numbers, [items].
     """
     precision = 1.0 / prior_variance + n / noise
-    return Beliefs((prior_mean / prior_variance + total / noise) / precision, 1.0 / precision)
+    return RewardBeliefs((prior_mean / prior_variance + total / noise) / precision, 1.0 / precision)
 
 
-def mature_only(
+def average_mature_traces(
     items: Ints, traces: NDArray[np.generic], seen: Ints, weights: Floats, size: int
 ) -> tuple[Floats, Floats]:
     """The baseline: mean reward of an item's whole traces. Unbiased but stale, for it reads no open trace.
@@ -193,14 +200,14 @@ def mature_only(
     return mean, n
 
 
-def thompson(believed: Beliefs, actions: int, rng: np.random.Generator) -> Ints:
+def choose_by_thompson(believed: RewardBeliefs, actions: int, rng: np.random.Generator) -> Ints:
     """Items to show: for each action r is drawn for every item, and the item with the largest is taken, [actions]."""
     drawn = rng.standard_normal((actions, len(believed.mean))) * np.sqrt(believed.variance) + believed.mean
     best: Ints = drawn.argmax(axis=1)
     return best
 
 
-def _inner(whitened: Filter, n: Floats) -> tuple[Floats, Floats]:
+def _inner(whitened: TraceFilter, n: Floats) -> tuple[Floats, Floats]:
     """D^1/2 [items, K] and I + D^1/2 A D^1/2 [items, K, K], whose eigenvalues are 1 or more."""
     root = np.sqrt(np.maximum(n, 0.0))
     inner = root[:, :, None] * whitened.between * root[:, None, :]

@@ -18,7 +18,7 @@ _FURTHER = 4.0
 
 
 @dataclass(frozen=True)
-class Moments:
+class TraceMoments:
     """Whole traces of past items, added up. Additive over traces and items.
 
     Attributes:
@@ -32,7 +32,7 @@ class Moments:
     cross: Floats
 
     @classmethod
-    def of(cls, items: Iterable[NDArray[np.generic]]) -> "Moments":
+    def from_traces(cls, items: Iterable[NDArray[np.generic]]) -> "TraceMoments":
         """From the traces of each item, [traces, K] each; every item has at least one. Items may be made one by one.
 
         Outcomes are whole numbers or floats; products are added up in 64 bits.
@@ -65,7 +65,7 @@ class Prior:
     between: Floats
 
 
-def fit(moments: Moments) -> Prior:
+def fit_prior(moments: TraceMoments) -> Prior:
     """The prior from the traces of past items (McDonald et al. 2023, Impatient Bandits, KDD).
 
     mu is the mean of the items' means; V the covariance of traces within items, pooled; Sigma the covariance of the

@@ -17,9 +17,9 @@ from pyspark.sql import functions as F
 from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow
 from signals.maturity import Knowledge
-from signals.progressive.filter import Filter
-from signals.progressive.prior import Floats, Moments
-from signals.progressive.traces import active, length, seen_day, traces
+from signals.progressive.filter import TraceFilter
+from signals.progressive.prior import Floats, TraceMoments
+from signals.progressive.traces import find_active_days, find_traces, observed_day, trace_length
 from tables.catalog import PROGRESSIVE_SUMS
 
 PAST_ITEMS = 2000
@@ -32,7 +32,7 @@ _ALIKE = ["item_id", "day0", "anchor_day", "superseded_day"]
 
 
 @dataclass(frozen=True)
-class Log:
+class TraceInputs:
     """What traces are read from.
 
     Attributes:
@@ -49,15 +49,15 @@ class Log:
 
     def anchors(self) -> DataFrame:
         """Grain: anchor_id."""
-        return traces(self.definition, self.events, self.exposures, self.knowledge)
+        return find_traces(self.definition, self.events, self.exposures, self.knowledge)
 
     def active(self, anchors: DataFrame) -> DataFrame:
         """Grain: anchor_id, day_offset."""
-        return active(self.definition, anchors, self.events, self.knowledge)
+        return find_active_days(self.definition, anchors, self.events, self.knowledge)
 
     def seen_day(self, offset: Column) -> Column:
         """By the end of which day a day of a trace was seen, or null."""
-        return seen_day(self.definition, self.knowledge, offset)
+        return observed_day(self.definition, self.knowledge, offset)
 
     @property
     def first(self) -> int:
@@ -66,20 +66,20 @@ class Log:
         return self.definition.window.first
 
 
-def moments(log: Log, most: int = PAST_ITEMS) -> Moments:
+def sum_mature_traces(log: TraceInputs, most: int = PAST_ITEMS) -> TraceMoments:
     """The whole traces of past items, added up: at most ``most`` items, in the order of their hashes.
 
     Raises:
         InputError: when no trace is whole yet.
     """
-    days = length(log.definition)
+    days = trace_length(log.definition)
     whole = log.anchors().where(F.col("superseded_day").isNull())
     whole = whole.where(log.seen_day(F.lit(log.first + days - 1)).isNotNull())
     counted = whole.groupBy("item_id").agg(F.count("*").alias("traces"))
     counted = counted.orderBy(F.xxhash64("item_id"), "item_id").limit(most)
     rows = {row["item_id"]: row["traces"] for row in counted.collect()}
     if not rows:
-        return Moments.of([])
+        return TraceMoments.from_traces([])
     place = {item: n for n, item in enumerate(sorted(rows))}
     items = whole.sparkSession.createDataFrame([(item,) for item in place], "item_id string")
     kept = whole.join(F.broadcast(items), "item_id", "left_semi")
@@ -91,7 +91,7 @@ def moments(log: Log, most: int = PAST_ITEMS) -> Moments:
     parts = lists.mapInArrow(partial(_cross, days), "cross array<double>").collect()
     cross: Floats = np.sum([np.array(row["cross"]) for row in parts], axis=0) if parts else np.zeros(days * days)
     counts = np.array([float(rows[item]) for item in sorted(rows)])
-    return Moments(counts, sums, cross.reshape(days, days))
+    return TraceMoments(counts, sums, cross.reshape(days, days))
 
 
 def _cross(days: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -105,7 +105,7 @@ def _cross(days: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBa
     yield pa.record_batch([pa.array([total.ravel()], pa.list_(pa.float64()))], names=["cross"])
 
 
-def daily_sums(log: Log, whitened: Filter) -> DataFrame:
+def compute_daily_sums(log: TraceInputs, whitened: TraceFilter) -> DataFrame:
     """N and s of the filter by the day by whose end they were known; the sums at T are those of all days until then.
 
     Returns:
@@ -117,15 +117,15 @@ def daily_sums(log: Log, whitened: Filter) -> DataFrame:
     return _added_up(given, log.definition)
 
 
-def _begun(log: Log, anchors: DataFrame) -> DataFrame:
+def _begun(log: TraceInputs, anchors: DataFrame) -> DataFrame:
     """How many traces are seen for how long. Grain: _ALIKE, day_offset; ``known_day`` is null where not seen yet."""
-    offset = F.explode(F.sequence(F.lit(log.first), F.lit(log.first + length(log.definition) - 1)))
+    offset = F.explode(F.sequence(F.lit(log.first), F.lit(log.first + trace_length(log.definition) - 1)))
     alike = anchors.groupBy(*_ALIKE).agg(F.count("*").alias("n")).select("*", offset.alias("day_offset"))
     seen = alike.withColumn("known_day", log.seen_day(F.col("day_offset")))
     return seen.withColumn("s", F.lit(0).cast(EXACT))
 
 
-def _gave(log: Log, anchors: DataFrame, whitened: Filter) -> DataFrame:
+def _gave(log: TraceInputs, anchors: DataFrame, whitened: TraceFilter) -> DataFrame:
     """What days on which users came back give to that entry and later ones. Columns as of ``_begun``."""
     came = log.active(anchors).groupBy(*_ALIKE, "day_offset", "fact_day").agg(F.count("*").alias("_times"))
     to = came.join(F.broadcast(_weights(anchors, log, whitened)), "day_offset").drop("day_offset")
@@ -139,7 +139,7 @@ def _gave(log: Log, anchors: DataFrame, whitened: Filter) -> DataFrame:
     return to.select(*_ALIKE, none.alias("n"), "day_offset", known.alias("known_day"), given.alias("s"))
 
 
-def _weights(like: DataFrame, log: Log, whitened: Filter) -> DataFrame:
+def _weights(like: DataFrame, log: TraceInputs, whitened: TraceFilter) -> DataFrame:
     """What a hit on a day gives to the whitened entries of that day and later ones. Grain: day_offset."""
     h, first = whitened.whitener, log.first
     rows = [(first + day, [(first + on, f"{h[on, day]:.12f}") for on in range(day, len(h))]) for day in range(len(h))]

@@ -14,10 +14,10 @@ from longplay.definitions.measures import DaysMeasure
 from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow
 from longplay.errors import ConfigError
-from signals.anchors import anchors_of
-from signals.attribution import outcomes_of
+from signals.anchors import find_anchors
+from signals.attribution import find_outcomes
 from signals.definition_columns import terms_of
-from signals.maturity import Knowledge, horizon, reached_at, seconds
+from signals.maturity import Knowledge, horizon, seconds, watermark_reached_ts
 
 TRACE = ["anchor_id", "user_id", "item_id", "day0", "anchor_day", "superseded_day"]
 """``day0``: UTC date of t0; ``anchor_day``, ``superseded_day``: by the end of which day that was known."""
@@ -30,13 +30,13 @@ def has_traces(definition: Definition) -> bool:
     return calendar and days and definition.keys == "user_item" and is_plain and definition.cap is None
 
 
-def length(definition: Definition) -> int:
+def trace_length(definition: Definition) -> int:
     """K, the number of days of a trace."""
     window = _window(definition)
     return window.last - window.first + 1
 
 
-def traces(definition: Definition, events: DataFrame, exposures: DataFrame, knowledge: Knowledge) -> DataFrame:
+def find_traces(definition: Definition, events: DataFrame, exposures: DataFrame, knowledge: Knowledge) -> DataFrame:
     """The anchors of a signal that are not void.
 
     Args:
@@ -49,7 +49,7 @@ def traces(definition: Definition, events: DataFrame, exposures: DataFrame, know
         Grain: anchor_id; the columns ``TRACE``. Superseded ones are there too.
     """
     events, exposures = (_known(frame, knowledge) for frame in (events, exposures))
-    anchors = anchors_of(definition, events, exposures)
+    anchors = find_anchors(definition, events, exposures)
     anchors = anchors.where(horizon(terms_of([definition]), knowledge).void_reason.isNull())
     return anchors.select(
         "anchor_id",
@@ -61,7 +61,7 @@ def traces(definition: Definition, events: DataFrame, exposures: DataFrame, know
     )
 
 
-def active(definition: Definition, anchors: DataFrame, events: DataFrame, knowledge: Knowledge) -> DataFrame:
+def find_active_days(definition: Definition, anchors: DataFrame, events: DataFrame, knowledge: Knowledge) -> DataFrame:
     """Days of traces on which the user came back.
 
     Returns:
@@ -69,20 +69,20 @@ def active(definition: Definition, anchors: DataFrame, events: DataFrame, knowle
         its last) and ``fact_day``, by the end of which day it was known. Days that are not seen yet are there too.
     """
     window = _window(definition)
-    days = outcomes_of(_known(events, knowledge), definition).withColumnRenamed("known_ts", "fact_known_ts")
+    days = find_outcomes(_known(events, knowledge), definition).withColumnRenamed("known_ts", "fact_known_ts")
     offset = F.datediff("event_day", "day0")
     found = anchors.join(days, ["user_id", "item_id"]).where(offset.between(window.first, window.last))
     return found.select(*anchors.columns, offset.alias("day_offset"), day_of("fact_known_ts").alias("fact_day"))
 
 
-def seen_day(definition: Definition, knowledge: Knowledge, offset: Column) -> Column:
+def observed_day(definition: Definition, knowledge: Knowledge, offset: Column) -> Column:
     """By the end of which UTC day a day of a trace was seen; null where it is not seen yet at T.
 
     Reads ``day0`` and ``anchor_day`` of the trace; ``offset`` is the day's.
     """
     over = F.date_add(F.date_add("day0", offset), 1).cast("timestamp")
     due = over + seconds(definition.lateness.total_seconds())
-    reached = day_of(reached_at(due, knowledge.history))
+    reached = day_of(watermark_reached_ts(due, knowledge.history))
     return F.when(F.lit(knowledge.watermark) >= due, F.greatest(reached, "anchor_day"))
 
 

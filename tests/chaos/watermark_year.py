@@ -23,7 +23,7 @@ from jobs.runtime.spark_session import start
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.registry.registry import default_registry
-from signals.compute import as_known_at, signal_values
+from signals.compute import compute_signal_values, select_values_known_at
 from signals.maturity import Knowledge
 from tables.catalog import EXPOSURES
 from tests.chaos.real_lateness import AGES, say, sliced
@@ -69,7 +69,7 @@ def knowledge_at(moment: datetime) -> Knowledge:
 def values_at(events: DataFrame, definitions: Sequence[Definition], moment: datetime, first: datetime) -> DataFrame:
     """Values of the year's anchors as known at a moment."""
     none = events.sparkSession.createDataFrame([], ", ".join(f"{c.name} {c.type}" for c in EXPOSURES.columns))
-    found = signal_values(definitions, events, none, knowledge_at(moment))
+    found = compute_signal_values(definitions, events, none, knowledge_at(moment))
     return found.where(F.col("t0") >= F.lit(first))
 
 
@@ -111,8 +111,8 @@ def main() -> None:
     wrong = 0
     for number in range(0, 365 + 1, args.every):
         moment = first + number * DAY
-        then = as_known_at(values_at(events, definitions, moment, first), F.lit(moment))
-        rows = differing(then, as_known_at(values, F.lit(moment)))
+        then = select_values_known_at(values_at(events, definitions, moment, first), F.lit(moment))
+        rows = differing(then, select_values_known_at(values, F.lit(moment)))
         count = rows.count()
         wrong += count
         say(f"{moment:%d %b}: {count} values differ")

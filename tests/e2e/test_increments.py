@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features.histories import whole_tiles
+from features.histories import merge_tiles
 from ingest.fact_tables import firsts_alone
 from ingest.source_config import Source
 from jobs.build_features import build_features
@@ -147,7 +147,7 @@ def contents(one: RunContext) -> dict[str, str]:
 def content(frame: DataFrame, table: str) -> str:
     """Checksum of rows of a table in its canonical form."""
     if table in KEYS:
-        frame = whole_tiles(frame, KEYS[table])
+        frame = merge_tiles(frame, KEYS[table])
     elif table == "first_seen":
         frame = firsts_alone(frame)
     return checksum(frame, [name for name in catalog.get(table).audit if name in frame.columns])

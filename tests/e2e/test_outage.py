@@ -20,7 +20,7 @@ from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.delta import read_arrow
 from longplay.registry.registry import default_registry
-from signals.maturity import Flag, Knowledge
+from signals.maturity import Knowledge, OutageFlag
 from tables.arrow_store import read_rows
 from tables.catalog import OUTAGES
 from tests.reference.records import Event, Exposure
@@ -138,9 +138,9 @@ def test_an_outage_voids_exactly_the_labels_that_rest_on_it(spark: SparkSession,
 
     # What was found, by hand: a day is known to be dark two days later, here when the next delivery said so.
     flags = [
-        Flag(FIRST, FIRST + DAY, BORDERS[2]),
-        Flag(FIRST + DAY, FIRST + 2 * DAY, BORDERS[2]),
-        Flag(FIRST + 2 * DAY, DARK[1], BORDERS[2], SPEC.end),
+        OutageFlag(FIRST, FIRST + DAY, BORDERS[2]),
+        OutageFlag(FIRST + DAY, FIRST + 2 * DAY, BORDERS[2]),
+        OutageFlag(FIRST + 2 * DAY, DARK[1], BORDERS[2], SPEC.end),
     ]
     history = [(border, border) for border in BORDERS[1:]]
     knowledge = Knowledge(SPEC.end, SPEC.end, SPEC.start, (), history, flags)

@@ -6,9 +6,9 @@ from datetime import datetime
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features.feature_facts import item_day_facts, known_by, user_facts
+from features.feature_facts import build_item_day_facts, build_user_facts, select_known_facts
 from features.feature_view import View
-from features.histories import daily_tiles, exposure_tiles
+from features.histories import build_daily_tiles, build_exposure_tiles
 from features.point_in_time_join import as_of_join
 from features.shipped_views import VIEWS
 from ingest.fact_tables import first_seen
@@ -24,20 +24,22 @@ def known_features(
     spark: SparkSession, log: Log, views: Sequence[View] = VIEWS, known_at: datetime = LATER
 ) -> Features:
     """Rows of each view by key and moment, for every exposure of a log, built at ``known_at``."""
-    events = known_by(events_frame(spark, log.events), known_at)
+    events = select_known_facts(events_frame(spark, log.events), known_at)
     exposures = exposures_frame(spark, log.exposures)
     return {view.name: _rows(view, _joined(view, events, exposures)) for view in views}
 
 
 def _joined(view: View, events: DataFrame, exposures: DataFrame) -> DataFrame:
     if view.resolution == "day":
-        tiles = [daily_tiles(events, ["item_id"]), daily_tiles(events, ["user_id", "item_id"])]
-        facts = item_day_facts(tiles[0], tiles[1].drop("amount"), exposure_tiles(exposures), first_seen(events))
+        tiles = [build_daily_tiles(events, ["item_id"]), build_daily_tiles(events, ["user_id", "item_id"])]
+        facts = build_item_day_facts(
+            tiles[0], tiles[1].drop("amount"), build_exposure_tiles(exposures), first_seen(events)
+        )
         days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of")).distinct()
         return as_of_join([view], facts, days)
     keys = list(view.keys)
     spine = exposures.select(*keys, "as_of").dropna(subset=keys).distinct()
-    return as_of_join([view], user_facts(events, first_seen(events)), spine)
+    return as_of_join([view], build_user_facts(events, first_seen(events)), spine)
 
 
 def _rows(view: View, frame: DataFrame) -> dict[tuple, Row]:

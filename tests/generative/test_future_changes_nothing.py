@@ -12,7 +12,7 @@ from features.shipped_views import VIEWS
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.registry.registry import default_registry
-from signals.compute import as_known_at, signal_values
+from signals.compute import compute_signal_values, select_values_known_at
 from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, ITEMS, LOG_START, TOPICS, Log, random_logs
 from tests.generative.shipped_views import Features, known_features
@@ -116,8 +116,8 @@ def values_as_known(spark: SparkSession, log: Log, knowledge: Knowledge) -> set[
     """Values of every shipped signal, read as known at KNOWN_AT."""
     events, exposures = events_frame(spark, log.events), exposures_frame(spark, log.exposures)
     episodes = episodes_frame(spark, EPISODES)
-    values = signal_values(default_registry().newest(), events, exposures, knowledge, episodes=episodes)
-    return set(as_known_at(values, F.lit(KNOWN_AT)).collect())
+    values = compute_signal_values(default_registry().newest(), events, exposures, knowledge, episodes=episodes)
+    return set(select_values_known_at(values, F.lit(KNOWN_AT)).collect())
 
 
 def test_facts_known_after_t_change_no_value_as_known_at_t(spark: SparkSession, log: Log) -> None:

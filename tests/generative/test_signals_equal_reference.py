@@ -9,7 +9,7 @@ from pyspark.sql import Row, SparkSession
 
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
@@ -42,7 +42,7 @@ def log() -> Log:
 def spark_values(spark: SparkSession, log: Log, knowledge: Knowledge) -> list[Row]:
     events, exposures = events_frame(spark, log.events), exposures_frame(spark, log.exposures)
     episodes = episodes_frame(spark, EPISODES)
-    return signal_values(DEFINITIONS, events, exposures, knowledge, episodes=episodes).collect()
+    return compute_signal_values(DEFINITIONS, events, exposures, knowledge, episodes=episodes).collect()
 
 
 def by_hand(definition: Definition, log: Log, knowledge: Knowledge) -> list[Value]:

@@ -21,7 +21,7 @@ from longplay.definitions.measures import (
 )
 from longplay.definitions.signal import Credit, Definition
 from longplay.definitions.windows import CalendarWindow, ElapsedWindow
-from signals.maturity import Flag, Knowledge
+from signals.maturity import Knowledge, OutageFlag
 from tests.reference.records import Episode, Event, Exposure, midnight
 
 
@@ -260,7 +260,7 @@ def read(definition: Definition, t0: datetime) -> tuple[datetime, datetime]:
     return (start if definition.baseline is None else t0 - definition.baseline), end
 
 
-def flags_that_hit(definition: Definition, anchor: Anchor, knowledge: Knowledge) -> list[Flag]:
+def flags_that_hit(definition: Definition, anchor: Anchor, knowledge: Knowledge) -> list[OutageFlag]:
     """Outages that became known later and overlap what a value rests on, where its definition minds them."""
     start, end = read(definition, anchor.t0)
     return [f for f in knowledge.flags if definition.void.outage and start < f.end and f.start < end]

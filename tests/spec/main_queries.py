@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from features.feature_facts import user_facts
-from features.histories import daily_tiles
+from features.feature_facts import build_user_facts
+from features.histories import build_daily_tiles
 from features.point_in_time_join import as_of_join
 from features.shipped_views import OF_USERS
 from ingest import fact_tables, row_validation
@@ -26,7 +26,7 @@ from jobs.runtime.spark_session import start
 from longplay.registry.registry import default_registry
 from rankers.dataset.from_facts import Whole, set_from_facts
 from rankers.dataset.training_set import SplitPlan
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 from tests.reference.records import Event, Exposure, at, events_frame, exposures_frame
 
@@ -77,13 +77,13 @@ def main_queries(spark: SparkSession) -> list[Query]:
             "Daily tiles of users and items",
             1,
             "Rows of one user, item and day must meet; before that each task adds up its own.",
-            daily_tiles(events, ["user_id", "item_id"]),
+            build_daily_tiles(events, ["user_id", "item_id"]),
         ),
         Query(
             "Features of users, of users with items and of users with topics, as of every exposure",
             2,
             "Facts and exposures of one user must meet: once each, whatever the number of views, windows and features.",
-            as_of_join(OF_USERS, user_facts(events, firsts), exposures),
+            as_of_join(OF_USERS, build_user_facts(events, firsts), exposures),
         ),
         Query(
             "Values of two signals of exposures",
@@ -92,7 +92,7 @@ def main_queries(spark: SparkSession) -> list[Query]:
             "events for what was known in time; overdue events and exposures, to find those with late facts; and both "
             "tables for these alone, which while running are taken from the first where they are the same. All joins "
             "and sums have the user among their keys, so nothing is dealt again.",
-            signal_values(definitions, events, exposures, knowledge),
+            compute_signal_values(definitions, events, exposures, knowledge),
         ),
         Query(
             "A training set from facts alone",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from features.candidate_sampling import sample
+from features.candidate_sampling import sample_candidates
 from ingest.fact_tables import first_seen
 from ingest.source_config import Candidates
 from longplay.config.duration import DAY
@@ -41,7 +41,7 @@ def random_clicks(seed: int = 0, count: int = 120, days: int = 12) -> list[Event
 
 def rows_of(spark: SparkSession, events: Sequence[Event], settings: Candidates = SETTINGS) -> list[Row]:
     frame = events_frame(spark, events)
-    return sample(frame, frame, first_seen(frame), settings, 7).collect()
+    return sample_candidates(frame, frame, first_seen(frame), settings, 7).collect()
 
 
 @pytest.fixture(scope="module")

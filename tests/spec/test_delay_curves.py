@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from signals.delay_curves.cohorts import Cohort, ages, due
-from signals.delay_curves.curves import Facts, delay_curves, followed_anchors
+from signals.delay_curves.cohorts import Cohort, list_due_cohorts, observation_ages
+from signals.delay_curves.curves import SignalFacts, compute_delay_curves, select_tracked_anchors
 from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
@@ -44,11 +44,11 @@ def values_frame(spark: SparkSession, definitions: Sequence[Definition], rows: S
 
 
 def curves_of(
-    spark: SparkSession, cohorts: Sequence[Cohort], values: DataFrame, facts: Facts, knowledge: Knowledge
+    spark: SparkSession, cohorts: Sequence[Cohort], values: DataFrame, facts: SignalFacts, knowledge: Knowledge
 ) -> DataFrame:
-    followed = followed_anchors(cohorts, values)
+    followed = select_tracked_anchors(cohorts, values)
     kept = spark.createDataFrame(followed.collect(), followed.schema)
-    return delay_curves(cohorts, kept, facts, knowledge)
+    return compute_delay_curves(cohorts, kept, facts, knowledge)
 
 
 def seen_by(frame: DataFrame) -> dict[tuple[str, date, int], tuple[float, ...]]:
@@ -84,11 +84,11 @@ def test_a_curve_by_hand(spark: SparkSession) -> None:
     ]
     knowledge = Knowledge(at("1 Apr"), at("1 Apr"), at("1 Jan"))
     values = values_frame(spark, [definition], values_by_hand(definition, events, exposures, knowledge))
-    facts = Facts(events_frame(spark, events), exposures_frame(spark, exposures))
+    facts = SignalFacts(events_frame(spark, events), exposures_frame(spark, exposures))
     cohorts = [Cohort(definition, date(2026, 3, 2))]
-    assert [row["anchors"] for row in followed_anchors(cohorts, values, most=1).collect()] == [3]
+    assert [row["anchors"] for row in select_tracked_anchors(cohorts, values, most=1).collect()] == [3]
     found = seen_by(curves_of(spark, cohorts, values, facts, knowledge))
-    assert ages(definition) == (1, 2, 3, 4, 5, 6, 7, 10, 14, 16)
+    assert observation_ages(definition) == (1, 2, 3, 4, 5, 6, 7, 10, 14, 16)
     curve = {age: row for (_, _, age), row in found.items()}
     assert {age: row[4] for age, row in curve.items()} == {
         1: 0.25, 2: 0.5, 3: 0.75, 4: 0.75, 5: 0.75, 6: 0.75, 7: 0.75, 10: 1.0, 14: 1.0, 16: 1.0
@@ -105,10 +105,10 @@ def test_curves_equal_the_reference_on_random_logs(spark: SparkSession) -> None:
     assert {d.name for d in definitions} == set(CHOSEN)
     by_hand = {d.ref: reference(d, log) for d in definitions}
     values = values_frame(spark, definitions, [v for rows, _ in by_hand.values() for v in rows])
-    facts = Facts(
+    facts = SignalFacts(
         events_frame(spark, log.events), exposures_frame(spark, log.exposures), episodes_frame(spark, EPISODES)
     )
-    cohorts = due(definitions, LOG_START - 100 * DAY, END.watermark)  # active days lie before it, too
+    cohorts = list_due_cohorts(definitions, LOG_START - 100 * DAY, END.watermark)  # active days lie before it, too
     found = seen_by(curves_of(spark, cohorts, values, facts, END))
     weeks = {(one.definition.ref, one.week) for one in cohorts}  # others are not mature as a whole
     expected = {key: row for _, curve in by_hand.values() for key, row in curve.items() if key[:2] in weeks}
@@ -146,8 +146,8 @@ def reference(definition: Definition, log: Log) -> tuple[list[Value], dict[tuple
     for week, own in mature.items():
         wholes = [(v, abs((v.value or 0.0) - known(v, v.t0))) for v in own]
         moved = [(v, w) for v, w in wholes if v.value or definition.measure.kind in ("sql", "regret")]
-        for age in ages(definition):
-            is_last = age == ages(definition)[-1]
+        for age in observation_ages(definition):
+            is_last = age == observation_ages(definition)[-1]
             pairs = [
                 (v.user_id, w, 0.0 if is_last else abs((v.value or 0.0) - known(v, v.t0 + age * DAY))) for v, w in moved
             ]

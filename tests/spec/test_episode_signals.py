@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from longplay.config.duration import DAY
 from longplay.errors import InputError
 from longplay.registry.registry import default_registry
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 from tests.reference.definitions_beyond import MEANINGS
 from tests.reference.records import Episode, Event, at, episodes_frame, events_frame, exposures_frame
@@ -83,7 +83,7 @@ def expected(text: str) -> tuple[str, float | None]:
 def found(spark: SparkSession) -> dict[tuple[str, str], tuple[str, float | None]]:
     """State and value by listener and signal, as Spark has them on 1 July."""
     definitions = [default_registry().get(name) for name in NAMES]
-    values = signal_values(
+    values = compute_signal_values(
         definitions,
         events_frame(spark, EVENTS),
         exposures_frame(spark, []),
@@ -116,7 +116,7 @@ def test_a_release_that_is_known_late_makes_a_revision(spark: SparkSession) -> N
     events = events_of("ann", "2a:2")
     episodes = [*episodes_of("ann", "2a:1, 2b:8"), *episodes_of("ann", "3a:7~41")]
     definition, late = default_registry().get("follow_through_28d"), T0 + 48 * DAY
-    values = signal_values(
+    values = compute_signal_values(
         [definition],
         events_frame(spark, events),
         exposures_frame(spark, []),
@@ -134,7 +134,7 @@ def test_a_release_that_is_known_late_makes_a_revision(spark: SparkSession) -> N
 def test_without_releases_it_is_an_error_not_a_number(spark: SparkSession) -> None:
     definition = default_registry().get("season_finished_28d")
     with pytest.raises(InputError, match="none are known") as caught:
-        signal_values(
+        compute_signal_values(
             [definition], events_frame(spark, EVENTS), exposures_frame(spark, []), Knowledge(NOW, NOW, LOG_START)
         )
     assert caught.value.where == "season_finished_28d@1"

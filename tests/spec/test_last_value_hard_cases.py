@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from pyspark.sql import SparkSession
 
-from features.last_value import last_as_of
+from features.last_value import join_last_values
 from tests.reference import last_cases
 from tests.reference.last_by_hand import Asked, Case, Values, answers
 from tests.reference.last_tables import facts_table, rows_of, spine_table
@@ -26,7 +26,7 @@ LARGER = [last_cases.hot_key(), last_cases.wide(), *(last_cases.randomly(seed) f
 def joined(spark: SparkSession, case: Case, buckets: int = 4) -> list[tuple[Asked, Values]]:
     """Longplay's answer to a case; ``x0`` decides between facts with equal times."""
     facts, spine = (spark.createDataFrame(table) for table in (facts_table(case), spine_table(case)))
-    return rows_of(case, last_as_of(facts, spine, case.keys, tie="x0", buckets=buckets).toArrow())
+    return rows_of(case, join_last_values(facts, spine, case.keys, tie="x0", buckets=buckets).toArrow())
 
 
 @pytest.mark.parametrize(("case", "numbers"), [pytest.param(*both, id=both[0].name) for both in NUMBERS])

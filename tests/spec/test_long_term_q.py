@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from longplay.registry.registry import default_registry
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 from tests.reference.definitions_beyond import MEANINGS
 from tests.reference.records import Event, Exposure, at, events_frame, exposures_frame
@@ -51,7 +51,7 @@ EXPECTED = {case["case"]: float(case["value"]) for case in table(CASES)}
 
 def test_worked_cases(spark: SparkSession) -> None:
     definition = default_registry().get("long_term_q_59d")
-    values = signal_values([definition], events_frame(spark, EVENTS), exposures_frame(spark, SHOWN), KNOWLEDGE)
+    values = compute_signal_values([definition], events_frame(spark, EVENTS), exposures_frame(spark, SHOWN), KNOWLEDGE)
     rows = values.collect()
     assert {row["state"] for row in rows} == {"mature"}
     assert {row["anchor_id"]: row["value"] for row in rows} == EXPECTED

@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 from ingest.watermark import watermark_at
 from longplay.definitions.signal import Definition
 from longplay.registry.registry import default_registry
-from signals.compute import signal_values
-from signals.maturity import Flag, Knowledge
+from signals.compute import compute_signal_values
+from signals.maturity import Knowledge, OutageFlag
 from tests.generative.random_logs import LOG_START, random_logs
 from tests.generative.test_signals_equal_reference import HISTORY, as_value, compare, rounded
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.spark
 
 # Known in time, for good or not; known when values were mature, for good or not; known, or withdrawn, later than T.
 FLAGS = [
-    Flag(at("16 Mar"), at("17 Mar"), at("18 Mar")),
-    Flag(at("24 Mar"), at("26 Mar"), at("27 Mar"), at("9 Apr")),
-    Flag(at("25 Mar"), at("27 Mar"), at("28 Mar"), at("20 Jul")),
-    Flag(at("2 Feb"), at("3 Feb 12:00"), at("1 Aug")),
-    Flag(at("5 Feb"), at("6 Feb"), at("1 Jul"), at("1 Sep")),
-    Flag(at("8 Apr"), at("9 Apr"), at("5 May"), at("2 Oct")),
-    Flag(at("20 Jan"), at("21 Jan"), at("2 Oct")),
+    OutageFlag(at("16 Mar"), at("17 Mar"), at("18 Mar")),
+    OutageFlag(at("24 Mar"), at("26 Mar"), at("27 Mar"), at("9 Apr")),
+    OutageFlag(at("25 Mar"), at("27 Mar"), at("28 Mar"), at("20 Jul")),
+    OutageFlag(at("2 Feb"), at("3 Feb 12:00"), at("1 Aug")),
+    OutageFlag(at("5 Feb"), at("6 Feb"), at("1 Jul"), at("1 Sep")),
+    OutageFlag(at("8 Apr"), at("9 Apr"), at("5 May"), at("2 Oct")),
+    OutageFlag(at("20 Jan"), at("21 Jan"), at("2 Oct")),
 ]
 KNOWLEDGE = Knowledge(at("1 Oct"), at("1 Oct"), LOG_START, (), HISTORY, FLAGS)
 NAMES = ("return_to_item_14d", "click", "quality", "days_after_a_short_absence")
@@ -49,7 +49,7 @@ def by_hand(knowledge: Knowledge, log) -> Counter[Value]:
 def test_flags_turn_values_as_the_reference_says(spark: SparkSession) -> None:
     log = random_logs(range(2))
     events, exposures = events_frame(spark, log.events), exposures_frame(spark, log.exposures)
-    found = Counter(map(as_value, signal_values(chosen(), events, exposures, KNOWLEDGE).collect()))
+    found = Counter(map(as_value, compute_signal_values(chosen(), events, exposures, KNOWLEDGE).collect()))
     expected = by_hand(KNOWLEDGE, log)
     assert compare(found, expected) == ([], [])
     # The rows reach every corner: void at once, void later, and mature again; and an event that settles early.

@@ -6,13 +6,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features.feature_facts import item_day_facts, user_facts
-from features.histories import daily_tiles, exposure_tiles
+from features.feature_facts import build_item_day_facts, build_user_facts
+from features.histories import build_daily_tiles, build_exposure_tiles
 from features.point_in_time_join import as_of_join
 from features.shipped_views import ITEM, USER, USER_ITEM, USER_TOPIC
 from ingest.fact_tables import first_seen
 from longplay.registry.registry import default_registry
-from signals.compute import as_known_at, signal_values
+from signals.compute import compute_signal_values, select_values_known_at
 from signals.maturity import Knowledge
 from tests.reference.records import Event, Exposure, at, episodes_frame, events_frame, exposures_frame
 from tests.spec.main_queries import PAGE, main_queries, nothing_is_small, page
@@ -54,7 +54,7 @@ def test_all_views_of_a_user_are_one_shuffle_of_the_facts_and_one_of_the_spine(
 ) -> None:
     events, exposures = tables
     seen = spark_rows(first_seen(events))
-    plan = plan_of(as_of_join([USER, USER_ITEM, USER_TOPIC], user_facts(events, seen), exposures), capsys)
+    plan = plan_of(as_of_join([USER, USER_ITEM, USER_TOPIC], build_user_facts(events, seen), exposures), capsys)
     assert [re.sub(r"#\d+", "", columns).split(",")[0] for columns in shuffles(plan)] == ["_bucket", "_bucket"]
     assert plan.count("Exchange") == 2
     assert plan.count("FlatMapCoGroupsInArrow") == 1
@@ -65,8 +65,8 @@ def test_the_view_of_items_joins_nothing(
     tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
     events, exposures = tables
-    tiles = [daily_tiles(events, ["item_id"]), daily_tiles(events, ["user_id", "item_id"])]
-    facts = item_day_facts(tiles[0], tiles[1], exposure_tiles(exposures), first_seen(events))
+    tiles = [build_daily_tiles(events, ["item_id"]), build_daily_tiles(events, ["user_id", "item_id"])]
+    facts = build_item_day_facts(tiles[0], tiles[1], build_exposure_tiles(exposures), first_seen(events))
     days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of"))
     assert "Join" not in plan_of(as_of_join([ITEM], facts, days), capsys)
 
@@ -74,10 +74,10 @@ def test_the_view_of_items_joins_nothing(
 def test_signals_cross_nothing_with_everything(
     spark: SparkSession, tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    values = signal_values(
+    values = compute_signal_values(
         default_registry().newest(), *tables, Knowledge(NOW, NOW, at("1 Jan")), None, episodes_frame(spark, [])
     )
-    plan = plan_of(as_known_at(values, F.lit(NOW)), capsys)
+    plan = plan_of(select_values_known_at(values, F.lit(NOW)), capsys)
     assert "Join" in plan
     for word in CROSSED:
         assert word not in plan

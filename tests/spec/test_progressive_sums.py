@@ -10,11 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from signals.maturity import Knowledge
-from signals.progressive.estimates import estimates
-from signals.progressive.filter import Filter, Sums, beliefs, sums_of
-from signals.progressive.prior import Moments, Prior, fit
-from signals.progressive.sufficient_statistics import Log, daily_sums, moments
-from signals.progressive.traces import has_traces, length
+from signals.progressive.estimates import estimate_items
+from signals.progressive.filter import TraceFilter, TraceSums, infer_rewards, sum_traces
+from signals.progressive.prior import Prior, TraceMoments, fit_prior
+from signals.progressive.sufficient_statistics import TraceInputs, compute_daily_sums, sum_mature_traces
+from signals.progressive.traces import has_traces, trace_length
 from tests.generative.random_logs import LOG_START, random_logs
 from tests.reference.records import Event, at, events_frame, exposures_frame, midnight, utc
 from tests.reference.signals_by_hand import anchors, void_reason
@@ -54,12 +54,12 @@ KNOWLEDGE = {
 }
 EVENTS = random_logs([1, 2, 3]).events
 ITEMS = sorted({e.item_id for e in EVENTS})
-K = length(STICKY)
+K = trace_length(STICKY)
 
 
-def random_filter() -> Filter:
+def random_filter() -> TraceFilter:
     rng = np.random.default_rng(5)
-    return Filter.of(Prior(rng.random(K), covariance(rng, K, 0.3), covariance(rng, K, 0.05)), np.ones(K))
+    return TraceFilter.from_prior(Prior(rng.random(K), covariance(rng, K, 0.3), covariance(rng, K, 0.05)), np.ones(K))
 
 
 WHITENED = random_filter()
@@ -90,11 +90,11 @@ def days_of(events: Sequence[Event], user: str, item: str | None, begin: datetim
     return np.array([float(day in found) for day in range(K)])
 
 
-def sums_by_hand(knowledge: Knowledge, moment: datetime) -> Sums:
+def sums_by_hand(knowledge: Knowledge, moment: datetime) -> TraceSums:
     found = list(traces_by_hand(knowledge, moment))
     items = np.array([ITEMS.index(item) for item, _, _ in found], dtype=np.int64)
     seen = np.array([seen for _, _, seen in found], dtype=np.int64)
-    return sums_of(WHITENED, items, np.array([z for _, z, _ in found]).reshape(-1, K), seen, len(ITEMS))
+    return sum_traces(WHITENED, items, np.array([z for _, z, _ in found]).reshape(-1, K), seen, len(ITEMS))
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +102,8 @@ def events(spark: SparkSession) -> DataFrame:
     return events_frame(spark, EVENTS)
 
 
-def log_of(spark: SparkSession, events: DataFrame, knowledge: Knowledge) -> Log:
-    return Log(STICKY, events, exposures_frame(spark, []), knowledge)
+def log_of(spark: SparkSession, events: DataFrame, knowledge: Knowledge) -> TraceInputs:
+    return TraceInputs(STICKY, events, exposures_frame(spark, []), knowledge)
 
 
 @pytest.mark.parametrize("name", KNOWLEDGE)
@@ -111,10 +111,10 @@ def test_sums_of_all_days_until_then_are_those_of_numpy_at_every_midnight(
     spark: SparkSession, events: DataFrame, name: str
 ) -> None:
     knowledge = KNOWLEDGE[name]
-    rows = daily_sums(log_of(spark, events, knowledge), WHITENED).collect()
+    rows = compute_daily_sums(log_of(spark, events, knowledge), WHITENED).collect()
     assert len({(r["signal"], r["item_id"], r["day_offset"], r["known_day"]) for r in rows}) == len(rows)
     assert {r["signal"] for r in rows} == {"sticky@1"}
-    running, changed = Sums.none(len(ITEMS), K), 0
+    running, changed = TraceSums.zeros(len(ITEMS), K), 0
     moment = LOG_START
     while moment <= knowledge.known_at:
         for row in rows:
@@ -134,29 +134,31 @@ def test_sums_of_all_days_until_then_are_those_of_numpy_at_every_midnight(
 def test_moments_are_those_of_the_whole_traces(spark: SparkSession, events: DataFrame) -> None:
     knowledge = KNOWLEDGE["late"]
     whole = [(item, z) for item, z, seen in traces_by_hand(knowledge, knowledge.known_at) if seen == K]
-    expected = Moments.of(np.array([z for of, z in whole if of == item]) for item in sorted({i for i, _ in whole}))
-    found = moments(log_of(spark, events, knowledge))
+    expected = TraceMoments.from_traces(
+        np.array([z for of, z in whole if of == item]) for item in sorted({i for i, _ in whole})
+    )
+    found = sum_mature_traces(log_of(spark, events, knowledge))
     np.testing.assert_array_equal(found.counts, expected.counts)
     np.testing.assert_array_equal(found.sums, expected.sums)
     np.testing.assert_array_equal(found.cross, expected.cross)
-    few = moments(log_of(spark, events, knowledge), most=2)
+    few = sum_mature_traces(log_of(spark, events, knowledge), most=2)
     assert len(few.counts) == 2 < len(found.counts)
 
 
 def test_estimates_are_the_beliefs_of_numpy_and_name_what_they_rest_on(spark: SparkSession, events: DataFrame) -> None:
     knowledge = KNOWLEDGE["half-way, behind"]
     log = log_of(spark, events, knowledge)
-    prior = fit(moments(log))
-    whitened = Filter.of(prior, np.ones(K))
+    prior = fit_prior(sum_mature_traces(log))
+    whitened = TraceFilter.from_prior(prior, np.ones(K))
     items = spark.createDataFrame([(item,) for item in [*ITEMS, "never seen"]], "item_id string")
-    rows = {r["item_id"]: r for r in estimates(daily_sums(log, whitened), items, log, whitened).collect()}
+    rows = {r["item_id"]: r for r in estimate_items(compute_daily_sums(log, whitened), items, log, whitened).collect()}
     assert set(rows) == {*ITEMS, "never seen"}
     found = list(traces_by_hand(knowledge, knowledge.known_at))
     for item in ITEMS:
         own = [(z, seen) for of, z, seen in found if of == item]
         seen = np.array([upto for _, upto in own], dtype=np.int64)
         z = np.array([days for days, _ in own]).reshape(-1, K)
-        expected = beliefs(whitened, sums_of(whitened, np.zeros(len(own), dtype=np.int64), z, seen, 1))
+        expected = infer_rewards(whitened, sum_traces(whitened, np.zeros(len(own), dtype=np.int64), z, seen, 1))
         row = rows[item]
         assert row["estimated_mean"] == pytest.approx(expected.mean[0], abs=1e-7)
         assert row["estimated_variance"] == pytest.approx(expected.variance[0], abs=1e-7)

@@ -13,7 +13,7 @@ from longplay.config.duration import DAY
 from longplay.definitions.reward import Composite, Reward
 from longplay.registry.registry import default_registry
 from rankers.dataset.training_set import known_labels
-from signals.rewards import reward_values, with_rewards
+from signals.rewards import append_reward_values, compute_reward_values
 from tables.catalog import SIGNAL_VALUES
 from tests.reference.records import at, utc
 from tests.reference.rewards_by_hand import RewardValue, rewards_by_hand
@@ -91,7 +91,7 @@ def told(frame: DataFrame) -> dict[str, RewardValue]:
 
 @pytest.mark.parametrize(("name", "column"), zip(NAMES, "KL", strict=True))
 def test_worked_cases(spark: SparkSession, name: str, column: str) -> None:
-    found = told(reward_values(composite(name), frame(spark, worked_rows()), F.lit(NOW)))
+    found = told(compute_reward_values(composite(name), frame(spark, worked_rows()), F.lit(NOW)))
     by_hand = rewards_by_hand(composite(name), worked_rows(), NOW)
     for case in table(CASES):
         state = case[column] if case[column] in ("open", "void") else "mature"
@@ -131,7 +131,7 @@ def test_random_values_equal_plain_python_at_every_moment(spark: SparkSession, n
     states = set()
     for known_at in (T0, T0 + 2 * DAY, T0 + 4 * DAY, NOW):
         expected = rewards_by_hand(one, rows, known_at)
-        assert told(reward_values(one, values, F.lit(known_at))) == expected
+        assert told(compute_reward_values(one, values, F.lit(known_at))) == expected
         states |= {value.state for value in expected.values()}
     assert states == {"open", "mature", "void"}
     assert any(value.revision > 1 for value in expected.values())
@@ -152,8 +152,8 @@ def test_a_reward_is_a_label_beside_its_signals(spark: SparkSession) -> None:
 
 def test_values_of_signals_stay_as_they_are(spark: SparkSession) -> None:
     values = frame(spark, worked_rows())
-    assert with_rewards([], values, F.lit(NOW)) is values
-    both = with_rewards([composite("kept_return")], values, F.lit(NOW))
+    assert append_reward_values([], values, F.lit(NOW)) is values
+    both = append_reward_values([composite("kept_return")], values, F.lit(NOW))
     assert both.where("signal <> 'kept_return@1'").count() == values.count()
     assert both.where("signal = 'kept_return@1'").count() == len(table(CASES))
 
@@ -162,6 +162,6 @@ def test_control_another_weight_is_another_value(spark: SparkSession) -> None:
     one = composite("kept_return")
     parts = [part.model_dump() | {"weight": 0.5 if part.weight > 0 else part.weight} for part in one.reward.parts]
     other = Composite(Reward.model_validate(one.reward.model_dump() | {"parts": parts}), one.signals)
-    found = told(reward_values(other, frame(spark, worked_rows()), F.lit(NOW)))
+    found = told(compute_reward_values(other, frame(spark, worked_rows()), F.lit(NOW)))
     assert found["a click alone"].value == 0.5
     assert other.hash != one.hash

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from features.feature_facts import known_by, user_facts
+from features.feature_facts import build_user_facts, select_known_facts
 from features.feature_view import Feature, View
 from features.point_in_time_join import as_of_join
 from ingest.fact_tables import first_seen
@@ -21,7 +21,7 @@ from ingest.source_config import Source
 from ingest.watermark import Completeness, observe, watermark_at
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from signals.compute import as_known_at, signal_values
+from signals.compute import compute_signal_values, select_values_known_at
 from signals.maturity import Knowledge
 from tests.reference.records import TICK, Event, Exposure, at, events_frame, exposures_frame, utc
 
@@ -96,7 +96,7 @@ def rows(spark: SparkSession) -> dict[str, Row]:
         mine = [case for case in cases if (case["T"], case["W"]) == (known_at, watermark)]
         definitions = {case["case"]: DEFINITIONS[case["definition"]].ref for case in mine}
         events = [play(case["case"], at(case["event"])) for case in mine if case["event"] != "none"]
-        values = signal_values(
+        values = compute_signal_values(
             [d for d in DEFINITIONS.values() if d.ref in definitions.values()],
             events_frame(spark, events),
             exposures_frame(spark, [shown(case["case"], at(case["t0"])) for case in mine]),
@@ -146,11 +146,11 @@ def case_6(spark: SparkSession) -> dict[str, list[Row]]:
     )
     computed = {}
     for day in ("12 May", "13 May"):
-        values = signal_values([definition], *frames, Knowledge(at(day), at(day), LOG_START))
+        values = compute_signal_values([definition], *frames, Knowledge(at(day), at(day), LOG_START))
         local = spark.createDataFrame(values.collect(), values.schema)
         computed[f"computed {day}"] = local.collect()
         for text in [row["as known at"] for row in table(CASE_6) if day == "13 May"]:
-            computed[text] = as_known_at(local, F.lit(at(text))).collect()
+            computed[text] = select_values_known_at(local, F.lit(at(text))).collect()
     return computed
 
 
@@ -194,8 +194,8 @@ def test_cases_7_and_8_features_look_strictly_before_as_of(spark: SparkSession) 
         year = 2027 if case["rebuilt"] == "3 May 2027" else 2026
         rebuilt_at = at(case["rebuilt"].removesuffix(" 2027"), year=year)
         events = events_frame(spark, [play(case["case"], at(case["event"]), at(case["known"]))])
-        known = known_by(events, rebuilt_at)
-        facts.append(user_facts(known, first_seen(known)))
+        known = select_known_facts(events, rebuilt_at)
+        facts.append(build_user_facts(known, first_seen(known)))
     whole = facts[0]
     for more in facts[1:]:
         whole = whole.unionByName(more)
@@ -224,7 +224,7 @@ def test_case_9_a_discovery_too_close_to_the_start_is_void(spark: SparkSession) 
     plays = [play(who, LOG_START + after + days * DAY) for who, (after, *_) in CASE_9.items() for days in (0, 1, 3)]
     late = LOG_START + 260 * DAY
     knowledge = Knowledge(late, late, LOG_START)
-    values = signal_values([STICKINESS], events_frame(spark, plays), exposures_frame(spark, []), knowledge)
+    values = compute_signal_values([STICKINESS], events_frame(spark, plays), exposures_frame(spark, []), knowledge)
     found = {row["user_id"]: (row["state"], row["void_reason"], row["value"]) for row in values.collect()}
     assert found == {who: tuple(expected) for who, (_, *expected) in CASE_9.items()}
 

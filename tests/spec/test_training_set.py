@@ -17,7 +17,7 @@ from longplay.errors import InputError, QualityError
 from longplay.registry.registry import default_registry
 from quality.measure.profile import profile
 from rankers.dataset.training_set import SPINE, SplitPlan, spine_of, training_set
-from signals.compute import signal_values
+from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 from tables.catalog import TRAINING_SET
 from tests.reference.records import TICK, Event, Exposure, at, events_frame, exposures_frame, midnight, utc
@@ -139,7 +139,7 @@ def labels(spark: SparkSession, exposures: list[Exposure]) -> DataFrame:
         events.append(Event(f"p{n}", *common, later, later, is_consumption=True))
     frames = events_frame(spark, events), exposures_frame(spark, exposures)
     knowledge = Knowledge(WATERMARK, WATERMARK, LOG_START, [OUTAGE])
-    values = signal_values([*LABELS, default_registry().get("regret")], *frames, knowledge)
+    values = compute_signal_values([*LABELS, default_registry().get("regret")], *frames, knowledge)
     return spark.createDataFrame(values.collect(), values.schema)
 
 
@@ -258,7 +258,7 @@ def test_an_open_label_is_null_and_no_zero(spark: SparkSession, exposures: list[
     knowledge = Knowledge(cut_off, cut_off, LOG_START)
     last = [e for e in exposures if e.as_of == PLAN.test_end - TICK]
     spine = exposures_frame(spark, last)
-    early = signal_values(LABELS, events_frame(spark, []), spine, knowledge)
+    early = compute_signal_values(LABELS, events_frame(spark, []), spine, knowledge)
     # The second set reads today's values as known then: there was no value yet, which is open as well.
     for values in (early, labels):
         built = training_set(spine, features_of(spark, last), (LABELS, values), PLAN, cut_off)

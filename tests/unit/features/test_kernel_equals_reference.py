@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from features.feature_view import Feature, View
 from features.packed_order import Clock
-from features.point_in_time_join import answer
+from features.point_in_time_join import join_bucket
 from longplay.config.duration import DAY_US
 from tests.reference.kinds_by_hand import Fact, view_by_hand
 
@@ -100,7 +100,7 @@ def tables(facts: list[Drawn], asked: list[tuple[str | None, str | None, int]]) 
 @given(facts=facts_drawn, asked=asked_drawn)
 def test_every_kind_equals_the_reference(facts: list[Drawn], asked: list) -> None:
     known, spine = tables(facts, asked)
-    rows = answer((ONE, TWO), known, spine).to_pylist()
+    rows = join_bucket((ONE, TWO), known, spine).to_pylist()
     assert [row["id"] for row in rows] == list(range(len(asked)))
     for view, width in ((ONE, 1), (TWO, 2)):
         own = [Fact(f[:width], f[2], f[3], f[4], int(f[4]), f[5], f[6]) for f in facts]
@@ -145,11 +145,11 @@ def test_the_answer_does_not_depend_on_the_order_of_rows_or_on_who_shares_a_buck
         )
     asked = [(f"u{n % 6}", "i", int(rng.integers(0, 9 * DAY_US))) for n in range(60)]
     known, spine = tables(facts, asked)
-    whole = {row["id"]: row for row in answer((ONE, TWO), known, spine).to_pylist()}
+    whole = {row["id"]: row for row in join_bucket((ONE, TWO), known, spine).to_pylist()}
     shuffled = known.take(rng.permutation(len(known)))
-    assert {row["id"]: row for row in answer((ONE, TWO), shuffled, spine).to_pylist()} == whole
+    assert {row["id"]: row for row in join_bucket((ONE, TWO), shuffled, spine).to_pylist()} == whole
     for user in {a[0] for a in asked}:
-        own = answer(
+        own = join_bucket(
             (ONE, TWO),
             known.filter(pa.compute.equal(known["user"], user)),
             spine.filter(pa.compute.equal(spine["user"], user)),

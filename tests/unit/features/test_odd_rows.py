@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from features.feature_view import Feature, View
-from features.last_value import answer as last_of
-from features.point_in_time_join import answer as features_of
+from features.last_value import look_up_bucket as last_of
+from features.point_in_time_join import join_bucket as features_of
 from longplay.errors import InputError
 
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)

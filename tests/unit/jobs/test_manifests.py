@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from features.shipped_views import meanings
+from features.shipped_views import hash_features
 from jobs.verify import other_features
 from longplay.registry.registry import default_registry
 from rankers.dataset.manifest import Manifest
 from rankers.dataset.training_set import SplitPlan
-from signals.maturity import Flag, Knowledge
+from signals.maturity import Knowledge, OutageFlag
 
 MOMENT, DAY = datetime(2026, 5, 1, tzinfo=UTC), timedelta(days=1)
 CLICK = default_registry().get("click")
@@ -17,7 +17,10 @@ NOW = Knowledge(MOMENT, MOMENT, MOMENT - 90 * DAY)
 THEN = replace(
     NOW,
     outages=((MOMENT - 9 * DAY, MOMENT - 8 * DAY),),
-    flags=(Flag(MOMENT - 5 * DAY, MOMENT - 4 * DAY, MOMENT - DAY, None), Flag(MOMENT, MOMENT + DAY, MOMENT, MOMENT)),
+    flags=(
+        OutageFlag(MOMENT - 5 * DAY, MOMENT - 4 * DAY, MOMENT - DAY, None),
+        OutageFlag(MOMENT, MOMENT + DAY, MOMENT, MOMENT),
+    ),
 )
 PLAN = SplitPlan.before(MOMENT, CLICK.horizon, (28, 7, 14))
 BARE = Manifest.of({"release_id": "r", "batch": 3, "known_at": MOMENT}, [CLICK], PLAN, "code")
@@ -37,9 +40,9 @@ def test_outages_that_are_found_or_told_later_change_no_earlier_set() -> None:
 
 def test_features_that_changed_or_went_are_named_and_added_ones_are_not() -> None:
     told = json.loads(BARE.beside(THEN).to_json("1:ab", {}))
-    assert told["features"] == meanings()
+    assert told["features"] == hash_features()
     added, changed, *_ = told["features"]
-    then = {**meanings(), changed: "another", "f_user_mood": "gone"}
+    then = {**hash_features(), changed: "another", "f_user_mood": "gone"}
     del then[added]
     assert other_features(replace(BARE, features=then)) == [
         "the feature f_user_mood is no more",
@@ -49,4 +52,4 @@ def test_features_that_changed_or_went_are_named_and_added_ones_are_not() -> Non
 
 
 def test_each_feature_has_a_meaning_of_its_own() -> None:
-    assert len(set(meanings().values())) == len(meanings())
+    assert len(set(hash_features().values())) == len(hash_features())

@@ -9,8 +9,8 @@ from ingest.watermark import midnight
 from jobs.outages import lines
 from longplay.config.duration import DAY
 from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
-from signals.maturity import Flag
-from signals.outage_voids import as_known_then, known_from
+from signals.maturity import OutageFlag
+from signals.outage_voids import find_watermark_reached_at, flags_known_at
 
 START = date(2026, 1, 5)  # a Monday
 DAYS = 70
@@ -142,11 +142,18 @@ def test_from_when_the_watermark_was_known_to_be_there() -> None:
     """Up to the first observation the log was on time; later it is the moment of the observation that got there."""
     history = [(at(10), at(9)), (at(20), at(20)), (at(31), at(30))]
     moments = (at(5), at(9), at(9) + timedelta(hours=1), at(20), at(25), at(40))
-    assert [known_from(moment, history) for moment in moments] == [at(5), at(9), at(20), at(20), at(31), at(40)]
-    assert known_from(at(5), []) == at(5)
+    assert [find_watermark_reached_at(moment, history) for moment in moments] == [
+        at(5),
+        at(9),
+        at(20),
+        at(20),
+        at(31),
+        at(40),
+    ]
+    assert find_watermark_reached_at(at(5), []) == at(5)
 
 
 def test_flags_as_they_were_known() -> None:
-    flags = [Flag(at(1), at(2), at(3)), Flag(at(2), at(3), at(4), at(8)), Flag(at(3), at(4), at(9))]
-    assert as_known_then(flags, at(4)) == [flags[0], Flag(at(2), at(3), at(4))]
-    assert as_known_then(flags, at(8)) == flags[:2]
+    flags = [OutageFlag(at(1), at(2), at(3)), OutageFlag(at(2), at(3), at(4), at(8)), OutageFlag(at(3), at(4), at(9))]
+    assert flags_known_at(flags, at(4)) == [flags[0], OutageFlag(at(2), at(3), at(4))]
+    assert flags_known_at(flags, at(8)) == flags[:2]

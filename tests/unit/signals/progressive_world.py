@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from signals.progressive.filter import Filter, Ints
+from signals.progressive.filter import Ints, TraceFilter
 from signals.progressive.prior import Floats, Prior
 
 DAYS, ITEMS = 7, 5
@@ -21,8 +21,8 @@ class World:
     traces: Floats
 
     @property
-    def whitened(self) -> Filter:
-        return Filter.of(self.prior, self.weights)
+    def whitened(self) -> TraceFilter:
+        return TraceFilter.from_prior(self.prior, self.weights)
 
 
 def world(seed: int, traces: int = 60, items: int = ITEMS, days: int = DAYS) -> World:

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from longplay.errors import InputError
-from signals.progressive.delayed_feedback import Delays, fit_delays
-from signals.progressive.prior import Moments, fit
+from signals.progressive.delayed_feedback import DelayModel, fit_delay_model
+from signals.progressive.prior import TraceMoments, fit_prior
 from tests.unit.signals.progressive_world import world
 
 
@@ -17,7 +17,7 @@ def past(seed: int, items: int, traces: int, days: int = 7) -> tuple[object, lis
 
 def test_many_items_give_the_prior_back() -> None:
     w, items = past(1, items=4000, traces=20)
-    found = fit(Moments.of(items))
+    found = fit_prior(TraceMoments.from_traces(items))
     drawn = np.cov(w.effects.T)
     scale = np.sqrt(np.outer(np.diag(drawn), np.diag(drawn)))
     assert_allclose(found.mean, w.prior.mean, atol=0.06)
@@ -28,7 +28,7 @@ def test_many_items_give_the_prior_back() -> None:
 
 def test_noise_of_few_traces_is_taken_out_of_the_covariance_of_items() -> None:
     w, items = past(2, items=6000, traces=3)
-    truth, found = w.prior.between.sum(), fit(Moments.of(items)).between.sum()
+    truth, found = w.prior.between.sum(), fit_prior(TraceMoments.from_traces(items)).between.sum()
     naive = np.cov(np.array([traces.mean(axis=0) for traces in items]).T).sum()
     assert found == pytest.approx(truth, rel=0.15)
     assert naive > 1.5 * truth
@@ -37,7 +37,7 @@ def test_noise_of_few_traces_is_taken_out_of_the_covariance_of_items() -> None:
 def test_moments_add_up_and_equal_plain_means_and_covariances() -> None:
     _, items = past(3, items=40, traces=30)
     items = [traces[:20] for traces in items if len(traces) >= 20]
-    found = fit(Moments.of(iter(items)))
+    found = fit_prior(TraceMoments.from_traces(iter(items)))
     pooled = np.mean([np.cov(traces.T) for traces in items], axis=0)
     freedom = len(items) * 19
     assert_allclose(found.mean, np.mean([traces.mean(axis=0) for traces in items], axis=0))
@@ -52,7 +52,7 @@ def test_fewer_items_than_days_are_drawn_together_and_widened() -> None:
     for seed in range(20):
         w, items = past(10 + seed, items=6, traces=4000)
         means = np.array([traces.mean(axis=0) for traces in items])
-        plain, found = np.cov(means.T), fit(Moments.of(items)).between
+        plain, found = np.cov(means.T), fit_prior(TraceMoments.from_traces(items)).between
         assert np.linalg.eigvalsh(found).min() > -1e-9
         assert np.linalg.matrix_rank(found, tol=1e-4) == 7 > np.linalg.matrix_rank(plain, tol=1e-4)
         assert found.trace() == pytest.approx(widened * plain.trace(), rel=0.02)
@@ -64,7 +64,7 @@ def test_fewer_items_than_days_are_drawn_together_and_widened() -> None:
 def test_a_day_on_which_nothing_ever_happened_can_be_whitened() -> None:
     rng = np.random.default_rng(5)
     items = [(rng.random((50, 4)) < 0.3) * np.array([1, 1, 0, 1]) for _ in range(10)]
-    found = fit(Moments.of(items))
+    found = fit_prior(TraceMoments.from_traces(items))
     assert np.linalg.eigvalsh(found.within).min() > 0
 
 
@@ -72,7 +72,7 @@ def test_a_day_on_which_nothing_ever_happened_can_be_whitened() -> None:
 def test_days_that_say_all_of_each_other_can_be_whitened(days: np.ndarray) -> None:
     rng = np.random.default_rng(6)
     items = [days[rng.integers(4, size=30)] * (rng.random((30, 1)) < 0.2 * n if days[0, 1] else 1) for n in range(1, 5)]
-    assert np.linalg.eigvalsh(fit(Moments.of(items)).within).min() > 0
+    assert np.linalg.eigvalsh(fit_prior(TraceMoments.from_traces(items)).within).min() > 0
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_days_that_say_all_of_each_other_can_be_whitened(days: np.ndarray) -> No
 )
 def test_too_little_for_a_prior_is_said(items: list[np.ndarray]) -> None:
     with pytest.raises(InputError):
-        fit(Moments.of(items))
+        fit_prior(TraceMoments.from_traces(items))
 
 
 def conversions(seed: int, cases: int = 20_000) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -93,7 +93,7 @@ def conversions(seed: int, cases: int = 20_000) -> tuple[np.ndarray, np.ndarray,
     """
     rng = np.random.default_rng(seed)
     x = np.column_stack([np.ones(cases), rng.normal(size=cases)])
-    truth = Delays(np.array([-0.98, 0.8]), np.array([-2.33, 0.3]))
+    truth = DelayModel(np.array([-0.98, 0.8]), np.array([-2.33, 0.3]))
     will = rng.random(cases) < truth.rate(x)
     delay, age = rng.exponential(np.exp(-x @ truth.speed)), rng.uniform(0.01, 30, cases)
     return x, will, will & (delay <= age), np.where(will & (delay <= age), delay, age)
@@ -101,7 +101,7 @@ def conversions(seed: int, cases: int = 20_000) -> tuple[np.ndarray, np.ndarray,
 
 def test_conversions_that_are_not_there_yet_are_foretold() -> None:
     x, will, has, time = conversions(1)
-    found = fit_delays(x, has, time)
+    found = fit_delay_model(x, has, time)
     assert will.mean() == pytest.approx(0.294, abs=0.005)
     assert has.mean() == pytest.approx(0.208, abs=0.006)
     assert found.rate(x).mean() == pytest.approx(will.mean(), abs=0.012)
@@ -130,4 +130,4 @@ def test_the_gradient_is_that_of_the_likelihood() -> None:
 
 def test_nothing_converted_is_said() -> None:
     with pytest.raises(InputError, match="needs cases that converted"):
-        fit_delays(np.ones((3, 1)), np.zeros(3, dtype=bool), np.ones(3))
+        fit_delay_model(np.ones((3, 1)), np.zeros(3, dtype=bool), np.ones(3))

@@ -5,16 +5,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from signals.progressive.filter import (
-    Beliefs,
-    Filter,
-    Sums,
-    beliefs,
-    corrected,
-    effects,
-    mature_only,
-    of_whole,
-    sums_of,
-    thompson,
+    RewardBeliefs,
+    TraceFilter,
+    TraceSums,
+    average_mature_traces,
+    choose_by_thompson,
+    correct_sums,
+    infer_effects,
+    infer_rewards,
+    infer_rewards_from_totals,
+    sum_traces,
 )
 from signals.progressive.prior import Prior
 from tests.unit.signals.progressive_world import DAYS, ITEMS, batch_by_hand, ragged_by_hand, world
@@ -24,7 +24,7 @@ from tests.unit.signals.progressive_world import DAYS, ITEMS, batch_by_hand, rag
 def test_on_equal_prefixes_it_is_the_published_batch_form(upto: int) -> None:
     w = world(1)
     seen = np.full(len(w.traces), upto)
-    mean, covariance = effects(w.whitened, sums_of(w.whitened, w.items, w.traces, seen, ITEMS))
+    mean, covariance = infer_effects(w.whitened, sum_traces(w.whitened, w.items, w.traces, seen, ITEMS))
     for item in range(ITEMS):
         own = w.items == item
         expected = batch_by_hand(w.prior, w.traces[own], seen[own]) if upto else (w.prior.mean, w.prior.between)
@@ -37,9 +37,9 @@ def test_on_ragged_prefixes_it_is_exact_and_nearer_the_truth_than_the_batch_form
     for seed in range(40):
         w = world(seed)
         seen = np.random.default_rng(seed).integers(DAYS + 1, size=len(w.traces))
-        sums = sums_of(w.whitened, w.items, w.traces, seen, ITEMS)
-        mean, covariance = effects(w.whitened, sums)
-        believed = beliefs(w.whitened, sums)
+        sums = sum_traces(w.whitened, w.items, w.traces, seen, ITEMS)
+        mean, covariance = infer_effects(w.whitened, sums)
+        believed = infer_rewards(w.whitened, sums)
         for item in range(ITEMS):
             own = w.items == item
             exact_mean, exact_covariance = ragged_by_hand(w.prior, w.traces[own], seen[own])
@@ -56,11 +56,13 @@ def test_on_ragged_prefixes_it_is_exact_and_nearer_the_truth_than_the_batch_form
 def test_days_may_come_one_by_one_and_traces_in_any_order() -> None:
     w, rng = world(3), np.random.default_rng(3)
     seen = rng.integers(DAYS + 1, size=len(w.traces))
-    whole = sums_of(w.whitened, w.items, w.traces, seen, ITEMS)
-    added = Sums.none(ITEMS, DAYS)
+    whole = sum_traces(w.whitened, w.items, w.traces, seen, ITEMS)
+    added = TraceSums.zeros(ITEMS, DAYS)
     for one in rng.permutation(len(w.traces)):
         for day in range(seen[one]):
-            only = [sums_of(w.whitened, w.items[[one]], w.traces[[one]], np.array([d]), ITEMS) for d in (day, day + 1)]
+            only = [
+                sum_traces(w.whitened, w.items[[one]], w.traces[[one]], np.array([d]), ITEMS) for d in (day, day + 1)
+            ]
             added = added + (only[1] - only[0])
     assert_array_equal(added.n, whole.n)
     assert_allclose(added.s, whole.s, atol=1e-10)
@@ -70,7 +72,7 @@ def test_what_lies_beyond_the_days_seen_is_not_read() -> None:
     w = world(4)
     seen = np.random.default_rng(4).integers(DAYS + 1, size=len(w.traces))
     hidden = np.where(np.arange(DAYS) < seen[:, None], w.traces, np.nan)
-    one, other = (sums_of(w.whitened, w.items, traces, seen, ITEMS) for traces in (w.traces, hidden))
+    one, other = (sum_traces(w.whitened, w.items, traces, seen, ITEMS) for traces in (w.traces, hidden))
     assert_array_equal(one.s, other.s)
     assert np.isfinite(other.s).all()
 
@@ -80,9 +82,9 @@ def test_a_correction_changes_what_follows_the_corrected_day_and_nothing_before(
     seen = np.full(len(w.traces), DAYS)
     before = w.traces.copy()
     before[7, 3] += 1.0
-    stale = sums_of(w.whitened, w.items, before, seen, ITEMS)
-    mended = corrected(stale, w.whitened, w.items[[7]], before[[7]], w.traces[[7]], seen[[7]])
-    assert_allclose(mended.s, sums_of(w.whitened, w.items, w.traces, seen, ITEMS).s, atol=1e-10)
+    stale = sum_traces(w.whitened, w.items, before, seen, ITEMS)
+    mended = correct_sums(stale, w.whitened, w.items[[7]], before[[7]], w.traces[[7]], seen[[7]])
+    assert_allclose(mended.s, sum_traces(w.whitened, w.items, w.traces, seen, ITEMS).s, atol=1e-10)
     assert_array_equal(mended.s[:, :3], stale.s[:, :3])
     assert (mended.s[w.items[7], 3:] != stale.s[w.items[7], 3:]).all()
     assert_array_equal(mended.n, stale.n)
@@ -92,9 +94,9 @@ def test_few_past_items_leave_a_singular_prior_which_it_takes() -> None:
     w = world(6)
     line = np.outer(np.arange(1.0, DAYS + 1), np.arange(1.0, DAYS + 1)) / 30
     prior = Prior(w.prior.mean, w.prior.within, line)
-    whitened = Filter.of(prior, w.weights)
+    whitened = TraceFilter.from_prior(prior, w.weights)
     seen = np.full(len(w.traces), 3)
-    found = beliefs(whitened, sums_of(whitened, w.items, w.traces, seen, ITEMS))
+    found = infer_rewards(whitened, sum_traces(whitened, w.items, w.traces, seen, ITEMS))
     nearly = Prior(prior.mean, prior.within, line + 1e-9 * np.eye(DAYS))
     for item in range(ITEMS):
         own = w.items == item
@@ -106,11 +108,13 @@ def test_few_past_items_leave_a_singular_prior_which_it_takes() -> None:
 def test_an_item_without_traces_is_the_prior_and_traces_only_narrow_it() -> None:
     w = world(7)
     prior_mean, prior_variance = w.weights @ w.prior.mean, w.weights @ w.prior.between @ w.weights
-    none = beliefs(w.whitened, Sums.none(2, DAYS))
+    none = infer_rewards(w.whitened, TraceSums.zeros(2, DAYS))
     assert_allclose(none.mean, prior_mean)
     assert_allclose(none.variance, prior_variance)
     widths = [
-        beliefs(w.whitened, sums_of(w.whitened, w.items, w.traces, np.full(len(w.traces), upto), ITEMS)).variance
+        infer_rewards(
+            w.whitened, sum_traces(w.whitened, w.items, w.traces, np.full(len(w.traces), upto), ITEMS)
+        ).variance
         for upto in range(DAYS + 1)
     ]
     assert (np.diff(widths, axis=0) <= 1e-12).all()
@@ -120,7 +124,7 @@ def test_an_item_without_traces_is_the_prior_and_traces_only_narrow_it() -> None
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     w = world(8, traces=6000, items=3000)
     seen = np.random.default_rng(8).integers(DAYS + 1, size=len(w.traces))
-    low, high = beliefs(w.whitened, sums_of(w.whitened, w.items, w.traces, seen, 3000)).interval(0.95)
+    low, high = infer_rewards(w.whitened, sum_traces(w.whitened, w.items, w.traces, seen, 3000)).interval(0.95)
     truth = w.effects @ w.weights
     assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(0.95, abs=0.012)
 
@@ -128,29 +132,29 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
 def test_parts_that_are_solved_together_give_what_one_item_gives() -> None:
     w = world(9, traces=3000, items=600)
     seen = np.full(len(w.traces), 4)
-    sums = sums_of(w.whitened, w.items, w.traces, seen, 600)
-    whole = beliefs(w.whitened, sums)
-    alone = beliefs(w.whitened, Sums(sums.n[555:556], sums.s[555:556]))
+    sums = sum_traces(w.whitened, w.items, w.traces, seen, 600)
+    whole = infer_rewards(w.whitened, sums)
+    alone = infer_rewards(w.whitened, TraceSums(sums.n[555:556], sums.s[555:556]))
     assert whole.mean[555] == pytest.approx(alone.mean[0], abs=1e-12)
     assert whole.variance[555] == pytest.approx(alone.variance[0], abs=1e-12)
 
 
 def test_one_number_a_trace_is_the_conjugate_normal() -> None:
-    found = of_whole(2.0, 4.0, 8.0, np.array([0.0, 2.0]), np.array([0.0, 10.0]))
+    found = infer_rewards_from_totals(2.0, 4.0, 8.0, np.array([0.0, 2.0]), np.array([0.0, 10.0]))
     assert_allclose(found.mean, [2.0, (2 / 4 + 10 / 8) / (1 / 4 + 2 / 8)])
     assert_allclose(found.variance, [4.0, 2.0])
 
 
 def test_the_mature_baseline_reads_no_open_trace() -> None:
     traces = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1], [1, 1, 1]])
-    mean, n = mature_only(np.array([0, 0, 1, 0]), traces, np.array([3, 2, 2, 3]), np.ones(3), 2)
+    mean, n = average_mature_traces(np.array([0, 0, 1, 0]), traces, np.array([3, 2, 2, 3]), np.ones(3), 2)
     assert_allclose(mean, [2.5, np.nan])
     assert_array_equal(n, [2, 0])
 
 
 def test_draws_follow_the_beliefs_and_the_seed() -> None:
-    believed = Beliefs(np.array([0.0, 1.0, -9.0]), np.array([1.0, 1.0, 0.0]))
-    drawn = thompson(believed, 20_000, np.random.default_rng(1))
-    assert_array_equal(drawn, thompson(believed, 20_000, np.random.default_rng(1)))
+    believed = RewardBeliefs(np.array([0.0, 1.0, -9.0]), np.array([1.0, 1.0, 0.0]))
+    drawn = choose_by_thompson(believed, 20_000, np.random.default_rng(1))
+    assert_array_equal(drawn, choose_by_thompson(believed, 20_000, np.random.default_rng(1)))
     # P(N(1, 1) > N(0, 1)) = Phi(1 / sqrt 2)
     assert np.bincount(drawn, minlength=3) / 20_000 == pytest.approx([0.2398, 0.7602, 0.0], abs=0.01)
