@@ -12,7 +12,7 @@ from jobs.runtime.labels import computed
 from jobs.runtime.run_context import RunContext
 from longplay.errors import StoreError
 from longplay.lookup.releases import pick, releases
-from longplay.pipeline import step_of
+from longplay.pipeline import find_publishing_step
 from tables import catalog
 from tables.arrow_store import one_row
 from tables.checkpoint import Checkpoint
@@ -71,7 +71,7 @@ def check_state(context: RunContext) -> None:
         elif (done := Checkpoint.from_commit(told)).batch < batch or done.frontier < frontier:
             lags[table] = f"holds delivery {done.batch} until {done.frontier}"
     if lags:
-        steps = dict.fromkeys(step_of(table) for table in lags)
+        steps = dict.fromkeys(find_publishing_step(table) for table in lags)
         raise StoreError(
             "Not all tables are of one state, so no release can tie them.",
             where=str(context.folder),

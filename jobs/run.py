@@ -1,4 +1,4 @@
-"""Run: the whole line for one log, in one Spark session."""
+"""Run: the pipeline end to end for one log, in one Spark session."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,13 +18,18 @@ from jobs.runtime.command_options import DATE, date_option, job_command, utc
 from jobs.runtime.run_context import RunContext
 from jobs.train import train
 from jobs.verdict import verdict
+from longplay.pipeline import RUN_STEPS
 
 
 def run(
     context: RunContext, data: Path, date: datetime | None = None, observed_at: datetime | None = None
 ) -> Verdict | None:
-    """Raw log in, compared rankers out; gives what the deployment found, where the log is a simulated world's."""
-    steps: dict[str, Callable[[], object]] = {
+    """Run the pipeline: raw log in, compared rankers out.
+
+    Returns:
+        What the deployment showed; None where the log is not a simulated world's.
+    """
+    actions: dict[str, Callable[[], object]] = {
         "ingest": lambda: ingest(context, data, observed_at),
         "build-histories": lambda: build_histories(context),
         "build-features": lambda: build_features(context),
@@ -33,26 +38,27 @@ def run(
         "release": lambda: release(context, date),
         "build-training-set": lambda: build_training_set(context),
         "train": lambda: train(context),
+        "verdict": lambda: verdict(context, data),
     }
     _ = context.spark
-    for name, step in steps.items():
+    outcomes: dict[str, object] = {}
+    for name in RUN_STEPS:
         with context.progress.step(name):
-            step()
-    with context.progress.step("verdict"):
-        outcome = verdict(context, data)
+            outcomes[name] = actions[name]()
     total = sum(context.progress.seconds.values())
-    context.progress.say(f"the whole line took {total:.0f} s; 'longplay ui --store {context.root}' opens MLflow")
-    return outcome
+    context.progress.say(f"the pipeline took {total:.0f} s; 'longplay ui --store {context.root}' opens MLflow")
+    outcome = outcomes["verdict"]
+    return outcome if isinstance(outcome, Verdict) else None
 
 
-@job_command("run", short_help="The whole line: raw log in, compared rankers out.")
+@job_command("run", short_help="Run the pipeline end to end: raw log in, compared rankers out.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="File or folder of the raw log.")
 @date_option
 @click.option("--observed-at", type=DATE, help="When the log was observed (UTC date); later events are future. [now]")
 def command(context: RunContext, data: Path, date: datetime | None, observed_at: datetime | None) -> None:
-    """Do every step for one log: ingest, histories, features, signals, release, training set, rankers, verdict.
+    """Run the numbered steps of 'longplay --help' for one log, from ingest to verdict.
 
-    A step whose inputs, settings and code have not changed is left as it is and says so.
+    A step whose inputs, settings and code have not changed is skipped and says so.
 
     Example: longplay run --source online_retail --data online_retail.parquet
     """

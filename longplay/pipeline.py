@@ -1,72 +1,180 @@
-"""The line of steps: which makes which tables from which. What is downstream of a fault waits for it."""
+"""The pipeline: every step with its command, the tables that it reads and the tables that it publishes.
+
+This is the only list of steps. Help texts, the order of ``longplay run``, the status of tables and the tables of steps
+in the documentation are made from it.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step: its command, the tables that it reads, and those that it publishes, in order."""
+class PipelineStep:
+    """One command of the platform.
+
+    Attributes:
+        name: the command, without ``longplay``. One of two words is a subcommand.
+        help: what it does, in one sentence.
+        number: its place in ``longplay run``; None where ``run`` does not call it by itself.
+        reads: tables that it reads.
+        publishes: tables that it publishes, in order.
+        other_input: what it reads besides tables.
+        other_output: what it writes besides tables.
+    """
 
     name: str
-    reads: tuple[str, ...]
-    publishes: tuple[str, ...]
+    help: str
+    number: int | None = None
+    reads: tuple[str, ...] = ()
+    publishes: tuple[str, ...] = ()
+    other_input: str = ""
+    other_output: str = ""
 
 
 _FACTS = ("events", "exposures")
-_TILES = ("user_days", "item_days", "user_item_days", "item_exposure_days", "sequences")
+_TILES = ("user_days", "item_days", "user_item_days", "item_exposure_days")
+_FEATURES = ("exposure_features", "item_features")
 _PROGRESSIVE = ("progressive_priors", "progressive_sums", "progressive_estimates")
-LINE: tuple[Step, ...] = (
-    Step("ingest", (), ("events", "quarantine", "episodes", "first_seen", "exposures", "deliveries")),
-    Step("quality release", ("quarantine",), ("quarantine_releases",)),
-    Step("build-histories", (*_FACTS, "deliveries"), _TILES),
-    Step("build-features", (*_FACTS, "first_seen", "deliveries", *_TILES[1:4]), ("exposure_features", "item_features")),
-    Step("build-signals", (*_FACTS, "episodes", "deliveries"), ("signal_values",)),
-    Step("build-progressive", (*_FACTS, "deliveries"), _PROGRESSIVE),
-    Step(
+STEPS: tuple[PipelineStep, ...] = (
+    PipelineStep("setup", "Check Java and download Delta's jars once."),
+    PipelineStep("simulate", "Simulate a streaming service and write its raw log."),
+    PipelineStep("run", "Run the pipeline end to end: raw log in, compared rankers out."),
+    PipelineStep(
+        "ingest",
+        "Validate the raw log and publish events, exposures and quarantine.",
+        number=1,
+        publishes=("events", "quarantine", "episodes", "first_seen", "exposures", "deliveries"),
+        other_input="the raw log, one source file",
+    ),
+    PipelineStep(
+        "quality release",
+        "Put repaired rows of the quarantine through ingest again.",
+        reads=("quarantine",),
+        publishes=("quarantine_releases",),
+        other_input="repaired rows",
+        other_output="through ingest again: facts",
+    ),
+    PipelineStep(
+        "build-histories",
+        "Aggregate events into daily tiles and sequences.",
+        number=2,
+        reads=(*_FACTS, "deliveries"),
+        publishes=(*_TILES, "sequences"),
+    ),
+    PipelineStep(
+        "build-features",
+        "Compute point-in-time features of exposures and items.",
+        number=3,
+        reads=(*_FACTS, "first_seen", "deliveries", *_TILES[1:]),
+        publishes=_FEATURES,
+    ),
+    PipelineStep(
+        "outages",
+        "Detect days on which the log holds far too little.",
+        reads=("events", "deliveries"),
+        publishes=("day_counts", "outages", "quality_metrics"),
+    ),
+    PipelineStep(
+        "build-signals",
+        "Compute what followed each anchor: open, mature or void.",
+        number=4,
+        reads=(*_FACTS, "episodes", "deliveries", "outages"),
+        publishes=("signal_values",),
+    ),
+    PipelineStep(
+        "build-delays",
+        "Measure how soon signals reach their final values, and warn of shifts.",
+        number=5,
+        reads=(*_FACTS, "episodes", "deliveries", "outages", "signal_values"),
+        publishes=("signal_delays",),
+    ),
+    PipelineStep(
+        "build-progressive",
+        "Estimate the mean of items from traces that are still open.",
+        reads=(*_FACTS, "deliveries", "outages"),
+        publishes=_PROGRESSIVE,
+    ),
+    PipelineStep(
         "release",
-        (*_FACTS, "first_seen", *_TILES, "exposure_features", "item_features", "signal_values"),
-        ("releases",),
+        "Tie one validated version of every table together.",
+        number=6,
+        reads=(
+            *("events", "quarantine", "episodes", "first_seen", "exposures", "deliveries", *_TILES, "sequences"),
+            *(*_FEATURES, "day_counts", "outages", "signal_values", "signal_delays"),
+        ),
+        publishes=("releases",),
     ),
-    Step(
+    PipelineStep(
         "build-training-set",
-        ("releases", "exposures", "exposure_features", "item_features", "signal_values"),
-        ("training_set",),
+        "Join exposures, point-in-time features and mature signals.",
+        number=7,
+        reads=("releases", "exposures", "deliveries", "outages", "sequences", *_FEATURES, "signal_values"),
+        publishes=("training_set",),
     ),
-    Step("train", ("training_set", "sequences"), ()),
-    Step("deploy", ("training_set", "item_days", "sequences"), ()),
-    Step("verdict", ("releases", "training_set"), ()),
+    PipelineStep(
+        "train",
+        "Train the rankers on every label and track them in MLflow.",
+        number=8,
+        reads=("training_set", "sequences"),
+        other_output="runs in MLflow",
+    ),
+    PipelineStep(
+        "deploy",
+        "Deploy the rankers to simulated listeners for 90 days.",
+        reads=("training_set", "releases", "deliveries", "first_seen", *_TILES[1:]),
+        other_input="rankers in MLflow, the simulated world",
+        other_output="a deployment verdict as JSON",
+    ),
+    PipelineStep(
+        "verdict",
+        "Report whether the mid-term reward kept listeners.",
+        number=9,
+        reads=("training_set", "releases", "deliveries", "signal_values"),
+        other_input="runs in MLflow",
+        other_output="`report.html`",
+    ),
+    PipelineStep("read", "Print rows of a table as they are, were, or were known at some moment."),
+    PipelineStep("quality", "Show what passed, what is blocked and what is quarantined; release repaired rows."),
+    PipelineStep("verify", "Rebuild a training set from facts alone and compare checksums."),
+    PipelineStep("erase", "Remove a person from every table, old versions included."),
+    PipelineStep("maintain", "Compact the files of the tables and remove old versions."),
+    PipelineStep("evidence", "Pool the verdict over several worlds and over true nulls."),
+    PipelineStep("ui", "Open MLflow on the tracked runs."),
 )
-"""Every step that reads or publishes tables, in order."""
+"""Every step in the order of the pipeline, then the commands that look after tables and runs."""
+
+RUN_STEPS = tuple(step.name for step in STEPS if step.number is not None)
+"""What ``longplay run`` does, in order."""
+TABLES = tuple(table for step in STEPS for table in step.publishes)
+"""Every published table, in the order of the pipeline."""
 
 
-def step_of(table: str) -> str:
-    """The step that publishes a table; nothing for one of which the line does not know."""
-    return next((step.name for step in LINE if table in step.publishes), "")
+def find_publishing_step(table: str) -> str:
+    """The step that publishes a table; empty where no step does."""
+    return next((step.name for step in STEPS if table in step.publishes), "")
 
 
-def waits_for(table: str, is_stopped: bool = True) -> tuple[list[str], list[str]]:
-    """Tables and steps that wait for a table, directly or through others, in the order of the line.
+def find_downstream(table: str, is_stopped: bool = True) -> tuple[list[str], list[str]]:
+    """Tables and steps that wait for a table, directly or through others, in the order of the pipeline.
 
     Args:
-        table: which table.
-        is_stopped: its step stopped at it, so that those of its tables that come after it wait, too.
+        table: the table.
+        is_stopped: whether its step stopped at it. If so, the tables that the step publishes after it wait too.
     """
-    tables, steps = {table}, []
-    for step in LINE:
+    waiting_tables, waiting_steps = {table}, []
+    for step in STEPS:
         if table in step.publishes:
-            tables |= set(step.publishes[step.publishes.index(table) + 1 :]) if is_stopped else set()
-        elif tables & set(step.reads):
-            tables |= set(step.publishes)
-            steps.append(step.name)
-    order = [name for step in LINE for name in step.publishes]
-    return [name for name in order if name in tables - {table}], steps
+            waiting_tables |= set(step.publishes[step.publishes.index(table) + 1 :]) if is_stopped else set()
+        elif waiting_tables & set(step.reads):
+            waiting_tables |= set(step.publishes)
+            waiting_steps.append(step.name)
+    return [name for name in TABLES if name in waiting_tables - {table}], waiting_steps
 
 
-def blocked_by(faulty: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """The faulty tables that each other table waits for."""
-    found: dict[str, list[str]] = {}
-    for fault in faulty:
-        for table in waits_for(fault)[0]:
-            found.setdefault(table, []).append(fault)
-    return found
+def find_blockers(failed_tables: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    """The failed tables that each other table waits for, by the name of the waiting table."""
+    blockers: dict[str, list[str]] = {}
+    for failed in failed_tables:
+        for table in find_downstream(failed)[0]:
+            blockers.setdefault(table, []).append(failed)
+    return blockers

@@ -31,6 +31,7 @@ from longplay.registry.registry import load, shipped_definitions
 from tables import catalog
 from tables.checks import describe as describe_check
 from tables.spec import TableSpec
+from tools.step_tables import fill_step_tables, find_stale_pages
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 WIDTH = 100
@@ -95,6 +96,25 @@ def check_pages(folder: Path) -> None:
     if stale:
         fix = "run 'make docs' and keep what it writes"
         raise QualityError("The reference pages are not up to date.", where=str(folder), got=", ".join(stale), fix=fix)
+
+
+def write_all() -> None:
+    """Write the reference, and the tables of steps in other pages."""
+    write_pages(FOLDER)
+    for page, text in fill_step_tables().items():
+        page.write_text(text, encoding="utf-8")
+
+
+def check_all() -> None:
+    """Check the reference, and the tables of steps in other pages.
+
+    Raises:
+        QualityError: naming every page that differs.
+    """
+    check_pages(FOLDER)
+    if stale := find_stale_pages():
+        fix = "run 'make docs' and keep what it writes"
+        raise QualityError("The tables of steps are not up to date.", got=", ".join(stale), fix=fix)
 
 
 def _table_page(spec: TableSpec) -> Iterator[str]:
@@ -244,11 +264,11 @@ def _grid(header: str, rows: Iterable[Sequence[str]]) -> str:
 @click.command("reference")
 @click.option("--check", is_flag=True, help="Write nothing; fail where the pages differ from what would be written.")
 def command(check: bool) -> None:
-    """Write docs/reference, or check it.
+    """Write docs/reference and the tables of steps in other pages, or check them.
 
     Example: python -m tools.generate_reference --check
     """
-    guarded(lambda: check_pages(FOLDER) if check else write_pages(FOLDER))
+    guarded(check_all if check else write_all)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import LineageSettings
 from longplay.delta import open_table
 from longplay.errors import LongplayError, StoreError, first_line
-from longplay.pipeline import LINE
+from longplay.pipeline import STEPS
 from longplay.status.verdicts import publications
 from tables import catalog
 from tables.store import Published
@@ -147,7 +147,7 @@ class Emitter:
 
     def _read_alone(self, step: str) -> set[tuple[str, int]]:
         """What a step reads that publishes no table: the newest versions."""
-        reads = next((one.reads for one in LINE if one.name == step and not one.publishes), ())
+        reads = next((one.reads for one in STEPS if one.name == step and not one.publishes), ())
         newest = {name: publications(self._folder, name)[:1] for name in reads}
         return {(name, found[0].version) for name, found in newest.items() if found}
 

@@ -106,15 +106,15 @@ def status(folder: Path, runs: int = RUNS) -> Status:
     names = [name for name in names if trends[name] or good[name]]  # the rules of signals keep files of their own
     behind = {name: _behind(good[name], good) for name in names}
     failed = [name for name in names if trends[name] and not trends[name][-1].passed]
-    blocked = pipeline.blocked_by(failed)
+    blocked = pipeline.find_blockers(failed)
     found = []
     for name in names:
         state = _state(name in failed, bool(behind[name]), trends[name], good[name])
-        blocks, steps = pipeline.waits_for(name, state == "failed") if state in ("failed", "behind") else ([], [])
+        blocks, steps = pipeline.find_downstream(name, state == "failed") if state in ("failed", "behind") else ([], [])
         found.append(
             Standing(
                 table=name,
-                step=pipeline.step_of(name),
+                step=pipeline.find_publishing_step(name),
                 state=state,
                 rows=rows_of(folder, name),
                 good=good[name][0] if good[name] else None,
@@ -131,8 +131,7 @@ def status(folder: Path, runs: int = RUNS) -> Status:
 def _names(folder: Path, files: Mapping[str, Sequence[Path]]) -> list[str]:
     """Tables that were ever built or judged, in the order of the line, then those that it does not know."""
     there = {log.parent.name for log in folder.glob("*/_delta_log") if has(folder, log.parent.name)} | set(files)
-    order = [name for step in pipeline.LINE for name in step.publishes]
-    return [name for name in order if name in there] + sorted(there - set(order))
+    return [name for name in pipeline.TABLES if name in there] + sorted(there - set(pipeline.TABLES))
 
 
 def _behind(own: Sequence[Publication], good: Mapping[str, Sequence[Publication]]) -> dict[str, tuple[int, int]]:

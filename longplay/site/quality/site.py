@@ -9,7 +9,7 @@ from types import MappingProxyType
 from jinja2 import ChoiceLoader, PackageLoader
 from markupsafe import Markup
 
-from longplay.pipeline import LINE
+from longplay.pipeline import STEPS
 from longplay.site.quality import charts
 from longplay.site.signals import site as catalogue
 from longplay.status import quarantine as aside
@@ -53,7 +53,7 @@ class Pages:
     def steps(self) -> list[tuple[str, list[Standing]]]:
         """Steps with the tables of theirs that are there; tables of no known step come last."""
         by_name = {one.table: one for one in self.status.tables}
-        known = [(step.name, [by_name[name] for name in step.publishes if name in by_name]) for step in LINE]
+        known = [(step.name, [by_name[name] for name in step.publishes if name in by_name]) for step in STEPS]
         rest = [one for one in self.status.tables if not one.step]
         return [*((name, found) for name, found in known if found), *([("other", rest)] if rest else [])]
 

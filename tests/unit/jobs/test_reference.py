@@ -11,6 +11,7 @@ from longplay.registry.registry import load, shipped_definitions
 from tables import catalog
 from tools import generate_reference
 from tools.generate_reference import check_pages, pages, write_pages
+from tools.step_tables import fill_step_tables, find_stale_pages
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,18 @@ def test_a_stale_page_is_named(tmp_path, monkeypatch):
     assert failed.exit_code == QualityError.exit_code
     assert "make docs" in failed.output
     assert (tmp_path / "tables.md").read_text() == "edited by hand"
+
+
+def test_a_page_with_a_stale_table_of_steps_is_named_and_filled(tmp_path):
+    page = tmp_path / "docs" / "steps.md"
+    page.parent.mkdir()
+    page.write_text("before\n<!-- steps: step, command, reads -->\nold\n<!-- end of steps -->\nafter\n")
+    (tmp_path / "README.md").write_text("no table")
+    assert find_stale_pages(tmp_path) == ["docs/steps.md"]
+    (text,) = fill_step_tables(tmp_path).values()
+    page.write_text(text)
+    assert find_stale_pages(tmp_path) == []
+    lines = text.splitlines()
+    assert (lines[0], lines[2], lines[-1]) == ("before", "| step | command | reads |", "after")
+    assert "| 1 | `longplay ingest` | the raw log, one source file |" in lines
+    assert not any("`longplay maintain`" in line for line in lines)  # it reads and publishes no table of the pipeline

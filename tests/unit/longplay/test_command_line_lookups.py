@@ -16,17 +16,11 @@ from deltalake import write_deltalake
 from longplay.cli import STEPS, cli
 from longplay.commands.signals import describe
 from longplay.config.duration import DAY
-from longplay.errors import NotFoundError, StoreError
+from longplay.errors import EnvironmentProblem, NotFoundError, StoreError
 from longplay.registry.registry import default_registry
 from tests.unit.longplay.small_tables import at
 
 ROOT = Path(__file__).parents[3]
-
-
-def test_steps_are_the_entry_points_of_the_project() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert set(STEPS) == set(project["entry-points"]["longplay.commands"])
-    assert project["scripts"]["longplay"] == "longplay.cli:main"
 
 
 def test_the_installed_entry_points_are_those_of_the_project() -> None:
@@ -35,12 +29,44 @@ def test_the_installed_entry_points_are_those_of_the_project() -> None:
     assert installed == written["longplay.commands"], "install the project again: pip install -e ."
 
 
-def test_help_lists_every_step_in_the_order_of_the_line() -> None:
+def test_help_lists_every_step_in_the_order_of_the_pipeline() -> None:
     shown = CliRunner().invoke(cli, ["--help"])
     assert shown.exit_code == 0
     places = [shown.output.index(f"\n  {name} ") for name in STEPS]
     assert places == sorted(places)
     assert "signals" in shown.output
+
+
+@pytest.fixture
+def client_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation of the client without the platform."""
+    monkeypatch.setattr("longplay.cli.entry_points", lambda group: ())
+
+
+@pytest.mark.usefixtures("client_only")
+@pytest.mark.parametrize("arguments", [["ingest"], ["ingest", "--help"], ["quality", "status"]])
+def test_a_step_that_is_not_installed_names_the_platform(arguments: list[str]) -> None:
+    error = CliRunner().invoke(cli, arguments).exception
+    assert isinstance(error, EnvironmentProblem)
+    assert error.what == f"'longplay {arguments[0]}' needs the platform."
+    assert error.fix == "pip install longplay-platform"
+
+
+@pytest.mark.usefixtures("client_only")
+def test_the_client_alone_looks_up_and_marks_the_steps_in_its_help() -> None:
+    shown = CliRunner().invoke(cli, ["--help"], terminal_width=200).output
+    lines = [line for line in shown.splitlines() if line.strip().split(" ")[0] in STEPS]
+    assert len(lines) == len(STEPS)
+    assert all(line.endswith("(needs the platform)") for line in lines)
+    assert CliRunner().invoke(cli, ["signals", "list"]).exit_code == 0
+    assert "did you mean 'train'?" in CliRunner().invoke(cli, ["trian"]).output
+
+
+def test_help_says_which_install_a_command_needs() -> None:
+    shown = CliRunner().invoke(cli, ["--help"]).output
+    assert "Steps (pip install longplay-platform" in shown
+    assert "Look-ups (pip install longplay;" in shown
+    assert "needs the platform" not in shown
 
 
 @pytest.mark.parametrize(

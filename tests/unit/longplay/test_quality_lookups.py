@@ -9,11 +9,10 @@ from click.testing import CliRunner
 
 from jobs.table_quality import command
 from longplay.errors import NotFoundError, StoreError
-from longplay.pipeline import LINE, step_of, waits_for
+from longplay.pipeline import find_downstream
 from longplay.status.quarantine import Asked, groups, to_repair
 from longplay.status.row_accounting import accounted, ledger
 from longplay.status.status import status
-from tables import catalog
 from tests.unit.longplay.quality_tables import counts, publish, verdict
 
 RUN1, RUN2, RUN3 = "20260504T100000-aaaaaa", "20260505T100000-bbbbbb", "20260506T100000-cccccc"
@@ -110,7 +109,7 @@ def test_a_table_that_was_made_from_older_inputs_is_behind(folder: Path) -> None
     found = {one.table: one for one in status(folder).tables}
     assert (found["user_days"].state, found["user_days"].behind) == ("behind", {"events": (0, 1)})
     assert "release" in found["user_days"].steps
-    assert waits_for("user_days", is_stopped=False)[0] == ["releases", "training_set"]  # its own step did not stop
+    assert find_downstream("user_days", is_stopped=False)[0] == ["releases", "training_set"]  # its step went on
     assert found["events"].state == "passed"
 
 
@@ -143,19 +142,6 @@ def test_only_the_last_runs_make_the_trend(folder: Path) -> None:
         verdict(folder, "events", f"2026050{number + 1}T100000-aaaaaa", {"has_rows": True}, rows=number)
     events = next(one for one in status(folder, runs=3).tables if one.table == "events")
     assert [one.rows for one in events.trend] == [2, 3, 4]
-
-
-def test_the_line_knows_tables_and_order() -> None:
-    made = [table for step in LINE for table in step.publishes]
-    assert len(set(made)) == len(made)
-    assert set(made) <= set(catalog.ALL)
-    assert set(catalog.RELEASED) <= set(made)
-    for step in LINE:
-        assert set(step.reads) <= set(made), step.name
-    assert step_of("user_days") == "build-histories"
-    tables, steps = waits_for("signal_values")
-    assert tables == ["releases", "training_set"]
-    assert steps == ["release", "build-training-set", "train", "deploy", "verdict"]
 
 
 def test_the_commands_print_tables_and_json(folder: Path) -> None:
