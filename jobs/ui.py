@@ -1,7 +1,5 @@
 """UI: MLflow on the tracked runs."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import click
 
 from jobs.runtime.command_options import guarded
+from jobs.runtime.server_process import run_server
 from longplay.errors import NotFoundError
 from longplay.server.ports import check_port
 from rankers.tracking.mlflow_tracker import Tracker
@@ -40,8 +39,9 @@ def command(store: Path, host: str, port: int) -> None:
             click.echo(f"  {name}: http://{host}:{port}/{fragment}")
         uri = f"sqlite:///{database}"
         arguments = ["--backend-store-uri", uri, "--host", host, "--port", str(port), "--workers", "1"]
-        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-        sys.exit(subprocess.run([sys.executable, "-m", "mlflow", "server", *arguments], env=environment).returncode)
+        # Longplay submits no jobs to MLflow, so the server starts no workers for them.
+        settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        sys.exit(run_server([sys.executable, "-m", "mlflow", "server", *arguments], settings))
 
     guarded(call)
 
