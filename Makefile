@@ -29,11 +29,11 @@ $(VENV)/.uv:
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
 	@touch $@
 
-$(STAMP): requirements.lock pyproject.toml jobs/setup.py $(VENV)/.uv
+$(STAMP): requirements.lock pyproject.toml client/pyproject.toml jobs/setup.py $(VENV)/.uv
 	@echo "setup 2/4: locked packages (about 6 GB on disk, most of it PyTorch)"
 	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@echo "setup 3/4: Longplay itself"
-	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e client -e .
 	@echo "setup 4/4: Java and Delta's jars"
 	@$(BIN)/longplay setup
 	@touch $@
@@ -65,12 +65,14 @@ check: setup ## Lint, strict types, import direction, generated docs
 docs: setup ## Write the generated reference (docs/reference)
 	@$(BIN)/python -m tools.generate_reference
 
-wheel: setup ## Build the wheel that is shipped to a cluster
+wheel: setup ## Build both wheels: the client and the platform, for a cluster
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist client
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
 	@ls dist/*.whl
 
 lock: $(VENV)/.uv ## Pin every package with its hashes
-	@$(UV) pip compile --quiet --generate-hashes --extra dev --no-header --python-version 3.11 -o requirements.lock pyproject.toml
+	@$(UV) pip compile --quiet --generate-hashes --extra dev --no-header --no-emit-package longplay --python-version 3.11 \
+	  -o requirements.lock client/pyproject.toml pyproject.toml
 
 clean: ## Remove what the demo made (tables, runs, world); keeps the environment
 	@rm -rf warehouse world dist

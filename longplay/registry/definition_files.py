@@ -1,7 +1,7 @@
 """Folders of definitions: one file a version, and ``published.yaml`` with the hash of every published version."""
 
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 from longplay.config.strict_model import read_yaml
@@ -12,10 +12,10 @@ PUBLISHED = "published.yaml"
 
 
 def shipped_definitions() -> Path:
-    """The folder of definitions that ships with the application (found without importing it).
+    """The folder of signal definitions that ship with Longplay.
 
     Raises:
-        NotFoundError: when the application is not installed.
+        NotFoundError: when the installation has none.
     """
     folder = shipped_folder()
     if folder is None:
@@ -24,17 +24,21 @@ def shipped_definitions() -> Path:
 
 
 def shipped_folder() -> Path | None:
-    """The folder of definitions that ships with the application; None where it is not installed."""
-    spec = find_spec("signals")
-    folders = [Path(place) / "definitions" for place in (spec.submodule_search_locations or [])] if spec else []
-    return next((folder for folder in folders if folder.is_dir()), None)
+    """The folder of signal definitions that ship with Longplay; None where the installation has none."""
+    return _shipped("signals", "signals/definitions")
 
 
 def shipped_rewards() -> list[Path]:
-    """The folder of rewards that ships with the application; none where it is not installed."""
-    spec = find_spec("conf") if shipped_folder() else None
-    folders = [Path(place) / "rewards" for place in (spec.submodule_search_locations or [])] if spec else []
-    return [folder for folder in folders if folder.is_dir()]
+    """The folder of rewards that ship with Longplay; none where the installation has none."""
+    folder = _shipped("rewards", "conf/rewards")
+    return [folder] if folder else []
+
+
+def _shipped(kind: str, in_repository: str) -> Path | None:
+    """Installed definitions are data of this package; in a checkout they lie where people edit them."""
+    package = Path(str(files("longplay")))
+    candidates = (package / "shipped" / kind, package.parent / in_repository)
+    return next((folder for folder in candidates if folder.is_dir()), None)
 
 
 def proposals(paths: Iterable[Path]) -> dict[str, Proposal]:
