@@ -24,6 +24,7 @@ from jobs.runtime.labels import use_labels
 from jobs.runtime.run_context import TABLE_CODE, RunContext, code_hash
 from jobs.train import arms, study, tracker_of
 from longplay.errors import InputError
+from longplay.paths import SourcePaths, record_file
 from rankers.models.base import TrainedRanker
 from worlds.deploy import DeploymentPlan, Outcomes
 from worlds.truth_tables import read_spec
@@ -43,7 +44,7 @@ def deploy(context: RunContext, data: Path) -> Verdict:
             got=f"its log ends {world.spec.end:%Y-%m-%d}, the watermark is {known_at:%Y-%m-%d}",
             fix="give the --data that was ingested, or another --store",
         )
-    file = context.folder / "_deployments" / f"{deployment_id(context, world)}.json"
+    file = record_file(SourcePaths(context.folder).deployments, deployment_id(context, world))
     use_labels(context, "deployment", f"{context.source.name} {file.stem}")
     if file.exists() and not context.force:
         context.progress.say(f"deployed before, nothing to do ({file.name}; --force does it again)")

@@ -14,17 +14,24 @@ from ingest.row_validation import MALFORMED_ROW
 from jobs.runtime.command_options import job_command
 from jobs.runtime.metric_history import REWRITTEN
 from jobs.runtime.quarantine_release import TABLE as RELEASES
-from jobs.runtime.run_context import VERDICTS, RunContext
+from jobs.runtime.run_context import RunContext
 from longplay.config.atomic_files import write_atomically
 from longplay.errors import NotFoundError
+from longplay.paths import SourcePaths, record_file, record_files
 from longplay.server.index.paths import Place
 from longplay.status.row_accounting import accounted
 from quality.publication_history import forget_ids
-from rankers.dataset.manifest import FOLDER as MANIFESTS
 from rankers.dataset.manifest import find
 from rankers.dataset.training_set import spine_of
 from tables import catalog
-from tables.erasure.receipts import ERASED, Begun, begin, cut_off, finish, next_number
+from tables.erasure.receipts import (
+    ERASED,
+    ErasureInProgress,
+    begin_erasure,
+    find_interrupted,
+    finish_erasure,
+    next_receipt_number,
+)
 from tables.erasure.tombstones import Tombstones
 
 MADE_ANEW = (
@@ -51,15 +58,15 @@ def erase(context: RunContext, user: str) -> dict[str, Any]:
     there = sorted((table for table in catalog.ALL if context.store.exists(table)), key=lambda table: table == RELEASES)
     one = _begin(context, user, there)
     for name in one.training_sets:
-        _note(context.folder / MANIFESTS / f"{name}.json", one.receipt)
+        _note(record_file(SourcePaths(context.folder).manifests, name), one.receipt)
     released = _released(context, user)
     for table in there:
         _erase(context, table, user, released)
     _clear_rejected(context.folder, user)
-    forget_ids(context.folder / VERDICTS)
+    forget_ids(SourcePaths(context.folder).verdicts)
     # What a server has copied out of the tables to answer from; one that runs makes its index anew.
     shutil.rmtree(Place.of(context.root, context.source.name).cache, ignore_errors=True)
-    receipt, file = finish(context.folder, one, accounted(context.folder))
+    receipt, file = finish_erasure(context.folder, one, accounted(context.folder))
     context.progress.say(f"{sum(one.rows.values()):,} rows of {sum(n > 0 for n in one.rows.values())} tables removed")
     context.progress.say(
         f"{len(one.training_sets)} training sets held the person; their manifests say so. Receipt: {file}"
@@ -67,11 +74,11 @@ def erase(context: RunContext, user: str) -> dict[str, Any]:
     return receipt
 
 
-def _begin(context: RunContext, user: str, there: Sequence[str]) -> Begun:
+def _begin(context: RunContext, user: str, there: Sequence[str]) -> ErasureInProgress:
     """What is to be erased, kept before anything is removed; what was kept, where an earlier run was cut off."""
-    tombstones = Tombstones.of(context.folder)
+    tombstones = Tombstones.from_source(context.folder)
     mark = tombstones.mark(user)
-    earlier = cut_off(context.folder, mark)
+    earlier = find_interrupted(context.folder, mark)
     if earlier is not None:
         context.progress.say(f"erasure {earlier.receipt} was cut off; going on with it")
         return earlier
@@ -79,14 +86,15 @@ def _begin(context: RunContext, user: str, there: Sequence[str]) -> Begun:
     rows = {table: _count(context, table, condition_of(table, user, released)) for table in there}
     if mark not in tombstones.marks and not any(rows.values()) and not _rejected(context.folder, user):
         raise NotFoundError(f"There is nothing of user '{user}'.", where=str(context.folder), fix="check --user")
-    number = next_number(context.folder)
-    return begin(context.folder, Begun(number, mark, rows, manifests_with(context, user), accounted(context.folder)))
+    number = next_receipt_number(context.folder)
+    erasure = ErasureInProgress(number, mark, rows, manifests_with(context, user), accounted(context.folder))
+    return begin_erasure(context.folder, erasure)
 
 
 def manifests_with(context: RunContext, user: str) -> list[str]:
     """Names of the manifests whose training sets hold exposures of a person."""
     found = []
-    for file in sorted((context.folder / MANIFESTS).glob("*.json")):
+    for file in record_files(SourcePaths(context.folder).manifests):
         manifest, _ = find(context.folder, file.stem)
         own = (
             context.upto(manifest.batch)
@@ -158,8 +166,8 @@ def _clear_rejected(folder: Path, user: str) -> None:
 
 def _rejected(folder: Path, user: str) -> list[Path]:
     """Rows that the gate refused, and what a killed run left staged: nobody reads them, so whole folders go."""
-    there = [one for kind in ("rejected", "_staging") for one in (folder / kind).glob("*")]
-    return [one for one in there if any(_holds(file, user) for file in one.rglob("*.parquet"))]
+    folders = SourcePaths(folder).unpublished()
+    return [one for one in folders if any(_holds(file, user) for file in one.rglob("*.parquet"))]
 
 
 def _holds(file: Path, user: str) -> bool:

@@ -15,6 +15,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.simulate import simulate
 from jobs.verdict import write_report
 from longplay.errors import ConfigError
+from longplay.paths import StorePaths
 from worlds.spec import WorldSpec
 
 
@@ -34,7 +35,7 @@ def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) 
         for own, verdict in zip(jobs, verdicts, strict=True):
             write_report(own, verdict, pooled[kind])
         context.progress.console.print(_table(kind, seeds, verdicts, pooled[kind]))
-    file = context.root / "evidence.json"
+    file = StorePaths(context.root).evidence
     words = {kind: {one.family: one.words for one in families} for kind, families in pooled.items()}
     file.write_text(json.dumps(words, indent=1), encoding="utf-8")
     context.progress.console.print(f"written: {file}; every world has its own report and tables below {context.root}")
@@ -42,15 +43,16 @@ def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) 
 
 
 def _job(context: RunContext, kind: str, seed: int) -> RunContext:
-    own = replace(context, root=context.root / f"{kind}-{seed}")
+    own = replace(context, root=StorePaths(context.root).evidence_store(kind, seed))
     own.__dict__["spark"] = context.spark  # one session serves all worlds
     return own
 
 
 def _one(context: RunContext, spec: WorldSpec) -> Verdict:
     context.progress.console.rule(f"{context.root.name.replace('-', ' world, seed ')}")
-    simulate(spec, context.root / "world", context.progress)
-    verdict = run(context, context.root / "world" / "log")
+    world = StorePaths(context.root).world
+    simulate(spec, world, context.progress)
+    verdict = run(context, world / "log")
     assert verdict is not None, "a world's log lies beside its truth"
     return verdict
 

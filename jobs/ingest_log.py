@@ -227,7 +227,7 @@ def _read(context: RunContext, data: Path, log: Log, observed_at: datetime) -> t
 
 def _without_erased(context: RunContext, found: DataFrame, log: Log) -> tuple[DataFrame, int]:
     """Raw rows without those of people who were erased, which are counted and kept nowhere."""
-    tombstones = Tombstones.if_any(context.folder)
+    tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return found, 0
     user = row_validation.text_column(log.user)

@@ -16,6 +16,7 @@ from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.quarantine_selection import Wanted, release
 from jobs.runtime.run_context import RunContext
 from longplay.commands import output
+from longplay.paths import StorePaths
 from longplay.registry.location import who
 from longplay.site.quality.site import write_pages
 from longplay.status import quarantine
@@ -42,7 +43,7 @@ def _look_up(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the folder of its source's tables; it starts no Spark."""
 
     def body(source: str, store: Path, **own: Any) -> None:  # noqa: ANN401 - as click gives them
-        guarded(lambda: function(store / load_source(source).name, **own))
+        guarded(lambda: function(StorePaths(store).source(load_source(source).name).folder, **own))
 
     return _SOURCE(_STORE(update_wrapper(body, function)))
 

@@ -11,6 +11,7 @@ from jobs.runtime.labels import label_names, use_labels
 from jobs.runtime.run_context import RunContext
 from longplay.delta import open_table
 from longplay.errors import ConfigError, nearest
+from longplay.paths import StorePaths
 from rankers.config import FAMILIES, Family, RankerConfig, parse_config
 from rankers.dataset.ranking_data import RankingData
 from rankers.tracking.mlflow_tracker import Tracker
@@ -75,7 +76,8 @@ def config_of(context: RunContext, family: Family) -> RankerConfig:
 
 def tracker_of(context: RunContext) -> Tracker:
     """MLflow's store beside the tables: one for all sources of a warehouse."""
-    return Tracker(context.root.absolute() / "mlflow.db", context.root.absolute() / "mlartifacts")
+    paths = StorePaths.from_address(context.root)
+    return Tracker(paths.tracking_database, paths.tracking_artifacts)
 
 
 def study(context: RunContext) -> Study:

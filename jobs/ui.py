@@ -9,6 +9,7 @@ import click
 from jobs.runtime.command_options import guarded
 from jobs.runtime.server_process import run_server
 from longplay.errors import NotFoundError
+from longplay.paths import StorePaths
 from longplay.server.ports import check_port
 from rankers.tracking.mlflow_tracker import Tracker
 
@@ -30,12 +31,13 @@ def command(store: Path, host: str, port: int) -> None:
     """
 
     def call() -> None:
-        database = store.absolute() / "mlflow.db"
+        paths = StorePaths.from_address(store)
+        database = paths.tracking_database
         if not database.exists():
             raise NotFoundError("No run was tracked yet.", where=str(database), fix="run 'longplay train' first")
         check_port(host, port)
         click.echo(f"MLflow on http://{host}:{port} - Ctrl-C ends it. The rankers of each study side by side:")
-        for name, fragment in comparisons(Tracker(database, store.absolute() / "mlartifacts")):
+        for name, fragment in comparisons(Tracker(database, paths.tracking_artifacts)):
             click.echo(f"  {name}: http://{host}:{port}/{fragment}")
         uri = f"sqlite:///{database}"
         arguments = ["--backend-store-uri", uri, "--host", host, "--port", str(port), "--workers", "1"]

@@ -27,6 +27,7 @@ from jobs.runtime.labels import label_names, use_labels
 from jobs.runtime.run_context import RunContext
 from jobs.train import arms, study, tracker_of
 from longplay.delta import open_table
+from longplay.paths import SourcePaths
 
 
 def verdict(context: RunContext, data: Path | None) -> Verdict | None:
@@ -46,7 +47,7 @@ def verdict(context: RunContext, data: Path | None) -> Verdict | None:
 
 def report_file(context: RunContext) -> Path:
     """Where the report of a source lies."""
-    return context.folder / "report.html"
+    return SourcePaths(context.folder).report
 
 
 def write_report(context: RunContext, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:

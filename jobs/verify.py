@@ -16,8 +16,9 @@ from jobs.runtime.run_context import RunContext
 from jobs.train import tracker_of
 from longplay.definitions.reward import signals_of
 from longplay.errors import QualityError
+from longplay.paths import SourcePaths, StorePaths, record_file
 from rankers.dataset.from_facts import Whole, set_from_facts
-from rankers.dataset.manifest import FOLDER, Manifest, find, name_of
+from rankers.dataset.manifest import Manifest, find, name_of
 from tables.catalog import TRAINING_SET
 from tables.checksum import checksum
 
@@ -50,7 +51,7 @@ def verify(context: RunContext, name: str) -> str:
 
 def digest_of(context: RunContext, name: str) -> str:
     """The checksum that a name stands for: the tag of an MLflow run, else the name itself."""
-    database = context.root.absolute() / "mlflow.db"
+    database = StorePaths.from_address(context.root).tracking_database
     return tracker_of(context).digest_of(name) or name if database.exists() else name
 
 
@@ -95,7 +96,8 @@ def other_features(manifest: Manifest) -> list[str]:
 
 def erased_since(context: RunContext, digest: str) -> list[str]:
     """What the manifest says of people in the set who were erased since."""
-    told = json.loads((context.folder / FOLDER / f"{name_of(digest)}.json").read_text(encoding="utf-8"))
+    file = record_file(SourcePaths(context.folder).manifests, name_of(digest))
+    told = json.loads(file.read_text(encoding="utf-8"))
     receipts = told.get("erasures", [])
     return [f"{len(receipts)} people who were in it were erased (receipts {receipts})"] if receipts else []
 

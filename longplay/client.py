@@ -18,6 +18,7 @@ from longplay.lookup.predicates import Filter, after, filters, in_states, keyed,
 from longplay.lookup.query import Selection, Which, select
 from longplay.lookup.releases import VALUES, Release, check_meaning, pick, pinned, releases
 from longplay.lookup.values import COLUMNS, Value, Values, as_known, check_states
+from longplay.paths import SourcePaths, StorePaths
 from longplay.registry.location import shared
 from longplay.registry.registry import default_registry
 
@@ -137,7 +138,8 @@ class Client:
         return _Opened(release, moment_of(release, asked.after.known_at if asked.after else asked.known_at))
 
     def _rows(self, opened: _Opened, filters: list[Filter]) -> pa.Table:
-        return read_arrow(self.folder / VALUES, COLUMNS, filters, pinned(self.folder, opened.release))
+        values = SourcePaths(self.folder).table(VALUES)
+        return read_arrow(values, COLUMNS, filters, pinned(self.folder, opened.release))
 
 
 def source_folder(store: Path, source: str) -> Path:
@@ -146,10 +148,11 @@ def source_folder(store: Path, source: str) -> Path:
     Raises:
         NotFoundError: with the nearest source.
     """
-    known = {log.parent.parent.name for log in store.glob("*/*/_delta_log")}
-    if source not in known:
-        raise NotFoundError(f"There are no tables of source '{source}'.", where=str(store), fix=nearest(source, known))
-    return store.absolute() / source
+    sources = [paths.source for paths in StorePaths(store).sources()]
+    if source not in sources:
+        fix = nearest(source, sources)
+        raise NotFoundError(f"There are no tables of source '{source}'.", where=str(store), fix=fix)
+    return StorePaths.from_address(store).source(source).folder
 
 
 def moment_of(release: Release, known_at: datetime | None) -> datetime:

@@ -9,6 +9,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from longplay.errors import StoreError, first_line
+from longplay.paths import data_file, delta_log
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ def open_table(path: Path, version: int | None = None) -> DeltaTable:
 
 def _open(path: Path, version: int | None) -> DeltaTable:
     try:
-        _check_commits(path / "_delta_log")
+        _check_commits(delta_log(path))
         return DeltaTable(str(path), version=version)
     except TableNotFoundError as error:
         raise StoreError(
@@ -47,7 +48,7 @@ def _open(path: Path, version: int | None) -> DeltaTable:
     except (DeltaError, OSError, ValueError) as error:
         raise StoreError(
             f"The table '{path.name}' is corrupted.",
-            where=str(_faulty_commit(path / "_delta_log")),
+            where=str(_faulty_commit(delta_log(path))),
             got=first_line(error),
             fix="restore it from a copy, or delete the folder and run the step that builds it",
         ) from error
@@ -95,7 +96,7 @@ def check_files(path: Path, version: int | None = None) -> None:
     actions = open_table(path, version).get_add_actions(flatten=True)
     names, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
     for name, size in zip(names, sizes, strict=True):
-        file = path / name
+        file = data_file(path, name)
         found = file.stat().st_size if file.exists() else None
         if found != size:
             raise StoreError(
@@ -174,7 +175,7 @@ def forget_log(path: Path) -> None:
     table = open_table(path)
     newest = int(table.version())
     table.create_checkpoint()
-    older = [(_version(file), file) for file in (path / "_delta_log").iterdir() if file.is_file()]
+    older = [(_version(file), file) for file in delta_log(path).iterdir() if file.is_file()]
     for _, file in sorted((version, file) for version, file in older if version is not None and version < newest):
         file.unlink()
 

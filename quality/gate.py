@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from longplay.errors import QualityError
+from longplay.paths import record_file
 from quality.expectations import HAS_ROWS, Expected, of_answers, of_days, of_rows, of_shapes
 from quality.gx.validate_metrics import Docs, failures, judge_numbers, verdicts
 from quality.gx.validate_rows import judge_rows
@@ -124,7 +125,7 @@ def keep(results: Path, name: str, verdict: Mapping[str, Any]) -> Path:
     """Write a verdict into a file of its own; the second of a name gets a number."""
     results.mkdir(parents=True, exist_ok=True)
     earlier = len(list(results.glob(f"{name}*.json")))
-    file = results / f"{name}{f'-{earlier + 1}' if earlier else ''}.json"
+    file = record_file(results, f"{name}{f'-{earlier + 1}' if earlier else ''}")
     file.write_text(json.dumps(verdict, indent=1, default=str), encoding="utf-8")
     return file
 

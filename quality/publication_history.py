@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from longplay.paths import record_files
+
 NEWEST = 40
 """So many earlier publications are looked at."""
 
@@ -63,9 +65,10 @@ def earlier(results: Path, table: str, published: Verdicts | None) -> Earlier:
         published: names of the verdicts of published versions, oldest first. None: of all verdicts without an error,
             for who has no store.
     """
-    names = published(table) if published else sorted(p.name for p in results.glob(f"{table}-*.json"))
-    files = [results / name for name in list(dict.fromkeys(names))[-NEWEST:]]
-    told = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+    files_by_name = {file.name: file for file in record_files(results)}
+    names = published(table) if published else [name for name in files_by_name if name.startswith(f"{table}-")]
+    files = [files_by_name[name] for name in list(dict.fromkeys(names))[-NEWEST:] if name in files_by_name]
+    told = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     kept = [one for one in told if one["table"] == table and (published or not one.get("errors"))]
     return Earlier(
         tuple(one["days"] for one in kept if "days" in one),
@@ -76,7 +79,7 @@ def earlier(results: Path, table: str, published: Verdicts | None) -> Earlier:
 
 def forget_ids(results: Path) -> None:
     """Take the fingerprints of ids out of every verdict: they say of an id that is asked for whether it was there."""
-    for file in results.glob("*.json"):
+    for file in record_files(results):
         told = json.loads(file.read_text(encoding="utf-8"))
         memory = told.get("shapes", {}).get("memory", {})
         kept = {name: one for name, one in memory.items() if "ids" not in one}

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.delta import commits, open_table, query, read_arrow
 from longplay.errors import QualityError
+from longplay.paths import SourcePaths
 from tables.checks import GRAIN
 from tables.lock import process_lock
 from tables.spec import TableSpec
@@ -49,14 +50,14 @@ def read_rows(folder: Path, spec: TableSpec) -> list[dict[str, Any]]:
     Raises:
         StoreError: when it is corrupted.
     """
-    path = folder / spec.name
+    path = SourcePaths(folder).table(spec.name)
     rows: list[dict[str, Any]] = read_arrow(path).to_pylist() if DeltaTable.is_deltatable(str(path)) else []
     return rows
 
 
 def commit_of(folder: Path, spec: TableSpec) -> dict[str, Any]:
     """What a small table's newest commit that says anything says of it; empty where none does."""
-    path = folder / spec.name
+    path = SourcePaths(folder).table(spec.name)
     if not DeltaTable.is_deltatable(str(path)):
         return {}
     return next((told for _, told in commits(open_table(path), HOUSEKEEPING) if told), {})
@@ -79,25 +80,26 @@ def publish_rows(folder: Path, spec: TableSpec, rows: Sequence[Row], lineage: Li
         QualityError: naming the rules that rows break; nothing is published and the rows stay under ``rejected/``.
         StoreError: when another process holds the table for ten minutes.
     """
-    busy = f"Another process has been writing '{spec.name}'"
-    with process_lock(folder / f".{spec.name}.lock", busy, folder / spec.name):
-        there = DeltaTable.is_deltatable(str(folder / spec.name))
+    paths = SourcePaths(folder)
+    path = paths.table(spec.name)
+    with process_lock(paths.lock(spec.name), f"Another process has been writing '{spec.name}'", path):
+        there = DeltaTable.is_deltatable(str(path))
         if spec.mode == "append" and there:
-            rows = _new(rows, read_arrow(folder / spec.name, list(spec.grain)).to_pylist(), spec)
+            rows = _new(rows, read_arrow(path, list(spec.grain)).to_pylist(), spec)
             if not rows:
-                version = int(DeltaTable(str(folder / spec.name)).version())
+                version = int(DeltaTable(str(path)).version())
                 return Published(spec.name, version, 0, False, "no new rows")
         staged = pa.Table.from_pylist([dict(row) for row in rows], schema=_schema(spec))
-        audit = _audited(folder, spec, staged, lineage, judge)
+        audit = _audited(paths, spec, staged, lineage, judge)
         note = json.dumps({**asdict(lineage), "audit": audit}, sort_keys=True, default=str)
         write_deltalake(
-            str(folder / spec.name),
+            str(path),
             staged,
             mode="append" if spec.mode == "append" else "overwrite",
             schema_mode="merge" if spec.mode == "append" else "overwrite",
             commit_properties=CommitProperties(custom_metadata={"userMetadata": note}),
         )
-        version = int(DeltaTable(str(folder / spec.name)).version())
+        version = int(DeltaTable(str(path)).version())
         return Published(spec.name, version, len(rows), True, "published")
 
 
@@ -111,15 +113,15 @@ def _new(rows: Sequence[Row], known: Sequence[Row], spec: TableSpec) -> list[Row
     return [row for row in rows if tuple(row[name] for name in spec.grain) not in there]
 
 
-def _audited(folder: Path, spec: TableSpec, staged: pa.Table, lineage: Lineage, judge: Judge) -> dict[str, Any]:
+def _audited(paths: SourcePaths, spec: TableSpec, staged: pa.Table, lineage: Lineage, judge: Judge) -> dict[str, Any]:
     """What the gate says of the rows; those that it refuses are kept."""
-    place = folder / "_staging" / f"{spec.name}-{lineage.run_id}"
+    place = paths.staging(spec.name, lineage.run_id)
     shutil.rmtree(place, ignore_errors=True)
     try:
         write_deltalake(str(place), staged)
         return dict(judge(spec, _profile(spec, place)))
     except QualityError:
-        rejected = folder / "rejected" / f"{spec.name}-{lineage.run_id}"
+        rejected = paths.rejected(spec.name, lineage.run_id)
         rejected.mkdir(parents=True, exist_ok=True)
         pq.write_table(staged, rejected / "rows.parquet")
         raise

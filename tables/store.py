@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.delta import check_files, commits, forget_log, has_deletion_vectors, open_table
 from longplay.errors import NotFoundError, StoreError, first_line
+from longplay.paths import StorePaths
 from tables import catalog
 from tables.compaction import is_scattered
 from tables.date_filters import on_days
@@ -73,12 +74,17 @@ class Store:
     """
 
     def __init__(self, root: Path, source: str, spark: SparkSession) -> None:
-        self.folder = Path(root).absolute() / source
+        self.paths = StorePaths.from_address(root).source(source)
         self.spark = spark
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the source's tables."""
+        return self.paths.folder
 
     def path(self, table: str) -> Path:
         """The folder of a table."""
-        return self.folder / table
+        return self.paths.table(table)
 
     def exists(self, table: str) -> bool:
         """Whether a version of the table was ever published."""
@@ -369,16 +375,14 @@ class Store:
         Raises:
             StoreError: when another process has held it for ten minutes.
         """
-        with process_lock(
-            self.folder / f".{table}.lock", f"Another process has been writing '{table}'", self.path(table)
-        ):
+        with process_lock(self.paths.lock(table), f"Another process has been writing '{table}'", self.path(table)):
             yield
 
     @contextmanager
     def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:
-        for left in (self.folder / "_staging").glob(f"{spec.name}-*"):
+        for left in self.paths.stagings(spec.name):
             shutil.rmtree(left, ignore_errors=True)  # of a run that was killed: this one holds the table's lock
-        staging = self.folder / "_staging" / f"{spec.name}-{lineage.run_id}"
+        staging = self.paths.staging(spec.name, lineage.run_id)
         try:
             yield staging
         finally:
@@ -393,7 +397,7 @@ class Store:
             passed = True
         finally:
             if not passed and staging.exists():
-                target = self.folder / "rejected" / f"{spec.name}-{lineage.run_id}"
+                target = self.paths.rejected(spec.name, lineage.run_id)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.rmtree(target, ignore_errors=True)
                 shutil.move(staging, target)

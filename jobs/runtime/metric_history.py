@@ -6,8 +6,9 @@ from typing import Any
 
 from deltalake.exceptions import DeltaError
 
-from jobs.runtime.run_context import VERDICTS, RunContext
+from jobs.runtime.run_context import RunContext
 from longplay.errors import LongplayError, first_line
+from longplay.paths import SourcePaths
 from longplay.status.row_accounting import has
 from longplay.status.verdicts import Publication, publications, read_verdict
 from quality.monitoring.anomaly_detection import anomalies
@@ -81,7 +82,7 @@ def _volumes(context: RunContext) -> list[tuple[int, Metric]]:
 
 def _of(context: RunContext, table: str, one: Publication) -> list[Metric]:
     """What the verdict's file and the commit say; a table that is judged without a file has no metrics."""
-    file = context.folder / VERDICTS / str(one.audit.get("verdict", ""))
+    file = SourcePaths(context.folder).verdict(str(one.audit.get("verdict", "")))
     told = read_verdict(file) if file.is_file() else None
     if not isinstance(told, dict):
         return []

@@ -17,6 +17,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import LineageSettings
 from longplay.delta import open_table
 from longplay.errors import LongplayError, StoreError, first_line
+from longplay.paths import SourcePaths
 from longplay.pipeline import STEPS
 from longplay.status.verdicts import publications
 from tables import catalog
@@ -143,7 +144,7 @@ class Emitter:
         for name in sorted(raw):
             yield InputDataset(self._settings.namespace, f"{self._folder.name}.raw.{name}")
         for name, number in sorted(told or self._read_alone(step)):
-            yield InputDataset(FILES, str(self._folder / name), facets=self._facets(name, number))
+            yield InputDataset(FILES, str(SourcePaths(self._folder).table(name)), facets=self._facets(name, number))
 
     def _read_alone(self, step: str) -> set[tuple[str, int]]:
         """What a step reads that publishes no table: the newest versions."""
@@ -158,7 +159,7 @@ class Emitter:
         rows = statistics.OutputStatisticsOutputDatasetFacet(rowCount=one.rows, producer=PRODUCER)
         return OutputDataset(
             FILES,
-            str(self._folder / one.table),
+            str(SourcePaths(self._folder).table(one.table)),
             {"outputStatistics": rows},
             facets=self._facets(one.table, one.version),
         )
@@ -170,7 +171,7 @@ class Emitter:
         means = {column.name: column.meaning for column in spec.columns} if spec else {}
         fields = [
             schema_dataset.SchemaDatasetFacetFields(field.name, _type_of(field), means.get(field.name))
-            for field in open_table(self._folder / table).schema().fields
+            for field in open_table(SourcePaths(self._folder).table(table)).schema().fields
         ]
         return {
             "version": dataset_version_dataset.DatasetVersionDatasetFacet(str(number), producer=PRODUCER),

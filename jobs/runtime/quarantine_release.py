@@ -217,7 +217,7 @@ def _judged(context: RunContext, rows: DataFrame, at: datetime) -> dict[str, Dat
 
 
 def _without_erased(context: RunContext, frame: DataFrame, log: Log) -> DataFrame:
-    tombstones = Tombstones.if_any(context.folder)
+    tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return frame
     return frame.where(~tombstones.is_erased(row_validation.text_column(log.user)))

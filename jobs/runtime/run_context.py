@@ -22,6 +22,7 @@ from jobs.runtime.progress import Progress
 from jobs.runtime.settings import Settings
 from longplay.delta import read_arrow
 from longplay.errors import NotFoundError
+from longplay.paths import SourcePaths, StorePaths
 from longplay.registry.registry import Registry
 from quality.gate import Gate
 from tables import catalog
@@ -29,7 +30,6 @@ from tables.lock import process_lock
 from tables.spec import TableSpec
 from tables.store import Lineage, Published, Store
 
-VERDICTS = "_quality"
 TABLE_CODE = ("tables", "ingest", "features", "signals", "quality", "rankers", "longplay")
 
 
@@ -63,21 +63,21 @@ class RunContext:
     @property
     def folder(self) -> Path:
         """The folder of the source's tables, verdicts and reports."""
-        return self.root.absolute() / self.source.name
+        return StorePaths.from_address(self.root).source(self.source.name).folder
 
     @cached_property
     def gate(self) -> Gate:
         """The gate that every table passes."""
-        results, chosen = self.folder / VERDICTS, self.settings.quality
+        paths, chosen = SourcePaths(self.folder), self.settings.quality
         return Gate(
-            results,
+            paths.verdicts,
             self.run_id,
             self.store.verdicts,
             lambda table: self.store.read(table) if self.store.exists(table) else None,
             lambda text: self.progress.say(f"warning: {text}"),
             chosen.accept,
             chosen.direct_below,
-            results / "docs" if chosen.data_docs else None,
+            paths.verdict_pages if chosen.data_docs else None,
         )
 
     @cached_property
@@ -97,7 +97,8 @@ class RunContext:
         def waits() -> None:
             self.progress.say(f"another run is at work on {name}: waiting for it")
 
-        with process_lock(self.folder / ".run.lock", f"Another run has been at work on {name}", self.folder, waits):
+        lock = SourcePaths(self.folder).run_lock
+        with process_lock(lock, f"Another run has been at work on {name}", self.folder, waits):
             yield
 
     def upto(self, batch: int) -> "RunContext":
@@ -157,7 +158,7 @@ class RunContext:
         """
         if not self.store.exists("deliveries"):
             raise NotFoundError("Nothing was ingested yet.", where=str(self.folder), fix="run 'longplay ingest' first")
-        rows = read_arrow(self.folder / "deliveries").to_pylist()
+        rows = read_arrow(self.store.path("deliveries")).to_pylist()
         kept = [row for row in rows if self.last is None or row["batch"] <= self.last]
         return [{**row, "counts": dict(row["counts"])} for row in sorted(kept, key=lambda row: row["batch"])]
 

@@ -12,6 +12,7 @@ from longplay.commands.options import paged, reading
 from longplay.config.duration import format_duration
 from longplay.lookup import revision_bands
 from longplay.lookup.delay_curves import DELAYS, Delay, as_text, delay_of
+from longplay.paths import StorePaths
 from longplay.registry.location import Page, Place, who
 
 if TYPE_CHECKING:
@@ -167,16 +168,16 @@ def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[st
     """Values by state, per source that has any."""
     if hasattr(definition, "parts"):
         return {}
-    tables = sorted(store.glob("*/signal_values/_delta_log"))
-    return {log.parent.parent.name: _count(log.parent, definition) for log in tables}
+    values = "signal_values"
+    sources = StorePaths(store).sources(values)
+    return {paths.source: _count(paths.table(values), definition) for paths in sources}
 
 
 def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]":
     """The delay curve, per source that has one."""
     if hasattr(definition, "parts"):
         return {}
-    folders = sorted(log.parent.parent for log in store.glob(f"*/{DELAYS}/_delta_log"))
-    found = {folder.name: delay_of(folder, definition) for folder in folders}
+    found = {paths.source: delay_of(paths.folder, definition) for paths in StorePaths(store).sources(DELAYS)}
     return {source: curve for source, curve in found.items() if curve is not None}
 
 

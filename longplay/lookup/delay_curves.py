@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from longplay.paths import SourcePaths
+
 if TYPE_CHECKING:
     from longplay.definitions.signal import Definition
 
@@ -74,13 +76,13 @@ def delay_of(folder: Path, definition: "Definition") -> Delay | None:
     Raises:
         StoreError: when the table of curves is corrupted.
     """
-    table = folder / DELAYS
-    if not (table / "_delta_log").is_dir():
+    paths = SourcePaths(folder)
+    if not paths.has_log(DELAYS):
         return None
     from longplay.delta import query  # only when there is something to read
 
     own = f"signal = '{definition.ref}' AND definition_hash = '{definition.hash}'"
-    return delay_from(query(table, f"SELECT {', '.join(_COLUMNS)} FROM rows WHERE {own}"))
+    return delay_from(query(paths.table(DELAYS), f"SELECT {', '.join(_COLUMNS)} FROM rows WHERE {own}"))
 
 
 def delay_from(rows: Sequence[Mapping[str, Any]]) -> Delay | None:

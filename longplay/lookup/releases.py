@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError
 from longplay.definitions.signal import Definition
 from longplay.delta import check_files, open_table
 from longplay.errors import NotFoundError, StoreError, first_line, nearest
+from longplay.paths import SourcePaths, data_file
 
 VALUES = "signal_values"
 _FILE = "__filename"
@@ -54,7 +55,7 @@ def releases(folder: Path) -> list[Release]:
     Raises:
         StoreError: when the table of releases is corrupted.
     """
-    path = folder / "releases"
+    path = SourcePaths(folder).table("releases")
     if not DeltaTable.is_deltatable(str(path)):
         return []
     rows = _rows(path)
@@ -64,7 +65,7 @@ def releases(folder: Path) -> list[Release]:
 
 def _order(row: dict[str, Any], path: Path) -> tuple[Any, ...]:
     versions = sum(version for _, version in row["versions"])
-    return row["known_at"], row["batch"], versions, (path / row[_FILE]).stat().st_mtime_ns
+    return row["known_at"], row["batch"], versions, data_file(path, row[_FILE]).stat().st_mtime_ns
 
 
 def pick(found: Sequence[Release], release_id: str | None = None) -> Release:
@@ -90,7 +91,7 @@ def pinned(folder: Path, release: Release) -> int:
         NotFoundError: when the release ties no values, or that version was erased or removed.
         StoreError: when the table is missing or corrupted.
     """
-    path = folder / VALUES
+    path = SourcePaths(folder).table(VALUES)
     if VALUES not in release.versions:
         raise NotFoundError(f"Release '{release.release_id}' ties no values.", fix="open a later release")
     version = release.versions[VALUES]

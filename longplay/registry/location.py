@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longplay.errors import ConfigError, NotFoundError
+from longplay.paths import StorePaths
 
-FILE, VARIABLE = "registry.db", "LONGPLAY_REGISTRY"
+VARIABLE = "LONGPLAY_REGISTRY"
 ROWS = 50
 """Rows that a table shows unless --limit says otherwise."""
 
@@ -53,7 +54,7 @@ class Page:
 
 def registry_file(store: Path, given: Path | None) -> Path:
     """The registry file: as given, else that of the store."""
-    return given or store / FILE
+    return given or StorePaths(store).registry
 
 
 def existing(store: Path, given: Path | None) -> Path | None:

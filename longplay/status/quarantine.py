@@ -9,6 +9,7 @@ from typing import Any
 
 from longplay.delta import open_table, read_arrow
 from longplay.errors import NotFoundError, nearest
+from longplay.paths import SourcePaths
 from longplay.status.row_accounting import has
 
 _COLUMNS = ("row_id", "log", "reason", "message", "file", "event_day", "run_id", "batch")
@@ -112,7 +113,7 @@ def releases(folder: Path) -> list[dict[str, Any]]:
         return []
     columns = ("release_id", "released_at", "released_by", "run_id", "batch", "outcome")
     found: dict[str, dict[str, Any]] = {}
-    for row in read_arrow(folder / "quarantine_releases", columns).to_pylist():
+    for row in read_arrow(SourcePaths(folder).table("quarantine_releases"), columns).to_pylist():
         told = {**{name: row[name] for name in columns[:5]}, "outcomes": defaultdict(int)}
         found.setdefault(row["release_id"], told)["outcomes"][row["outcome"]] += 1
     ordered = sorted(found.values(), key=lambda one: -one["batch"])
@@ -120,7 +121,7 @@ def releases(folder: Path) -> list[dict[str, Any]]:
 
 
 def _rows(folder: Path, asked: Asked) -> Sequence[Mapping[str, Any]]:
-    path = folder / "quarantine"
+    path = SourcePaths(folder).table("quarantine")
     if not has(folder, "quarantine"):
         raise NotFoundError("Nothing was ingested yet.", where=str(folder), fix="run 'longplay ingest' first")
     # A table of before some columns were kept lacks them until the next delivery.
@@ -140,7 +141,7 @@ def _outcomes(folder: Path) -> dict[str, str]:
     """What became of the rows that were released."""
     if not has(folder, "quarantine_releases"):
         return {}
-    rows = read_arrow(folder / "quarantine_releases", ["row_id", "outcome"]).to_pylist()
+    rows = read_arrow(SourcePaths(folder).table("quarantine_releases"), ["row_id", "outcome"]).to_pylist()
     return {row["row_id"]: row["outcome"] for row in rows}
 
 
@@ -148,7 +149,8 @@ def _raw(folder: Path, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The raw rows of some rows: they are long, so only those that are shown are read."""
     if not ids:
         return {}
-    rows = read_arrow(folder / "quarantine", ["row_id", "raw"], [("row_id", "in", list(ids))]).to_pylist()
+    path = SourcePaths(folder).table("quarantine")
+    rows = read_arrow(path, ["row_id", "raw"], [("row_id", "in", list(ids))]).to_pylist()
     return {row["row_id"]: json.loads(row["raw"]) for row in rows}
 
 

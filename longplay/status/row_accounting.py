@@ -10,9 +10,10 @@ from typing import Any
 from deltalake import DeltaTable
 
 from longplay.delta import open_table, read_arrow
+from longplay.paths import SourcePaths, record_files
 
 LOGS = ("events", "exposures", "episodes")
-RECEIPTS = "_erasures"
+
 COUNTED = "accounted"
 """What a receipt of an erasure says of raw rows by log: so many left the tables with the person."""
 _DUPLICATE = "duplicate"
@@ -57,7 +58,7 @@ def ledger(folder: Path) -> list[Entry]:
     """
     if not has(folder, "deliveries"):
         return []
-    told = [dict(counts) for counts in read_arrow(folder / "deliveries", ["counts"])["counts"].to_pylist()]
+    told = _delivery_counts(folder)
     still, gone = _aside(folder)
     receipts = _receipts(folder)
     return [_entry(folder, log, told, still, gone, receipts) for log in LOGS if any(f"{log}/read" in t for t in told)]
@@ -68,7 +69,7 @@ def accounted(folder: Path) -> dict[str, int]:
     if not has(folder, "deliveries"):
         return {}
     still, gone = _aside(folder)
-    told = [dict(counts) for counts in read_arrow(folder / "deliveries", ["counts"])["counts"].to_pylist()]
+    told = _delivery_counts(folder)
     logs = [log for log in LOGS if any(f"{log}/read" in counts for counts in told)]
     return {
         log: rows_of(folder, log)
@@ -79,16 +80,22 @@ def accounted(folder: Path) -> dict[str, int]:
     }
 
 
+def _delivery_counts(folder: Path) -> list[dict[str, int]]:
+    """What was counted at each delivery."""
+    return [dict(row["counts"]) for row in _rows(folder, "deliveries", ["counts"])]
+
+
 def has(folder: Path, table: str) -> bool:
     """Whether a version of a table was ever published."""
-    return bool(DeltaTable.is_deltatable(str(folder / table)))
+    return bool(DeltaTable.is_deltatable(str(SourcePaths(folder).table(table))))
 
 
 def rows_of(folder: Path, table: str) -> int:
     """Rows of a table's newest version, from its log."""
     if not has(folder, table):
         return 0
-    return int(sum(open_table(folder / table).get_add_actions(flatten=True)["num_records"].to_pylist()))
+    actions = open_table(SourcePaths(folder).table(table)).get_add_actions(flatten=True)
+    return int(sum(actions["num_records"].to_pylist()))
 
 
 def _entry(
@@ -125,9 +132,12 @@ def _aside(folder: Path) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, s
 
 
 def _rows(folder: Path, table: str, columns: Sequence[str]) -> Iterable[Mapping[str, Any]]:
-    rows: list[dict[str, Any]] = read_arrow(folder / table, columns).to_pylist() if has(folder, table) else []
+    if not has(folder, table):
+        return []
+    rows: list[dict[str, Any]] = read_arrow(SourcePaths(folder).table(table), columns).to_pylist()
     return rows
 
 
 def _receipts(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / RECEIPTS).glob("*.json"))]
+    files = record_files(SourcePaths(folder).receipts)
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]

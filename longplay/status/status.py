@@ -8,6 +8,7 @@ from typing import Any
 
 from longplay import pipeline
 from longplay.errors import NotFoundError
+from longplay.paths import SourcePaths
 from longplay.status import verdicts
 from longplay.status.row_accounting import Entry, has, ledger, rows_of
 from longplay.status.verdicts import Publication, Verdict
@@ -130,7 +131,7 @@ def status(folder: Path, runs: int = RUNS) -> Status:
 
 def _names(folder: Path, files: Mapping[str, Sequence[Path]]) -> list[str]:
     """Tables that were ever built or judged, in the order of the line, then those that it does not know."""
-    there = {log.parent.name for log in folder.glob("*/_delta_log") if has(folder, log.parent.name)} | set(files)
+    there = {name for name in SourcePaths(folder).table_names() if has(folder, name)} | set(files)
     return [name for name in pipeline.TABLES if name in there] + sorted(there - set(pipeline.TABLES))
 
 

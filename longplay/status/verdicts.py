@@ -10,9 +10,9 @@ from typing import Any
 
 from longplay.delta import commits, open_table
 from longplay.errors import StoreError, first_line
+from longplay.paths import SourcePaths, record_files
 from longplay.status.row_accounting import has
 
-FOLDER = "_quality"
 _RUN = re.compile(r"^(?P<table>\w+)-(?P<run>(?P<at>\d{8}T\d{6})-[0-9a-f]+)(?:-\d+)?$")
 _COMMITS = 50
 """So many commits back a publication is looked for."""
@@ -81,7 +81,7 @@ def publications(folder: Path, table: str) -> list[Publication]:
     if not has(folder, table):
         return []
     found = []
-    for entry, told in commits(open_table(folder / table), _COMMITS):
+    for entry, told in commits(open_table(SourcePaths(folder).table(table)), _COMMITS):
         if told:
             at = datetime.fromtimestamp(int(entry["timestamp"]) / 1000, UTC)
             inputs, audit, facts = (told.get(name, {}) for name in ("inputs", "audit", "facts"))
@@ -92,7 +92,7 @@ def publications(folder: Path, table: str) -> list[Publication]:
 def verdict_files(folder: Path) -> dict[str, list[Path]]:
     """Files of verdicts by table, oldest first."""
     found: dict[str, list[tuple[str, int, Path]]] = {}
-    for file in (folder / FOLDER).glob("*.json"):
+    for file in record_files(SourcePaths(folder).verdicts):
         named = _RUN.match(file.stem)
         table = named["table"] if named else file.stem.partition("-")[0]
         found.setdefault(table, []).append((named["at"] if named else "", file.stat().st_mtime_ns, file))

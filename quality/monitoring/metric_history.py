@@ -6,6 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from longplay.delta import query
+from longplay.paths import SourcePaths
 from longplay.status.row_accounting import has
 from quality.monitoring.metric import Metric
 from tables.arrow_store import Judge, publish_rows, read_rows
@@ -63,7 +64,8 @@ def measured_versions(folder: Path) -> dict[str, int]:
     if not has(folder, QUALITY_METRICS.name):
         return {}
     newest = """SELECT "table", max(version) AS version FROM rows WHERE metric = 'rows' GROUP BY "table\""""
-    return {row["table"]: int(row["version"]) for row in query(folder / QUALITY_METRICS.name, newest)}
+    metrics = SourcePaths(folder).table(QUALITY_METRICS.name)
+    return {row["table"]: int(row["version"]) for row in query(metrics, newest)}
 
 
 def history(folder: Path, table: str | None = None) -> list[Metric]:

@@ -16,11 +16,10 @@ from longplay.config.atomic_files import write_atomically
 from longplay.definitions.reward import Composite, Label, Reward
 from longplay.definitions.signal import Definition
 from longplay.errors import NotFoundError, nearest
+from longplay.paths import SourcePaths, record_file, record_files
 from rankers.dataset.training_set import SplitPlan
 from signals.compute import CENSORING
 from signals.maturity import Knowledge, OutageFlag
-
-FOLDER = "_manifests"
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def name_of(digest: str) -> str:
 
 def keep(folder: Path, manifest: Manifest, digest: str, more: Mapping[str, Any]) -> Path:
     """Write a manifest, beside the tables and outside of them, with what was found of its set; gives its file."""
-    file = folder / FOLDER / f"{name_of(digest)}.json"
+    file = record_file(SourcePaths(folder).manifests, name_of(digest))
     write_atomically(file, manifest.to_json(digest, more))
     return file
 
@@ -157,12 +156,13 @@ def find(folder: Path, name: str) -> tuple[Manifest, str]:
     Raises:
         NotFoundError: when there is none of that name.
     """
-    known = {file.stem: file for file in (folder / FOLDER).glob("*.json")}
+    manifests = SourcePaths(folder).manifests
+    known = {file.stem: file for file in record_files(manifests)}
     file = known.get(name_of(name))
     if file is None:
         raise NotFoundError(
             f"There is no training set '{name}'.",
-            where=str(folder / FOLDER),
+            where=str(manifests),
             fix=f"name an MLflow run or a set's checksum; {nearest(name_of(name), known)}",
         )
     return Manifest.from_json(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Receipts of erasures, begun before anything is removed, so that an erasure that was cut off can be finished."""
+"""Receipts of erasures. One starts before anything is removed, so that an interrupted erasure can be finished."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,23 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from longplay.config.atomic_files import write_atomically
+from longplay.paths import SourcePaths, record_file
 from longplay.status.row_accounting import COUNTED
-from tables.erasure.tombstones import BEGUN, RECEIPTS, receipt_files
+from tables.erasure.tombstones import BEGUN, receipt_files
 
 ERASED = "a person was erased"
-"""The recipe of a table that adds people up, from an erasure on until it is built anew."""
+"""The fingerprint of an aggregate table after an erasure, until it is rebuilt."""
 
 
 @dataclass(frozen=True)
-class Begun:
-    """An erasure that is under way, or was cut off.
+class ErasureInProgress:
+    """An erasure that is running, or was interrupted.
 
     Attributes:
         receipt: its number.
-        tombstone: mark of the person.
-        rows: rows of theirs, by table, before any was removed.
-        training_sets: manifests whose sets hold them.
-        before: raw rows that the tables accounted for by then, by log.
+        tombstone: the person's mark.
+        rows: their rows by table, before any was removed.
+        training_sets: manifests of the training sets that contain them.
+        before: raw rows that the tables accounted for at the start, by log.
     """
 
     receipt: int
@@ -33,44 +34,45 @@ class Begun:
     before: dict[str, int]
 
 
-def cut_off(folder: Path, mark: str) -> Begun | None:
-    """The erasure of a person that was begun and not finished; None where there is none."""
-    found = [Begun(**json.loads(file.read_text(encoding="utf-8"))) for file in (folder / RECEIPTS).glob(f"*{BEGUN}")]
-    return next((one for one in found if one.tombstone == mark), None)
+def find_interrupted(folder: Path, mark: str) -> ErasureInProgress | None:
+    """The unfinished erasure of a person; None if there is none."""
+    files = SourcePaths(folder).receipts.glob(f"*{BEGUN}")
+    erasures = [ErasureInProgress(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+    return next((erasure for erasure in erasures if erasure.tombstone == mark), None)
 
 
-def next_number(folder: Path) -> int:
+def next_receipt_number(folder: Path) -> int:
     """The number of a new receipt."""
-    return 1 + max((int(file.stem) for file in receipt_files(folder / RECEIPTS)), default=0)
+    return 1 + max((int(file.stem) for file in receipt_files(SourcePaths(folder).receipts)), default=0)
 
 
-def begin(folder: Path, one: Begun) -> Begun:
-    """Keep that an erasure has begun: from here on the person's tombstone is there."""
-    write_atomically(_file(folder, one, BEGUN), json.dumps(asdict(one), indent=1))
-    return one
+def begin_erasure(folder: Path, erasure: ErasureInProgress) -> ErasureInProgress:
+    """Record that an erasure has begun. From here on the person's tombstone counts."""
+    write_atomically(_begun_file(folder, erasure), json.dumps(asdict(erasure), indent=1))
+    return erasure
 
 
-def finish(folder: Path, one: Begun, after: dict[str, int]) -> tuple[dict[str, Any], Path]:
-    """Keep the receipt in place of the note that the erasure had begun; gives it and its file.
+def finish_erasure(folder: Path, erasure: ErasureInProgress, after: dict[str, int]) -> tuple[dict[str, Any], Path]:
+    """Replace the record of an erasure in progress by its receipt; returns the receipt and its file.
 
     Args:
         folder: of the source.
-        one: the erasure.
+        erasure: the erasure.
         after: raw rows that the tables account for now, by log.
     """
     receipt = {
-        "receipt": one.receipt,
+        "receipt": erasure.receipt,
         "erased_at": datetime.now(UTC).isoformat(),
-        "tombstone": one.tombstone,
-        "rows": {table: n for table, n in one.rows.items() if n},
-        "training_sets": one.training_sets,
-        COUNTED: {log: n - after[log] for log, n in one.before.items() if n != after[log]},
+        "tombstone": erasure.tombstone,
+        "rows": {table: n for table, n in erasure.rows.items() if n},
+        "training_sets": erasure.training_sets,
+        COUNTED: {log: n - after[log] for log, n in erasure.before.items() if n != after[log]},
     }
-    file = _file(folder, one, ".json")
+    file = record_file(SourcePaths(folder).receipts, f"{erasure.receipt:06d}")
     write_atomically(file, json.dumps(receipt, indent=1))
-    _file(folder, one, BEGUN).unlink()
+    _begun_file(folder, erasure).unlink()
     return receipt, file
 
 
-def _file(folder: Path, one: Begun, kind: str) -> Path:
-    return folder / RECEIPTS / f"{one.receipt:06d}{kind}"
+def _begun_file(folder: Path, erasure: ErasureInProgress) -> Path:
+    return record_file(SourcePaths(folder).receipts, f"{erasure.receipt:06d}").with_suffix(BEGUN)

@@ -1,4 +1,4 @@
-"""Tombstones: keyed hashes of people who were erased, so that no later delivery brings them back."""
+"""Tombstones: keyed hashes of erased people, by which later deliveries are filtered."""
 
 import hashlib
 import json
@@ -10,52 +10,55 @@ from typing import Self
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-RECEIPTS, KEY, BEGUN = "_erasures", "key", ".begun"
+from longplay.paths import SourcePaths
+
+BEGUN = ".begun"
+"""Ending of the file of an erasure that is in progress; a finished one has a receipt instead."""
 
 
 @dataclass(frozen=True)
 class Tombstones:
-    """Marks of erased people, and the key without which a mark tells nothing."""
+    """The marks of erased people, and the secret key that they are hashed with."""
 
     key: str
     marks: frozenset[str]
 
     @classmethod
-    def of(cls, folder: Path) -> Self:
-        """Those of a source; its key is made when first asked for, readable by its owner alone."""
-        place = folder / RECEIPTS
-        file = place / KEY
+    def from_source(cls, folder: Path) -> Self:
+        """The tombstones of a source. Makes its key on first use, readable by its owner alone."""
+        paths = SourcePaths(folder)
+        file = paths.tombstone_key
         if not file.exists():
-            place.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.touch(mode=0o600)
             file.write_text(secrets.token_hex(32), encoding="utf-8")
-        return cls(file.read_text(encoding="utf-8"), _marks(place))
+        return cls(file.read_text(encoding="utf-8"), _read_marks(paths.receipts))
 
     @classmethod
-    def if_any(cls, folder: Path) -> Self | None:
-        """Those of a source; None where nobody was erased."""
-        return cls.of(folder) if _marks(folder / RECEIPTS) else None
+    def from_source_if_any(cls, folder: Path) -> Self | None:
+        """The tombstones of a source; None where nobody was erased."""
+        return cls.from_source(folder) if _read_marks(SourcePaths(folder).receipts) else None
 
     def mark(self, user: str) -> str:
-        """The mark of a person."""
+        """The keyed hash of a user id."""
         return hashlib.sha256((self.key + user).encode()).hexdigest()
 
     def is_erased(self, user: Column) -> Column:
-        """Whether a person was erased; false where nobody is named."""
+        """Whether a user was erased; false for a null user."""
         mark = F.sha2(F.concat(F.lit(self.key), user), 256)
         return F.coalesce(mark.isin(sorted(self.marks)), F.lit(False))
 
     def is_named(self, text: Column) -> Column:
-        """Whether a text names a person who was erased, as one of its words or between two delimiters."""
-        words = F.array_union(F.split(text, r"[^\p{L}\p{N}_]+"), F.split(text, r"[\s,;|\"']+"))
-        return F.coalesce(F.exists(words, self.is_erased), F.lit(False))
+        """Whether a text contains the id of an erased user, as a word or between two delimiters."""
+        tokens = F.array_union(F.split(text, r"[^\p{L}\p{N}_]+"), F.split(text, r"[\s,;|\"']+"))
+        return F.coalesce(F.exists(tokens, self.is_erased), F.lit(False))
 
 
-def receipt_files(place: Path) -> list[Path]:
-    """Those of erasures that are done, and of those that have begun."""
-    return [file for kind in (".json", BEGUN) for file in place.glob(f"*{kind}")]
+def receipt_files(receipts: Path) -> list[Path]:
+    """The files of finished erasures and of those in progress."""
+    return [file for ending in (".json", BEGUN) for file in receipts.glob(f"*{ending}")]
 
 
-def _marks(place: Path) -> frozenset[str]:
-    receipts = [json.loads(file.read_text(encoding="utf-8")) for file in receipt_files(place)]
+def _read_marks(folder: Path) -> frozenset[str]:
+    receipts = [json.loads(file.read_text(encoding="utf-8")) for file in receipt_files(folder)]
     return frozenset(str(receipt["tombstone"]) for receipt in receipts)

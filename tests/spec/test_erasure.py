@@ -97,7 +97,7 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
         with pytest.raises(KeyboardInterrupt):
             erase(one, "u7")
     # From the first moment on, no delivery brings the person back.
-    assert len(Tombstones.of(one.folder).marks) == 1
+    assert len(Tombstones.from_source(one.folder).marks) == 1
     again = job(spark, one.root, one.source)
     receipt = erase(again, "u7")
     assert "erasure 1 was cut off" in said(again)

@@ -24,6 +24,7 @@ from longplay.delta import open_table
 from longplay.errors import LongplayError, StoreError, first_line
 from longplay.lookup.releases import VALUES, Release, pick, pinned, releases
 from longplay.lookup.values import COLUMNS
+from longplay.paths import SourcePaths
 from longplay.server.index.paths import MANIFEST, Place
 from longplay.server.index.segment import write_segment
 
@@ -104,7 +105,7 @@ def _deal(folder: Path, release: Release, into: Path) -> dict[str, Path]:
     except (DeltaError, OSError, pa.ArrowException) as error:
         raise StoreError(
             "The index cannot be built.",
-            where=f"{folder / VALUES}, {into}",
+            where=f"{SourcePaths(folder).table(VALUES)}, {into}",
             got=first_line(error),
             fix="see that the disk has room, and that 'longplay signals values' can read the table",
         ) from error
@@ -114,7 +115,8 @@ def _deal(folder: Path, release: Release, into: Path) -> dict[str, Path]:
 def _batches(folder: Path, release: Release) -> Iterator[pa.Table]:
     """The rows that a release knows, some at once."""
     known_at = pa.scalar(release.known_at, pa.timestamp("us", "UTC"))
-    dataset = open_table(folder / VALUES, pinned(folder, release)).to_pyarrow_dataset()
+    values = SourcePaths(folder).table(VALUES)
+    dataset = open_table(values, pinned(folder, release)).to_pyarrow_dataset()
     schema = pa.schema([_field(dataset.schema.field(name)) for name in COLUMNS])
     for batch in dataset.to_batches(
         columns=list(COLUMNS),

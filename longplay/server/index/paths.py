@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from longplay.client import source_folder
+from longplay.paths import SourcePaths, delta_log
 from longplay.server.index.segment import hashes_of
 
 FORMAT = 1
@@ -58,13 +59,13 @@ class Place:
 
     def mark(self) -> Mark:
         """The state now: two folders are listed, nothing is read."""
-        log = self.folder / "releases" / "_delta_log"
+        log = delta_log(SourcePaths(self.folder).table("releases"))
         commits = (name for name in _names(log) if name.endswith(".json"))
         return Mark(max(commits, default=""), self.erasures())
 
     def erasures(self) -> int:
         """How many people were erased."""
-        return sum(name.endswith(".json") for name in _names(self.folder / "_erasures"))
+        return sum(name.endswith(".json") for name in _names(SourcePaths(self.folder).receipts))
 
     def index(self, release_id: str) -> Path:
         """The folder of a release's index. One that was made before an erasure has another name."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from longplay.errors import StoreError
+from longplay.paths import StorePaths
 from longplay.site import formatting
 from longplay.site.charts.chart import Grid
 
@@ -53,7 +54,7 @@ def training_sets(store: Path) -> list[TrainingSet]:
     Raises:
         StoreError: when a manifest cannot be read.
     """
-    found = _read(store, "_manifests", _training_set)
+    found = _read(StorePaths(store).manifests(), _training_set)
     return sorted(found, key=lambda one: (one.source, one.known_at, one.release, one.rows))
 
 
@@ -63,7 +64,7 @@ def deployments(store: Path) -> list[Deployment]:
     Raises:
         StoreError: when a verdict cannot be read.
     """
-    return _read(store, "_deployments", _deployment)
+    return _read(StorePaths(store).deployments(), _deployment)
 
 
 def learned_from(ref: str, definition_hash: str, sets: Sequence[TrainingSet]) -> list[TrainingSet]:
@@ -123,10 +124,10 @@ def _deployment(path: Path, told: Mapping[str, Any]) -> Deployment:
     return Deployment(path.parent.parent.name, path.stem, told["days"], words, tuple(told["arms"]))
 
 
-def _read(store: Path, folder: str, make: Callable[[Path, Mapping[str, Any]], Found]) -> list[Found]:
-    """What the files of a folder say, in every source, by source and file."""
+def _read(files: Sequence[Path], make: Callable[[Path, Mapping[str, Any]], Found]) -> list[Found]:
+    """What some JSON files say, in their order."""
     found = []
-    for path in sorted(store.glob(f"*/{folder}/*.json")):
+    for path in files:
         try:
             found.append(make(path, json.loads(path.read_text(encoding="utf-8"))))
         except (KeyError, TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from longplay.delta import read_arrow
 from longplay.errors import NotFoundError
+from longplay.paths import SourcePaths, StorePaths
 from longplay.site.signals.scan import Gathered, gather
 
 VALUES = "signal_values"
@@ -51,15 +52,14 @@ def sources(store: Path, say: Callable[[str], None]) -> Iterator[Source]:
     """
     if not store.is_dir():
         raise NotFoundError("There is no such store.", where=str(store), fix="name the root of all tables with --store")
-    for log in sorted(store.glob(f"*/{VALUES}/_delta_log")):
-        table = log.parent
-        yield Source(gather(table, say), _newest_release(table.parent / "releases"))
+    for paths in StorePaths(store).sources(VALUES):
+        yield Source(gather(paths.table(VALUES), say), _newest_release(paths))
 
 
-def _newest_release(table: Path) -> Release | None:
-    if not (table / "_delta_log").is_dir():
+def _newest_release(paths: SourcePaths) -> Release | None:
+    if not paths.has_log("releases"):
         return None
-    rows = read_arrow(table, ["release_id", "known_at", "watermark", "versions"]).to_pylist()
+    rows = read_arrow(paths.table("releases"), ["release_id", "known_at", "watermark", "versions"]).to_pylist()
     if not rows:
         return None
     row = max(rows, key=lambda one: (one["known_at"], one["release_id"]))

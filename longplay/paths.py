@@ -1,0 +1,200 @@
+"""The layout of a store: every folder and file name, once. All other modules ask here for a place and never join one.
+
+```
+STORE/                   StorePaths
+  registry.db            definitions that teams share
+  mlflow.db              tracked runs; their files are in mlartifacts/
+  evidence.json          of `longplay evidence`, whose worlds have a store each below this one
+  SOURCE/                SourcePaths
+    TABLE/               one Delta table a folder
+    _quality/            verdicts of the gate, and their pages in docs/
+    _manifests/          training sets
+    _deployments/        outcomes of deployments
+    _erasures/           receipts of erasures, and the key of their tombstones
+    _staging/ rejected/  rows on their way to the gate, and rows that it refused
+    report.html          verdict on the rankers
+    .TABLE.lock .run.lock
+```
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_DELTA_LOG, _ANY = "_delta_log", "*"
+_VERDICTS, _MANIFESTS, _DEPLOYMENTS, _RECEIPTS = "_quality", "_manifests", "_deployments", "_erasures"
+_STAGING, _REJECTED = "_staging", "rejected"
+
+
+def delta_log(table: Path) -> Path:
+    """The folder of a Delta table's commits."""
+    return table / _DELTA_LOG
+
+
+def data_file(table: Path, name: str) -> Path:
+    """A data file of a Delta table, by the name that its log records."""
+    return table / name
+
+
+def record_file(folder: Path, name: str) -> Path:
+    """The JSON file of one verdict, manifest, deployment or receipt in its folder."""
+    return folder / f"{name}.json"
+
+
+def record_files(folder: Path) -> list[Path]:
+    """The JSON files of a folder of verdicts, manifests, deployments or receipts, by name; none without the folder."""
+    return sorted(folder.glob("*.json"))
+
+
+@dataclass(frozen=True)
+class SourcePaths:
+    """The places of one source of a store.
+
+    Attributes:
+        folder: holds the source's tables and everything written about them; named after the source.
+    """
+
+    folder: Path
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+        return self.folder.name
+
+    def table(self, name: str) -> Path:
+        """The folder of a Delta table."""
+        return self.folder / name
+
+    def table_names(self) -> set[str]:
+        """Names of the tables that have a Delta log."""
+        return {log.parent.name for log in self.folder.glob(f"{_ANY}/{_DELTA_LOG}")}
+
+    def has_log(self, table: str) -> bool:
+        """Whether a table has a Delta log, without opening it."""
+        return delta_log(self.table(table)).is_dir()
+
+    @property
+    def verdicts(self) -> Path:
+        """The folder of the gate's verdicts."""
+        return self.folder / _VERDICTS
+
+    @property
+    def verdict_pages(self) -> Path:
+        """The folder of great-expectations' pages on verdicts."""
+        return self.verdicts / "docs"
+
+    def verdict(self, file_name: str) -> Path:
+        """A verdict, by the file name that commits record."""
+        return self.verdicts / file_name
+
+    @property
+    def manifests(self) -> Path:
+        """The folder of training sets' manifests."""
+        return self.folder / _MANIFESTS
+
+    @property
+    def deployments(self) -> Path:
+        """The folder of deployments' outcomes."""
+        return self.folder / _DEPLOYMENTS
+
+    @property
+    def receipts(self) -> Path:
+        """The folder of erasures' receipts."""
+        return self.folder / _RECEIPTS
+
+    @property
+    def tombstone_key(self) -> Path:
+        """The file of the secret key that tombstones are hashed with."""
+        return self.receipts / "key"
+
+    @property
+    def report(self) -> Path:
+        """The page that compares the rankers."""
+        return self.folder / "report.html"
+
+    @property
+    def run_lock(self) -> Path:
+        """The lock of runs that write the source's tables."""
+        return self.folder / ".run.lock"
+
+    def lock(self, table: str) -> Path:
+        """The lock of a table's writers."""
+        return self.folder / f".{table}.lock"
+
+    def staging(self, table: str, run_id: str) -> Path:
+        """The folder of rows that a run stages for a table."""
+        return self.folder / _STAGING / f"{table}-{run_id}"
+
+    def rejected(self, table: str, run_id: str) -> Path:
+        """The folder of rows of a run that the gate refused."""
+        return self.folder / _REJECTED / f"{table}-{run_id}"
+
+    def stagings(self, table: str) -> list[Path]:
+        """Folders staged for a table by any run."""
+        return list((self.folder / _STAGING).glob(f"{table}-*"))
+
+    def unpublished(self) -> list[Path]:
+        """Folders of rows that were rejected, or left staged by a killed run."""
+        return [folder for name in (_REJECTED, _STAGING) for folder in (self.folder / name).glob(_ANY)]
+
+
+@dataclass(frozen=True)
+class StorePaths:
+    """The places of a store.
+
+    Attributes:
+        root: holds one folder for each source.
+    """
+
+    root: Path
+
+    @classmethod
+    def from_address(cls, address: Path | str) -> Self:
+        """From a store's address as a user gives it."""
+        return cls(Path(address).absolute())
+
+    def source(self, name: str) -> SourcePaths:
+        """The places of one source, there or not."""
+        return SourcePaths(self.root / name)
+
+    def sources(self, table: str = _ANY) -> list[SourcePaths]:
+        """Sources that have a table (default: any table), by name."""
+        logs = self.root.glob(f"{_ANY}/{table}/{_DELTA_LOG}")
+        return [SourcePaths(folder) for folder in sorted({log.parent.parent for log in logs})]
+
+    def manifests(self) -> list[Path]:
+        """Manifests of training sets, of every source."""
+        return sorted(self.root.glob(f"{_ANY}/{_MANIFESTS}/*.json"))
+
+    def deployments(self) -> list[Path]:
+        """Outcomes of deployments, of every source."""
+        return sorted(self.root.glob(f"{_ANY}/{_DEPLOYMENTS}/*.json"))
+
+    @property
+    def registry(self) -> Path:
+        """The registry of definitions that teams share."""
+        return self.root / "registry.db"
+
+    @property
+    def tracking_database(self) -> Path:
+        """MLflow's database of runs."""
+        return self.root / "mlflow.db"
+
+    @property
+    def tracking_artifacts(self) -> Path:
+        """MLflow's folder of models and figures."""
+        return self.root / "mlartifacts"
+
+    @property
+    def evidence(self) -> Path:
+        """The pooled results of ``longplay evidence``."""
+        return self.root / "evidence.json"
+
+    def evidence_store(self, kind: str, seed: int) -> Path:
+        """The store of one world of ``longplay evidence``."""
+        return self.root / f"{kind}-{seed}"
+
+    @property
+    def world(self) -> Path:
+        """The folder of the world that a store of ``longplay evidence`` was ingested from."""
+        return self.root / "world"
