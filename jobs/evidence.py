@@ -14,6 +14,7 @@ from jobs.runtime.command_options import job_command
 from jobs.runtime.run_context import RunContext
 from jobs.simulate import simulate
 from jobs.verdict import write_report
+from longplay.commands.full_width import print_full_width
 from longplay.errors import ConfigError
 from longplay.paths import StorePaths
 from worlds.spec import WorldSpec
@@ -34,7 +35,7 @@ def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) 
         pooled[kind] = pool_families(verdicts)
         for own, verdict in zip(jobs, verdicts, strict=True):
             write_report(own, verdict, pooled[kind])
-        context.progress.console.print(_table(kind, seeds, verdicts, pooled[kind]))
+        print_full_width(_table(kind, seeds, verdicts, pooled[kind]), context.progress.console)
     file = StorePaths(context.root).evidence
     words = {kind: {one.family: one.words for one in families} for kind, families in pooled.items()}
     file.write_text(json.dumps(words, indent=1), encoding="utf-8")

@@ -26,6 +26,7 @@ from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import label_names, use_labels
 from jobs.runtime.run_context import RunContext
 from jobs.train import arms, study, tracker_of
+from longplay.commands.full_width import print_full_width
 from longplay.delta import open_table
 from longplay.paths import SourcePaths
 
@@ -40,7 +41,7 @@ def verdict(context: RunContext, data: Path | None) -> Verdict | None:
     outcome = deploy(context, data) if simulated and data is not None else None
     use_labels(context, "experiment", study(context).experiment)
     for table in terminal_tables(write_report(context, outcome)):
-        context.progress.console.print(table)
+        print_full_width(table, context.progress.console)
     context.progress.say(f"report: {report_file(context)}")
     return outcome
 

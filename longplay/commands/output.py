@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
+from longplay.commands.full_width import print_full_width
 from longplay.definitions.diff import Difference
 from longplay.registry.plan import Step
 from longplay.registry.records import Consumer
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table. The first column is never cut: it holds what one would type."""
-    from rich.console import Console
+    """Print a table. In a terminal the first column is never cut: it holds what one would type."""
     from rich.table import Table
 
     found = list(rows)
@@ -22,7 +22,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     made.columns[0].min_width = max((len(row[0]) for row in found), default=0)
     for row in found:
         made.add_row(*row)
-    Console().print(made)
+    print_full_width(made)
 
 
 def as_json(data: object) -> None:

@@ -98,15 +98,14 @@ def _write(page: "Values", kind: str, path: Path) -> None:
 
 
 def _print(page: "Values") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from longplay.commands.full_width import print_full_width
 
     table = Table(*_SHOWN, box=None, header_style="bold", pad_edge=False)
     for row in page.table.select(_SHOWN).to_pylist():
         table.add_row(*(_text(row[name]) for name in _SHOWN))
-    console = Console()
-    wide = console.options.update(max_width=1_000)
-    Console(width=max(console.width, console.measure(table, options=wide).maximum)).print(table)  # ids stay whole
+    print_full_width(table, in_terminal=True)  # ids are never cut
 
 
 def _text(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from longplay.config.strict_model import KeyedError, StrictModel
-from longplay.definitions.signal import NAME, Anchor, Definition
+from longplay.definitions.signal import NAME, Anchor, Definition, DefinitionStatus
 
 PINNED = r"^[a-z][a-z0-9_]{2,62}@[1-9][0-9]*$"
 _MEANING = ("kind", "anchor", "parts", "bounds")
@@ -84,7 +84,7 @@ class Reward(StrictModel):
     title: str = Field(min_length=1, max_length=120)
     description: str = Field(min_length=1)
     owner: str = Field(min_length=1)
-    status: Literal["draft", "published", "deprecated"]
+    status: DefinitionStatus
     direction: Literal["higher_is_better", "lower_is_better"]
     unit: str
     anchor: Anchor

@@ -25,6 +25,7 @@ _MEANING = ("anchor", "keys", "window", "lateness", "measure", "credit", "void")
 _FURTHER = ("session_gap", "filter", "baseline", "discount", "cap", "needs")
 """What it covers where it is set, so that a definition without them keeps its hash."""
 Anchor = Literal["exposure", "discovery", "active_day", "session"]
+DefinitionStatus = Literal["draft", "published", "deprecated"]
 CreditRule = Literal["clicked", "last_touch", "first_touch", "time_decayed", "position_corrected"]
 
 
@@ -175,7 +176,7 @@ class Definition(StrictModel):
     title: str = Field(min_length=1, max_length=120)
     description: str = Field(min_length=1)
     owner: str = Field(min_length=1)
-    status: Literal["draft", "published", "deprecated"]
+    status: DefinitionStatus
     direction: Literal["higher_is_better", "lower_is_better"]
     unit: str
     anchor: Anchor

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 from longplay.config.timestamps import parse_day, parse_moment
 from longplay.errors import ConfigError, nearest
 from longplay.lookup.cursor import Cursor, read_cursor
 
-STATES = ("open", "mature", "void")
+ValueState = Literal["open", "mature", "void"]
+STATES: tuple[ValueState, ...] = get_args(ValueState)
 PAGE, LARGEST_PAGE = 10_000, 1_000_000
 """Rows of a page by default, and at most."""
 

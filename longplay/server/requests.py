@@ -1,15 +1,16 @@
 """The parameters of the HTTP API: typed, bounded, and none but these."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from longplay.config.strict_model import StrictModel
 from longplay.config.timestamps import parse_moment
+from longplay.definitions.signal import Anchor, DefinitionStatus
 from longplay.errors import ConfigError
 from longplay.lookup.cursor import read_cursor
-from longplay.lookup.query import Selection
+from longplay.lookup.query import Selection, ValueState
 
 PAGE, LARGEST_PAGE = 100, 1_000
 """Rows of a page by default, and at most."""
@@ -36,8 +37,8 @@ class SearchQuestion(_Parameters):
     """Which definitions."""
 
     q: Annotated[str, Field(max_length=200, description="words that name, title or description must contain")] = ""
-    status: Literal["draft", "published", "deprecated"] | None = None
-    anchor: Literal["exposure", "discovery", "active_day"] | None = None
+    status: DefinitionStatus | None = None
+    anchor: Anchor | None = None
     owner: Id | None = None
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -73,7 +74,7 @@ class ValuesQuestion(_Parameters):
     anchor_id: Id | None = None
     first: Annotated[date | None, Field(alias="from", description="t0 on this UTC day or later")] = None
     last: Annotated[date | None, Field(alias="to", description="t0 on this UTC day or earlier")] = None
-    state: Literal["open", "mature", "void"] | None = None
+    state: ValueState | None = None
     known_at: KnownAt = None
     release: ReleaseId = None
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from longplay.lookup.query import ValueState
+
 
 class Row(BaseModel):
     """A value as it was known. Grain: anchor_id."""
@@ -17,7 +19,7 @@ class Row(BaseModel):
     t0: datetime
     window_end: datetime
     matures_at: datetime
-    state: Literal["open", "mature", "void"]
+    state: ValueState
     void_reason: str | None = Field(description="why it will never be known; null unless void")
     value: float | None = Field(description="in the definition's unit; null unless mature")
     prefix: float | None = Field(description="what was seen so far; null unless open. It is no value")

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import requests
@@ -12,6 +12,7 @@ import uvicorn
 
 from longplay import default_registry
 from longplay.commands.signals import describe
+from longplay.definitions.signal import Anchor
 from longplay.server.app import create_app
 from longplay.server.errors import Problem
 from longplay.server.index.paths import Place
@@ -169,6 +170,14 @@ def test_definitions(served: tuple[Server, list[str]]) -> None:
     assert server.get("/v1/signals", q="no such words").json() == {"signals": [], "total": 0, "more": False}
     assert server.get("/v1/signals/click").json() == describe(default_registry().get("click"))
     assert server.get("/v1/signals/click@1").json()["signal"] == "click@1"
+
+
+@pytest.mark.parametrize("anchor", get_args(Anchor))
+def test_signals_of_every_anchor(served: tuple[Server, list[str]], anchor: str) -> None:
+    answer = served[0].get("/v1/signals", anchor=anchor)
+    expected = [d.ref for d in default_registry().newest() if d.anchor == anchor]
+    assert [signal["signal"] for signal in answer.json()["signals"]] == expected
+    assert expected, "every kind of anchor has a shipped signal"
 
 
 def test_rewards_are_listed_and_shown(served: tuple[Server, list[str]]) -> None:
