@@ -11,7 +11,7 @@ PORT ?= 5000
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-fast test-connect check docs lock wheel bench clean
+.PHONY: help setup demo ui test test-fast test-connect check check-style check-types docs lock wheel bench clean
 
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -47,7 +47,7 @@ ui: setup ## Open MLflow on the tracked runs (PORT=5000)
 	@$(BIN)/longplay ui --port $(PORT)
 
 test: setup check ## Every test: the fast tier first, then Spark, then end to end
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest tests/unit --numprocesses 2 --dist loadfile
 	@$(BIN)/python -m pytest tests --ignore tests/unit --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## The tier without Spark: seconds
@@ -57,10 +57,15 @@ test-connect: setup ## The specs over Spark Connect, on a server started for the
 	@$(BIN)/python -m tests.over_connect tests/spec --ignore tests/spec/test_mlflow_tracking.py
 
 check: setup ## Lint, strict types, import direction, generated docs
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-style check-types
+
+check-style:
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet $(PACKAGES)
-	@$(BIN)/mypy $(PACKAGES)
-	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }; echo "$$said" | grep Contracts:
+	@report=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$report"; exit 1; }; echo "$$report" | grep Contracts:
 	@$(BIN)/python -m tools.generate_reference --check
+
+check-types:
+	@$(BIN)/mypy $(PACKAGES)
 
 docs: setup ## Write the generated reference (docs/reference)
 	@$(BIN)/python -m tools.generate_reference
