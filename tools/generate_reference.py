@@ -44,7 +44,7 @@ _LIMITS = {
 }
 _MODES = {
     "append": "append (rows are only ever added)",
-    "increment": "increment (what is new is added; built anew where source, code or settings change)",
+    "increment": "increment (new rows are added; rebuilt where source, code or settings change)",
     "replace": "replace (rebuilt for each logical date)",
 }
 _UNSEEN = {"count": "0", "rate": "0", "sum": "0", "distinct": "0"}
@@ -52,9 +52,9 @@ _UNSEEN = {"count": "0", "rate": "0", "sum": "0", "distinct": "0"}
 
 def pages() -> dict[str, str]:
     """The text of every page by file name; the same code and data give the same text."""
-    definitions, found = load([shipped_definitions()]).newest(), load(shipped_rewards()).rewards
-    rewards = [found[ref] for ref in sorted(found)]
-    made: dict[str, Iterable[str]] = {
+    definitions, rewards_by_ref = load([shipped_definitions()]).newest(), load(shipped_rewards()).rewards
+    rewards = [rewards_by_ref[ref] for ref in sorted(rewards_by_ref)]
+    page_blocks: dict[str, Iterable[str]] = {
         "tables": chain.from_iterable(map(_table_page, catalog.ALL.values())),
         "features": chain.from_iterable(map(_view_page, VIEWS)),
         "signals": [*map(_signal_page, definitions), "## Keys of a definition file", *_models(Definition)],
@@ -64,7 +64,9 @@ def pages() -> dict[str, str]:
         "commands": _commands_page(),
     }
     head = "# {}\n\nGenerated: `make docs` writes this page anew. Edit the code or the data that it shows instead."
-    texts = {f"{name}.md": "\n\n".join([head.format(name.title()), *blocks]) + "\n" for name, blocks in made.items()}
+    texts = {
+        f"{name}.md": "\n\n".join([head.format(name.title()), *blocks]) + "\n" for name, blocks in page_blocks.items()
+    }
     schemas = {"signal": schema_of(Definition, "signal"), "reward": schema_of(Reward, "reward")}
     return texts | {f"{name}.schema.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 
@@ -78,21 +80,21 @@ def schema_of(model: type[BaseModel], what: str) -> dict[str, Any]:
 def write_pages(folder: Path) -> None:
     """Write every page, and remove pages that are no longer made."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = pages()
-    for name in {path.name for path in folder.glob("*.*")} - set(made):
+    texts = pages()
+    for name in {path.name for path in folder.glob("*.*")} - set(texts):
         (folder / name).unlink()
-    for name, text in made.items():
+    for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
 def check_pages(folder: Path) -> None:
-    """See that the pages are those that would be written.
+    """Compare the pages with those that would be written.
 
     Raises:
         QualityError: naming every page that differs.
     """
-    made, found = pages(), {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.*")}
-    stale = sorted(name for name in {*made, *found} if made.get(name) != found.get(name))
+    expected, actual = pages(), {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.*")}
+    stale = sorted(name for name in {*expected, *actual} if expected.get(name) != actual.get(name))
     if stale:
         fix = "run 'make docs' and keep what it writes"
         raise QualityError("The reference pages are not up to date.", where=str(folder), got=", ".join(stale), fix=fix)
@@ -175,8 +177,8 @@ def _source_page(name: str) -> str:
 
 
 def _reasons() -> str:
-    said = (row_validation.__doc__ or "").split("\n\n")[1].split()
-    return f"## Reasons for quarantine\n\n{' '.join(said)}"
+    paragraph = (row_validation.__doc__ or "").split("\n\n")[1].split()
+    return f"## Reasons for quarantine\n\n{' '.join(paragraph)}"
 
 
 def _flat(model: BaseModel, exclude_unset: bool = False) -> list[tuple[str, str]]:
@@ -195,17 +197,17 @@ def _flat(model: BaseModel, exclude_unset: bool = False) -> list[tuple[str, str]
 
 
 def _models(root: type[BaseModel]) -> Iterator[str]:
-    """The keys of a model and of every model inside it, with types, limits and what docstrings say."""
+    """The keys of a model and of every model inside it, with types, limits and the meanings from docstrings."""
     schema = root.model_json_schema(by_alias=True)
     for name, model in {root.__name__: schema, **schema["$defs"]}.items():
         about, _, attributes = str(model["description"]).replace("``", "`").partition("Attributes:")
-        said = dict(re.findall(r"^ {4}(\w+): ((?:.|\n {8})+)", attributes, re.MULTILINE))
+        meanings = dict(re.findall(r"^ {4}(\w+): ((?:.|\n {8})+)", attributes, re.MULTILINE))
         yield f"### {name}\n\n{about.strip()}"
         rows = [
-            (f"`{key}`", _type(field), _default(key, field, model), " ".join(said.get(key, "").split()))
+            (f"`{key}`", _type(field), _default(key, field, model), " ".join(meanings.get(key, "").split()))
             for key, field in model["properties"].items()
         ]
-        yield _grid("key | type | default | meaning", rows if said else [row[:3] for row in rows])
+        yield _grid("key | type | default | meaning", rows if meanings else [row[:3] for row in rows])
 
 
 def _type(field: Mapping[str, Any]) -> str:
@@ -223,7 +225,7 @@ def _type(field: Mapping[str, Any]) -> str:
         return f"list of {_type(field['items'])}"
     kind = "duration, such as `24 h`" if field.get("pattern") == PATTERN else str(field["type"])
     limits = {} if field.get("pattern") == PATTERN else _LIMITS
-    return ", ".join([kind, *(f"{words} `{field[limit]}`" for limit, words in limits.items() if limit in field)])
+    return ", ".join([kind, *(f"{phrase} `{field[limit]}`" for limit, phrase in limits.items() if limit in field)])
 
 
 def _default(key: str, field: Mapping[str, Any], model: Mapping[str, Any]) -> str:
@@ -242,7 +244,7 @@ def _commands_page() -> Iterator[str]:
         assert command is not None
         yield _help(f"longplay {name}".strip(), command)
         if name and isinstance(command, click.Group):
-            yield from (_help(f"longplay {name} {sub}", found) for sub, found in command.commands.items())
+            yield from (_help(f"longplay {name} {sub}", subcommand) for sub, subcommand in command.commands.items())
 
 
 def _help(name: str, command: click.Command) -> str:
