@@ -20,8 +20,8 @@ from quality.gx.validate_metrics import verdicts
 from quality.gx.validate_rows import expectations, judge_rows, opened
 from tables.catalog import EVENTS
 from tables.checks import Bounded, Sampled, Steady
+from tables.publish import Lineage, WritableStore
 from tables.spec import TableSpec
-from tables.store import Lineage, Store
 
 OBSERVED = datetime(2030, 1, 1, tzinfo=UTC)
 WIDE = 1e18
@@ -54,7 +54,7 @@ def build(log: Path, out: Path) -> dict[str, Any]:
     judged = row_validation.judge(found, source, source.events, OBSERVED).persist()
     counts = fact_tables.count_reasons(judged, source.events)
     made = fact_tables.events(judged, source.events, 1)
-    Store(out, "world", spark).publish(made, EVENTS, Lineage("bench", "bench"), unguarded)
+    WritableStore(out, "world", spark).publish(made, EVENTS, Lineage("bench", "bench"), unguarded)
     judged.unpersist()
     return {"rows": counts["clean"]}
 

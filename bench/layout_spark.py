@@ -15,7 +15,7 @@ from bench.read import read_by
 from bench.spark_session import AS_JOBS, session
 from bench.training_set import DAYS
 from longplay.config.duration import DAY
-from tables.store import FILE_ROWS
+from tables.publish import MAX_ROWS_PER_FILE
 
 FIRST = date(2025, 1, 1)
 spark = session(**AS_JOBS)
@@ -32,7 +32,7 @@ def save(frame: DataFrame) -> None:
         spark.sql(f"CREATE TABLE delta.`{path}` ({columns}) USING delta CLUSTER BY (event_day, user_id)")
     if layout == "sorted":
         frame = frame.sortWithinPartitions("event_day")
-    writer = frame.write.format("delta").mode("append").option("maxRecordsPerFile", FILE_ROWS)
+    writer = frame.write.format("delta").mode("append").option("maxRecordsPerFile", MAX_ROWS_PER_FILE)
     (writer.partitionBy("event_day") if layout == "by day" else writer).save(str(path))
 
 

@@ -9,7 +9,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, Format, Log, Source, UserLog
 from longplay.errors import InputError, nearest
-from tables.store import SPARK_ERRORS, spark_says
+from tables.spark import SPARK_ERRORS, describe_spark_error
 
 MALFORMED = "_malformed"
 CORRUPT = "_corrupt_record"  # the text of a row that does not parse
@@ -75,7 +75,7 @@ def _read(spark: SparkSession, path: Path, fmt: Format) -> DataFrame:
         frame.columns  # noqa: B018 - over Spark Connect nothing is looked at before something is asked
         return frame
     except SPARK_ERRORS as error:
-        said = spark_says(error)
+        said = describe_spark_error(error)
         nanos = "write its times in microseconds (pandas: to_parquet(..., coerce_timestamps='us'))"
         raise InputError(
             f"The raw log cannot be read as {fmt.type}.",

@@ -64,7 +64,7 @@ def _of_exposures(context: RunContext, inputs: dict[str, int], since: Checkpoint
     events = context.delivered(inputs, "events").where(F.col("event_day") >= F.lit(span.since))
     known = feature_facts.build_user_facts(events, context.read(inputs, "first_seen"))
     spine = span.exposures.select("exposure_id", *_SPINE)
-    buckets = context.store.parts({"events": span.since, "exposures": span.first})
+    buckets = context.store.bucket_count({"events": span.since, "exposures": span.first})
     rows = as_of_join(OF_USERS, known, spine, buckets, audited=True)
     names = [name for view in OF_USERS for name in view.names()]
     return Change(rows.select(*EXPOSURE_FEATURES.column_names(), *names), span.replace("as_of_day"))
@@ -80,7 +80,7 @@ def _of_items(context: RunContext, inputs: dict[str, int], since: Checkpoint | N
     spine = days.withColumn("as_of", F.col("as_of_day").cast("timestamp"))
     tiles = [context.read(inputs, name).where(F.col("event_day") >= F.lit(span.since)) for name in _TILES]
     known = feature_facts.build_item_day_facts(tiles[0], tiles[1], tiles[2], context.read(inputs, "first_seen"))
-    buckets = context.store.parts({"item_days": span.since, "user_item_days": span.since})
+    buckets = context.store.bucket_count({"item_days": span.since, "user_item_days": span.since})
     rows = as_of_join([ITEM], known, spine, buckets, audited=True)
     return Change(rows.select(*ITEM_FEATURES.column_names(), *ITEM.names()), span.replace("as_of_day"))
 

@@ -19,13 +19,13 @@ from longplay.errors import QualityError
 from quality.training_sets import Told, carried, of_span, strays, told_by, told_by_signals, with_own_rules
 from rankers.dataset.manifest import Manifest, keep
 from rankers.dataset.training_set import spine_of, training_set
+from tables.publish import PublishedVersion
 from tables.spec import TableSpec
-from tables.store import Published
 
 _TABLES = ("exposures", "signal_values", "sequences", "exposure_features", ITEM.name)
 
 
-def build_training_set(context: RunContext, release_id: str | None = None) -> Published:
+def build_training_set(context: RunContext, release_id: str | None = None) -> PublishedVersion:
     """Publish the training set of a release, with the manifest from which it can be built again."""
     opened = open_release(context, release_id)
     versions, known_at, pinned = opened["versions"], opened["known_at"], context.upto(opened["batch"])
@@ -57,7 +57,7 @@ def build_training_set(context: RunContext, release_id: str | None = None) -> Pu
     if done.written:
         context.progress.say(f"row-preserving: {done.rows:,} exposures in, {done.rows:,} rows out")
         say_labels(context)
-    audit = context.store.commit("training_set")["audit"]
+    audit = context.store.commit_metadata("training_set")["audit"]
     digest = audit["checksum"]
     use_labels(context, "training_set", f"{context.source.name} {digest}")
     file = keep(context.folder, manifest, digest, {"weights": audit["weights"]})
@@ -137,7 +137,7 @@ def say_labels(context: RunContext) -> None:
     for row in sorted(frame.groupBy("split").agg(*columns).collect(), key=lambda r: str(r["split"])):
         labels = ", ".join(f"{n}: {row[f'n_{n}']:,} mature, mean {row[f'mean_{n}'] or 0:.4f}" for n in names)
         context.progress.say(f"{row['split']}: {row['rows']:,} rows; {labels}")
-    for name, told in context.store.commit("training_set")["audit"]["weights"].items():
+    for name, told in context.store.commit_metadata("training_set")["audit"]["weights"].items():
         context.progress.say(f"train, {name}: {told['outcomes']:,.0f} outcomes, n_eff {told['n_eff']:,.0f}")
 
 

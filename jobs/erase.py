@@ -33,6 +33,7 @@ from tables.erasure.receipts import (
     next_receipt_number,
 )
 from tables.erasure.tombstones import Tombstones
+from tables.maintenance import erase_rows
 
 MADE_ANEW = (
     "item_days",
@@ -140,12 +141,12 @@ def _released(context: RunContext, user: str) -> list[str]:
 
 
 def _erase(context: RunContext, table: str, user: str, released: Sequence[str]) -> None:
-    condition, told = condition_of(table, user, released), context.store.commit(table)
+    condition, told = condition_of(table, user, released), context.store.commit_metadata(table)
     told = {**told, "audit": {**told.get("audit", {}), REWRITTEN: True}}
     if table in MADE_ANEW and "facts" in told:
         told = {**told, "facts": {**told["facts"], "recipe": ERASED}}
     if condition is not None or table in MADE_ANEW:
-        context.store.erase(table, condition or "false", told)
+        erase_rows(context.store, table, condition or "false", told)
 
 
 def _as_word(user: str) -> str:

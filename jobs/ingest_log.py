@@ -24,10 +24,11 @@ from longplay.config.timestamps import from_microseconds
 from longplay.errors import InputError, QualityError
 from quality.delivery_consistency import mostly_again, stale
 from tables import catalog
-from tables.arrow_store import one_row
+from tables.arrow_store import frame_from_row
 from tables.checkpoint import Checkpoint
 from tables.erasure.tombstones import Tombstones
-from tables.store import SPARK_ERRORS, Lineage, spark_says
+from tables.publish import Lineage
+from tables.spark import SPARK_ERRORS, describe_spark_error
 
 ERASED, AGAIN = "erased", "again"
 
@@ -124,7 +125,7 @@ def _ingest(context: RunContext, one: Delivery) -> None:
         frame.unpersist()
     row["counts"] |= {f"{log}/{AGAIN}": _again(context, one, log, found) for log, (_, found) in read.items()}
     _warn(context, filter(None, (mostly_again(log, row["counts"], earlier) for log in read)))
-    publish(context, "deliveries", one_row(context.spark, row, catalog.get("deliveries")), lineage)
+    publish(context, "deliveries", frame_from_row(context.spark, row, catalog.get("deliveries")), lineage)
     context.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
 
 
@@ -176,7 +177,7 @@ def _sampled(context: RunContext, batch: int, frontier: datetime) -> DataFrame:
     """Sampled candidates of the requests that became complete; a request that has its draws keeps them."""
     settings = context.source.candidates
     assert settings is not None
-    told = context.store.commit("exposures").get("facts", {})
+    told = context.store.commit_metadata("exposures").get("facts", {})
     events = context.store.read("events").where(F.col("known_ts") < F.lit(frontier))
     new = events
     if told:
@@ -200,7 +201,7 @@ def _read(context: RunContext, data: Path, log: Log, observed_at: datetime) -> t
         raise InputError(
             "The raw log cannot be read as its source file says.",
             where=str(path),
-            got=spark_says(error),
+            got=describe_spark_error(error),
             fix="correct the source file, or deliver the log again; a filter that fails on a value wants "
             "try_cast(column AS double), because CSV columns are text",
         ) from error

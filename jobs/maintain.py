@@ -5,6 +5,7 @@ import click
 from jobs.runtime.command_options import job_command
 from jobs.runtime.run_context import RunContext
 from tables import catalog
+from tables.maintenance import compact, remove_versions
 
 
 def maintain(context: RunContext, keep_days: int | None) -> None:
@@ -12,10 +13,10 @@ def maintain(context: RunContext, keep_days: int | None) -> None:
     for table in catalog.ALL:
         if not context.store.exists(table):
             continue
-        before, after = context.store.compact(table)
+        before, after = compact(context.store, table)
         said = f"{table}: {before:,} files, now {after:,}"
         if keep_days is not None:
-            context.store.remove_versions(table, 24 * keep_days)
+            remove_versions(context.store, table, 24 * keep_days)
             said += f"; versions replaced more than {keep_days} days ago are gone"
         context.progress.say(said)
 

@@ -19,9 +19,9 @@ from quality.monitoring.metric_history import history
 from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
 from signals.maturity import OutageFlag
 from signals.outage_voids import find_watermark_reached_at
-from tables.arrow_store import commit_of, publish_rows, read_rows
+from tables.arrow_store import publish_rows, read_commit_metadata, read_rows
 from tables.catalog import DAY_COUNTS, OUTAGES
-from tables.store import Lineage
+from tables.publish import Lineage
 
 SINGLE_DAYS = 400
 """Up to so many days are named one by one, so that only their files are read."""
@@ -48,7 +48,7 @@ def find_outages(context: RunContext) -> list[dict[str, Any]]:
 def count_days(context: RunContext) -> list[dict[str, Any]]:
     """The rows of ``day_counts``: days of which something was delivered since the last time are counted anew."""
     recipe = context.fingerprint({}, {})
-    told = commit_of(context.folder, DAY_COUNTS).get("facts", {})
+    told = read_commit_metadata(context.folder, DAY_COUNTS).get("facts", {})
     done = -1 if context.force or told.get("recipe") != recipe else int(told["batch"])
     there = [] if done < 0 else read_rows(context.folder, DAY_COUNTS)
     if done >= context.batch:

@@ -14,10 +14,10 @@ from longplay.errors import StoreError
 from longplay.lookup.releases import pick, releases
 from longplay.pipeline import find_publishing_step
 from tables import catalog
-from tables.arrow_store import one_row
+from tables.arrow_store import frame_from_row
 from tables.checkpoint import Checkpoint
 from tables.erasure.receipts import ERASED
-from tables.store import Lineage
+from tables.publish import Lineage
 
 
 def release(context: RunContext, date: datetime | None = None) -> str:
@@ -46,7 +46,7 @@ def release(context: RunContext, date: datetime | None = None) -> str:
         context.progress.say(f"release {release_id} is there already")
         return release_id
     spec = catalog.get("releases")
-    frame = one_row(context.spark, row, spec)
+    frame = frame_from_row(context.spark, row, spec)
     context.progress.table(
         context.store.publish(frame, spec, Lineage(context.run_id, fingerprint, versions), context.gate)
     )
@@ -63,7 +63,7 @@ def check_state(context: RunContext) -> None:
     batch, frontier = context.batch, context.frontier
     lags = {}
     for table in (name for name in catalog.RELEASED if catalog.get(name).mode == "increment"):
-        told = context.store.commit(table).get("facts", {}) if context.store.exists(table) else {}
+        told = context.store.commit_metadata(table).get("facts", {}) if context.store.exists(table) else {}
         if ERASED in told.get("recipe", ""):
             lags[table] = "still counts a person who was erased"
         elif not told:

@@ -82,7 +82,7 @@ def tracker_of(context: RunContext) -> Tracker:
 
 def study(context: RunContext) -> Study:
     """The study that the newest training set defines."""
-    commit = context.store.commit("training_set")
+    commit = context.store.commit_metadata("training_set")
     manifest: dict[str, Any] = commit["facts"]
     version = context.store.version("training_set")
     path, digest = context.store.path("training_set"), commit["audit"]["checksum"]
@@ -99,7 +99,7 @@ def study(context: RunContext) -> Study:
 
 def ranking_data(context: RunContext) -> RankingData:
     """The training set and its sequences at their pinned versions, read without Spark."""
-    commit = context.store.commit("training_set")
+    commit = context.store.commit_metadata("training_set")
     table = open_table(context.store.path("training_set"), context.store.version("training_set"))
     # In an order of its own: how rows lie in files must not reach the rankers.
     frame = table.to_pandas(filters=[("split", "!=", "purged")]).sort_values("exposure_id", ignore_index=True)

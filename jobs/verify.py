@@ -67,7 +67,7 @@ def rebuild(context: RunContext, manifest: Manifest) -> DataFrame:
     events, exposures = context.delivered(inputs, "events"), context.delivered(inputs, "exposures")
     # The first seen of all deliveries, as the tables hold it: also of those that are not complete yet.
     firsts = first_seen(context.read(inputs, "events").where(F.col("batch") <= context.batch))
-    whole = Whole(events, exposures, firsts, context.store.parts({"events": None}), episodes)
+    whole = Whole(events, exposures, firsts, context.store.bucket_count({"events": None}), episodes)
     knowledge = manifest.knowledge(knowledge_of(context, context.known_at(None)))
     rows = set_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
     added = () if manifest.features is None else hash_features().keys() - manifest.features.keys()
@@ -80,7 +80,7 @@ def differences(context: RunContext, rebuilt: DataFrame, expected: str) -> list[
     if checksum(newest, TRAINING_SET.audit) == expected:
         return _compare(newest, rebuilt)
     for version in range(context.store.version("training_set") - 1, -1, -1):
-        told = context.store.commit("training_set", version)
+        told = context.store.commit_metadata("training_set", version)
         if told.get("audit", {}).get("checksum") == expected and _is_there(context, version):
             return _compare(context.store.read("training_set", version), rebuilt)
     return ["the set itself is no longer there to compare with"]

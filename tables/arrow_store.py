@@ -1,7 +1,7 @@
 """Publishes tables of a few thousand rows without Spark: staged, audited and committed like any other.
 
-Starting a Spark job, and a check of a few rows in it, takes seconds. These tables are written in every run, so they go
-through delta-rs; its own SQL engine counts what breaks the rules, and the gate judges the counts.
+A Spark job takes seconds to start, and every run writes these tables. So they go through delta-rs: its own SQL engine
+counts the rows that break rules, and the gate validates the counts.
 """
 
 import json
@@ -21,10 +21,11 @@ from longplay.errors import QualityError
 from longplay.paths import SourcePaths
 from tables.checks import GRAIN
 from tables.lock import process_lock
+from tables.publish import Lineage, PublishedVersion
 from tables.spec import TableSpec
-from tables.store import HOUSEKEEPING, Lineage, Published
+from tables.store import PUBLICATION_LOOKBACK_COMMITS
 
-_ARROW = {
+_ARROW_TYPES = {
     "string": pa.string(),
     "bigint": pa.int64(),
     "int": pa.int32(),
@@ -36,12 +37,13 @@ _ARROW = {
     "map<string,string>": pa.map_(pa.string(), pa.string()),
 }
 Row = Mapping[str, Any]
-Judge = Callable[[TableSpec, Mapping[str, int]], Mapping[str, Any]]
-"""Judges ``rows``, how many of them break each rule, and how many repeat a grain; raises, or gives what it found."""
+RuleCountsGate = Callable[[TableSpec, Mapping[str, int]], Mapping[str, Any]]
+"""Validates the number of ``rows``, of rows that break each rule, and of rows that repeat a grain. Raises
+``QualityError``, or returns its audit."""
 
 
 def read_rows(folder: Path, spec: TableSpec) -> list[dict[str, Any]]:
-    """Every row of a small table; none where it was never published.
+    """Every row of a small table; none if it was never published.
 
     Args:
         folder: the folder of the source's tables.
@@ -51,102 +53,118 @@ def read_rows(folder: Path, spec: TableSpec) -> list[dict[str, Any]]:
         StoreError: when it is corrupted.
     """
     path = SourcePaths(folder).table(spec.name)
-    rows: list[dict[str, Any]] = read_arrow(path).to_pylist() if DeltaTable.is_deltatable(str(path)) else []
+    rows: list[dict[str, Any]] = read_arrow(path).to_pylist() if _is_table(path) else []
     return rows
 
 
-def commit_of(folder: Path, spec: TableSpec) -> dict[str, Any]:
-    """What a small table's newest commit that says anything says of it; empty where none does."""
+def read_commit_metadata(folder: Path, spec: TableSpec) -> dict[str, Any]:
+    """What the newest publication of a small table recorded in its commit; empty if there is none."""
     path = SourcePaths(folder).table(spec.name)
-    if not DeltaTable.is_deltatable(str(path)):
+    if not _is_table(path):
         return {}
-    return next((told for _, told in commits(open_table(path), HOUSEKEEPING) if told), {})
+    newest_first = commits(open_table(path), PUBLICATION_LOOKBACK_COMMITS)
+    return next((metadata for _, metadata in newest_first if metadata), {})
 
 
-def publish_rows(folder: Path, spec: TableSpec, rows: Sequence[Row], lineage: Lineage, judge: Judge) -> Published:
+def publish_rows(
+    folder: Path, spec: TableSpec, rows: Sequence[Row], lineage: Lineage, gate: RuleCountsGate
+) -> PublishedVersion:
     """Stage rows, audit them, and commit them as one version.
 
-    ``replace`` tables are overwritten. To ``append`` tables only rows whose grain is not there yet are added, so a run
-    that is done again adds nothing.
+    ``replace`` tables are overwritten. ``append`` tables gain only rows whose grain is new, so a run that is repeated
+    adds nothing.
 
     Args:
         folder: the folder of the source's tables.
         spec: the table; its types are string, bigint, int, double, boolean, date and timestamp.
-        rows: what it shall hold, or what is added; a value for every column.
+        rows: the new content, or what is added; a value for every column.
         lineage: what they were made from.
-        judge: the gate.
+        gate: audits the staged rows.
 
     Raises:
-        QualityError: naming the rules that rows break; nothing is published and the rows stay under ``rejected/``.
+        QualityError: naming the rules that rows break. Nothing is published and the rows are kept under ``rejected/``.
         StoreError: when another process holds the table for ten minutes.
     """
     paths = SourcePaths(folder)
     path = paths.table(spec.name)
     with process_lock(paths.lock(spec.name), f"Another process has been writing '{spec.name}'", path):
-        there = DeltaTable.is_deltatable(str(path))
-        if spec.mode == "append" and there:
-            rows = _new(rows, read_arrow(path, list(spec.grain)).to_pylist(), spec)
+        if spec.mode == "append" and _is_table(path):
+            rows = _new_rows(rows, read_arrow(path, list(spec.grain)).to_pylist(), spec)
             if not rows:
-                version = int(DeltaTable(str(path)).version())
-                return Published(spec.name, version, 0, False, "no new rows")
+                return PublishedVersion(spec.name, _newest_version(path), 0, False, "no new rows")
         staged = pa.Table.from_pylist([dict(row) for row in rows], schema=_schema(spec))
-        audit = _audited(paths, spec, staged, lineage, judge)
-        note = json.dumps({**asdict(lineage), "audit": audit}, sort_keys=True, default=str)
-        write_deltalake(
-            str(path),
-            staged,
-            mode="append" if spec.mode == "append" else "overwrite",
-            schema_mode="merge" if spec.mode == "append" else "overwrite",
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": note}),
-        )
-        version = int(DeltaTable(str(path)).version())
-        return Published(spec.name, version, len(rows), True, "published")
+        audit = _audit(paths, spec, staged, lineage, gate)
+        _commit(path, spec, staged, {**asdict(lineage), "audit": audit})
+        return PublishedVersion(spec.name, _newest_version(path), len(rows), True, "published")
+
+
+def _commit(path: Path, spec: TableSpec, staged: pa.Table, metadata: Mapping[str, Any]) -> None:
+    text = json.dumps(metadata, sort_keys=True, default=str)
+    write_deltalake(
+        str(path),
+        staged,
+        mode="append" if spec.mode == "append" else "overwrite",
+        schema_mode="merge" if spec.mode == "append" else "overwrite",
+        commit_properties=CommitProperties(custom_metadata={"userMetadata": text}),
+    )
+
+
+def _is_table(path: Path) -> bool:
+    return bool(DeltaTable.is_deltatable(str(path)))
+
+
+def _newest_version(path: Path) -> int:
+    return int(DeltaTable(str(path)).version())
 
 
 def _schema(spec: TableSpec) -> pa.Schema:
-    # Nullable in the file: that a column may not be null is a rule of the table, and names the rows that break it.
-    return pa.schema([pa.field(column.name, _ARROW[column.type]) for column in spec.columns])
+    # Nullable in the file: the rule that a column may not be null names the rows that break it.
+    return pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in spec.columns])
 
 
-def _new(rows: Sequence[Row], known: Sequence[Row], spec: TableSpec) -> list[Row]:
-    there = {tuple(row[name] for name in spec.grain) for row in known}
-    return [row for row in rows if tuple(row[name] for name in spec.grain) not in there]
+def _new_rows(rows: Sequence[Row], published: Sequence[Row], spec: TableSpec) -> list[Row]:
+    published_keys = {tuple(row[name] for name in spec.grain) for row in published}
+    return [row for row in rows if tuple(row[name] for name in spec.grain) not in published_keys]
 
 
-def _audited(paths: SourcePaths, spec: TableSpec, staged: pa.Table, lineage: Lineage, judge: Judge) -> dict[str, Any]:
-    """What the gate says of the rows; those that it refuses are kept."""
-    place = paths.staging(spec.name, lineage.run_id)
-    shutil.rmtree(place, ignore_errors=True)
+def _audit(
+    paths: SourcePaths, spec: TableSpec, staged: pa.Table, lineage: Lineage, gate: RuleCountsGate
+) -> dict[str, Any]:
+    """The gate's audit of the rows. Rows that it refuses are kept."""
+    staging = paths.staging(spec.name, lineage.run_id)
+    shutil.rmtree(staging, ignore_errors=True)
     try:
-        write_deltalake(str(place), staged)
-        return dict(judge(spec, _profile(spec, place)))
+        write_deltalake(str(staging), staged)
+        return dict(gate(spec, _count_violations(spec, staging)))
     except QualityError:
         rejected = paths.rejected(spec.name, lineage.run_id)
         rejected.mkdir(parents=True, exist_ok=True)
         pq.write_table(staged, rejected / "rows.parquet")
         raise
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
-def _profile(spec: TableSpec, staged: Path) -> dict[str, int]:
-    counts = [
-        f'coalesce(sum(CASE WHEN {_sql(r.violation)} THEN 1 ELSE 0 END), 0) AS "{r.name}"' for r in spec.all_rules()
+def _count_violations(spec: TableSpec, staging: Path) -> dict[str, int]:
+    """Rows, rows that break each rule, and rows that repeat a grain."""
+    columns = [
+        f'coalesce(sum(CASE WHEN {_standard_sql(rule.violation)} THEN 1 ELSE 0 END), 0) AS "{rule.name}"'
+        for rule in spec.all_rules()
     ]
     grain = ", ".join(f'"{name}"' for name in spec.grain)
-    again = f"SELECT coalesce(sum(n - 1), 0) AS n FROM (SELECT count(*) AS n FROM rows GROUP BY {grain}) AS g"
-    (whole,) = query(staged, f"SELECT count(*) AS rows, {', '.join(counts)} FROM rows")
-    (repeats,) = query(staged, again)
-    return {**{name: int(value) for name, value in whole.items()}, GRAIN: int(repeats["n"])}
+    repeated = f"SELECT coalesce(sum(n - 1), 0) AS n FROM (SELECT count(*) AS n FROM rows GROUP BY {grain}) AS g"
+    (violations,) = query(staging, f"SELECT count(*) AS rows, {', '.join(columns)} FROM rows")
+    (repeats,) = query(staging, repeated)
+    return {**{name: int(count) for name, count in violations.items()}, GRAIN: int(repeats["n"])}
 
 
-def _sql(condition: str) -> str:
-    """A rule quotes names as Spark does; this engine wants them as the standard does."""
+def _standard_sql(condition: str) -> str:
+    """A rule's condition with names quoted as in standard SQL instead of as in Spark."""
     return condition.replace("`", '"')
 
 
-def one_row(spark: SparkSession, values: Mapping[str, Any], spec: TableSpec) -> DataFrame:
+def frame_from_row(spark: SparkSession, row: Mapping[str, Any], spec: TableSpec) -> DataFrame:
     """One row of a table whose columns are strings, UTC timestamps and maps."""
-    schema = pa.schema([(column.name, _ARROW[column.type]) for column in spec.columns])
-    row = {name: list(value.items()) if isinstance(value, Mapping) else value for name, value in values.items()}
-    return spark.createDataFrame(pa.Table.from_pylist([row], schema=schema)).select(*spec.column_names())
+    schema = pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in spec.columns])
+    cells = {name: list(cell.items()) if isinstance(cell, Mapping) else cell for name, cell in row.items()}
+    return spark.createDataFrame(pa.Table.from_pylist([cells], schema=schema)).select(*spec.column_names())

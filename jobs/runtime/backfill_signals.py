@@ -47,7 +47,7 @@ def add_signals(
         definitions: all that shall have values.
         known: what values of some definitions rest on in a run.
     """
-    told = context.store.commit(VALUES).get("facts", {}) if context.store.exists(VALUES) else {}
+    told = context.store.commit_metadata(VALUES).get("facts", {}) if context.store.exists(VALUES) else {}
     there = told.get("definitions", {})
     new, old = ([d for d in definitions if (d.ref in there) is had] for had in (False, True))
     if not new or not there or {d.ref: d.hash for d in old} != there:
@@ -75,10 +75,8 @@ def _publish(context: RunContext, new: Sequence[Definition], known: Known, done:
         new, facts["events"], facts["exposures"], known.knowledge, episodes=facts.get("episodes")
     )
     gate = SignalGate(context.gate, context.store, context.progress.say, new, known.knowledge.watermark, beside=True)
-    inputs = {
-        **known.inputs,
-        **context.store.commit(VALUES)["inputs"],
-    }  # no newer facts are in it than in what was there
+    # The new rows hold no newer facts than the published ones.
+    inputs = {**known.inputs, **context.store.commit_metadata(VALUES)["inputs"]}
     reached, note = (done.batch, done.frontier), {"flags": done.facts["flags"]}
     lineage = lineage_of(context, inputs, known.about, reached, note)
     rows = values.withColumn("batch", F.lit(done.batch).cast("bigint"))

@@ -19,7 +19,7 @@ from longplay.commands.options import registry_option
 from longplay.errors import EnvironmentProblem, LongplayError, first_line
 from longplay.registry.location import existing
 from longplay.registry.registry import default_registry
-from tables.store import SPARK_ERRORS, explain_spark
+from tables.spark import SPARK_ERRORS, store_error_from
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -98,7 +98,7 @@ def guarded(call: Callable[[], None]) -> None:
     except LongplayError as error:
         fail(error)
     except SPARK_ERRORS as error:
-        fail(explain_spark(error, "the step named last above"))
+        fail(store_error_from(error, "the step named last above"))
     except OSError as error:
         fail(
             EnvironmentProblem(

@@ -11,7 +11,8 @@ from jobs.runtime.run_context import RunContext
 from longplay.delta import commits, open_table
 from tables import catalog
 from tables.checkpoint import Checkpoint
-from tables.store import HOUSEKEEPING, Lineage
+from tables.publish import Lineage
+from tables.store import PUBLICATION_LOOKBACK_COMMITS
 
 _NUMBERED = ("events", "quarantine", "first_seen", "exposures", "quarantine_releases")
 
@@ -19,7 +20,7 @@ _NUMBERED = ("events", "quarantine", "first_seen", "exposures", "quarantine_rele
 def next_batch(context: RunContext) -> int:
     """A number above that of every delivery, also of those that were cut off."""
     done = [int(row["batch"]) for row in context.deliveries()] if context.store.exists("deliveries") else []
-    told = [context.store.commit(table).get("facts", {}) for table in _NUMBERED]
+    told = [context.store.commit_metadata(table).get("facts", {}) for table in _NUMBERED]
     return 1 + max([*(int(facts.get("batch", 0)) for facts in told), *done, 0])
 
 
@@ -54,7 +55,7 @@ def brought(context: RunContext, table: str, delivery: str, number: int, log: st
     if not context.store.exists(table):
         return 0
     opened = open_table(context.store.path(table))
-    said = [told for _, told in commits(opened, HOUSEKEEPING)]
+    said = [told for _, told in commits(opened, PUBLICATION_LOOKBACK_COMMITS)]
     own = {number, *(int(one["facts"]["batch"]) for one in said if one.get("fingerprint") == delivery)}
     rows = pc.field("batch").isin(sorted(own))
     return int(opened.to_pyarrow_dataset().count_rows(rows if log is None else rows & (pc.field("log") == log)))

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from jobs.runtime.run_context import RunContext
 from tables import catalog
 from tables.checkpoint import Checkpoint
-from tables.store import EVERYTHING, Gate, Lineage, Published
+from tables.publish import EVERYTHING, Lineage, PublishedVersion, StagedRowsGate
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Change:
 
     rows: DataFrame
     replace: str | None = None
-    gate: Gate | None = None
+    gate: StagedRowsGate | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
 
 
 def since(context: RunContext, table: str, about: Mapping[str, Any]) -> Checkpoint | None:
     """How far a table was brought by the same source file, code and ``about``; None where it must be built anew."""
-    told = context.store.commit(table).get("facts", {})
+    told = context.store.commit_metadata(table).get("facts", {})
     if context.force or told.get("recipe") != context.fingerprint({}, about):
         return None
     return Checkpoint.from_commit(told)
@@ -56,7 +56,7 @@ def increment(
     about: Mapping[str, Any],
     build: Callable[[Checkpoint | None], Change],
     upto: tuple[int, datetime] | None = None,
-) -> Published:
+) -> PublishedVersion:
     """Bring a derived table up to date, unless it is.
 
     Args:
@@ -70,14 +70,14 @@ def increment(
     done = since(context, table, about)
     batch, frontier = reached = upto or (context.batch, context.frontier)
     if done is not None and done.batch >= batch and done.frontier >= frontier:
-        told = Published(table, context.store.version(table), 0, False, "nothing was delivered since")
+        told = PublishedVersion(table, context.store.version(table), 0, False, "nothing was delivered since")
     else:
-        seen = context.store.latest(table)
+        expected_version = context.store.latest(table)
         change = build(done)
         lineage = lineage_of(context, inputs, about, reached, change.note)
         replace = EVERYTHING if done is None else change.replace
         told = context.store.publish(
-            change.rows, catalog.get(table), lineage, change.gate or context.gate, replace, seen
+            change.rows, catalog.get(table), lineage, change.gate or context.gate, replace, expected_version
         )
     context.progress.table(told)
     return told

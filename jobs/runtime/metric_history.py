@@ -18,7 +18,7 @@ from quality.monitoring.metric import Metric
 from quality.monitoring.metric_history import Recorder, history, measured_versions
 from quality.monitoring.publication_metrics import of_publication
 from tables import catalog
-from tables.arrow_store import commit_of, read_rows
+from tables.arrow_store import read_commit_metadata, read_rows
 from tables.catalog import DAY_COUNTS, QUALITY_METRICS
 
 REWRITTEN = "rewritten"
@@ -72,7 +72,7 @@ def _measured(context: RunContext) -> Iterator[tuple[int, Metric]]:
 
 def _volumes(context: RunContext) -> list[tuple[int, Metric]]:
     """Users and events of complete days that were counted since, or counted anew to another number."""
-    told: Mapping[str, Any] = commit_of(context.folder, DAY_COUNTS)
+    told: Mapping[str, Any] = read_commit_metadata(context.folder, DAY_COUNTS)
     if not told:
         return []
     known = set(history(context.folder, "events"))

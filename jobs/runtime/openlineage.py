@@ -21,7 +21,7 @@ from longplay.paths import SourcePaths
 from longplay.pipeline import STEPS
 from longplay.status.verdicts import publications
 from tables import catalog
-from tables.store import Published
+from tables.publish import PublishedVersion
 
 if TYPE_CHECKING:
     from openlineage.client.client import OpenLineageClient
@@ -48,7 +48,7 @@ class _Told:
 
     step: str
     state: "RunState"
-    tables: Sequence[Published] = ()
+    tables: Sequence[PublishedVersion] = ()
     error: BaseException | None = None
 
 
@@ -75,7 +75,7 @@ class Emitter:
         self._ids[step] = str(generate_new_uuid())
         return self._tell(_Told(step, RunState.START))
 
-    def end(self, step: str, tables: Sequence[Published], error: BaseException | None) -> str | None:
+    def end(self, step: str, tables: Sequence[PublishedVersion], error: BaseException | None) -> str | None:
         """Tell how a step ended, and what it read and published; gives a warning where that could not be told."""
         from openlineage.client.event_v2 import RunState
 
@@ -132,7 +132,7 @@ class Emitter:
             producer=PRODUCER,
         )
 
-    def _inputs(self, step: str, tables: Sequence[Published]) -> "Iterator[InputDataset]":
+    def _inputs(self, step: str, tables: Sequence[PublishedVersion]) -> "Iterator[InputDataset]":
         """What the published tables say that they were made from: the raw log, and versions of other tables."""
         from openlineage.client.event_v2 import InputDataset
 
@@ -152,7 +152,7 @@ class Emitter:
         newest = {name: publications(self._folder, name)[:1] for name in reads}
         return {(name, found[0].version) for name, found in newest.items() if found}
 
-    def _output(self, one: Published) -> "OutputDataset":
+    def _output(self, one: PublishedVersion) -> "OutputDataset":
         from openlineage.client.event_v2 import OutputDataset
         from openlineage.client.facet_v2 import output_statistics_output_dataset as statistics
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.markup import escape
 
-from tables.store import Published
+from tables.publish import PublishedVersion
 
 
 class Watcher(Protocol):
@@ -19,7 +19,7 @@ class Watcher(Protocol):
     def begin(self, step: str) -> str | None:
         """A step begins."""
 
-    def end(self, step: str, tables: Sequence[Published], error: BaseException | None) -> str | None:
+    def end(self, step: str, tables: Sequence[PublishedVersion], error: BaseException | None) -> str | None:
         """A step ended, after it came to some tables; ``error`` is what stopped it."""
 
 
@@ -37,7 +37,7 @@ class Progress:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     watchers: list[Watcher] = field(default_factory=list)
-    _tables: list[Published] = field(default_factory=list)
+    _tables: list[PublishedVersion] = field(default_factory=list)
     _current: str = ""
     _last: float = field(default_factory=time.monotonic)
 
@@ -75,7 +75,7 @@ class Progress:
         if text:
             self.console.print(f"[bold yellow]warning:[/bold yellow] {escape(text)}")
 
-    def table(self, done: Published) -> None:
+    def table(self, done: PublishedVersion) -> None:
         """Say what became of a table."""
         self._tables.append(done)
         if done.written:

@@ -21,9 +21,9 @@ from jobs.runtime.deliveries import build_first_seen, next_batch, publish
 from jobs.runtime.run_context import RunContext
 from longplay.errors import InputError, StoreError
 from tables import catalog
-from tables.arrow_store import one_row
+from tables.arrow_store import frame_from_row
 from tables.erasure.tombstones import Tombstones
-from tables.store import Lineage
+from tables.publish import Lineage
 
 TABLE = "quarantine_releases"
 
@@ -100,7 +100,7 @@ def finish(context: RunContext) -> dict[str, int]:
     Raises:
         StoreError: when the source file has changed since it was written down.
     """
-    told = context.store.commit(TABLE).get("facts")
+    told = context.store.commit_metadata(TABLE).get("facts")
     if told is None or int(told["batch"]) in {int(row["batch"]) for row in context.deliveries()}:
         return {}
     going = Going.told(told)
@@ -191,7 +191,10 @@ def _deliver(context: RunContext, going: Going, found: Mapping[tuple[str, str], 
         "counts": {f"{log}/released:{outcome}": number for (log, outcome), number in found.items()},
     }
     publish(
-        context, "deliveries", one_row(context.spark, row, catalog.get("deliveries")), going.lineage(context.run_id)
+        context,
+        "deliveries",
+        frame_from_row(context.spark, row, catalog.get("deliveries")),
+        going.lineage(context.run_id),
     )
 
 

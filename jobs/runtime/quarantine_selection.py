@@ -14,7 +14,7 @@ from ingest.quarantine import reprocess
 from jobs.runtime.quarantine_release import TABLE, finish, put_back
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, StoreError, first_line
-from tables.store import SPARK_ERRORS, spark_says
+from tables.spark import SPARK_ERRORS, describe_spark_error
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,9 @@ def _check(rows: DataFrame, number: int, wanted: Wanted) -> None:
     try:
         kinds = rows.groupBy("log").agg(F.collect_set("raw_schema").alias("schemas"), F.count("*").alias("n")).collect()
     except SPARK_ERRORS as error:
-        raise InputError("The rows cannot be repaired so.", got=spark_says(error), fix="see what they hold") from error
+        raise InputError(
+            "The rows cannot be repaired so.", got=describe_spark_error(error), fix="see what they hold"
+        ) from error
     without = number - rows.where(F.col("raw_schema").isNotNull()).count()
     if without:
         raise StoreError(

@@ -27,8 +27,8 @@ from longplay.registry.registry import Registry
 from quality.gate import Gate
 from tables import catalog
 from tables.lock import process_lock
+from tables.publish import Lineage, PublishedVersion, WritableStore
 from tables.spec import TableSpec
-from tables.store import Lineage, Published, Store
 
 TABLE_CODE = ("tables", "ingest", "features", "signals", "quality", "rankers", "longplay")
 
@@ -56,9 +56,9 @@ class RunContext:
             return spark_session.start(self.settings.spark, f"longplay {self.source.name}")
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> WritableStore:
         """The store of the source."""
-        return Store(self.root, self.source.name, self.spark)
+        return WritableStore(self.root, self.source.name, self.spark)
 
     @property
     def folder(self) -> Path:
@@ -72,7 +72,7 @@ class RunContext:
         return Gate(
             paths.verdicts,
             self.run_id,
-            self.store.verdicts,
+            self.store.verdict_names,
             lambda table: self.store.read(table) if self.store.exists(table) else None,
             lambda text: self.progress.say(f"warning: {text}"),
             chosen.accept,
@@ -126,11 +126,11 @@ class RunContext:
         facts: Mapping[str, Any],
         build: Callable[[], DataFrame],
         gate: Callable[[DataFrame, TableSpec], Mapping[str, Any]] | None = None,
-    ) -> Published:
+    ) -> PublishedVersion:
         """Publish a derived table unless it was already made from the same inputs, settings and code."""
         fingerprint = self.fingerprint(inputs, facts)
-        if not self.force and self.store.up_to_date(table, fingerprint):
-            done = Published(table, self.store.version(table), 0, False, "same inputs, settings and code")
+        if not self.force and self.store.is_up_to_date(table, fingerprint):
+            done = PublishedVersion(table, self.store.version(table), 0, False, "same inputs, settings and code")
         else:
             lineage = Lineage(self.run_id, fingerprint, dict(inputs), dict(facts))
             done = self.store.publish(build(), catalog.get(table), lineage, gate or self.gate)

@@ -9,9 +9,9 @@ from longplay.delta import query
 from longplay.paths import SourcePaths
 from longplay.status.row_accounting import has
 from quality.monitoring.metric import Metric
-from tables.arrow_store import Judge, publish_rows, read_rows
+from tables.arrow_store import RuleCountsGate, publish_rows, read_rows
 from tables.catalog import QUALITY_METRICS
-from tables.store import Lineage, Published
+from tables.publish import Lineage, PublishedVersion
 
 RECOUNTED = ("users", "events")
 """Metrics of a day that are counted over all of its rows, whichever version brought them."""
@@ -31,9 +31,9 @@ class Recorder:
     folder: Path
     run_id: str
     measured_at: datetime
-    judge: Judge
+    judge: RuleCountsGate
 
-    def record(self, measured: Sequence[tuple[int, Metric]]) -> Published:
+    def record(self, measured: Sequence[tuple[int, Metric]]) -> PublishedVersion:
         """Keep what was measured of versions of tables; what is there already stays as it is.
 
         Args:

@@ -77,7 +77,7 @@ class SignalGate:
     @property
     def _day(self) -> date | None:
         """The last day that is known completely, where the rows are what that day brought."""
-        told = self.store.commit("signal_values").get("facts", {}) if self.adds else {}
+        told = self.store.commit_metadata("signal_values").get("facts", {}) if self.adds else {}
         if "frontier" not in told or not timedelta() < self.watermark - datetime.fromisoformat(told["frontier"]) <= DAY:
             return None
         return (self.watermark - timedelta(microseconds=1)).date()
@@ -96,7 +96,7 @@ class SignalGate:
     @cached_property
     def _there(self) -> Bins:
         """What the last publication says of the values that are there; empty without one."""
-        return _bins_of(self.store.commit("signal_values"))
+        return _bins_of(self.store.commit_metadata("signal_values"))
 
     def _newest(self) -> dict[str, date]:
         """Newest day of t0 of every signal, as the last publication left it."""

@@ -32,8 +32,8 @@ from pyspark.sql import functions as F
 
 from longplay.delta import read_arrow
 from longplay.errors import LongplayError, QualityError
+from tables.publish import Lineage, PublishedVersion, WritableStore
 from tables.spec import Rule, TableSpec, columns
-from tables.store import Lineage, Published, Store
 from tests.chaos.killed_runs import job
 from tests.conftest import INTERPRETED
 
@@ -62,7 +62,7 @@ def is_bad(step: int) -> bool:
     return step % 3 == 2
 
 
-class Hooked(Store):
+class Hooked(WritableStore):
     """The store, with a hook between any two of its steps."""
 
     step, mode, kill_at = 0, "", ""
@@ -78,7 +78,7 @@ class Hooked(Store):
         self.hook("staged")
         return staged
 
-    def _commit(self, *of: Any) -> Published:
+    def _commit(self, *of: Any) -> PublishedVersion:
         self.hook("before commit")
         done = super()._commit(*of)
         self.hook("committed")
@@ -103,7 +103,10 @@ def work(root: Path, kill_at: str, ready: Path) -> None:
         store.hook("audited")
         return audit
 
-    first = {mode: int(store.commit(spec.name).get("facts", {}).get("step", -1)) + 1 for mode, spec in TABLES.items()}
+    first = {
+        mode: int(store.commit_metadata(spec.name).get("facts", {}).get("step", -1)) + 1
+        for mode, spec in TABLES.items()
+    }
     for step in range(min(first.values()), STEPS):
         store.step = step
         for mode, spec in TABLES.items():

@@ -240,7 +240,7 @@ def test_a_signal_that_is_added_has_the_values_of_one_that_was_always_there(
         one = job(spark, root, source, few)
         ingest(one, part)
         build_signals(one)
-    first = one.store.commit("signal_values")
+    first = one.store.commit_metadata("signal_values")
     whole = job(spark, root, source)
     ingest(whole, parts[2])
     build_signals(whole)
@@ -295,7 +295,7 @@ def trained_on(one: RunContext) -> str:
     trains = job(one.spark, one.root, one.source, *settings)
     release(trains)
     build_training_set(trains)
-    return str(trains.store.commit("training_set")["audit"]["checksum"])
+    return str(trains.store.commit_metadata("training_set")["audit"]["checksum"])
 
 
 def disproved_log() -> list[pd.DataFrame]:

@@ -42,7 +42,8 @@ from rankers.tracking.mlflow_tracker import quiet_mlflow
 from rankers.tracking.scoring_frame import scoring_frame
 from tables import catalog
 from tables.checksum import checksum
-from tables.store import SPARK_ERRORS, Store
+from tables.spark import SPARK_ERRORS
+from tables.store import Store
 from tests.unit.ingest.small_logs import job, said
 from worlds.log import write_log
 from worlds.spec import WorldSpec
@@ -93,7 +94,7 @@ def line(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_every_table_has_rows(line: Line) -> None:
-    rows = {table: int(line.job.store.commit(table)["audit"]["rows"]) for table in OF_LINE}
+    rows = {table: int(line.job.store.commit_metadata(table)["audit"]["rows"]) for table in OF_LINE}
     assert {table for table, n in rows.items() if n == 0} == set()
     assert rows["training_set"] == int(line.contents["training_set"].split(":")[0])
     assert rows["exposures"] == rows["exposure_features"] > rows["training_set"] > rows["item_features"]
@@ -115,7 +116,7 @@ def test_what_the_gates_measured_is_kept_once(line: Line) -> None:
     assert keep_metrics(line.job) == []  # one delivery: there are no days before to be held against
     told = history(line.job.folder)
     rows = {one.table: one.value for one in told if one.metric == "rows"}
-    assert rows == {table: line.job.store.commit(table)["audit"]["rows"] for table in rows}
+    assert rows == {table: line.job.store.commit_metadata(table)["audit"]["rows"] for table in rows}
     assert set(rows) > {"events", "exposures", "user_days", "exposure_features", "signal_values", "training_set"}
     values = {one.subject: one.value for one in told if one.metric == "values"}
     assert sum(values.values()) == rows["signal_values"]
@@ -164,7 +165,7 @@ def test_the_release_pins_audited_versions(line: Line) -> None:
     also = {"deliveries", "episodes", "quarantine", "day_counts", "signal_delays"}
     tied = {table: version for table, version in opened["versions"].items() if table != "outages"}
     assert tied == {table: line.versions[table] for table in {*catalog.RELEASED, *also}}
-    manifest = line.job.store.commit("training_set")["facts"]
+    manifest = line.job.store.commit_metadata("training_set")["facts"]
     assert manifest["release_id"] == opened["release_id"]
     assert set(manifest["labels"].values()) <= set(opened["definition_hashes"].values())
 
@@ -267,7 +268,7 @@ def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
     late = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
     run_id = tracker_of(late).find(study(late), arms(late)[0].spec)
     assert run_id is not None
-    expected = late.store.commit("training_set")["audit"]["checksum"]
+    expected = late.store.commit_metadata("training_set")["audit"]["checksum"]
     first = {table: late.store.files(table, 0) for table in ("events", "training_set")}
     rewrite = late.store.read("events").repartition(3)
     rewrite.write.format("delta").mode("overwrite").option("dataChange", "false").save(str(late.store.path("events")))
@@ -321,7 +322,7 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: S
     one = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
     rows = one.store.read("training_set").groupBy("user_id").count().orderBy(F.desc("count"), "user_id").first()
     assert rows is not None
-    user, digest = rows["user_id"], one.store.commit("training_set")["audit"]["checksum"]
+    user, digest = rows["user_id"], one.store.commit_metadata("training_set")["audit"]["checksum"]
     rejected = one.folder / "rejected" / "events-some-run"
     one.store.read("events").where(F.col("user_id") == user).write.parquet(str(rejected))
     before = {file.split("/")[1] for file in holders(one.root, user)}
@@ -349,7 +350,7 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: S
     build_signals(again)
     release(again)
     build_training_set(again)
-    assert verify(again, again.store.commit("training_set")["audit"]["checksum"])
+    assert verify(again, again.store.commit_metadata("training_set")["audit"]["checksum"])
     with pytest.raises(NotFoundError, match="There is nothing of user 'nobody'"):
         erase(again, "nobody")
 

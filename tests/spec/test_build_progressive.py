@@ -49,7 +49,7 @@ def built(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> RunC
 def test_three_tables_pass_the_gate_and_no_label_is_written(built: RunContext) -> None:
     assert not built.store.exists("signal_values")
     for table in ("progressive_priors", "progressive_sums", "progressive_estimates"):
-        assert built.store.commit(table)["audit"]["checks"] > 5
+        assert built.store.commit_metadata(table)["audit"]["checks"] > 5
 
 
 def test_every_item_has_an_estimate_that_says_what_it_rests_on(built: RunContext) -> None:

@@ -14,8 +14,9 @@ from jobs.ingest_log import ingest
 from jobs.runtime.run_context import RunContext
 from longplay.errors import NotFoundError
 from longplay.status.row_accounting import ledger
+from tables import maintenance
 from tables.erasure.tombstones import Tombstones
-from tables.store import Store
+from tables.publish import WritableStore
 from tests.unit.ingest.small_logs import OBSERVED_AT, job, said, source, write_csv
 
 pytestmark = pytest.mark.spark
@@ -40,7 +41,7 @@ def shop(spark: SparkSession, folder: Path, **settings: object) -> tuple[RunCont
     return one, log
 
 
-def named(store: Store) -> set[str]:
+def named(store: WritableStore) -> set[str]:
     """Files of data, also those that no version names, in which 'u7' is a word."""
     found = set()
     for file in store.folder.rglob("*.parquet"):
@@ -83,9 +84,9 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
     moment: str,
 ) -> None:
     one, _ = shop(spark, tmp_path)
-    vacuum = Store.remove_versions
+    vacuum = maintenance.remove_versions
 
-    def cut_off(store: Store, name: str, keep_hours: int) -> None:
+    def interrupt(store: WritableStore, name: str, keep_hours: int) -> None:
         if name == table and moment == "before":
             raise KeyboardInterrupt
         vacuum(store, name, keep_hours)
@@ -93,7 +94,7 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "remove_versions", cut_off)
+        patched.setattr(maintenance, "remove_versions", interrupt)
         with pytest.raises(KeyboardInterrupt):
             erase(one, "u7")
     # From the first moment on, no delivery brings the person back.
@@ -123,12 +124,12 @@ def test_rows_that_deletes_leave_in_their_files_go_too(spark: SparkSession, tmp_
 
 def test_what_commits_say_and_the_gate_judges_by_outlasts_an_erasure(spark: SparkSession, tmp_path: Path) -> None:
     one, _ = shop(spark, tmp_path)
-    before = one.store.verdicts("events")
+    before = one.store.verdict_names("events")
     assert len(before) == 1
     erase(one, "u7")
-    assert one.store.verdicts("events") == before
-    assert one.store.commit("events")["facts"]["batch"] == 1
+    assert one.store.verdict_names("events") == before
+    assert one.store.commit_metadata("events")["facts"]["batch"] == 1
     erase(one, "u8")
     ingest(one, write_csv(tmp_path / "more.csv", ["u1,hymn,2026-05-06T10:00:00,tap,"]), OBSERVED_AT)
-    assert one.store.verdicts("events")[:1] == before
-    assert len(one.store.verdicts("events")) == 2
+    assert one.store.verdict_names("events")[:1] == before
+    assert len(one.store.verdict_names("events")) == 2

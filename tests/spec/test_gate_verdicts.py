@@ -14,8 +14,8 @@ from quality.measure.sample import Shapes
 from quality.publication_history import Earlier
 from tables.checks import GRAIN
 from tables.checksum import checksum
+from tables.publish import Lineage, WritableStore
 from tables.spec import Rule, TableSpec, columns
-from tables.store import Lineage, Store
 
 pytestmark = pytest.mark.spark
 
@@ -196,11 +196,11 @@ def test_the_gate_decides_by_what_great_expectations_says(
 
 
 def test_nothing_that_fails_is_published(spark: SparkSession, gate: Gate, tmp_path: Path) -> None:
-    store = Store(tmp_path, "shop", spark)
+    store = WritableStore(tmp_path, "shop", spark)
     store.publish(plays(spark), SPEC, Lineage("run-1", "f1"), gate)
     with pytest.raises(QualityError, match="seconds_not_negative"):
         store.publish(plays(spark, ("cat", 3, -1.0)), SPEC, Lineage("run-2", "f2"), Gate(gate.results, "run-2"))
     assert store.version("plays") == 0
-    assert store.commit("plays")["audit"]["verdict"] == "plays-run-1.json"
+    assert store.commit_metadata("plays")["audit"]["verdict"] == "plays-run-1.json"
     rejected = store.spark.read.parquet(str(store.folder / "rejected" / "plays-run-2"))
     assert rejected.where("seconds < 0").count() == 1

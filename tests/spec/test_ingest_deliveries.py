@@ -15,7 +15,7 @@ from longplay.errors import InputError, QualityError
 from longplay.status.row_accounting import ledger
 from tables import catalog
 from tables.checksum import checksum
-from tables.store import Store
+from tables.publish import WritableStore
 from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
 
 pytestmark = pytest.mark.spark
@@ -37,7 +37,7 @@ TUESDAY = [
 TABLES = ("events", "quarantine", "exposures", "deliveries")
 
 
-def state(store: Store) -> dict[str, tuple[int, str]]:
+def state(store: WritableStore) -> dict[str, tuple[int, str]]:
     """Version and content of every table of ingest."""
     return {table: (store.version(table), checksum(store.read(table))) for table in TABLES}
 
@@ -142,7 +142,7 @@ def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
 ) -> None:
     log = write_csv(tmp_path / "monday.csv", MONDAY)
     cut = job(spark, tmp_path / "warehouse", source())
-    publish = Store.publish
+    publish = WritableStore.publish
 
     def stop_at_exposures(self, frame, spec, *rest):
         if spec.name == "exposures":
@@ -150,7 +150,7 @@ def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
         return publish(self, frame, spec, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "publish", stop_at_exposures)
+        patch.setattr(WritableStore, "publish", stop_at_exposures)
         with pytest.raises(KeyboardInterrupt):
             ingest(cut, log, OBSERVED_AT)
     assert published(tmp_path) == ["events", "first_seen", "quarantine"]

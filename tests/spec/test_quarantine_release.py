@@ -13,8 +13,8 @@ from jobs.runtime.quarantine_selection import Wanted, release
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, QualityError
 from longplay.status.row_accounting import ledger
+from tables.publish import WritableStore
 from tables.spec import TableSpec
-from tables.store import Store
 from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
 
 pytestmark = pytest.mark.spark
@@ -103,7 +103,7 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
             release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
     assert not one.store.exists("quarantine_releases")
     # Cut off after the release was written down: the same command again finishes it, and releases nothing twice.
-    publish = Store.publish
+    publish = WritableStore.publish
 
     def stop_at_deliveries(self, frame, spec, *rest):
         if spec.name == "deliveries":
@@ -111,7 +111,7 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
         return publish(self, frame, spec, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "publish", stop_at_deliveries)
+        patch.setattr(WritableStore, "publish", stop_at_deliveries)
         with pytest.raises(KeyboardInterrupt):
             release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
     release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)

@@ -152,7 +152,7 @@ def test_what_is_refused_published_said_and_remembered(spark: SparkSession, tmp_
 
     one.registry = Registry({d.ref: d for d in (THREE, SEVEN)})
     build_signals(one)
-    audit = one.store.commit("signal_values")["audit"]
+    audit = one.store.commit_metadata("signal_values")["audit"]
     assert (audit["signal_checks"], audit["warnings"]) == (3 * 2 + 1, [])  # three rules a signal, and one pair
     mature = one.store.read("signal_values").where(f"signal = '{SEVEN.ref}' and state = 'mature'").count()
     assert sum(audit["signals"][SEVEN.ref]["bins"].values()) == mature

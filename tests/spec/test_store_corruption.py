@@ -8,8 +8,9 @@ from pyspark.sql import SparkSession
 
 from longplay.delta import check_files, open_table
 from longplay.errors import StoreError
+from tables.publish import Lineage, WritableStore
+from tables.spark import store_error_from
 from tables.spec import TableSpec, columns
-from tables.store import Lineage, Store, explain_spark
 
 pytestmark = pytest.mark.spark
 
@@ -20,7 +21,7 @@ TILES = TableSpec("tiles", "Test tiles.", ("id",), columns("id | bigint | which"
 def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse whose one table has two versions."""
     root = tmp_path_factory.mktemp("whole")
-    store = Store(root, "shop", spark)
+    store = WritableStore(root, "shop", spark)
     for number in range(2):
         frame = spark.range(10 * number, 10 * number + 10, numPartitions=1)
         store.publish(frame, TILES, Lineage(f"run-{number}", "f"), lambda staged, _: {"rows": staged.count()})
@@ -28,25 +29,25 @@ def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def store(spark: SparkSession, whole: Path, tmp_path: Path) -> Store:
+def store(spark: SparkSession, whole: Path, tmp_path: Path) -> WritableStore:
     """A copy of it, to be damaged."""
     shutil.copytree(whole, tmp_path / "copy")
-    return Store(tmp_path / "copy", "shop", spark)
+    return WritableStore(tmp_path / "copy", "shop", spark)
 
 
-def data_file(store: Store, version: int) -> Path:
+def data_file(store: WritableStore, version: int) -> Path:
     """The data file that a version added."""
     before = set(open_table(store.path("tiles"), version - 1).file_uris()) if version else set()
     (name,) = set(open_table(store.path("tiles"), version).file_uris()) - before
     return Path(name)
 
 
-def test_a_whole_table_reads(store: Store) -> None:
+def test_a_whole_table_reads(store: WritableStore) -> None:
     assert store.read("tiles").count() == 20
     assert store.read("tiles", 0).count() == 10
 
 
-def test_a_missing_data_file(store: Store) -> None:
+def test_a_missing_data_file(store: WritableStore) -> None:
     gone = data_file(store, 1)
     gone.unlink()
     with pytest.raises(StoreError, match="a data file is missing") as caught:
@@ -57,7 +58,7 @@ def test_a_missing_data_file(store: Store) -> None:
     assert store.read("tiles", 0).count() == 10  # the version before it is whole
 
 
-def test_a_truncated_data_file(store: Store) -> None:
+def test_a_truncated_data_file(store: WritableStore) -> None:
     cut = data_file(store, 0)
     size = cut.stat().st_size
     cut.write_bytes(cut.read_bytes()[: size // 2])
@@ -67,38 +68,38 @@ def test_a_truncated_data_file(store: Store) -> None:
     assert caught.value.got == f"{size // 2} bytes, committed with {size}"
 
 
-def test_damage_that_keeps_the_size_is_still_an_error_that_names_the_file(store: Store) -> None:
+def test_damage_that_keeps_the_size_is_still_an_error_that_names_the_file(store: WritableStore) -> None:
     rotten = data_file(store, 0)
     rotten.write_bytes(b"\0" * rotten.stat().st_size)
     for checksums in rotten.parent.glob(".*.crc"):
         checksums.unlink()
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Spark's own, whichever it is
         store.read("tiles").collect()
-    explained = explain_spark(caught.value, "build-histories")
+    explained = store_error_from(caught.value, "build-histories")
     assert rotten.name in explained.got
     assert "\n" not in explained.got
 
 
 @pytest.mark.parametrize("text", ["garbage {", "", '{"commitInfo": {"timesta', "[1]"])
 @pytest.mark.parametrize("version", [0, 1])
-def test_garbage_in_the_log(store: Store, text: str, version: int) -> None:
+def test_garbage_in_the_log(store: WritableStore, text: str, version: int) -> None:
     commit = store.path("tiles") / "_delta_log" / f"{version:020d}.json"
     commit.write_text(text, encoding="utf-8")
-    for read in (lambda: store.read("tiles"), lambda: store.version("tiles"), lambda: store.commit("tiles")):
+    for read in (lambda: store.read("tiles"), lambda: store.version("tiles"), lambda: store.commit_metadata("tiles")):
         with pytest.raises(StoreError, match="The table 'tiles' is corrupted") as caught:
             read()
         assert caught.value.where == str(commit)
         assert caught.value.fix
 
 
-def test_a_commit_that_is_gone(store: Store) -> None:
+def test_a_commit_that_is_gone(store: WritableStore) -> None:
     (store.path("tiles") / "_delta_log" / f"{0:020d}.json").unlink()
     with pytest.raises(StoreError, match="The table 'tiles' is corrupted") as caught:
         store.read("tiles")
     assert caught.value.got == "commit 0 is missing"
 
 
-def test_no_table_and_no_such_version(store: Store) -> None:
+def test_no_table_and_no_such_version(store: WritableStore) -> None:
     with pytest.raises(StoreError, match="There is no table 'events'") as caught:
         store.read("events")
     assert "run the step that builds it" in caught.value.fix
@@ -107,7 +108,7 @@ def test_no_table_and_no_such_version(store: Store) -> None:
     assert caught.value.got == "versions up to 1"
 
 
-def test_nothing_is_published_over_a_corrupted_table(store: Store) -> None:
+def test_nothing_is_published_over_a_corrupted_table(store: WritableStore) -> None:
     commit = store.path("tiles") / "_delta_log" / f"{1:020d}.json"
     commit.write_text("garbage", encoding="utf-8")
     with pytest.raises(StoreError, match="corrupted"):

@@ -21,8 +21,10 @@ import tables.lock
 from longplay.errors import NotFoundError, QualityError, StoreError
 from tables import catalog
 from tables.checksum import checksum
+from tables.maintenance import compact
+from tables.publish import Lineage, WritableStore
+from tables.spark import SPARK_ERRORS
 from tables.spec import TableSpec, columns
-from tables.store import SPARK_ERRORS, Lineage, Store
 
 pytestmark = pytest.mark.spark
 
@@ -43,11 +45,11 @@ def refuse(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def store(spark: SparkSession, tmp_path: Path) -> Store:
-    return Store(tmp_path, "shop", spark)
+def store(spark: SparkSession, tmp_path: Path) -> WritableStore:
+    return WritableStore(tmp_path, "shop", spark)
 
 
-def rows(store: Store, **values: float | None) -> DataFrame:
+def rows(store: WritableStore, **values: float | None) -> DataFrame:
     typed = [(name, None if value is None else float(value)) for name, value in values.items()]
     return store.spark.createDataFrame(typed, "id string, value double")
 
@@ -60,9 +62,9 @@ def lineage(run: str = "run-1", fingerprint: str = "f1") -> Lineage:
     return Lineage(run, fingerprint, {"events": 3}, {"known_at": "2026-05-12"})
 
 
-def test_publish_replace_read_back_and_pin(store: Store) -> None:
+def test_publish_replace_read_back_and_pin(store: WritableStore) -> None:
     assert not store.exists("tiles")
-    assert store.commit("tiles") == {}
+    assert store.commit_metadata("tiles") == {}
     one = store.publish(rows(store, a=1, b=2), TILES, lineage(), counted)
     assert (one.version, one.rows, one.written) == (0, 2, True)
     two = store.publish(rows(store, b=3, c=None), TILES, lineage("run-2", "f2"), counted)
@@ -73,9 +75,9 @@ def test_publish_replace_read_back_and_pin(store: Store) -> None:
     assert two.checksum == checksum(store.read("tiles", 1))
 
 
-def test_the_commit_carries_its_lineage(store: Store) -> None:
+def test_the_commit_carries_its_lineage(store: WritableStore) -> None:
     store.publish(rows(store, a=1), TILES, lineage(), counted)
-    told = store.commit("tiles")
+    told = store.commit_metadata("tiles")
     assert told == {
         "run_id": "run-1",
         "fingerprint": "f1",
@@ -86,12 +88,12 @@ def test_the_commit_carries_its_lineage(store: Store) -> None:
     # It lies in Delta's own log, where any reader finds it.
     (entry,) = DeltaTable(str(store.path("tiles"))).history()
     assert json.loads(entry["userMetadata"]) == told
-    assert store.up_to_date("tiles", "f1")
-    assert not store.up_to_date("tiles", "f2")
-    assert not store.up_to_date("facts", "f1")
+    assert store.is_up_to_date("tiles", "f1")
+    assert not store.is_up_to_date("tiles", "f2")
+    assert not store.is_up_to_date("facts", "f1")
 
 
-def test_appends_add_new_grains_only(store: Store) -> None:
+def test_appends_add_new_grains_only(store: WritableStore) -> None:
     store.publish(rows(store, a=1, b=2), FACTS, lineage(), counted)
     more = store.publish(rows(store, b=9, c=3), FACTS, lineage("run-2"), counted)
     assert (more.version, more.rows, more.written) == (1, 1, True)
@@ -101,7 +103,7 @@ def test_appends_add_new_grains_only(store: Store) -> None:
     assert content(store.read("facts", 0)) == {"a": 1.0, "b": 2.0}
 
 
-def test_columns_may_come(store: Store) -> None:
+def test_columns_may_come(store: WritableStore) -> None:
     store.publish(rows(store, a=1), FACTS, lineage(), counted)
     wider = rows(store, b=2).withColumn("mood", F.lit("calm"))
     store.publish(wider, FACTS, lineage("run-2"), counted)
@@ -111,13 +113,13 @@ def test_columns_may_come(store: Store) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (lambda frame: frame.drop("value"), "value: double there, missing now"),
-        (lambda frame: frame.withColumn("value", F.lit("2")), "value: double there, string now"),
-        (lambda frame: frame.withColumnRenamed("value", "worth"), "value: double there, missing now"),
+        (lambda frame: frame.drop("value"), "value: double published, missing now"),
+        (lambda frame: frame.withColumn("value", F.lit("2")), "value: double published, string now"),
+        (lambda frame: frame.withColumnRenamed("value", "worth"), "value: double published, missing now"),
     ],
 )
 def test_columns_may_not_go_or_change_their_type(
-    store: Store, changed: Callable[[DataFrame], DataFrame], said: str
+    store: WritableStore, changed: Callable[[DataFrame], DataFrame], said: str
 ) -> None:
     store.publish(rows(store, a=1), FACTS, lineage(), counted)
     with pytest.raises(StoreError) as caught:
@@ -128,44 +130,44 @@ def test_columns_may_not_go_or_change_their_type(
     assert store.version("facts") == 0
 
 
-def test_what_was_made_beside_another_version_is_refused(store: Store) -> None:
+def test_what_was_made_beside_another_version_is_refused(store: WritableStore) -> None:
     """Two runs build the same increment: the second to publish would count it twice."""
     parts = TableSpec("parts", "Test increments.", ("id",), COLUMNS, mode="increment")
     assert store.latest("parts") == -1
-    store.publish(rows(store, a=1), parts, lineage(), counted, seen=-1)
+    store.publish(rows(store, a=1), parts, lineage(), counted, expected_version=-1)
     with pytest.raises(StoreError) as caught:
-        store.publish(rows(store, a=1), parts, lineage("run-2"), counted, seen=-1)
+        store.publish(rows(store, a=1), parts, lineage("run-2"), counted, expected_version=-1)
     assert caught.value.got == "version 0 now, -1 when this run looked"
     assert content(store.read("parts")) == {"a": 1.0}
-    store.publish(rows(store, b=2), parts, lineage("run-3"), counted, seen=0)
+    store.publish(rows(store, b=2), parts, lineage("run-3"), counted, expected_version=0)
     assert content(store.read("parts")) == {"a": 1.0, "b": 2.0}
 
 
-def test_a_version_by_date(store: Store) -> None:
+def test_a_version_by_date(store: WritableStore) -> None:
     store.publish(rows(store, a=1), TILES, lineage(), counted)
     between = datetime.now(UTC)
     time.sleep(0.01)
     store.publish(rows(store, a=2), TILES, lineage("run-2"), counted)
     assert store.version_on("tiles", between) == 0
     assert store.version_on("tiles", datetime.now(UTC)) == 1
-    with pytest.raises(NotFoundError, match="was not there yet"):
+    with pytest.raises(NotFoundError, match="had no version yet"):
         store.version_on("tiles", between - timedelta(days=1))
 
 
 @pytest.mark.parametrize("spec", [FACTS, TILES])
-def test_a_failing_gate_leaves_the_last_good_version(store: Store, spec: TableSpec) -> None:
+def test_a_failing_gate_leaves_the_last_good_version(store: WritableStore, spec: TableSpec) -> None:
     store.publish(rows(store, a=1), spec, lineage(), counted)
     with pytest.raises(QualityError):
         store.publish(rows(store, b=2), spec, lineage("run-2"), refuse)
     assert store.version(spec.name) == 0
     assert content(store.read(spec.name)) == {"a": 1.0}
-    assert store.commit(spec.name)["run_id"] == "run-1"
+    assert store.commit_metadata(spec.name)["run_id"] == "run-1"
     rejected = store.folder / "rejected" / f"{spec.name}-run-2"
     assert content(store.spark.read.parquet(str(rejected))) == {"b": 2.0}
     assert list((store.folder / "_staging").iterdir()) == []
 
 
-def test_a_failing_gate_on_the_first_publish_makes_no_table(store: Store) -> None:
+def test_a_failing_gate_on_the_first_publish_makes_no_table(store: WritableStore) -> None:
     with pytest.raises(QualityError):
         store.publish(rows(store, b=2), TILES, lineage(), refuse)
     assert not store.exists("tiles")
@@ -173,7 +175,7 @@ def test_a_failing_gate_on_the_first_publish_makes_no_table(store: Store) -> Non
         store.read("tiles")
 
 
-def test_a_build_that_fails_half_way_leaves_nothing(store: Store) -> None:
+def test_a_build_that_fails_half_way_leaves_nothing(store: WritableStore) -> None:
     broken = rows(store, a=1).selectExpr("id", "raise_error('stop') as value")
     with pytest.raises(SPARK_ERRORS):
         store.publish(broken, TILES, lineage(), counted)
@@ -182,7 +184,7 @@ def test_a_build_that_fails_half_way_leaves_nothing(store: Store) -> None:
     assert store.publish(rows(store, a=1), TILES, lineage(), counted).version == 0  # the lock is free again
 
 
-def test_what_a_killed_run_left_staged_is_cleared(store: Store) -> None:
+def test_what_a_killed_run_left_staged_is_cleared(store: WritableStore) -> None:
     left = store.folder / "_staging" / "tiles-dead-run"
     other = store.folder / "_staging" / "tiles_more-live-run"
     for folder in (left, other):
@@ -192,7 +194,7 @@ def test_what_a_killed_run_left_staged_is_cleared(store: Store) -> None:
     assert other.exists()
 
 
-def test_a_locked_table_is_an_error_after_the_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_table_is_an_error_after_the_wait(store: WritableStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables.lock, "LOCK_TIMEOUT_S", 0.3)
     store.folder.mkdir(parents=True)
     with FileLock(store.folder / ".tiles.lock"):
@@ -212,7 +214,7 @@ with FileLock(sys.argv[1]):
 """
 
 
-def test_a_second_process_makes_this_one_wait(store: Store) -> None:
+def test_a_second_process_makes_this_one_wait(store: WritableStore) -> None:
     store.folder.mkdir(parents=True)
     command = [sys.executable, "-c", HOLD, str(store.folder / ".tiles.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -239,7 +241,7 @@ def test_a_second_process_makes_this_one_wait(store: Store) -> None:
     assert order[1].startswith("published")
 
 
-def test_a_killed_process_gives_its_lock_back(store: Store) -> None:
+def test_a_killed_process_gives_its_lock_back(store: WritableStore) -> None:
     store.folder.mkdir(parents=True)
     command = [sys.executable, "-c", HOLD, str(store.folder / ".tiles.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -249,7 +251,7 @@ def test_a_killed_process_gives_its_lock_back(store: Store) -> None:
     assert store.publish(rows(store, a=1), TILES, lineage(), counted).written
 
 
-def test_small_files_are_written_together_in_order_of_time(store: Store) -> None:
+def test_small_files_are_written_together_in_order_of_time(store: WritableStore) -> None:
     spec = catalog.get("item_exposure_days")
     for place, number in enumerate([3, 0, 4, 1, 2, 5]):
         day = F.lit(date(2026, 5, 1) + timedelta(days=number))
@@ -262,19 +264,19 @@ def test_small_files_are_written_together_in_order_of_time(store: Store) -> None
         )
         store.publish(frame, spec, lineage(f"run-{place}", f"f{place}"), counted)
     before = checksum(store.read(spec.name))
-    files, after = store.compact(spec.name)
+    files, after = compact(store, spec.name)
     assert (files >= 6, after) == (True, 1)
     assert checksum(store.read(spec.name)) == before
-    assert store.commit(spec.name)["fingerprint"] == "f5"
+    assert store.commit_metadata(spec.name)["fingerprint"] == "f5"
     (file,) = DeltaTable(str(store.path(spec.name))).file_uris()
     days = pq.read_table(file.removeprefix("file://"), columns=["event_day"])["event_day"].to_pylist()
     assert days == sorted(days)
     version = store.version(spec.name)
-    assert store.compact(spec.name) == (1, 1)
+    assert compact(store, spec.name) == (1, 1)
     assert store.version(spec.name) == version
 
 
-def test_where_the_lock_does_not_hold_the_later_writer_is_refused(store: Store) -> None:
+def test_where_the_lock_does_not_hold_the_later_writer_is_refused(store: WritableStore) -> None:
     """Two machines on a file system that passes no locks on deliver the same rows: they are there once."""
     store.publish(rows(store, z=0), FACTS, lineage(), counted)
 

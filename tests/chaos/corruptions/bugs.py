@@ -8,37 +8,37 @@ import numpy as np
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
+from tables.publish import PublishedVersion, WritableStore
 from tables.spec import TableSpec
-from tables.store import Published, Store
 from tests.chaos.corruptions.catalogue import Corruption
 from tests.chaos.corruptions.deliveries import as_frame, write_frame
 
 
-class Recording(Store):
+class Recording(WritableStore):
     """A store that keeps what each table's step gives it, one file a table, before it goes to the gate."""
 
-    def __init__(self, like: Store, spark: SparkSession, records: Path) -> None:
+    def __init__(self, like: WritableStore, spark: SparkSession, records: Path) -> None:
         super().__init__(like.folder.parent, like.folder.name, spark)
         self.records = records
 
-    def publish(self, frame: DataFrame, spec: TableSpec, *rest: Any, **more: Any) -> Published:
+    def publish(self, frame: DataFrame, spec: TableSpec, *rest: Any, **more: Any) -> PublishedVersion:
         """Keep the rows, then publish what was kept."""
         path = self.records / spec.name
         frame.write.mode("overwrite").parquet(str(path))
         return super().publish(self.spark.read.parquet(str(path)), spec, *rest, **more)
 
 
-class Buggy(Store):
+class Buggy(WritableStore):
     """A store in whose place rows of files come, whatever a step computed.
 
     Steps say what they publish and Spark computes it when it is written, so what is replaced costs nothing.
     """
 
-    def __init__(self, like: Store, spark: SparkSession, instead: Mapping[str, Path]) -> None:
+    def __init__(self, like: WritableStore, spark: SparkSession, instead: Mapping[str, Path]) -> None:
         super().__init__(like.folder.parent, like.folder.name, spark)
         self.instead = instead
 
-    def publish(self, frame: DataFrame, spec: TableSpec, *rest: Any, **more: Any) -> Published:
+    def publish(self, frame: DataFrame, spec: TableSpec, *rest: Any, **more: Any) -> PublishedVersion:
         """Publish the other rows, where there are some."""
         if spec.name in self.instead:
             frame = self.spark.read.parquet(str(self.instead[spec.name]))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.run_context import RunContext
 from longplay.errors import LongplayError
-from tables.store import SPARK_ERRORS
+from tables.spark import SPARK_ERRORS
 
 
 @dataclass

@@ -19,7 +19,7 @@ from quality.monitoring.metric import Metric
 from quality.monitoring.metric_history import history
 from tables.arrow_store import publish_rows, read_rows
 from tables.catalog import DAY_COUNTS, QUALITY_METRICS
-from tables.store import Lineage
+from tables.publish import Lineage
 from tests.unit.longplay import quality_tables
 
 START, DAY = date(2026, 3, 2), timedelta(days=1)

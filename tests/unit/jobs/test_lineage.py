@@ -15,7 +15,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.errors import ConfigError, QualityError
 from longplay.registry.registry import default_registry
-from tables.store import Published
+from tables.publish import PublishedVersion
 from tests.unit.longplay.quality_tables import publish
 
 RUN = "20260504T100000-aaaaaa"
@@ -55,13 +55,13 @@ def test_a_step_tells_its_inputs_and_outputs(tmp_path: Path) -> None:
     one = job(tmp_path, f"lineage.openlineage={tmp_path / 'told.jsonl'}", "lineage.namespace=prod")
     publish(one.folder, "events", [], RUN, facts={"data": "log.csv", "batch": 1})
     with one.progress.step("ingest"):
-        one.progress.table(Published("events", 0, 7, True, "published"))
+        one.progress.table(PublishedVersion("events", 0, 7, True, "published"))
         with one.progress.step("a step inside"):
             pass
     version = publish(one.folder, "user_days", [], RUN, inputs={"events": 0})
     with one.progress.step("build-histories"):
-        one.progress.table(Published("user_days", version, 5, True, "published"))
-        one.progress.table(Published("events", 0, 0, False, "same inputs"))
+        one.progress.table(PublishedVersion("user_days", version, 5, True, "published"))
+        one.progress.table(PublishedVersion("events", 0, 0, False, "same inputs"))
     told = events(tmp_path / "told.jsonl")
     assert [(e["eventType"], e["job"]["namespace"], e["job"]["name"]) for e in told] == [
         ("START", "prod", "world.ingest"),

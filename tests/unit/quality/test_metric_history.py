@@ -9,14 +9,14 @@ from longplay.errors import QualityError
 from quality.gate import Gate
 from quality.monitoring.metric import Metric
 from quality.monitoring.metric_history import Recorder, history, measured_versions
-from tables.arrow_store import Judge, read_rows
+from tables.arrow_store import RuleCountsGate, read_rows
 from tables.catalog import QUALITY_METRICS
 
 AT = datetime(2026, 5, 12, tzinfo=UTC)
 MONDAY = date(2026, 5, 11)
 
 
-def judge(folder: Path) -> Judge:
+def judge(folder: Path) -> RuleCountsGate:
     return Gate(folder / "_quality", "run").counts
 
 

@@ -33,7 +33,7 @@ def gate(folder: Path, adds: bool, beside: bool = False) -> SignalGate:
         told = {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}, "newest": "2026-05-07"}
         return {"audit": {"signals": {CLICK.ref: told, "old@1": {"hash": "", "bins": {}}}}}
 
-    store = cast("Store", SimpleNamespace(folder=folder, path=lambda table: folder / table, commit=commit))
+    store = cast("Store", SimpleNamespace(folder=folder, path=lambda table: folder / table, commit_metadata=commit))
     return SignalGate(cast("Gate", None), store, print, [CLICK], at(9), adds, beside)
 
 

@@ -8,14 +8,14 @@ from deltalake import DeltaTable
 
 from longplay.errors import QualityError
 from quality.gate import Gate
-from tables.arrow_store import Judge, commit_of, publish_rows, read_rows
+from tables.arrow_store import RuleCountsGate, publish_rows, read_commit_metadata, read_rows
 from tables.catalog import DAY_COUNTS, OUTAGES, QUALITY_METRICS
-from tables.store import Lineage
+from tables.publish import Lineage
 
 RUN = Lineage("run-1", "print", {"events": 3}, {"batch": 2})
 
 
-def gate(folder: Path) -> Judge:
+def gate(folder: Path) -> RuleCountsGate:
     """The gate of the jobs."""
     return Gate(folder / "_quality", RUN.run_id).counts
 
@@ -25,13 +25,13 @@ GOOD = {"event_day": date(2026, 1, 1), "known_day": date(2026, 1, 2), "users": 3
 
 def test_a_table_holds_what_was_published_last(tmp_path: Path) -> None:
     assert read_rows(tmp_path, DAY_COUNTS) == []
-    assert commit_of(tmp_path, DAY_COUNTS) == {}
+    assert read_commit_metadata(tmp_path, DAY_COUNTS) == {}
     done = publish_rows(tmp_path, DAY_COUNTS, [GOOD], RUN, gate(tmp_path))
     assert (done.table, done.version, done.rows, done.written) == ("day_counts", 0, 1, True)
     other = {**GOOD, "known_day": date(2026, 1, 3)}
     publish_rows(tmp_path, DAY_COUNTS, [other], RUN, gate(tmp_path))
     assert read_rows(tmp_path, DAY_COUNTS) == [other]
-    told = commit_of(tmp_path, DAY_COUNTS)
+    told = read_commit_metadata(tmp_path, DAY_COUNTS)
     assert (told["run_id"], told["inputs"], told["facts"], told["audit"]["rows"]) == (
         "run-1",
         {"events": 3},

@@ -1,0 +1,212 @@
+"""Publishes tables: stage the rows, let the gate audit them, then make one atomic commit."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, DataFrameWriter
+
+from longplay.errors import StoreError
+from tables.date_filters import on_days
+from tables.spark import spark_setting
+from tables.spec import TableSpec
+from tables.store import Store
+
+EVERYTHING = "everything"
+"""What ``publish`` replaces when a table is rebuilt from scratch."""
+MAX_ROWS_PER_FILE = 250_000
+"""``longplay maintain`` joins small files later."""
+_CONSTRAINT_CHECK = "spark.databricks.delta.replaceWhere.constraintCheck.enabled"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a version was made from; recorded in its commit. ``fingerprint`` is a hash over all of it."""
+
+    run_id: str
+    fingerprint: str
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """The outcome of a publication: the version that now holds the content, and whether this run wrote it."""
+
+    table: str
+    version: int
+    rows: int
+    written: bool
+    why: str
+    checksum: str = ""
+
+
+StagedRowsGate = Callable[[DataFrame, TableSpec], Mapping[str, Any]]
+"""Validates staged rows; raises ``QualityError``, or returns its audit."""
+
+
+class WritableStore(Store):
+    """A store whose tables can be published."""
+
+    def publish(
+        self,
+        frame: DataFrame,
+        spec: TableSpec,
+        lineage: Lineage,
+        gate: StagedRowsGate,
+        replace: str | None = None,
+        expected_version: int | None = None,
+    ) -> PublishedVersion:
+        """Stage ``frame``, let ``gate`` audit it, and commit it as one version.
+
+        ``replace`` tables are overwritten. ``append`` tables gain only rows whose grain is new, so a delivery that is
+        read twice, or again after a crash, changes nothing. ``increment`` tables gain the rows as they are: their
+        builder knows from the last commit what is new.
+
+        Args:
+            frame: the rows.
+            spec: the table.
+            lineage: what they were made from.
+            gate: audits the staged rows.
+            replace: for ``increment`` tables, an SQL condition: rows of the table that meet it are removed in the same
+                commit (``EVERYTHING`` rebuilds the table). The new rows need not meet it. None only adds.
+            expected_version: the version that the rows were computed against (-1: no table); any other is refused.
+
+        Raises:
+            QualityError: from the gate. Nothing is published and the rows are kept under ``rejected/``.
+            StoreError: when another process holds the table for ten minutes or published it in the meantime, or columns
+                were removed or changed their type.
+        """
+        with self.lock(spec.name), self._staging(spec, lineage) as staging:
+            current_version = self.latest(spec.name)
+            if expected_version is not None:
+                self._require_version(spec, expected_version, current_version)
+            candidates = staging / "all"
+            staged = self._stage(frame, candidates)
+            if spec.mode == "append" and self.exists(spec.name):
+                candidates = staging / "new"
+                staged = self._stage(self._new_rows(staged, spec), candidates)
+            with self._keep_if_rejected(candidates, spec, lineage):
+                audit = gate(staged, spec)
+            # A second look, for machines that share a file system which does not share locks.
+            self._require_version(spec, current_version, self.latest(spec.name))
+            is_rebuild = spec.mode == "replace" or replace == EVERYTHING
+            return self._commit(staged, spec, lineage, dict(audit), EVERYTHING if is_rebuild else replace)
+
+    def _require_version(self, spec: TableSpec, expected: int, current: int) -> None:
+        if current != expected:
+            raise StoreError(
+                f"Another run published '{spec.name}' while this one was building it.",
+                where=str(self.path(spec.name)),
+                got=f"version {current} now, {expected} when this run looked",
+                fix="run the step again: it adds what is still missing",
+            )
+
+    def _stage(self, frame: DataFrame, folder: Path) -> DataFrame:
+        frame.write.mode("overwrite").parquet(str(folder))
+        return self.spark.read.schema(frame.schema).parquet(str(folder))
+
+    def _new_rows(self, staged: DataFrame, spec: TableSpec) -> DataFrame:
+        """Staged rows whose grain is not in the table. Compares only rows of the same days."""
+        columns = dict.fromkeys([*spec.grain, *([spec.time] if spec.time else [])])
+        published = self.read(spec.name).select(*columns)
+        if spec.time is not None:
+            days = [row[0] for row in staged.select(spec.time).distinct().collect()]
+            published = published.where(on_days(spec.time, days))
+        return staged.join(published.select(*spec.grain), list(spec.grain), "left_anti")
+
+    def _commit(
+        self, staged: DataFrame, spec: TableSpec, lineage: Lineage, audit: dict[str, Any], replace: str | None
+    ) -> PublishedVersion:
+        rows = int(audit.get("rows", 0))
+        if spec.mode == "append" and rows == 0 and self.exists(spec.name):
+            return PublishedVersion(spec.name, self.version(spec.name), 0, False, "no new rows")
+        previous_version = self.latest(spec.name)
+        if replace != EVERYTHING:
+            self._check_schema(staged, spec)
+        writer = _replacing(_delta_writer(staged, spec, {**asdict(lineage), "audit": audit}), replace)
+        # New rows need not meet the condition that removes old ones: settled values replace open ones.
+        with spark_setting(self.spark, _CONSTRAINT_CHECK, "false"):
+            writer.save(str(self.path(spec.name)))
+        version = self.version(spec.name)
+        if version == previous_version:
+            raise StoreError(
+                f"Delta took '{spec.name}' for already written.",
+                where=str(self.path(spec.name)),
+                got=f"version {version} as before",
+                fix="make sure that this machine's clock has not gone back, and run the step again",
+            )
+        return PublishedVersion(spec.name, version, rows, True, "published", str(audit.get("checksum", "")))
+
+    def _check_schema(self, staged: DataFrame, spec: TableSpec) -> None:
+        """Columns may be added. Removed or retyped ones are refused: old rows and new ones would not fit together."""
+        if not self.exists(spec.name):
+            return
+        published = dict(self.spark.read.format("delta").load(str(self.path(spec.name))).dtypes)
+        types = dict(staged.dtypes)
+        differences = [
+            f"{name}: {kind} published, {types.get(name, 'missing')} now"
+            for name, kind in published.items()
+            if types.get(name) != kind
+        ]
+        if differences:
+            rebuild = "rebuild the table: run its step with --force"
+            rename = "give the changed column a new name and keep the old one, which stays null from now on"
+            raise StoreError(
+                f"The columns of '{spec.name}' no longer fit its published rows.",
+                where=str(self.path(spec.name)),
+                got="; ".join(differences),
+                fix=rebuild if spec.mode != "append" else rename,
+            )
+
+    @contextmanager
+    def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:
+        for leftover in self.paths.stagings(spec.name):
+            shutil.rmtree(leftover, ignore_errors=True)  # of a killed run: this one holds the table's lock
+        staging = self.paths.staging(spec.name, lineage.run_id)
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    @contextmanager
+    def _keep_if_rejected(self, staging: Path, spec: TableSpec, lineage: Lineage) -> Iterator[None]:
+        """Keep the staged rows under ``rejected/`` unless the audit in the block passes."""
+        passed = False
+        try:
+            yield
+            passed = True
+        finally:
+            if not passed and staging.exists():
+                target = self.paths.rejected(spec.name, lineage.run_id)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(target, ignore_errors=True)
+                shutil.move(staging, target)
+
+
+def _delta_writer(staged: DataFrame, spec: TableSpec, metadata: Mapping[str, Any]) -> DataFrameWriter:
+    if spec.time is not None:
+        # Files of a few days each, so that readers of a few days read few files.
+        staged = staged.sortWithinPartitions(*spec.partition_by, spec.time)
+    writer = staged.write.format("delta").option("maxRecordsPerFile", MAX_ROWS_PER_FILE)
+    writer = writer.option("userMetadata", json.dumps(metadata, sort_keys=True, default=str))
+    if spec.partition_by:
+        writer = writer.partitionBy(*spec.partition_by)
+    if spec.mode != "replace":
+        # Delta makes no commit of an append without rows, so a delivery that adds none would leave no record. And Delta
+        # refuses two simultaneous writers of one application, where it would otherwise accept both appends.
+        writer = writer.option("txnAppId", "longplay").option("txnVersion", time.time_ns() // 1000)
+    return writer
+
+
+def _replacing(writer: DataFrameWriter, replace: str | None) -> DataFrameWriter:
+    """The writer in the mode that replaces what it should: everything, rows under a condition, or nothing."""
+    if replace == EVERYTHING:
+        return writer.mode("overwrite").option("overwriteSchema", True)
+    writer = writer.option("mergeSchema", True)
+    return writer.mode("overwrite").option("replaceWhere", replace) if replace else writer.mode("append")
