@@ -17,8 +17,8 @@ from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
 from quality.training_sets import Told, carried, of_span, strays, told_by, told_by_signals, with_own_rules
-from rankers.dataset.manifest import Manifest, keep
-from rankers.dataset.training_set import spine_of, training_set
+from rankers.dataset.manifest import Manifest, write_manifest
+from rankers.dataset.training_set import join_training_set, select_spine
 from tables.publish import PublishedVersion
 from tables.spec import TableSpec
 
@@ -31,17 +31,19 @@ def build_training_set(context: RunContext, release_id: str | None = None) -> Pu
     versions, known_at, pinned = opened["versions"], opened["known_at"], context.upto(opened["batch"])
     definitions, plan = label_definitions(context), split_plan(pinned, known_at)
     inputs = {name: versions[name] for name in _TABLES}
-    manifest = Manifest.of(opened, definitions, plan, context.code).beside(knowledge_of(pinned, known_at))
+    manifest = Manifest.from_release(opened, definitions, plan, context.code).with_knowledge(
+        knowledge_of(pinned, known_at)
+    )
 
     def spine() -> DataFrame:
         exposures = pinned.delivered(inputs, "exposures")
-        return spine_of(exposures.where(F.col("known_ts") <= F.lit(known_at)), plan)
+        return select_spine(exposures.where(F.col("known_ts") <= F.lit(known_at)), plan)
 
     def build() -> DataFrame:
         features = (context.read(inputs, "exposure_features"), context.read(inputs, ITEM.name))
         # An outcome is one user's: dealt by user once, values meet by anchor and by what they share.
         values = context.read(inputs, "signal_values").repartition("user_id")
-        return training_set(spine(), features, (definitions, values), plan, known_at)
+        return join_training_set(spine(), features, (definitions, values), plan, known_at)
 
     def audited(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
         audit = dict(context.gate(frame, with_own_rules(spec, frame.dtypes, plan.parts())))
@@ -53,14 +55,14 @@ def build_training_set(context: RunContext, release_id: str | None = None) -> Pu
         _check_columns(frame, of_signals, [of_span(source, span, known_at) for source in made_of])
         return audit | {"weights": weights_of(frame, [d.name for d in definitions])}
 
-    done = context.publish("training_set", inputs, manifest.facts(), build, audited)
+    done = context.publish("training_set", inputs, manifest.commit_metadata(), build, audited)
     if done.written:
         context.progress.say(f"row-preserving: {done.rows:,} exposures in, {done.rows:,} rows out")
         say_labels(context)
     audit = context.store.commit_metadata("training_set")["audit"]
     digest = audit["checksum"]
     use_labels(context, "training_set", f"{context.source.name} {digest}")
-    file = keep(context.folder, manifest, digest, {"weights": audit["weights"]})
+    file = write_manifest(context.folder, manifest, digest, {"weights": audit["weights"]})
     context.progress.say(f"manifest: {file}; 'longplay verify' builds the set from it again")
     return done
 

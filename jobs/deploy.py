@@ -13,7 +13,7 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from experiments.report.verdict import Verdict, judge
-from experiments.simulation.arms import BASELINES, POPULARITY, RANDOM, deploy_arm
+from experiments.simulation.arms import BASELINE_ARMS, deploy_arm
 from experiments.simulation.policies import frozen_item_view
 from features import feature_facts, shipped_views
 from features.online import ItemView
@@ -22,10 +22,11 @@ from jobs.release import open_release
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import use_labels
 from jobs.runtime.run_context import TABLE_CODE, RunContext, code_hash
-from jobs.train import arms, study, tracker_of
+from jobs.train import list_arms, open_tracker, read_study
 from longplay.errors import InputError
 from longplay.paths import SourcePaths, record_file
 from rankers.models.base import TrainedRanker
+from rankers.models.families import get_family
 from worlds.deploy import DeploymentPlan, Outcomes
 from worlds.truth_tables import read_spec
 from worlds.world import World, build_world
@@ -63,7 +64,7 @@ def truth_of(data: Path) -> Path:
 
 def item_view(context: RunContext, world: World, known_at: datetime) -> ItemView:
     """The item features at the start of the deployment, from the release's tiles: what a ranker is served with."""
-    versions = open_release(context, study(context).release_id)["versions"]
+    versions = open_release(context, read_study(context).release_id)["versions"]
     tables = ("item_days", "user_item_days", "item_exposure_days", "first_seen")
     tiles = feature_facts.build_item_day_facts(*[context.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
@@ -72,29 +73,29 @@ def item_view(context: RunContext, world: World, known_at: datetime) -> ItemView
     return frozen_item_view(world.item_ids, world.topics, found)
 
 
-def rankers_of(context: RunContext) -> dict[str, TrainedRanker | None]:
-    """The ranker of each arm, from MLflow; None for the two baselines."""
-    tracker, pinned = tracker_of(context), study(context)
-    found: dict[str, TrainedRanker | None] = {RANDOM: None, POPULARITY: None}
-    for arm in arms(context):
-        run_id = tracker.find(pinned, arm.spec)
-        if run_id is not None and not arm.name.startswith(POPULARITY):
-            found[arm.name] = tracker.load_ranker(run_id)
-    if len(found) == len(BASELINES):
+def load_rankers(context: RunContext) -> dict[str, TrainedRanker | None]:
+    """The learned rankers by arm, from MLflow, after the baseline arms, which have none."""
+    tracker, study = open_tracker(context), read_study(context)
+    learned = {}
+    for arm in list_arms(context):
+        run_id = tracker.find_run(study, arm.spec)
+        if run_id is not None and get_family(arm.spec.family).is_learned:
+            learned[arm.name] = tracker.load_ranker(run_id)
+    if not learned:
         raise InputError("No ranker was trained for this training set.", fix="run 'longplay train' first")
-    return found
+    return {**dict.fromkeys(BASELINE_ARMS), **learned}
 
 
 def deployment_id(context: RunContext, world: World) -> str:
     """A hash over everything that decides the outcome."""
-    pinned = study(context)
+    pinned = read_study(context)
     whole = [str(world.spec), context.settings.deploy.model_dump(exclude={"processes"}), code_hash(DEPLOY_CODE)]
-    whole += [arm.spec.fingerprint(pinned) for arm in arms(context)]
+    whole += [arm.spec.fingerprint(pinned) for arm in list_arms(context)]
     return hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
 
 
 def _deploy_all(context: RunContext, world: World, items: ItemView) -> dict[str, Outcomes]:
-    settings, rankers = context.settings.deploy, rankers_of(context)
+    settings, rankers = context.settings.deploy, load_rankers(context)
     plan = DeploymentPlan(settings.users, settings.days, settings.seed, settings.entropy_share, settings.exploration)
     outcomes = {}
     # New processes, not forks: this one holds a JVM connection and threads that do not survive a fork.

@@ -21,8 +21,8 @@ from longplay.paths import SourcePaths, record_file, record_files
 from longplay.server.index.paths import Place
 from longplay.status.row_accounting import accounted
 from quality.publication_history import forget_ids
-from rankers.dataset.manifest import find
-from rankers.dataset.training_set import spine_of
+from rankers.dataset.manifest import read_manifest
+from rankers.dataset.training_set import select_spine
 from tables import catalog
 from tables.erasure.receipts import (
     ERASED,
@@ -96,13 +96,13 @@ def manifests_with(context: RunContext, user: str) -> list[str]:
     """Names of the manifests whose training sets hold exposures of a person."""
     found = []
     for file in record_files(SourcePaths(context.folder).manifests):
-        manifest, _ = find(context.folder, file.stem)
+        manifest, _ = read_manifest(context.folder, file.stem)
         own = (
             context.upto(manifest.batch)
             .delivered(context.versions("exposures"), "exposures")
             .where(f"user_id = {_text(user)}")
         )
-        if spine_of(own, manifest.plan).limit(1).count():
+        if select_spine(own, manifest.plan).limit(1).count():
             found.append(file.stem)
     return found
 

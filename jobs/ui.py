@@ -16,8 +16,8 @@ from rankers.tracking.mlflow_tracker import Tracker
 
 def comparisons(tracker: Tracker) -> Iterator[tuple[str, str]]:
     """Name of each experiment with runs, and the address of their comparison."""
-    for name, run_ids in tracker.finished():
-        yield name, tracker.comparison(run_ids)
+    for name, run_ids in tracker.finished_runs():
+        yield name, tracker.comparison_address(run_ids)
 
 
 @click.command("ui", short_help="Open MLflow on the tracked runs.")

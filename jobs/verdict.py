@@ -25,10 +25,11 @@ from jobs.release import open_release
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import label_names, use_labels
 from jobs.runtime.run_context import RunContext
-from jobs.train import arms, study, tracker_of
+from jobs.train import list_arms, open_tracker, read_study
 from longplay.commands.full_width import print_full_width
 from longplay.delta import open_table
 from longplay.paths import SourcePaths
+from rankers.models.families import get_family
 
 
 def verdict(context: RunContext, data: Path | None) -> Verdict | None:
@@ -39,7 +40,7 @@ def verdict(context: RunContext, data: Path | None) -> Verdict | None:
     """
     simulated = data is not None and truth_of(data).exists()
     outcome = deploy(context, data) if simulated and data is not None else None
-    use_labels(context, "experiment", study(context).experiment)
+    use_labels(context, "experiment", read_study(context).experiment)
     for table in terminal_tables(write_report(context, outcome)):
         print_full_width(table, context.progress.console)
     context.progress.say(f"report: {report_file(context)}")
@@ -73,7 +74,7 @@ def report_input(context: RunContext, outcome: Verdict | None, pooled: Sequence[
         facts={
             "known at": f"{release['known_at']:%Y-%m-%d %H:%M} UTC",
             "watermark": f"{release['watermark']:%Y-%m-%d %H:%M} UTC",
-            "split": study(context).split,
+            "split": read_study(context).split,
         },
         rankers=ranker_rows(context),
         verdict=outcome,
@@ -88,12 +89,12 @@ def report_input(context: RunContext, outcome: Verdict | None, pooled: Sequence[
 
 def ranker_rows(context: RunContext) -> tuple[RankerRow, ...]:
     """Offline metrics of every finished run of the newest study."""
-    tracker, pinned = tracker_of(context), study(context)
+    tracker, pinned = open_tracker(context), read_study(context)
     rows = []
-    for arm in arms(context):
-        run_id = tracker.find(pinned, arm.spec)
+    for arm in list_arms(context):
+        run_id = tracker.find_run(pinned, arm.spec)
         if run_id is not None:
-            trained_on = "" if arm.spec.family.startswith("popularity") else arm.spec.label
+            trained_on = arm.spec.label if get_family(arm.spec.family).is_learned else ""
             rows.append(RankerRow(arm.name, arm.spec.family, trained_on, tracker.test_metrics(run_id)))
     return tuple(rows)
 

@@ -13,12 +13,12 @@ from ingest.fact_tables import first_seen
 from jobs.build_signals import knowledge_of
 from jobs.runtime.command_options import job_command
 from jobs.runtime.run_context import RunContext
-from jobs.train import tracker_of
+from jobs.train import open_tracker
 from longplay.definitions.reward import signals_of
 from longplay.errors import QualityError
 from longplay.paths import SourcePaths, StorePaths, record_file
-from rankers.dataset.from_facts import Whole, set_from_facts
-from rankers.dataset.manifest import Manifest, find, name_of
+from rankers.dataset.from_facts import TrainingFacts, build_from_facts
+from rankers.dataset.manifest import Manifest, manifest_name, read_manifest
 from tables.catalog import TRAINING_SET
 from tables.checksum import checksum
 
@@ -30,7 +30,7 @@ def verify(context: RunContext, name: str) -> str:
         NotFoundError: when there is no such run or set.
         QualityError: when what comes out is not what it was, saying what differs.
     """
-    manifest, expected = find(context.folder, digest_of(context, name))
+    manifest, expected = read_manifest(context.folder, digest_of(context, name))
     if manifest.code != context.code:
         context.progress.say(f"note: the code has changed since ({manifest.code} then, {context.code} now)")
     rebuilt = rebuild(context.upto(manifest.batch), manifest).persist()
@@ -52,7 +52,7 @@ def verify(context: RunContext, name: str) -> str:
 def digest_of(context: RunContext, name: str) -> str:
     """The checksum that a name stands for: the tag of an MLflow run, else the name itself."""
     database = StorePaths.from_address(context.root).tracking_database
-    return tracker_of(context).digest_of(name) or name if database.exists() else name
+    return open_tracker(context).training_set_digest(name) or name if database.exists() else name
 
 
 def rebuild(context: RunContext, manifest: Manifest) -> DataFrame:
@@ -67,9 +67,9 @@ def rebuild(context: RunContext, manifest: Manifest) -> DataFrame:
     events, exposures = context.delivered(inputs, "events"), context.delivered(inputs, "exposures")
     # The first seen of all deliveries, as the tables hold it: also of those that are not complete yet.
     firsts = first_seen(context.read(inputs, "events").where(F.col("batch") <= context.batch))
-    whole = Whole(events, exposures, firsts, context.store.bucket_count({"events": None}), episodes)
-    knowledge = manifest.knowledge(knowledge_of(context, context.known_at(None)))
-    rows = set_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
+    whole = TrainingFacts(events, exposures, firsts, context.store.bucket_count({"events": None}), episodes)
+    knowledge = manifest.restore_knowledge(knowledge_of(context, context.known_at(None)))
+    rows = build_from_facts(whole, manifest.definitions, manifest.plan, manifest.known_at, knowledge)
     added = () if manifest.features is None else hash_features().keys() - manifest.features.keys()
     return rows.drop(*added)
 
@@ -96,9 +96,8 @@ def other_features(manifest: Manifest) -> list[str]:
 
 def erased_since(context: RunContext, digest: str) -> list[str]:
     """What the manifest says of people in the set who were erased since."""
-    file = record_file(SourcePaths(context.folder).manifests, name_of(digest))
-    told = json.loads(file.read_text(encoding="utf-8"))
-    receipts = told.get("erasures", [])
+    file = record_file(SourcePaths(context.folder).manifests, manifest_name(digest))
+    receipts = json.loads(file.read_text(encoding="utf-8")).get("erasures", [])
     return [f"{len(receipts)} people who were in it were erased (receipts {receipts})"] if receipts else []
 
 

@@ -1,4 +1,4 @@
-"""Where models that were logged by earlier versions look for ``load_saved_ranker``."""
+"""Keeps ``load_saved_ranker`` importable for models that earlier versions logged."""
 
 from rankers.tracking.artifacts import load_saved_ranker
 

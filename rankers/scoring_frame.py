@@ -1,4 +1,4 @@
-"""Where models that were logged by earlier versions look for ``score_frame``."""
+"""Keeps ``score_frame`` importable for models that earlier versions logged."""
 
 from rankers.tracking.scoring_frame import score_frame
 

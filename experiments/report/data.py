@@ -18,7 +18,7 @@ class RankerRow:
 
     Attributes:
         name: e.g. ``xgboost-return``; the same name as its deployment arm.
-        family: popularity, popularity_7d, xgboost or transformer.
+        family: name of its family, see rankers.models.families.
         label: what it was trained on; empty for a ranker that learns nothing.
         metrics: as rankers.evaluation.evaluate gives them: ``ndcg_at_10_<label>`` with ``_lo`` and ``_hi``, coverage.
     """

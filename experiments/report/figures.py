@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments.report.data import RankerRow, SignalMaturity
 from experiments.report.verdict import CONTROL, TREATMENT, FamilyVerdict, PooledFamily, SurvivalCurve
+from rankers.models.families import FAMILIES, get_family
 
 _INK, _GRID = "#010101", "#020202"
 _CLICK, _RETURN, _PLAIN, _FAINT = "#030303", "#040404", "#050505", "#060606"
@@ -49,8 +50,7 @@ _STYLE = {
     "figure.constrained_layout.use": True,
 }
 _WIDTH = 4.0
-_LINES = {"xgboost": "-", "transformer": "--", "popularity": ":", "popularity_7d": ":", "random": "-."}
-_MARKS = {"xgboost": "o", "transformer": "s", "popularity": "^", "popularity_7d": "v", "random": "x"}
+_RANDOM_LINE_STYLE = "-."
 
 
 def survival_figure(curves: Sequence[SurvivalCurve]) -> str:
@@ -60,7 +60,7 @@ def survival_figure(curves: Sequence[SurvivalCurve]) -> str:
         axes = figure.subplots()
         for curve in curves:
             days, colour = range(len(curve.alive)), _colour(curve.arm)
-            axes.plot(days, curve.alive, _LINES.get(_family(curve.arm), "-"), color=colour, label=curve.arm)
+            axes.plot(days, curve.alive, _line_style(curve.arm), color=colour, label=curve.arm)
             axes.fill_between(days, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel="days since joining", ylabel="still listening", xlim=(0, None))
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
@@ -82,7 +82,7 @@ def trade_off_figure(rankers: Sequence[RankerRow], click_metric: str, return_met
                 metrics[return_metric],
                 xerr=_arms(metrics, click_metric),
                 yerr=_arms(metrics, return_metric),
-                fmt=_MARKS.get(row.family, "o"),
+                fmt=get_family(row.family).marker,
                 color=_colour(row.name),
                 elinewidth=0.8,
                 label=row.name,
@@ -138,8 +138,9 @@ def maturity_figure(signals: Sequence[SignalMaturity]) -> str:
     return _svg("maturity", 0.9 + 0.3 * len(signals), draw)
 
 
-def _family(name: str) -> str:
-    return name.removesuffix(f"-{CONTROL}").removesuffix(f"-{TREATMENT}")
+def _line_style(arm: str) -> str:
+    family = arm.removesuffix(f"-{CONTROL}").removesuffix(f"-{TREATMENT}")
+    return FAMILIES[family].line_style if family in FAMILIES else _RANDOM_LINE_STYLE
 
 
 def _colour(name: str) -> str:

@@ -19,12 +19,11 @@ from experiments.analysis.estimators import (
     welch,
     wilson,
 )
+from rankers.models.families import FAMILIES
 from worlds.deploy import Outcomes
 
 CONTROL, TREATMENT = "click", "return"
 KEPT_MORE, KEPT_FEWER, NO_DIFFERENCE = "kept more listeners", "kept fewer listeners", "no difference shown"
-
-FAMILY_TITLES = {"xgboost": "XGBoost", "transformer": "The transformer", "popularity": "Popularity"}
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ def _words(family: str, treated: ArmOutcome, control: ArmOutcome, survival: Esti
 
 
 def _compared(family: str, difference: Estimate) -> str:
-    name = FAMILY_TITLES.get(family, family)
+    name = FAMILIES[family].title if family in FAMILIES else family
     if not difference.excludes_zero:
         return f"{name}: {NO_DIFFERENCE} between training on returns and training on clicks"
     return f"{name} trained on returns {_finding(difference)} than trained on clicks"

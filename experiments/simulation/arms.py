@@ -1,4 +1,4 @@
-"""Puts every arm of a study before the same fresh users of a world."""
+"""Deploys every arm to the same fresh users of a world."""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from worlds.policy import Policy, RandomPolicy
 from worlds.world import World
 
 RANDOM, POPULARITY = "random", "popularity"
-BASELINES = (RANDOM, POPULARITY)
+BASELINE_ARMS = (RANDOM, POPULARITY)
 
 Progress = Callable[[str, int, int], None]
 """Called before each arm with its name, its number from 1 and how many there are."""
@@ -76,4 +76,4 @@ def _policy(world: World, arm: str, ranker: TrainedRanker | None, items: ItemVie
         return RandomPolicy()
     if arm == POPULARITY:
         return popularity_policy(items)
-    raise ConfigError("an arm has no ranker", where=f"arm '{arm}'", fix=f"train it, or use {BASELINES}")
+    raise ConfigError("an arm has no ranker", where=f"arm '{arm}'", fix=f"train it, or use {BASELINE_ARMS}")

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from features.online import Flags, ItemView, OnlineFeatures, Timelines, microseconds
 from longplay.config.duration import DAY_US
 from longplay.errors import ConfigError, nearest
-from rankers.config import TransformerConfig
 from rankers.dataset.histories import PAD, HistoryWindow
 from rankers.models.base import TrainedRanker
 from worlds.policy import KINDS, EventBatch, Floats, Ints, SlateContext, Times
@@ -144,7 +143,7 @@ class RankerPolicy:
     def __init__(self, name: str, ranker: TrainedRanker, item_ids: Sequence[str], items: ItemView, users: int) -> None:
         self._name, self._ranker = name, ranker
         self._codes = ranker.vocabulary.encode(list(item_ids))
-        self._features = OnlineFeatures(users, items, ranker.feature_names) if _reads_features(ranker) else None
+        self._features = OnlineFeatures(users, items, ranker.feature_names) if ranker.config.reads_features else None
         length = ranker.history_length
         self._history = RecentHistory(users, self._codes, length) if length else None
 
@@ -174,7 +173,3 @@ class RankerPolicy:
             return self._features.features(context.users, context.as_of, context.candidates)
         shape = (*context.candidates.shape, len(self._ranker.feature_names))
         return np.broadcast_to(np.float32(np.nan), shape)
-
-
-def _reads_features(ranker: TrainedRanker) -> bool:
-    return not (isinstance(ranker.config, TransformerConfig) and not ranker.config.feature_tower)

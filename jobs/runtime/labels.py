@@ -85,6 +85,6 @@ def split_plan(context: RunContext, known_at: datetime) -> SplitPlan:
     training = context.settings.training
     horizon = max(definition.horizon for definition in label_definitions(context))
     days = (training.train_days, training.valid_days, training.test_days)
-    plan = SplitPlan.before(context.watermark(known_at), horizon, days)
+    plan = SplitPlan.from_watermark(context.watermark(known_at), horizon, days)
     plan.check(context.log_start)
     return plan

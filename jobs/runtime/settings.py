@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from longplay.config.strict_model import KeyedError, StrictModel, read_yaml, validate_model
 from longplay.errors import ConfigError, nearest
-from rankers.config import TransformerConfig, XGBoostConfig
+from rankers.config import RankerSettings
 
 
 class SparkSettings(StrictModel):
@@ -62,15 +62,6 @@ class TrainingSettings(StrictModel):
     train_days: int = Field(ge=1)
     valid_days: int = Field(ge=1)
     test_days: int = Field(ge=1)
-
-
-class RankerSettings(StrictModel):
-    """Which families are trained, on which seed, and how each is set."""
-
-    families: tuple[str, ...]
-    seed: int
-    xgboost: XGBoostConfig
-    transformer: TransformerConfig
 
 
 class DeploySettings(StrictModel):

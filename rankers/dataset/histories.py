@@ -1,4 +1,4 @@
-"""What each user consumed and when that was known: compact arrays that answer "the last L before as_of"."""
+"""Consumption histories of users, in compact arrays that answer "the last L consumptions known before as_of"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from longplay.config.duration import DAY_US
 from longplay.errors import InputError
 
 PAD = 0
 UNKNOWN = 1
 FIRST_ITEM = 2
-DAY_MICROS = 86_400_000_000
 
 
 class HistoryWindow(NamedTuple):
@@ -36,12 +36,12 @@ class Vocabulary:
     items: tuple[str, ...]
 
     @classmethod
-    def of(cls, *ids: ArrayLike) -> "Vocabulary":
-        """The vocabulary of all ids given, in sorted order."""
-        found: set[str] = set()
-        for some in ids:
-            found.update(pd.unique(np.asarray(some, dtype=object)))
-        return cls(tuple(sorted(found)))
+    def from_ids(cls, *columns: ArrayLike) -> "Vocabulary":
+        """The vocabulary of all item ids in the columns, in sorted order."""
+        distinct: set[str] = set()
+        for column in columns:
+            distinct.update(pd.unique(np.asarray(column, dtype=object)))
+        return cls(tuple(sorted(distinct)))
 
     @property
     def size(self) -> int:
@@ -54,16 +54,16 @@ class Vocabulary:
         return index
 
     def encode(self, ids: Sequence[str] | NDArray[np.object_] | pd.Series) -> NDArray[np.int64]:
-        """Codes of item ids, same length; an id that is not in the vocabulary becomes `UNKNOWN`."""
+        """Codes of item ids, same length; an id outside the vocabulary becomes `UNKNOWN`."""
         if not self.items:
             return np.full(len(ids), UNKNOWN, dtype=np.int64)
-        found: NDArray[np.int64] = _index_of(self._index, ids)
-        found[found >= 0] += FIRST_ITEM
-        found[found < 0] = UNKNOWN
-        return found
+        codes: NDArray[np.int64] = _positions(self._index, ids)
+        codes[codes >= 0] += FIRST_ITEM
+        codes[codes < 0] = UNKNOWN
+        return codes
 
     def translation(self, target: "Vocabulary") -> NDArray[np.int64]:
-        """[size] table that turns codes of this vocabulary into codes of ``target``."""
+        """[size] table from codes of this vocabulary to codes of ``target``."""
         own = np.array([PAD, UNKNOWN], dtype=np.int64)
         return np.concatenate([own, target.encode(self.items)])
 
@@ -72,11 +72,11 @@ def to_micros(times: pd.Series) -> NDArray[np.int64]:
     """Microseconds since the epoch of a column of UTC timestamps.
 
     Raises:
-        InputError: the column has no time zone, so it does not say which instant it means.
+        InputError: the column has no time zone, so its instants are ambiguous.
     """
     if not isinstance(times.dtype, pd.DatetimeTZDtype):
         raise InputError(
-            "timestamps need a time zone",
+            "Timestamps need a time zone.",
             where=f"column '{times.name}'",
             got=str(times.dtype),
             fix="read it as timestamp with time zone UTC",
@@ -96,7 +96,7 @@ class Histories:
         offsets: [U + 1] rows of user u are offsets[u] to offsets[u + 1].
         items: [m] item codes.
         event_micros: [m] event time, microseconds UTC.
-        visible_micros: [m] when the row could first be known (never before its event time).
+        visible_micros: [m] when the row could first be known, never before its event time.
         visible_sorted: [m] the same instants sorted within each user, to count what is visible.
     """
 
@@ -110,7 +110,7 @@ class Histories:
 
     @classmethod
     def from_frame(cls, sequences: pd.DataFrame) -> "Histories":
-        """Build from a sequences frame: user_id, item_id, event_ts, visible_ts; one row a consumption.
+        """Build from a sequences frame (user_id, item_id, event_ts, visible_ts), one row a consumption.
 
         Raises:
             InputError: a row is visible before it happened, or a time has no zone.
@@ -118,7 +118,7 @@ class Histories:
         event, visible = to_micros(sequences["event_ts"]), to_micros(sequences["visible_ts"])
         _check_visibility(event, visible)
         codes, users = pd.factorize(sequences["user_id"].to_numpy(dtype=object), sort=True)
-        vocabulary = Vocabulary.of(sequences["item_id"])
+        vocabulary = Vocabulary.from_ids(sequences["item_id"])
         order = np.lexsort((event, codes))
         return cls(
             users=np.asarray(users, dtype=object),
@@ -138,25 +138,30 @@ class Histories:
             as_of: [n] microseconds UTC; only rows with visible time < as_of count.
             length: L, the most rows returned for a context.
         """
-        known = _index_of(pd.Index(self.users), users)
-        known_rows = np.maximum(known, 0)
-        starts = np.where(known < 0, 0, self.offsets[:-1][known_rows] if len(self.users) else 0)
-        ends = np.where(known < 0, 0, self.offsets[1:][known_rows] if len(self.users) else 0)
+        starts, ends = self._bounds(users)
         happened = count_before(self.event_micros, starts, ends, as_of)
         visible = count_before(self.visible_sorted, starts, ends, as_of)
         window = HistoryWindow(np.zeros((len(as_of), length), np.int64), np.zeros((len(as_of), length), np.float32))
-        # Late rows are rare: contexts are taken together with others that have as many of them.
-        late = happened - visible
-        for width in np.unique(late):
-            rows = np.flatnonzero(late == width)
-            picked = self._last_visible(starts[rows], happened[rows], as_of[rows], length + int(width))
-            window.items[rows], window.age_days[rows] = _fit(picked, length)
+        # Late rows are rare: contexts with equally many of them are processed together.
+        late_counts = happened - visible
+        for late_count in np.unique(late_counts):
+            rows = np.flatnonzero(late_counts == late_count)
+            candidates = self._last_visible(starts[rows], happened[rows], as_of[rows], length + int(late_count))
+            window.items[rows], window.age_days[rows] = _trim(candidates, length)
         return window
+
+    def _bounds(self, users: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """[n] first and end row of each user; equal for a user without rows."""
+        positions = _positions(pd.Index(self.users), users)
+        if not len(self.users):
+            return np.zeros_like(positions), np.zeros_like(positions)
+        is_unknown, rows = positions < 0, np.maximum(positions, 0)
+        return np.where(is_unknown, 0, self.offsets[:-1][rows]), np.where(is_unknown, 0, self.offsets[1:][rows])
 
     def _last_visible(
         self, starts: NDArray[np.int64], counts: NDArray[np.int64], as_of: NDArray[np.int64], width: int
     ) -> HistoryWindow:
-        """The last ``width`` rows that happened before as_of, those not yet visible blanked to `PAD`."""
+        """The last ``width`` rows that happened before as_of, with `PAD` in place of those not yet visible."""
         width = min(width, int(counts.max(initial=0)))
         back = np.arange(width, 0, -1)
         real = back[None, :] <= counts[:, None]
@@ -164,14 +169,14 @@ class Histories:
         if not len(self.items):
             return HistoryWindow(np.zeros(rows.shape, np.int64), np.zeros(rows.shape, np.float32))
         real &= self.visible_micros[rows] < as_of[:, None]
-        ages = (as_of[:, None] - self.event_micros[rows]) / DAY_MICROS
+        ages = (as_of[:, None] - self.event_micros[rows]) / DAY_US
         return HistoryWindow(np.where(real, self.items[rows], PAD), np.where(real, ages, 0).astype(np.float32))
 
 
 def count_before(
     times: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64], as_of: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How many of times[starts[i]:ends[i]] (sorted) are before as_of[i]; bisects all rows at once."""
+    """[n] how many of the sorted times[starts[i]:ends[i]] are before as_of[i]; bisects all rows at once."""
     low, high = starts.astype(np.int64), ends.astype(np.int64)
     while (active := low < high).any():
         middle = (low + high) // 2
@@ -181,8 +186,8 @@ def count_before(
     return low - starts
 
 
-def _fit(window: HistoryWindow, length: int) -> HistoryWindow:
-    """Keep the last ``length`` real entries of each row and move them to the left."""
+def _trim(window: HistoryWindow, length: int) -> HistoryWindow:
+    """The last ``length`` real entries of each row, moved to the left."""
     n = len(window.items)
     real = window.items != PAD
     counts = real.sum(axis=1)
@@ -195,18 +200,17 @@ def _fit(window: HistoryWindow, length: int) -> HistoryWindow:
     return HistoryWindow(items, ages)
 
 
-def _index_of(known: "pd.Index[str]", wanted: ArrayLike) -> NDArray[np.int64]:
-    """Place of each wanted id among the known ones, -1 where it is none of them."""
-    found = known.get_indexer(pd.Index(np.asarray(wanted, dtype=object)))
-    return np.array(found, dtype=np.int64)
+def _positions(index: "pd.Index[str]", ids: ArrayLike) -> NDArray[np.int64]:
+    """[n] position of each id in the index, -1 where it is not in it."""
+    return np.array(index.get_indexer(pd.Index(np.asarray(ids, dtype=object))), dtype=np.int64)
 
 
 def _check_visibility(event: NDArray[np.int64], visible: NDArray[np.int64]) -> None:
     early = int((visible < event).sum())
     if early:
         raise InputError(
-            "a consumption is visible before it happened",
+            "A consumption is visible before it happened.",
             where="sequences, visible_ts",
             got=f"{early} rows with visible_ts < event_ts",
-            fix="visible_ts is the greater of event time and known time",
+            fix="set visible_ts to the later of event time and known time",
         )

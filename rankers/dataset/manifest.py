@@ -1,7 +1,7 @@
-"""Manifests: what a training set is made from, so that it can be made again from facts alone.
+"""Manifests: everything needed to rebuild a training set from facts alone.
 
-Versions of Delta tables expire; a manifest pins facts by what they are: deliveries up to a number, known at a moment,
-with the definitions spelled out. Facts are only ever added, so the same pin gives the same facts.
+Versions of Delta tables expire. A manifest therefore pins facts logically: the newest delivery, the known-time cut-off
+and the definitions in full. Facts are only ever added, so the same pin always selects the same facts.
 """
 
 import json
@@ -24,20 +24,20 @@ from signals.maturity import Knowledge, OutageFlag
 
 @dataclass(frozen=True)
 class Manifest:
-    """The logical pin of a training set, on both its sides.
+    """The logical pin of a training set: of its features and of its labels.
 
     Attributes:
         release_id: release that it was built from.
-        batch: number of the newest delivery whose facts are in it.
-        known_at: its cut-off: what a trainer could have seen then (UTC).
-        definitions: the labels, whole; rewards with their signals.
+        batch: number of the newest delivery whose facts it contains.
+        known_at: its cut-off (UTC); facts known later are ignored.
+        definitions: the labels in full; rewards with their signals.
         split: borders of its parts (UTC).
         code: hash of the code that built it.
-        features: a hash of what each feature meant, by name.
-        outages: outages that the source file named, ``[start, end)`` UTC.
-        flags: outages that were found or told later, as far as the set's deliveries go.
+        features: a hash of each feature's meaning, by name.
+        outages: outages that the source file lists, ``[start, end)`` UTC.
+        flags: outages detected or declared later, up to the set's deliveries.
 
-    Manifests of earlier versions say nothing of the last three: None.
+    The last three are None in manifests of earlier versions.
     """
 
     release_id: str
@@ -51,27 +51,27 @@ class Manifest:
     flags: tuple[OutageFlag, ...] | None = None
 
     @classmethod
-    def of(cls, release: Mapping[str, Any], labels: Sequence[Label], plan: SplitPlan, code: str) -> Self:
+    def from_release(cls, release: Mapping[str, Any], labels: Sequence[Label], plan: SplitPlan, code: str) -> Self:
         """The manifest of a training set that is about to be built from a release."""
         return cls(release["release_id"], int(release["batch"]), release["known_at"], tuple(labels), vars(plan), code)
 
-    def beside(self, knowledge: Knowledge) -> Self:
-        """The same, with what beside facts and definitions the set rests on."""
+    def with_knowledge(self, knowledge: Knowledge) -> Self:
+        """The same manifest with the outages of ``knowledge`` and today's hash_features of the features."""
         return replace(self, features=hash_features(), outages=tuple(knowledge.outages), flags=tuple(knowledge.flags))
 
-    def knowledge(self, now: Knowledge) -> Knowledge:
-        """What is known now, with the outages that the set was made with."""
+    def restore_knowledge(self, current: Knowledge) -> Knowledge:
+        """The current knowledge with the outages that the set was built with, where the manifest has them."""
         if self.outages is None or self.flags is None:
-            return now
-        return replace(now, outages=self.outages, flags=self.flags)
+            return current
+        return replace(current, outages=self.outages, flags=self.flags)
 
     @property
     def plan(self) -> SplitPlan:
         """The global time split."""
         return SplitPlan(**self.split)
 
-    def facts(self) -> dict[str, Any]:
-        """What the set's commit says of it."""
+    def commit_metadata(self) -> dict[str, Any]:
+        """The part of the manifest that the commit of the set carries."""
         return {
             "release_id": self.release_id,
             "batch": self.batch,
@@ -81,88 +81,93 @@ class Manifest:
             "split": {name: f"{border:%Y-%m-%d}" for name, border in self.split.items()},
         }
 
-    def to_json(self, digest: str, more: Mapping[str, Any]) -> str:
-        """The manifest as a file holds it, with the content that came of it and ``more`` that was found of it."""
-        whole = {
-            **more,
-            **self.facts(),
-            "definitions": [_plain(label) for label in self.definitions],
+    def to_json(self, digest: str, statistics: Mapping[str, Any]) -> str:
+        """The text of the manifest's file, with the checksum and the statistics of the set that was built."""
+        content = {
+            **statistics,
+            **self.commit_metadata(),
+            "definitions": [_label_to_json(label) for label in self.definitions],
             "split": {name: border.isoformat() for name, border in self.split.items()},
             "code": self.code,
             "checksum": digest,
             "features": self.features,
-            "outages": _spans(self.outages),
-            "flags": _spans(None if self.flags is None else [astuple(flag) for flag in self.flags]),
+            "outages": _intervals_to_json(self.outages),
+            "flags": _intervals_to_json(None if self.flags is None else [astuple(flag) for flag in self.flags]),
         }
-        return json.dumps(whole, indent=1, sort_keys=True)
+        return json.dumps(content, indent=1, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> tuple[Self, str]:
         """A manifest and the checksum of its set."""
-        told = json.loads(text)
-        made = cls(
-            told["release_id"],
-            int(told["batch"]),
-            datetime.fromisoformat(told["known_at"]),
-            tuple(_label(one) for one in told["definitions"]),
-            {name: datetime.fromisoformat(border) for name, border in told["split"].items()},
-            told["code"],
-            told.get("features"),
-            _moments(told.get("outages"), tuple),
-            _moments(told.get("flags"), lambda moments: OutageFlag(*moments)),
+        content = json.loads(text)
+        manifest = cls(
+            content["release_id"],
+            int(content["batch"]),
+            datetime.fromisoformat(content["known_at"]),
+            tuple(_label_from_json(label) for label in content["definitions"]),
+            {name: datetime.fromisoformat(border) for name, border in content["split"].items()},
+            content["code"],
+            content.get("features"),
+            _intervals_from_json(content.get("outages"), tuple),
+            _intervals_from_json(content.get("flags"), lambda times: OutageFlag(*times)),
         )
-        return made, str(told["checksum"])
+        return manifest, str(content["checksum"])
 
 
-def _spans(spans: Sequence[Sequence[datetime | None]] | None) -> list[list[str | None]] | None:
-    return None if spans is None else [[moment.isoformat() if moment else None for moment in one] for one in spans]
-
-
-def _moments(told: Sequence[Sequence[str | None]] | None, make: Callable[[list[Any]], Any]) -> tuple[Any, ...] | None:
-    if told is None:
+def _intervals_to_json(intervals: Sequence[Sequence[datetime | None]] | None) -> list[list[str | None]] | None:
+    if intervals is None:
         return None
-    return tuple(make([datetime.fromisoformat(text) if text else None for text in one]) for one in told)
+    return [[time.isoformat() if time else None for time in interval] for interval in intervals]
 
 
-def _plain(label: Label) -> dict[str, Any]:
-    """A label as plain data."""
+def _intervals_from_json(
+    intervals: Sequence[Sequence[str | None]] | None, construct: Callable[[list[Any]], Any]
+) -> tuple[Any, ...] | None:
+    if intervals is None:
+        return None
+    times = [[datetime.fromisoformat(text) if text else None for text in interval] for interval in intervals]
+    return tuple(construct(interval) for interval in times)
+
+
+def _label_to_json(label: Label) -> dict[str, Any]:
     if isinstance(label, Definition):
         return label.model_dump(mode="json", by_alias=True)
-    return {"reward": label.reward.model_dump(mode="json"), "signals": [_plain(signal) for signal in label.signals]}
+    signals = [_label_to_json(signal) for signal in label.signals]
+    return {"reward": label.reward.model_dump(mode="json"), "signals": signals}
 
 
-def _label(told: Mapping[str, Any]) -> Label:
-    if "reward" not in told:
-        return Definition.model_validate(told)
-    signals = tuple(Definition.model_validate(signal) for signal in told["signals"])
-    return Composite(Reward.model_validate(told["reward"]), signals)
+def _label_from_json(label: Mapping[str, Any]) -> Label:
+    if "reward" not in label:
+        return Definition.model_validate(label)
+    signals = tuple(Definition.model_validate(signal) for signal in label["signals"])
+    return Composite(Reward.model_validate(label["reward"]), signals)
 
 
-def name_of(digest: str) -> str:
-    """Name of the manifest of a set with some checksum."""
+def manifest_name(digest: str) -> str:
+    """Name of the manifest of the training set with a checksum."""
     return digest.replace(":", "-")
 
 
-def keep(folder: Path, manifest: Manifest, digest: str, more: Mapping[str, Any]) -> Path:
-    """Write a manifest, beside the tables and outside of them, with what was found of its set; gives its file."""
-    file = record_file(SourcePaths(folder).manifests, name_of(digest))
-    write_atomically(file, manifest.to_json(digest, more))
+def write_manifest(folder: Path, manifest: Manifest, digest: str, statistics: Mapping[str, Any]) -> Path:
+    """Write a manifest, outside of the tables, with the checksum and statistics of its set; returns its file."""
+    file = record_file(SourcePaths(folder).manifests, manifest_name(digest))
+    write_atomically(file, manifest.to_json(digest, statistics))
     return file
 
 
-def find(folder: Path, name: str) -> tuple[Manifest, str]:
-    """A manifest by name (its set's checksum) and the checksum.
+def read_manifest(folder: Path, digest: str) -> tuple[Manifest, str]:
+    """The manifest of the training set with a checksum, and the checksum.
 
     Raises:
-        NotFoundError: when there is none of that name.
+        NotFoundError: there is no such training set.
     """
     manifests = SourcePaths(folder).manifests
-    known = {file.stem: file for file in record_files(manifests)}
-    file = known.get(name_of(name))
+    files = {file.stem: file for file in record_files(manifests)}
+    file = files.get(manifest_name(digest))
     if file is None:
         raise NotFoundError(
-            f"There is no training set '{name}'.",
+            f"There is no training set '{digest}'.",
             where=str(manifests),
-            fix=f"name an MLflow run or a set's checksum; {nearest(name_of(name), known)}",
+            fix=f"name an MLflow run or a set's checksum; {nearest(manifest_name(digest), files)}",
         )
     return Manifest.from_json(file.read_text(encoding="utf-8"))

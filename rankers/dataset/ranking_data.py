@@ -1,4 +1,4 @@
-"""What every ranker reads: exposures with features as of their instant, matured labels, and histories."""
+"""The input of every ranker: exposures with features as of their instant, mature labels, and histories."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ MATURE = "mature"
 
 @dataclass(frozen=True)
 class RowBatch:
-    """Rows to score: m (context, item) pairs over n contexts, in codes of the ranker's vocabulary.
+    """Rows to score: m (context, item) pairs over n contexts, in the codes of the ranker's vocabulary.
 
     Attributes:
         items: [m] item codes.
         features: [m, F] in the order of the ranker's feature names; NaN is unknown.
         context: [m] which row of ``history`` belongs to the pair.
-        history: [n, L] what the context's user had consumed; L = 0 when the ranker reads no history.
+        history: [n, L] past consumptions of the context's user; L = 0 if the ranker reads no history.
     """
 
     items: NDArray[np.int64]
@@ -40,7 +40,7 @@ class RankingData:
 
     Attributes:
         frame: one row an exposure: `KEYS`, and columns ``f_*``, ``label_*``, ``state_*`` and ``weight_*``.
-        feature_names: the ``f_*`` columns used, in order.
+        feature_names: the ``f_*`` columns that rankers read, in order.
         sequences: consumption histories of the users.
     """
 
@@ -52,7 +52,7 @@ class RankingData:
     def from_frames(
         cls, frame: pd.DataFrame, sequences: pd.DataFrame, feature_names: Iterable[str] | None = None
     ) -> "RankingData":
-        """Check the columns and build; ``feature_names`` defaults to every ``f_*`` column, in frame order.
+        """Check the columns and build. By default the features are all ``f_*`` columns, in frame order.
 
         Raises:
             InputError: a key, label state or feature column is missing, or a split is unknown.
@@ -95,17 +95,17 @@ class RankingData:
         return first.astype(np.int64), inverse.reshape(-1).astype(np.int64)
 
     def mature(self, label: str) -> NDArray[np.bool_]:
-        """[rows] where the label is final; open and void rows must not reach a model or a metric.
+        """[rows] whether the label is mature; open and void rows must not reach a model or a metric.
 
         Raises:
             InputError: the frame has no such label.
         """
         if label not in self.labels:
             raise InputError(
-                "the training set has no such label",
+                "The training set has no such label.",
                 where=f"label '{label}'",
                 got=", ".join(self.labels),
-                fix="build the training set with that signal, or train on one of these labels",
+                fix="build the training set with that label, or train on one of these",
             )
         state = self.frame[f"state_{label}"].astype(object).to_numpy()
         return np.asarray(state == MATURE, dtype=np.bool_)
@@ -116,7 +116,7 @@ class RankingData:
         return np.where(self.mature(label), raw, np.float32(np.nan)).astype(np.float32)
 
     def weights(self, label: str) -> NDArray[np.float32]:
-        """[rows] what each label counts for: exposures that share an outcome share its weight; 0 unless mature."""
+        """[rows] weight of each label, 0 unless mature; exposures that share an outcome share its weight."""
         raw = self.frame[f"weight_{label}"].to_numpy(dtype=np.float32, na_value=0.0)
         return np.where(self.mature(label), raw, np.float32(0)).astype(np.float32)
 
@@ -141,11 +141,16 @@ def _check_columns(frame: pd.DataFrame, features: tuple[str, ...]) -> None:
     missing = [name for name in needed if name not in frame.columns]
     if missing:
         raise InputError(
-            "the training frame lacks columns",
+            "The training frame lacks columns.",
             where=", ".join(missing),
             got=f"{len(frame.columns)} columns",
-            fix="rebuild the training set",
+            fix="run 'longplay build-training-set' again",
         )
-    strange = sorted(set(frame["split"].astype(str)) - set(SPLITS))
-    if strange:
-        raise InputError("unknown split", where="column 'split'", got=", ".join(strange), fix=f"one of {SPLITS}")
+    unknown = sorted(set(frame["split"].astype(str)) - set(SPLITS))
+    if unknown:
+        raise InputError(
+            "The training frame has an unknown split.",
+            where="column 'split'",
+            got=", ".join(unknown),
+            fix=f"use {', '.join(SPLITS)}",
+        )

@@ -1,4 +1,4 @@
-"""Training sets: exposures x features as of x signals, row-preserving, split by global time. Pure transforms."""
+"""Training sets: exposures joined with features as of and mature labels, split by global time. Pure transforms."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from features.feature_view import View
 from features.point_in_time_join import LATEST
 from features.shipped_views import ITEM, OF_USERS, feature_names
 from longplay.config.duration import DAY
@@ -32,7 +31,7 @@ SPINE = [
 class SplitPlan:
     """Borders of the global time split, all UTC midnights; each part is ``[start, end)`` on as_of.
 
-    Between the parts lie gaps as long as the longest label's horizon: exposures there are ``purged``, because
+    The gaps between the parts are as long as the longest label's horizon. Exposures in a gap are ``purged``, because
     their labels read events of the next part.
     """
 
@@ -44,8 +43,8 @@ class SplitPlan:
     test_end: datetime
 
     @classmethod
-    def before(cls, watermark: datetime, horizon: timedelta, days: tuple[int, int, int]) -> "SplitPlan":
-        """Lay train, valid and test back from the newest day on which every label is mature.
+    def from_watermark(cls, watermark: datetime, horizon: timedelta, days: tuple[int, int, int]) -> "SplitPlan":
+        """Place train, valid and test backwards from the newest day on which every label is mature.
 
         Args:
             watermark: W at the set's cut-off.
@@ -61,16 +60,16 @@ class SplitPlan:
         return cls(train_end - train, train_end, valid_end - valid, valid_end, test_end - test, test_end)
 
     def check(self, log_start: datetime) -> None:
-        """See that the log is long enough.
+        """Check that the log is long enough.
 
         Raises:
-            InputError: when training would begin before the log.
+            InputError: training would begin before the log.
         """
         if self.train_start < log_start:
-            short = (log_start - self.train_start).days
+            missing_days = (log_start - self.train_start).days
             raise InputError(
                 "The log is too short for this split.",
-                got=f"training would begin {short} days before the log does ({log_start:%Y-%m-%d})",
+                got=f"training would begin {missing_days} days before the log does ({log_start:%Y-%m-%d})",
                 fix="shorten training.train_days, valid_days or test_days: --set training.train_days=28",
             )
 
@@ -82,108 +81,113 @@ class SplitPlan:
             "test": (self.test_start, self.test_end),
         }
 
-    def label(self, as_of: Column) -> Column:
-        """The name of the part a moment falls into."""
+    def part_of(self, as_of: Column) -> Column:
+        """The name of the part that a time falls into."""
         column = F.lit("purged")
         for name, (start, end) in self.parts().items():
             column = F.when((as_of >= F.lit(start)) & (as_of < F.lit(end)), F.lit(name)).otherwise(column)
         return column
 
 
-def spine_of(exposures: DataFrame, plan: SplitPlan) -> DataFrame:
-    """Exposures of the plan's span. Grain: exposure_id."""
+def select_spine(exposures: DataFrame, plan: SplitPlan) -> DataFrame:
+    """The exposures that the plan covers. Grain: exposure_id."""
     return exposures.where((F.col("as_of") >= F.lit(plan.train_start)) & (F.col("as_of") < F.lit(plan.test_end)))
 
 
-def training_set(
+def join_training_set(
     spine: DataFrame,
     features: tuple[DataFrame, DataFrame],
     labels: tuple[Sequence[Label], DataFrame],
     plan: SplitPlan,
     known_at: datetime,
 ) -> DataFrame:
-    """Exposures with features and labels.
+    """Join exposures with their features and labels.
 
     Args:
-        spine: grain: exposure_id.
+        spine: the exposures; grain: exposure_id.
         features: of exposures (grain: exposure_id) and of items (grain: item_id, as_of_day).
-        labels: signals and rewards, and the table of signal values; read as known at ``known_at``.
+        labels: signals and rewards, and the table of signal values, which is read as known at ``known_at``.
         plan: the split.
         known_at: the set's cut-off (UTC).
 
     Returns:
-        Grain: exposure_id, as many rows as the spine. ``label_x`` is null unless ``state_x`` is mature. ``weight_x`` is
-        the weight of its censoring times 1 / (mature exposures that share the outcome); 0 unless mature.
+        Grain: exposure_id, as many rows as the spine. ``label_x`` is null unless ``state_x`` is mature. ``weight_x``
+        is the value's censoring weight divided by the number of mature exposures that share its outcome; 0 unless
+        mature.
     """
     definitions, values = labels
-    of_exposures, of_items = features
-    own = of_exposures.select("exposure_id", *_named(OF_USERS), F.col(LATEST).alias("_of_user"))
-    items = of_items.select("item_id", "as_of_day", *ITEM.names(), F.col(LATEST).alias("_of_item"))
-    rows = (
-        spine.join(own.withColumn("has_features", F.lit(True)), "exposure_id", "left")
-        .join(items, ["item_id", "as_of_day"], "left")
-        .join(known_labels(definitions, values, known_at), ["user_id", "exposure_id"], "left")
-    )
-    for definition in definitions:
-        state, weight = f"state_{definition.name}", f"weight_{definition.name}"
-        rows = rows.withColumn(state, F.coalesce(state, F.lit("open")))
-        rows = rows.withColumn(weight, F.coalesce(weight, F.lit(0.0)))
-    named = [f"{part}_{d.name}" for d in definitions for part in ("label", "state", "weight")]
-    made = {
-        "split": plan.label(F.col("as_of")),
+    wide_labels = pivot_labels(definitions, values, known_at)
+    rows = _join_features(spine, *features).join(wide_labels, ["user_id", "exposure_id"], "left")
+    derived = {
+        "split": plan.part_of(F.col("as_of")),
         "f_item_exposures_28d": F.when(~F.col("sampled"), F.col("f_item_exposures_28d")),
         "has_features": F.coalesce("has_features", F.lit(False)),
         LATEST: F.greatest("_of_user", "_of_item"),
+        **{f"state_{d.name}": F.coalesce(f"state_{d.name}", F.lit("open")) for d in definitions},
+        **{f"weight_{d.name}": F.coalesce(f"weight_{d.name}", F.lit(0.0)) for d in definitions},
     }
-    kept = [*SPINE, "split", "has_features", LATEST, "labels_known_ts", "labels_t0"]
-    return rows.withColumns(made).select(*kept, *feature_names(), *named)
+    own_columns = [*SPINE, "split", "has_features", LATEST, "labels_known_ts", "labels_t0"]
+    label_columns = [f"{part}_{d.name}" for d in definitions for part in ("label", "state", "weight")]
+    return rows.withColumns(derived).select(*own_columns, *feature_names(), *label_columns)
 
 
-def _named(views: Sequence[View]) -> list[str]:
-    return [name for view in views for name in view.names()]
+def _join_features(spine: DataFrame, of_exposures: DataFrame, of_items: DataFrame) -> DataFrame:
+    """The spine with all features and the latest time that each side read. Grain: exposure_id."""
+    names = [name for view in OF_USERS for name in view.names()]
+    user_features = of_exposures.select("exposure_id", *names, F.col(LATEST).alias("_of_user"))
+    item_features = of_items.select("item_id", "as_of_day", *ITEM.names(), F.col(LATEST).alias("_of_item"))
+    return spine.join(user_features.withColumn("has_features", F.lit(True)), "exposure_id", "left").join(
+        item_features, ["item_id", "as_of_day"], "left"
+    )
 
 
-def known_labels(definitions: Sequence[Label], values: DataFrame, known_at: datetime) -> DataFrame:
-    """The latest value and state of each label known at ``known_at``, side by side, in one pass.
+def pivot_labels(definitions: Sequence[Label], values: DataFrame, known_at: datetime) -> DataFrame:
+    """The latest value and state of each label as known at ``known_at``, one column group a label, in one pass.
 
-    Grain: exposure_id; its user is named too, because values are dealt by user.
+    Grain: exposure_id; its user is a column too, because values are partitioned by user.
 
-    ``labels_known_ts`` is when the last of those that are mature was known, ``labels_t0`` the earliest moment that any
-    of them looks from.
-    Mature values of one ``cluster_id`` share an outcome: each weighs ``ipc_weight`` divided by how many they are, so an
-    outcome counts once, however many exposures share it.
+    ``labels_known_ts`` is when the last of the mature labels became known, ``labels_t0`` the earliest start of any
+    label's window. Mature values with one ``cluster_id`` share an outcome: each has its ``ipc_weight`` divided by
+    their number, so an outcome counts once, however many exposures share it.
     """
-    rewards = [one for one in definitions if isinstance(one, Composite)]
-    own = append_reward_values(rewards, values, F.lit(known_at)).where(
+    fields = F.struct("value", "state", "known_ts", "t0", "ipc_weight", "cluster_id")
+    newest = [
+        F.max_by(fields, F.when(F.col("signal") == d.ref, F.struct("known_ts", "revision"))).alias(f"_{d.name}")
+        for d in definitions
+    ]
+    known_values = _select_known(definitions, values, known_at)
+    rows = known_values.groupBy("user_id", F.col("anchor_id").alias("exposure_id")).agg(*newest)
+    labels = {d.name: F.col(f"_{d.name}") for d in definitions}
+    weights = {f"weight_{name}": _weight(label) for name, label in labels.items()}
+    mature_times = [F.when(label["value"].isNotNull(), label["known_ts"]) for label in labels.values()]
+    return rows.withColumns(weights).select(
+        "user_id",
+        "exposure_id",
+        *[label["value"].alias(f"label_{name}") for name, label in labels.items()],
+        *[label["state"].alias(f"state_{name}") for name, label in labels.items()],
+        *weights,
+        _combine(F.greatest, mature_times).alias("labels_known_ts"),
+        _combine(F.least, [label["t0"] for label in labels.values()]).alias("labels_t0"),
+    )
+
+
+def _select_known(definitions: Sequence[Label], values: DataFrame, known_at: datetime) -> DataFrame:
+    """All revisions of the labels' values that were known at ``known_at``, rewards included."""
+    rewards = [definition for definition in definitions if isinstance(definition, Composite)]
+    return append_reward_values(rewards, values, F.lit(known_at)).where(
         F.col("signal").isin([d.ref for d in definitions])
         & F.col("definition_hash").isin([d.hash for d in definitions])
         & (F.col("known_ts") <= F.lit(known_at))
     )
-    told = F.struct("value", "state", "known_ts", "t0", "ipc_weight", "cluster_id")
-    newest = [
-        F.max_by(told, F.when(F.col("signal") == d.ref, F.struct("known_ts", "revision"))).alias(f"_{d.name}")
-        for d in definitions
-    ]
-    rows = own.groupBy("user_id", F.col("anchor_id").alias("exposure_id")).agg(*newest)
-    of = [F.col(f"_{d.name}") for d in definitions]
-    weights = {f"weight_{d.name}": _weight(one) for d, one in zip(definitions, of, strict=True)}
-    return rows.withColumns(weights).select(
-        "user_id",
-        "exposure_id",
-        *[one["value"].alias(f"label_{d.name}") for one, d in zip(of, definitions, strict=True)],
-        *[one["state"].alias(f"state_{d.name}") for one, d in zip(of, definitions, strict=True)],
-        *weights,
-        _of_all(F.greatest, [F.when(one["value"].isNotNull(), one["known_ts"]) for one in of]).alias("labels_known_ts"),
-        _of_all(F.least, [one["t0"] for one in of]).alias("labels_t0"),
-    )
 
 
-def _weight(one: Column) -> Column:
-    """What a value counts for. An outcome is one user's, so rows that are dealt by user need not be dealt again."""
-    is_mature = one["state"] == "mature"
-    shared = F.count_if(is_mature).over(Window.partitionBy("user_id", one["cluster_id"]))
-    return F.when(is_mature, one["ipc_weight"] / shared)
+def _weight(label: Column) -> Column:
+    """Weight of a mature value. An outcome belongs to one user, so rows partitioned by user need no shuffle."""
+    is_mature = label["state"] == "mature"
+    sharing = F.count_if(is_mature).over(Window.partitionBy("user_id", label["cluster_id"]))
+    return F.when(is_mature, label["ipc_weight"] / sharing)
 
 
-def _of_all(choose: Callable[..., Column], moments: Sequence[Column]) -> Column:
-    return choose(*moments) if len(moments) > 1 else moments[0]
+def _combine(choose: Callable[..., Column], times: Sequence[Column]) -> Column:
+    """``choose`` over all times; Spark's greatest and least refuse a single column."""
+    return choose(*times) if len(times) > 1 else times[0]

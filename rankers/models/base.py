@@ -1,4 +1,4 @@
-"""A trained ranker: one face for every family, for offline rows and for deployed candidates."""
+"""A trained ranker: one interface for every family, for offline rows and for deployed candidates."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from longplay.config.strict_model import StrictModel
 from longplay.errors import InputError
-from rankers.config import Family, RankerConfig
 from rankers.dataset.histories import PAD, HistoryWindow, Vocabulary
 from rankers.dataset.ranking_data import RankingData, RowBatch
 
@@ -16,39 +16,48 @@ Report = Callable[[int, Mapping[str, float]], None]
 """Called after each boosting round or epoch with the step and its metrics."""
 
 
-def silent(step: int, metrics: Mapping[str, float]) -> None:
-    """A report that drops everything."""
+def ignore_progress(step: int, metrics: Mapping[str, float]) -> None:
+    """A report that does nothing."""
+
+
+class RankerConfig(StrictModel):
+    """Settings of one ranker; each family has its own subclass."""
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether scores depend on features."""
+        return True
 
 
 class Scorer(Protocol):
-    """What a family must offer once trained."""
+    """The trained part of a ranker."""
 
     @property
     def history_length(self) -> int:
-        """L, consumptions of history it reads; 0 when none."""
+        """L, the consumptions of history that it reads; 0 if none."""
         ...
 
     def score(self, rows: RowBatch) -> NDArray[np.float64]:
-        """[m] scores, higher is better; only comparable within a context."""
+        """[m] scores, higher is better; comparable only within a context."""
         ...
 
 
 @dataclass(frozen=True)
 class TrainedRanker:
-    """A ranker ready to score; it reads features, item codes and histories, never positions or labels.
+    """A ranker ready to score. It reads features, item codes and histories, never positions or labels.
 
     Attributes:
-        family: popularity, popularity_7d, xgboost or transformer.
+        family: name of its family, see `rankers.models.families.FAMILIES`.
         label: name of the label it was trained on.
         config: its settings.
         seed: seed it was trained with.
         feature_names: order in which it expects features.
         vocabulary: codes in which it expects items.
-        scorer: the family's model.
+        scorer: the trained model.
         notes: numbers about the training (best step, seconds, rows).
     """
 
-    family: Family
+    family: str
     label: str
     config: RankerConfig
     seed: int
@@ -59,7 +68,7 @@ class TrainedRanker:
 
     @property
     def history_length(self) -> int:
-        """L, consumptions of history it reads; 0 when none."""
+        """L, the consumptions of history that it reads; 0 if none."""
         return self.scorer.history_length
 
     def score(self, data: RankingData) -> NDArray[np.float64]:
@@ -77,20 +86,14 @@ class TrainedRanker:
         Args:
             candidates: [n, C] item codes, from ``vocabulary.encode``.
             features: [n, C, F] in the order of ``feature_names``; NaN is unknown.
-            history: [n, L] item codes and ages in days, oldest first, right-padded with 0; only the last
-                ``history_length`` real ones should be given. Needed by the transformer alone.
+            history: [n, L] item codes and ages in days, oldest first, right-padded with 0. Of a longer history the
+                last ``history_length`` entries count. Rankers that read no history ignore it.
 
         Raises:
-            InputError: the shapes do not fit, or a history is needed and missing.
+            InputError: the shapes do not fit, or the ranker needs a history and got none.
         """
         n, size = candidates.shape
-        if features.shape != (n, size, len(self.feature_names)):
-            raise InputError(
-                "features do not fit the candidates",
-                where=f"ranker {self.family}",
-                got=str(features.shape),
-                fix=f"expected {(n, size, len(self.feature_names))}",
-            )
+        self._check_shape(features.shape, (n, size, len(self.feature_names)))
         rows = RowBatch(
             candidates.reshape(-1),
             np.ascontiguousarray(features, dtype=np.float32).reshape(n * size, -1),
@@ -99,9 +102,18 @@ class TrainedRanker:
         )
         return self.scorer.score(rows).reshape(n, size)
 
+    def _check_shape(self, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+        if shape != expected:
+            raise InputError(
+                "The features do not fit the candidates.",
+                where=f"ranker {self.family}",
+                got=f"shape {shape}",
+                fix=f"pass features of shape {expected}",
+            )
+
 
 def rows_of(data: RankingData, vocabulary: Vocabulary, feature_names: tuple[str, ...], history_length: int) -> RowBatch:
-    """The rows of the data in a ranker's codes and feature order; each distinct context's history once."""
+    """The rows of the data in a ranker's codes and feature order, with one history for each distinct context."""
     features = data.features
     if feature_names != data.feature_names:
         features = data.frame[list(feature_names)].to_numpy(dtype=np.float32, na_value=np.nan)
@@ -114,7 +126,7 @@ def rows_of(data: RankingData, vocabulary: Vocabulary, feature_names: tuple[str,
 
 
 def empty_history(contexts: int) -> HistoryWindow:
-    """[contexts, 0]: for rankers that read none."""
+    """[contexts, 0]: the history for rankers that read none."""
     return HistoryWindow(np.zeros((contexts, 0), np.int64), np.zeros((contexts, 0), np.float32))
 
 
@@ -122,10 +134,10 @@ def _history_or_empty(history: HistoryWindow | None, contexts: int, length: int)
     if length == 0:
         return empty_history(contexts)
     if history is None:
-        raise InputError("this ranker needs histories", where="score_candidates", fix="pass history=")
+        raise InputError("This ranker needs histories.", where="score_candidates", fix="pass history=...")
     if history.items.shape[1] <= length:
         return history
-    # Longer windows than the ranker was trained on: keep each row's last `length` real entries.
+    # The window is longer than the ranker was trained on: take each row's last `length` real entries.
     count = (history.items != PAD).sum(axis=1)
     columns = np.maximum(count - length, 0)[:, None] + np.arange(length)
     return HistoryWindow(

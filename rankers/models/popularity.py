@@ -1,20 +1,20 @@
-"""The baselines nobody may lose to: what everybody consumed most, lately."""
+"""Popularity: ranks items by how often everybody consumed them in the last days. A baseline that learns nothing."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from longplay.errors import InputError
-from rankers.config import Family, PopularityConfig
 from rankers.dataset.histories import Vocabulary
 from rankers.dataset.ranking_data import RankingData, RowBatch
-from rankers.models.base import TrainedRanker
+from rankers.models.base import RankerConfig, Report, TrainedRanker
+from rankers.models.family import RankerFamily
 
-COUNTS: dict[str, str] = {
-    "popularity": "f_item_consumptions_28d",
-    "popularity_7d": "f_item_consumptions_7d",
-}
+
+class PopularityConfig(RankerConfig):
+    """Popularity has no settings."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,67 @@ class PopularityScorer:
         return np.nan_to_num(rows.features[:, self.column].astype(np.float64), nan=0.0)
 
 
-def popularity_scorer(family: str, feature_names: tuple[str, ...]) -> PopularityScorer:
-    """The scorer of a popularity family.
+def popularity_family(
+    name: str, title: str, count: str, marker: str
+) -> RankerFamily[PopularityConfig, PopularityScorer]:
+    """A family that ranks by one feature.
+
+    Args:
+        name: the family's name.
+        title: the family at the beginning of a sentence.
+        count: the feature that counts consumptions.
+        marker: matplotlib code of its marks.
+    """
+
+    def fit(label: str, data: RankingData, config: PopularityConfig, seed: int, report: Report) -> TrainedRanker:
+        return TrainedRanker(
+            family=name,
+            label=label,  # a name only: it makes the run comparable with learned rankers
+            config=config,
+            seed=0,
+            feature_names=data.feature_names,
+            vocabulary=Vocabulary(()),
+            scorer=_scorer(name, count, data.feature_names),
+            notes={"mature_train_rows": float((data.in_split("train") & data.mature(label)).sum())},
+        )
+
+    def save(scorer: PopularityScorer, folder: Path) -> None:
+        """Nothing was learned, so there is nothing to write."""
+
+    def load(
+        folder: Path, config: PopularityConfig, vocabulary: Vocabulary, feature_names: tuple[str, ...]
+    ) -> PopularityScorer:
+        return _scorer(name, count, feature_names)
+
+    return RankerFamily(
+        name=name,
+        title=title,
+        is_learned=False,
+        config=PopularityConfig,
+        fit=fit,
+        save_scorer=save,
+        load_scorer=load,
+        requirements=(),
+        line_style=":",
+        marker=marker,
+    )
+
+
+def _scorer(family: str, count: str, feature_names: tuple[str, ...]) -> PopularityScorer:
+    """The scorer of a family.
 
     Raises:
         InputError: its count is not among the features.
     """
-    if COUNTS[family] not in feature_names:
+    if count not in feature_names:
         raise InputError(
-            "popularity has nothing to count",
+            "The training set lacks the feature that popularity counts.",
             where=f"ranker {family}",
             got=f"{len(feature_names)} features",
-            fix=f"add the feature {COUNTS[family]} to the training set",
+            fix=f"add the feature {count} to the training set",
         )
-    return PopularityScorer(feature_names.index(COUNTS[family]))
+    return PopularityScorer(feature_names.index(count))
 
 
-def fit_popularity(family: Family, label: str, data: RankingData, config: PopularityConfig) -> TrainedRanker:
-    """Nothing is learned: the label is kept as a name only, so that runs compare."""
-    return TrainedRanker(
-        family=family,
-        label=label,
-        config=config,
-        seed=0,
-        feature_names=data.feature_names,
-        vocabulary=Vocabulary(()),
-        scorer=popularity_scorer(family, data.feature_names),
-        notes={"mature_train_rows": float((data.in_split("train") & data.mature(label)).sum())},
-    )
+POPULARITY = popularity_family("popularity", "Popularity", "f_item_consumptions_28d", "^")
+POPULARITY_7D = popularity_family("popularity_7d", "Weekly popularity", "f_item_consumptions_7d", "v")

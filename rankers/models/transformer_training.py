@@ -1,7 +1,7 @@
-"""Training of the sequential transformer: binary cross-entropy on each exposure's label, 0 or 1 or (a reward) between.
+"""Training of the sequential transformer: binary cross-entropy on the label of each exposure, from 0 to 1.
 
-A softmax over the slate is undefined where nothing on it was positive; a logit for each exposure learns from
-those slates too and is calibrated. Each (user, as_of) is encoded once, however many items it was shown.
+A softmax over the slate is undefined where nothing on it was positive. A logit for each exposure also learns from
+those slates and is calibrated. Each (user, as_of) is encoded once, however many items it was shown.
 """
 
 import math
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from longplay.errors import InputError
-from rankers.config import TransformerConfig
 from rankers.dataset.histories import FIRST_ITEM, UNKNOWN, HistoryWindow, Vocabulary
 from rankers.dataset.ranking_data import RankingData, RowBatch
 from rankers.dataset.weights import effective_rows, row_weights
 from rankers.evaluation.evaluate import label_metrics
 from rankers.models.adamw import AdamW
 from rankers.models.base import Report, TrainedRanker, rows_of
-from rankers.models.transformer import (
+from rankers.models.transformer import TransformerConfig
+from rankers.models.transformer_model import (
     POSITIONS,
     UNKNOWN_POSITION,
     SequenceModel,
@@ -47,7 +47,7 @@ class Examples:
     offsets: NDArray[np.int64]
 
     def of_contexts(self, contexts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows of these contexts, and for each the place of its context in ``contexts``."""
+        """Rows of these contexts, and for each row the index of its context in ``contexts``."""
         starts = self.offsets[contexts]
         counts = self.offsets[contexts + 1] - starts
         owner = np.repeat(np.arange(len(contexts)), counts)
@@ -58,7 +58,7 @@ class Examples:
 def fit_transformer(
     label: str, data: RankingData, config: TransformerConfig, seed: int, report: Report
 ) -> TrainedRanker:
-    """Train on the train split's mature rows; keep the epoch with the best valid NDCG@10.
+    """Train on the train split's mature rows and return the epoch with the best valid NDCG@10.
 
     Raises:
         InputError: the train split has no mature row, or no positive one.
@@ -66,10 +66,10 @@ def fit_transformer(
     train = data.subset(data.in_split("train") & data.mature(label))
     valid = data.subset(data.in_split("valid") & data.mature(label))
     if not (train.values(label) > 0).any():
-        raise InputError("no mature training row is positive", where=f"label '{label}', split 'train'")
-    vocabulary = seen_items(train, config.length)
+        raise InputError("No mature training row is positive.", where=f"label '{label}', split 'train'")
+    vocabulary = training_items(train, config.length)
     examples = make_examples(train, label, vocabulary, config)
-    # Torch's global generator sets the initial weights: it is seeded here and put back after.
+    # Torch's global generator draws the initial weights: it is seeded here and restored afterwards.
     with cpu_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = SequenceModel(config, Shape(vocabulary.size, len(data.feature_names)))
@@ -81,11 +81,11 @@ def fit_transformer(
     return TrainedRanker("transformer", label, config, seed, data.feature_names, vocabulary, scorer, notes)
 
 
-def seen_items(train: RankingData, length: int) -> Vocabulary:
-    """Items that training shows at least once; any other is the unknown item when scored."""
+def training_items(train: RankingData, length: int) -> Vocabulary:
+    """Items that occur in training, as candidates or in histories; any other scores as the unknown item."""
     codes = np.unique(train.histories(length).items)
-    known = np.asarray(train.sequences.vocabulary.items, dtype=object)
-    return Vocabulary.of(train.frame["item_id"], known[codes[codes >= FIRST_ITEM] - FIRST_ITEM])
+    item_ids = np.asarray(train.sequences.vocabulary.items, dtype=object)
+    return Vocabulary.from_ids(train.frame["item_id"], item_ids[codes[codes >= FIRST_ITEM] - FIRST_ITEM])
 
 
 def make_examples(train: RankingData, label: str, vocabulary: Vocabulary, config: TransformerConfig) -> Examples:
@@ -104,12 +104,12 @@ def make_examples(train: RankingData, label: str, vocabulary: Vocabulary, config
 
 
 def _set_scales(model: SequenceModel, examples: Examples) -> None:
-    """Means and deviations of the features, and the base rate as the first logit."""
+    """Set the means and deviations of the features, and the base rate as the first logit."""
     values = compress(torch.from_numpy(examples.rows.features)).numpy()
-    known = np.isfinite(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, values, 0).sum(axis=0) / count
-    spread = np.sqrt((np.where(known, values - mean, 0) ** 2).sum(axis=0) / count)
+    is_finite = np.isfinite(values)
+    count = np.maximum(is_finite.sum(axis=0), 1)
+    mean = np.where(is_finite, values, 0).sum(axis=0) / count
+    spread = np.sqrt((np.where(is_finite, values - mean, 0) ** 2).sum(axis=0) / count)
     model.mean.copy_(torch.from_numpy(mean))
     model.scale.copy_(torch.from_numpy(np.where(spread > 1e-6, spread, 1)))
     rate = float(np.clip(np.average(examples.labels, weights=examples.weights), 1e-4, 1 - 1e-4))
@@ -129,7 +129,7 @@ class _Loop:
         self.deadline = time.monotonic() + config.max_seconds
 
     def run(self, ranker: TrainedRanker, valid: RankingData, report: Report) -> dict[str, float]:
-        """Train, leave the best weights in the model, and return notes about it."""
+        """Train, leave the best weights in the model, and return notes about the training."""
         started = time.monotonic()
         best, best_epoch, weights, epoch = -math.inf, 0, deepcopy(self.model.state_dict()), 0
         for epoch in range(1, self.config.epochs + 1):
@@ -161,7 +161,7 @@ class _Loop:
         return total / max(rows, 1)
 
     def _batches(self) -> list[NDArray[np.int64]]:
-        """Shuffled contexts; within a few batches those of like length go together, to pad little."""
+        """Shuffled contexts; within a few batches, contexts of similar length go together to save padding."""
         shuffled = self.rng.permutation(len(self.lengths))
         batches: list[NDArray[np.int64]] = []
         for start in range(0, len(shuffled), self.config.batch * BATCHES_SORTED_TOGETHER):
@@ -191,6 +191,6 @@ class _Loop:
         return float(loss.detach()), len(rows)
 
     def _some_unknown(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Replace a small share of real items by the unknown one, so that its embedding means something."""
+        """Replace a small share of real items by the unknown one, so that its embedding is trained."""
         hidden = (items >= FIRST_ITEM) & (self.rng.random(items.shape) < self.config.unknown_share)
         return np.where(hidden, UNKNOWN, items)

@@ -1,144 +1,77 @@
-"""Gradient-boosted trees that rank: XGBoost's LambdaMART with NDCG as the target (Burges, MSR-TR-2010-82)."""
+"""XGBoost: gradient-boosted trees with a listwise objective. Settings and record; `xgboost_training` has the code."""
 
-import time
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import xgboost as xgb
-from numpy.typing import NDArray
+from pydantic import Field
 
-from longplay.errors import InputError
-from rankers.config import XGBoostConfig
 from rankers.dataset.histories import Vocabulary
-from rankers.dataset.ranking_data import RankingData, RowBatch
-from rankers.dataset.weights import Weights, effective_rows, group_weights, row_weights
-from rankers.models.base import Report, TrainedRanker
+from rankers.dataset.ranking_data import RankingData
+from rankers.models.base import RankerConfig, Report, TrainedRanker
+from rankers.models.family import RankerFamily
 
-METRIC = "ndcg@10"
-SERVED_POSITION = 1.0
+if TYPE_CHECKING:
+    from rankers.models.xgboost_training import XGBoostScorer
+
+TREES_FILE = "trees.ubj"
 
 
-@dataclass(frozen=True)
-class XGBoostScorer:
-    """A booster over the features and the position.
-
-    The position of the logged exposure is a feature while training, so that trees need not explain by
-    content what the position did; serving puts every candidate at position 1.
+class XGBoostConfig(RankerConfig):
+    """Gradient-boosted trees with a listwise objective.
 
     Attributes:
-        booster: trained trees.
-        history_length: 0, it reads no history.
+        rounds: most boosting rounds.
+        early_stopping: rounds without a better valid NDCG@10 before training stops.
+        learning_rate: shrinkage of each tree.
+        max_depth: depth of a tree.
+        min_child_weight: least sum of hessians in a leaf.
+        subsample: share of rows that a tree reads.
+        colsample_bytree: share of features that a tree reads.
+        reg_lambda: L2 penalty on leaf values.
+        weighted: let exposures that share an outcome share its weight; otherwise each counts in full.
+        threads: CPU threads. On small data two threads on busy cores take three times as long as one, because
+            trees synchronise at every level.
     """
 
-    booster: xgb.Booster
-    history_length: int = 0
-
-    def score(self, rows: RowBatch) -> NDArray[np.float64]:
-        """[m] margins of the rows."""
-        return self.score_matrix(rows.features)
-
-    def score_matrix(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """[m] margins of a [m, F] feature matrix (NaN is unknown)."""
-        served = with_position(features, np.full(len(features), SERVED_POSITION, np.float32))
-        return np.asarray(self.booster.inplace_predict(served), dtype=np.float64)
-
-
-class _Reporter(xgb.callback.TrainingCallback):  # type: ignore[misc]  # xgboost ships no types
-    """Hands each round's metrics to the caller's report."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__()
-        self.report = report
-
-    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: dict[str, Any]) -> bool:
-        """Report and never stop."""
-        self.report(epoch + 1, {f"{part}_ndcg_at_10": log[METRIC][-1] for part, log in evals_log.items()})
-        return False
+    rounds: int = Field(200, ge=1)
+    early_stopping: int = Field(25, ge=1)
+    learning_rate: float = Field(0.1, gt=0, le=1)
+    max_depth: int = Field(5, ge=1, le=16)
+    min_child_weight: float = Field(1.0, ge=0)
+    subsample: float = Field(0.8, gt=0, le=1)
+    colsample_bytree: float = Field(0.8, gt=0, le=1)
+    reg_lambda: float = Field(1.0, ge=0)
+    weighted: bool = True
+    threads: int = Field(1, ge=1)
 
 
-def fit_xgboost(label: str, data: RankingData, config: XGBoostConfig, seed: int, report: Report) -> TrainedRanker:
-    """Train on the train split's mature rows; stop early by NDCG@10 on the valid split's.
+def _fit(label: str, data: RankingData, config: XGBoostConfig, seed: int, report: Report) -> TrainedRanker:
+    from rankers.models.xgboost_training import fit_xgboost
 
-    Raises:
-        InputError: no training request has a positive.
-    """
-    started = time.monotonic()
-    train, valid = usable_rows(data, label, "train"), usable_rows(data, label, "valid")
-    if not train.any():
-        raise InputError("no training request has a positive", where=f"label '{label}', split 'train'")
-    # Only the valid split is watched: scoring the training rows each round would double the cost.
-    watched = [(_matrix(data, valid, label), "valid")] if valid.any() else []
-    weights = row_weights(data, label, config.weighted)
-    booster = xgb.train(
-        _parameters(config, seed),
-        _matrix(data, train, label, weights),
-        num_boost_round=config.rounds,
-        evals=watched,
-        early_stopping_rounds=config.early_stopping if watched else None,
-        callbacks=[_Reporter(report)],
-        verbose_eval=False,
-    )
-    best = int(booster.best_iteration) + 1 if watched else config.rounds
-    return TrainedRanker(
-        family="xgboost",
-        label=label,
-        config=config,
-        seed=seed,
-        feature_names=data.feature_names,
-        vocabulary=Vocabulary(()),
-        scorer=XGBoostScorer(booster[:best]),
-        notes={
-            "best_step": float(best),
-            "train_rows": float(train.sum()),
-            "effective_rows": effective_rows(weights[train]),
-            "seconds": time.monotonic() - started,
-        },
-    )
+    return fit_xgboost(label, data, config, seed, report)
 
 
-def usable_rows(data: RankingData, label: str, split: str) -> NDArray[np.bool_]:
-    """[rows] mature rows of a split in requests that have a positive; others hold no order to learn."""
-    rows = data.in_split(split) & data.mature(label)
-    positive = rows & (data.values(label) > 0)
-    has_positive = np.zeros(int(data.requests.max(initial=-1)) + 1, dtype=np.bool_)
-    has_positive[data.requests[positive]] = True
-    return rows & has_positive[data.requests]
+def _save(scorer: "XGBoostScorer", folder: Path) -> None:
+    scorer.booster.save_model(folder / TREES_FILE)
 
 
-def with_position(features: NDArray[np.float32], position: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[m, F + 1]: the features and the position, last."""
-    return np.column_stack([features, position])
+def _load(
+    folder: Path, config: XGBoostConfig, vocabulary: Vocabulary, feature_names: tuple[str, ...]
+) -> "XGBoostScorer":
+    from rankers.models.xgboost_training import XGBoostScorer
+
+    return XGBoostScorer.from_file(folder / TREES_FILE)
 
 
-def _matrix(data: RankingData, rows: NDArray[np.bool_], label: str, weights: Weights | None = None) -> xgb.DMatrix:
-    """Rows by request: with ``weights`` to train on, as they were shown; else to watch, as they would be served."""
-    index = np.flatnonzero(rows)
-    index = index[np.argsort(data.requests[index], kind="stable")]
-    served = np.full(len(index), SERVED_POSITION, np.float32)
-    gains, requests = data.values(label)[index], data.requests[index]
-    return xgb.DMatrix(
-        with_position(data.features[index], served if weights is None else data.positions[index]),
-        label=gains,
-        weight=None if weights is None else group_weights(weights[index], gains, requests),
-        qid=requests,
-        feature_names=[*data.feature_names, "position"],
-    )
-
-
-def _parameters(config: XGBoostConfig, seed: int) -> dict[str, Any]:
-    return {
-        "objective": "rank:ndcg",
-        "eval_metric": METRIC,
-        # A gain is the label itself, as in our metrics; 2^label - 1 is the same for 0 and 1.
-        "ndcg_exp_gain": False,
-        "tree_method": "hist",
-        "learning_rate": config.learning_rate,
-        "max_depth": config.max_depth,
-        "min_child_weight": config.min_child_weight,
-        "subsample": config.subsample,
-        "colsample_bytree": config.colsample_bytree,
-        "reg_lambda": config.reg_lambda,
-        "nthread": config.threads,
-        "seed": seed,
-    }
+XGBOOST = RankerFamily(
+    name="xgboost",
+    title="XGBoost",
+    is_learned=True,
+    config=XGBoostConfig,
+    fit=_fit,
+    save_scorer=_save,
+    load_scorer=_load,
+    requirements=("xgboost==3.2.0",),
+    line_style="-",
+    marker="o",
+)

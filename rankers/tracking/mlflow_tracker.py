@@ -1,9 +1,8 @@
-"""Runs in MLflow that compare: one experiment for one data set and split, equal metric keys on every model.
+"""Comparable MLflow runs: one experiment for each data set and split, equal metric keys on every model.
 
-Runs lie side by side, one a model, tagged with their release: MLflow folds the children of a parent run away. A model
-that was already logged for the same release, training set, family, label, seed and settings is found by its
-fingerprint and reused.
-Nothing phones home, and MLflow (seconds to import) is imported only when a tracker is opened.
+Each model is a run of its own, tagged with its release; MLflow would hide the children of a parent run. A model that
+was already logged for the same release, training set, family, label, seed and settings is reused: its fingerprint
+identifies it. Telemetry is off, and MLflow (seconds to import) is imported only when a tracker is opened.
 """
 
 import hashlib
@@ -23,28 +22,28 @@ import pandas as pd
 from longplay.errors import NotFoundError
 from rankers.dataset.ranking_data import RankingData
 from rankers.evaluation.evaluate import evaluate
-from rankers.models.base import Report, TrainedRanker, silent
+from rankers.models.base import Report, TrainedRanker, ignore_progress
+from rankers.models.families import get_family
 from rankers.tracking.artifacts import load_saved_ranker, save_ranker
 from rankers.tracking.scoring_frame import score_frame, scoring_frame
-from rankers.tracking.study import ModelSpec, Study
+from rankers.tracking.training_study import ModelSpec, TrainingStudy
 from rankers.train import train
 
-__all__ = ["LoggedRanker", "ModelSpec", "Study", "Tracker"]
+__all__ = ["LoggedRanker", "ModelSpec", "Tracker", "TrainingStudy"]
 
-FINGERPRINT = "fingerprint"
-KIND, NOTE = "mlflow.experimentKind", "mlflow.note.content"
+FINGERPRINT_TAG = "fingerprint"
+KIND_TAG, NOTE_TAG = "mlflow.experimentKind", "mlflow.note.content"
 HOW_TO_READ = (
-    "One experiment is one data set, one time split: its runs may be compared. Every run has the same metrics on the "
-    "same test exposures: ndcg_at_10_click says how well it orders what is clicked now, "
-    "ndcg_at_10_return_to_item_14d what is come back to; _lo and _hi are 95% intervals. Tags pin the release."
+    "An experiment covers one data set and one time split, so its runs may be compared. Every run has the same metrics "
+    "on the same test exposures: ndcg_at_10_click measures how well it ranks items that users click, "
+    "ndcg_at_10_return_to_item_14d items that users return to; _lo and _hi are 95% intervals. Tags pin the release."
 )
-DIGEST_LENGTH = 36
+MAX_DIGEST_LENGTH = 36
 EXAMPLE_ROWS = 5
-SAVED = "ranker"
-METRICS_AT_ONCE = 500
-# Given, because inferring them starts a process and imports everything again.
+RANKER_FOLDER = "ranker"
+METRICS_PER_CALL = 500
+# Listed here, because inferring them starts a process that imports everything again.
 REQUIREMENTS = ("mlflow==3.17.2", "numpy>=2.2", "pandas>=2.3,<3", "pydantic>=2.10")
-FAMILY_REQUIREMENTS = {"xgboost": ("xgboost==3.2.0",), "transformer": ("torch==2.13.0",)}
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -61,7 +60,7 @@ class LoggedRanker:
         ranker: ready to score.
         run_id: its MLflow run.
         metrics: test metrics, see `rankers.evaluation.evaluate.evaluate`.
-        reused: the run existed already; nothing was trained.
+        reused: the run existed already, so nothing was trained.
     """
 
     ranker: TrainedRanker
@@ -71,7 +70,7 @@ class LoggedRanker:
 
 
 class Tracker:
-    """One MLflow store: a SQLite database and a folder of artefacts (SQLite takes one writer at a time)."""
+    """One MLflow store: a SQLite database, which takes one writer at a time, and a folder of artefacts."""
 
     def __init__(self, database: Path, artifacts: Path) -> None:
         self.uri = f"sqlite:///{database.resolve()}"
@@ -81,42 +80,44 @@ class Tracker:
         self._mlflow = quiet_mlflow()
         self._client = self._mlflow.MlflowClient(tracking_uri=self.uri)
 
-    def train(self, study: Study, spec: ModelSpec, data: RankingData, report: Report = silent) -> LoggedRanker:
-        """Train, evaluate on the test split and log; or give back the finished run of the same fingerprint.
+    def train(
+        self, study: TrainingStudy, spec: ModelSpec, data: RankingData, report: Report = ignore_progress
+    ) -> LoggedRanker:
+        """Train, evaluate on the test split and log; or return the finished run with the same fingerprint.
 
         Raises:
             InputError: the data cannot train such a model (see `rankers.train.train`).
         """
-        found = self.find(study, spec)
-        if found is not None:
-            return LoggedRanker(self.load_ranker(found), found, self.test_metrics(found), reused=True)
+        finished_id = self.find_run(study, spec)
+        if finished_id is not None:
+            return LoggedRanker(self.load_ranker(finished_id), finished_id, self.test_metrics(finished_id), reused=True)
         steps: list[tuple[int, dict[str, float]]] = []
 
-        def keep(step: int, values: Mapping[str, float]) -> None:
+        def record_step(step: int, values: Mapping[str, float]) -> None:
             steps.append((step, dict(values)))
             report(step, values)
 
-        ranker = train(spec.family, spec.label, data, spec.config, spec.seed, keep)
+        ranker = train(spec.family, spec.label, data, spec.config, spec.seed, record_step)
         metrics = evaluate(ranker, data)
         example = scoring_frame(ranker, data.subset(np.arange(len(data.frame)) < EXAMPLE_ROWS))
         with self._run(study, spec) as run_id:
-            # The curves come last: MLflow copies metrics a run already has onto its model, without a data set.
+            # Curves are logged last: MLflow copies the metrics of a run onto its model, without their data set.
             self._log_model(study, ranker, metrics, example)
             self._log_steps(run_id, [*steps, (0, training_notes(ranker))])
         return LoggedRanker(ranker, run_id, metrics, reused=False)
 
-    def digest_of(self, run_id: str) -> str | None:
-        """Checksum of the training set of a run, by its id or how that begins; None where there is no such run."""
-        experiments = [one.experiment_id for one in self._client.search_experiments()]
+    def training_set_digest(self, run_id: str) -> str | None:
+        """Checksum of a run's training set, by the run's id or a unique prefix of it; None if there is no such run."""
+        experiments = [experiment.experiment_id for experiment in self._client.search_experiments()]
         runs = self._client.search_runs(experiments, filter_string=f"attributes.run_id LIKE '{run_id}%'", max_results=2)
         return runs[0].data.tags.get("training_set_digest") if len(runs) == 1 else None
 
-    def find(self, study: Study, spec: ModelSpec) -> str | None:
-        """Run id of the finished run with the same fingerprint, if there is one."""
+    def find_run(self, study: TrainingStudy, spec: ModelSpec) -> str | None:
+        """Id of the finished run with the same fingerprint, if there is one."""
         experiment = self._client.get_experiment_by_name(study.experiment)
         if experiment is None:
             return None
-        query = f"tags.{FINGERPRINT} = '{spec.fingerprint(study)}' and attributes.status = 'FINISHED'"
+        query = f"tags.{FINGERPRINT_TAG} = '{spec.fingerprint(study)}' and attributes.status = 'FINISHED'"
         runs = self._client.search_runs([experiment.experiment_id], query, max_results=1)
         return str(runs[0].info.run_id) if runs else None
 
@@ -137,23 +138,23 @@ class Tracker:
         model = self._model(run_id)
         with self._active_store():
             folder = self._mlflow.artifacts.download_artifacts(model.artifact_location)
-        return load_saved_ranker(Path(folder) / "artifacts" / SAVED)
+        return load_saved_ranker(Path(folder) / "artifacts" / RANKER_FOLDER)
 
     def _model(self, run_id: str) -> Any:  # noqa: ANN401  # mlflow's types are not followed
         """The logged model of a run."""
         try:
             run = self._client.get_run(run_id)
         except self._mlflow.exceptions.MlflowException as error:
-            raise NotFoundError("no such run", where=self.uri, got=run_id) from error
+            raise NotFoundError("There is no such run.", where=self.uri, got=run_id) from error
         query = f"source_run_id = '{run_id}'"
         models = self._client.search_logged_models([run.info.experiment_id], filter_string=query)
         if not models:
-            raise NotFoundError("the run logged no ranker", where=self.uri, got=run_id)
+            raise NotFoundError("The run logged no ranker.", where=self.uri, got=run_id)
         return models[0]
 
     @contextmanager
     def _active_store(self) -> Iterator[None]:
-        """MLflow's process-wide store is this one inside the block."""
+        """Make this MLflow's process-wide store inside the block."""
         before = self._mlflow.get_tracking_uri(), self._mlflow.get_registry_uri()
         self._mlflow.set_tracking_uri(self.uri)
         self._mlflow.set_registry_uri(self.uri)
@@ -164,67 +165,67 @@ class Tracker:
             self._mlflow.set_registry_uri(before[1])
 
     @contextmanager
-    def _run(self, study: Study, spec: ModelSpec) -> Iterator[str]:
-        """A new child run, finished when the block ends and failed when it raises."""
+    def _run(self, study: TrainingStudy, spec: ModelSpec) -> Iterator[str]:
+        """A new run, which is finished when the block ends and failed when it raises."""
         experiment = self._experiment(study)
-        own = {"family": spec.family, "label": spec.label, FINGERPRINT: spec.fingerprint(study)}
-        tags = {**study.tags(), **own}
+        model_tags = {"family": spec.family, "label": spec.label, FINGERPRINT_TAG: spec.fingerprint(study)}
+        tags = {**study.tags(), **model_tags}
         run_id = self._client.create_run(experiment, tags=tags, run_name=spec.name).info.run_id
         with self._active_store(), self._mlflow.start_run(run_id=run_id):
             self._mlflow.log_params(parameters(spec))
             self._mlflow.log_input(_dataset(study), context="training")
             yield str(run_id)
 
-    def _experiment(self, study: Study) -> str:
-        """Experiment id of a study; made once, with a note that says how to read it."""
+    def _experiment(self, study: TrainingStudy) -> str:
+        """Experiment id of a study; created once, with a note on how to read it."""
         experiment = self._client.get_experiment_by_name(study.experiment)
         if experiment is not None:
             return str(experiment.experiment_id)
-        place = self.artifacts / hashlib.sha256(study.experiment.encode()).hexdigest()[:12]
-        tags = {KIND: "custom_model_development", NOTE: HOW_TO_READ}
-        return str(self._client.create_experiment(study.experiment, place.as_uri(), tags=tags))
+        folder = self.artifacts / hashlib.sha256(study.experiment.encode()).hexdigest()[:12]
+        tags = {KIND_TAG: "custom_model_development", NOTE_TAG: HOW_TO_READ}
+        return str(self._client.create_experiment(study.experiment, folder.as_uri(), tags=tags))
 
-    def finished(self) -> list[tuple[str, list[str]]]:
-        """Every experiment with the finished runs of its newest release, oldest run first."""
-        found = []
+    def finished_runs(self) -> list[tuple[str, list[str]]]:
+        """Every experiment with the ids of the finished runs of its newest release, oldest run first."""
+        run_ids_by_experiment = []
         for experiment in self._client.search_experiments():
             query, order = "attributes.status = 'FINISHED'", ["attributes.start_time ASC"]
             runs = self._client.search_runs([experiment.experiment_id], query, order_by=order)
             newest = runs[-1].data.tags.get("release_id") if runs else None
-            same = [run.info.run_id for run in runs if run.data.tags.get("release_id") == newest]
-            if same:
-                found.append((str(experiment.name), same))
-        return found
+            run_ids = [run.info.run_id for run in runs if run.data.tags.get("release_id") == newest]
+            if run_ids:
+                run_ids_by_experiment.append((str(experiment.name), run_ids))
+        return run_ids_by_experiment
 
-    def comparison(self, run_ids: Sequence[str]) -> str:
+    def comparison_address(self, run_ids: Sequence[str]) -> str:
         """The fragment of MLflow's address that compares some runs of one experiment."""
         experiment = self._client.get_run(run_ids[0]).info.experiment_id
         runs = ",".join(f"%22{run_id}%22" for run_id in run_ids)
         return f"#/compare-runs?runs=[{runs}]&experiments=[%22{experiment}%22]"
 
     def _log_steps(self, run_id: str, steps: list[tuple[int, dict[str, float]]]) -> None:
-        """All steps in few calls: one call a step costs milliseconds each."""
+        """Log all steps in few calls, because each call takes milliseconds."""
         now = int(time.time() * 1000)
         metric = self._mlflow.entities.Metric
         rows = [metric(name, value, now, step) for step, values in steps for name, value in values.items()]
-        for start in range(0, len(rows), METRICS_AT_ONCE):
-            self._client.log_batch(run_id, metrics=rows[start : start + METRICS_AT_ONCE])
+        for start in range(0, len(rows), METRICS_PER_CALL):
+            self._client.log_batch(run_id, metrics=rows[start : start + METRICS_PER_CALL])
 
     def _log_model(
-        self, study: Study, ranker: TrainedRanker, metrics: Mapping[str, float], example: pd.DataFrame
+        self, study: TrainingStudy, ranker: TrainedRanker, metrics: Mapping[str, float], example: pd.DataFrame
     ) -> None:
-        """The ranker as a logged model that loads and scores, with the test metrics on it and on the run."""
+        """Log the ranker as a model that loads and scores, with the test metrics on model and run."""
         signature = self._mlflow.models.infer_signature(example, score_frame(ranker, example))
         with tempfile.TemporaryDirectory() as folder:
-            saved = Path(folder) / SAVED
-            save_ranker(ranker, saved)
+            ranker_folder = Path(folder) / RANKER_FOLDER
+            save_ranker(ranker, ranker_folder)
             info = self._mlflow.pyfunc.log_model(
                 name=f"{ranker.family}-{ranker.label}",
                 python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-                artifacts={"ranker": str(saved)},
+                artifacts={"ranker": str(ranker_folder)},
                 signature=signature,
                 input_example=example,
-                pip_requirements=[*REQUIREMENTS, *FAMILY_REQUIREMENTS.get(ranker.family, ())],
+                pip_requirements=[*REQUIREMENTS, *get_family(ranker.family).requirements],
                 params={"seed": ranker.seed, **ranker.config.model_dump()},
                 tags={"family": ranker.family, "label": ranker.label, "stage": study.stage},
                 model_type="ranker",
@@ -233,12 +234,12 @@ class Tracker:
 
 
 def parameters(spec: ModelSpec) -> dict[str, Any]:
-    """What MLflow shows as parameters: what was trained first, settings under their family's name.
+    """The parameters of a run: family, label and seed, then the settings with the family's name in front.
 
-    MLflow's comparison opens on the first parameters by name: family, label and seed say most.
+    MLflow's comparison opens on the first parameters, and these three tell most about a run.
     """
-    own = {f"{spec.family}.{name}": value for name, value in spec.config.model_dump().items()}
-    return {"family": spec.family, "label": spec.label, "seed": spec.seed, **own}
+    settings = {f"{spec.family}.{name}": value for name, value in spec.config.model_dump().items()}
+    return {"family": spec.family, "label": spec.label, "seed": spec.seed, **settings}
 
 
 def training_notes(ranker: TrainedRanker) -> dict[str, float]:
@@ -246,22 +247,22 @@ def training_notes(ranker: TrainedRanker) -> dict[str, float]:
     return {f"training_{name}": value for name, value in ranker.notes.items()}
 
 
-def _dataset(study: Study) -> Any:  # noqa: ANN401  # mlflow's types are not followed
-    """The training set as MLflow shows it: Delta path, version and digest, without reading a row."""
+def _dataset(study: TrainingStudy) -> Any:  # noqa: ANN401  # mlflow's types are not followed
+    """The training set for MLflow: Delta path, version and digest, without reading a row."""
     from mlflow.data.delta_dataset_source import DeltaDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
 
     pinned = study.training_set
     source = DeltaDatasetSource(path=str(pinned.path), delta_table_version=pinned.version)
-    return MetaDataset(source, name=pinned.name, digest=pinned.digest[:DIGEST_LENGTH])
+    return MetaDataset(source, name=pinned.name, digest=pinned.digest[:MAX_DIGEST_LENGTH])
 
 
 def quiet_mlflow() -> Any:  # noqa: ANN401  # mlflow's types are not followed
-    """MLflow with telemetry and chatter off; nobody should import it before this did."""
+    """MLflow without telemetry and log noise; import MLflow through this function only."""
     os.environ.update(_QUIET)
     import mlflow
 
-    # Warnings of these two are about pip not being installed and about database migrations.
+    # These two warn that pip is not installed and about database migrations.
     for name in ("mlflow.utils.environment", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("mlflow").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The code MLflow runs to load a logged ranker and score a DataFrame with it (models from code)."""
+"""The code that MLflow runs to load a logged ranker and to score a DataFrame with it (models from code)."""
 
 from pathlib import Path
 from typing import Any

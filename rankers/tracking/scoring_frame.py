@@ -1,4 +1,4 @@
-"""A DataFrame that anybody can score with a logged ranker: item, features and, as JSON, the history."""
+"""The input of a logged ranker: a DataFrame of item, features and, as JSON, the history."""
 
 import json
 
@@ -15,7 +15,7 @@ HISTORY_AGES = "history_ages"
 
 
 def scoring_frame(ranker: TrainedRanker, data: RankingData) -> pd.DataFrame:
-    """The data's rows as a logged ranker reads them.
+    """The data's rows in the form that a logged ranker reads.
 
     Columns: item_id; the features as float64; for a ranker that reads histories, ``history_items`` (JSON list
     of item ids, oldest first) and ``history_ages`` (JSON list of days since each).
@@ -54,7 +54,7 @@ def parse_histories(items: pd.Series, ages: pd.Series, vocabulary: Vocabulary, l
     shape = (len(items), length)
     window = HistoryWindow(np.zeros(shape, np.int64), np.zeros(shape, np.float32))
     for row, (ids, days) in enumerate(zip(items, ages, strict=True)):
-        kept = json.loads(ids)[-length:]
-        window.items[row, : len(kept)] = vocabulary.encode(kept)
-        window.age_days[row, : len(kept)] = json.loads(days)[-length:]
+        last_ids = json.loads(ids)[-length:]
+        window.items[row, : len(last_ids)] = vocabulary.encode(last_ids)
+        window.age_days[row, : len(last_ids)] = json.loads(days)[-length:]
     return window

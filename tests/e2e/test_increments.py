@@ -27,7 +27,7 @@ from jobs.verify import rebuild, verify
 from longplay.config.duration import DAY
 from longplay.config.strict_model import validate_model
 from longplay.delta import commits, open_table
-from rankers.dataset.manifest import find
+from rankers.dataset.manifest import read_manifest
 from tables import catalog
 from tables.catalog import TRAINING_SET
 from tables.checksum import checksum
@@ -282,7 +282,7 @@ def test_rows_behind_the_watermark_are_made_good(
     assert {k: v for k, v in found.items() if k not in kept} == {k: v for k, v in expected.items() if k not in kept}
     # What came later, behind the watermark too, is no part of a set that was made before; without its pin it would be.
     assert verify(mended, digest) == digest
-    manifest, _ = find(mended.folder, digest)
+    manifest, _ = read_manifest(mended.folder, digest)
     assert checksum(rebuild(mended, manifest), TRAINING_SET.audit) != digest
     # What was made good is what is made anew from the same facts.
     bring_up(mended.anew())

@@ -32,12 +32,12 @@ from jobs.run import run
 from jobs.runtime.labels import label_definitions, split_plan
 from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.run_context import RunContext
-from jobs.train import arms, ranking_data, study, tracker_of
+from jobs.train import list_arms, load_ranking_data, open_tracker, read_study
 from jobs.verify import verify
 from longplay.errors import ConfigError, NotFoundError, QualityError, StoreError
 from quality.monitoring.metric_history import history
-from rankers.dataset.manifest import name_of
-from rankers.dataset.training_set import spine_of, training_set
+from rankers.dataset.manifest import manifest_name
+from rankers.dataset.training_set import join_training_set, select_spine
 from rankers.tracking.mlflow_tracker import quiet_mlflow
 from rankers.tracking.scoring_frame import scoring_frame
 from tables import catalog
@@ -129,10 +129,10 @@ def test_what_the_gates_measured_is_kept_once(line: Line) -> None:
 
 
 def test_every_ranker_has_a_finished_run_with_metrics_and_a_model_that_scores(line: Line) -> None:
-    tracker, pinned = tracker_of(line.job), study(line.job)
-    found = {arm.name: tracker.find(pinned, arm.spec) for arm in arms(line.job)}
+    tracker, pinned = open_tracker(line.job), read_study(line.job)
+    found = {arm.name: tracker.find_run(pinned, arm.spec) for arm in list_arms(line.job)}
     assert set(found) == {*LEARNED, "popularity", "popularity_7d"}
-    whole = ranking_data(line.job)
+    whole = load_ranking_data(line.job)
     data = whole.subset(np.flatnonzero(whole.frame["split"] == "test")[:40])
     mlflow.set_tracking_uri(tracker.uri)
     client = mlflow.MlflowClient(tracking_uri=tracker.uri)
@@ -193,8 +193,8 @@ def test_a_label_that_is_not_mature_is_never_a_number(line: Line) -> None:
     reckless = replace(plan, test_end=line.date + timedelta(days=1))
     features = (one.store.read("exposure_features"), one.store.read("item_features"))
     values = one.store.read("signal_values")
-    spine = spine_of(one.store.read("exposures"), reckless)
-    frame = training_set(spine, features, (definitions, values), reckless, line.date)
+    spine = select_spine(one.store.read("exposures"), reckless)
+    frame = join_training_set(spine, features, (definitions, values), reckless, line.date)
     for built, may_be_open in ((one.store.read("training_set"), False), (frame, True)):
         for definition in definitions:
             label, state = F.col(f"label_{definition.name}"), F.col(f"state_{definition.name}")
@@ -266,7 +266,7 @@ def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
 ) -> None:
     shutil.copytree(line.job.root, tmp_path / "warehouse")
     late = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
-    run_id = tracker_of(late).find(study(late), arms(late)[0].spec)
+    run_id = open_tracker(late).find_run(read_study(late), list_arms(late)[0].spec)
     assert run_id is not None
     expected = late.store.commit_metadata("training_set")["audit"]["checksum"]
     first = {table: late.store.files(table, 0) for table in ("events", "training_set")}
@@ -332,7 +332,7 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: S
     assert holders(one.root, user) == set()
     assert user not in json.dumps(receipt)
     assert receipt["rows"]["training_set"] == rows["count"]
-    assert receipt["training_sets"] == [name_of(digest)]
+    assert receipt["training_sets"] == [manifest_name(digest)]
     with pytest.raises(QualityError, match="does not come out as it was") as caught:
         verify(one, digest)
     assert "1 people who were in it were erased (receipts [1])" in caught.value.got

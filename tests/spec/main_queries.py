@@ -24,7 +24,7 @@ from ingest.source_config import load_source
 from jobs.runtime.settings import load_settings
 from jobs.runtime.spark_session import start
 from longplay.registry.registry import default_registry
-from rankers.dataset.from_facts import Whole, set_from_facts
+from rankers.dataset.from_facts import TrainingFacts, build_from_facts
 from rankers.dataset.training_set import SplitPlan
 from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
@@ -63,8 +63,11 @@ def main_queries(spark: SparkSession) -> list[Query]:
     exposures = exposures_frame(spark, [Exposure("x", "r", "ann", "song", NOW, NOW)])
     firsts = _rows(fact_tables.first_seen(events))
     definitions = [default_registry().get(name) for name in ("click", "return_to_item_14d")]
-    knowledge, plan = Knowledge(NOW, NOW, at("1 Jan")), SplitPlan.before(NOW, definitions[1].horizon, (28, 7, 14))
-    whole = Whole(events, exposures, firsts)
+    knowledge, plan = (
+        Knowledge(NOW, NOW, at("1 Jan")),
+        SplitPlan.from_watermark(NOW, definitions[1].horizon, (28, 7, 14)),
+    )
+    whole = TrainingFacts(events, exposures, firsts)
     return [
         Query(
             "Judging a delivery",
@@ -101,7 +104,7 @@ def main_queries(spark: SparkSession) -> list[Query]:
             "and of items are two each by bucket; tiles of items, of their exposures, and the days on which items are "
             "asked for are one each. Joining features to exposures deals both sides, of users by exposure and of "
             "items by item and day: Spark cannot know that buckets keep users together.",
-            set_from_facts(whole, definitions, plan, NOW, knowledge),
+            build_from_facts(whole, definitions, plan, NOW, knowledge),
         ),
     ]
 

@@ -15,7 +15,7 @@ from rankers.config import parse_config
 from rankers.dataset.ranking_data import RankingData
 from rankers.tracking.mlflow_tracker import LoggedRanker, Tracker, quiet_mlflow
 from rankers.tracking.scoring_frame import scoring_frame
-from rankers.tracking.study import ModelSpec, Study, TrainingSetRef
+from rankers.tracking.training_study import ModelSpec, TrainingSetRef, TrainingStudy
 from tests.unit.rankers.ranking_world import WorldSize, ranking_frames
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +30,8 @@ TINY = {
 DIGEST = "a" * 64
 
 
-def study(folder: Path, digest: str = DIGEST) -> Study:
-    return Study(
+def study(folder: Path, digest: str = DIGEST) -> TrainingStudy:
+    return TrainingStudy(
         source="world",
         split="global time",
         release_id="release-7",
@@ -124,7 +124,7 @@ def test_a_model_that_was_logged_is_reused(
     assert again.run_id == logged["xgboost"].run_id
     assert again.metrics == logged["xgboost"].metrics
     assert again.ranker.score(data).tolist() == logged["xgboost"].ranker.score(data).tolist()
-    assert tracker.find(study(tracker.artifacts, digest="other"), spec("xgboost")) is None
+    assert tracker.find_run(study(tracker.artifacts, digest="other"), spec("xgboost")) is None
 
 
 def test_a_ranker_comes_back_for_deployment(

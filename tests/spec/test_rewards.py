@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from longplay.config.duration import DAY
 from longplay.definitions.reward import Composite, Reward
 from longplay.registry.registry import default_registry
-from rankers.dataset.training_set import known_labels
+from rankers.dataset.training_set import pivot_labels
 from signals.rewards import append_reward_values, compute_reward_values
 from tables.catalog import SIGNAL_VALUES
 from tests.reference.records import at, utc
@@ -139,7 +139,7 @@ def test_random_values_equal_plain_python_at_every_moment(spark: SparkSession, n
 
 def test_a_reward_is_a_label_beside_its_signals(spark: SparkSession) -> None:
     labels, rows = [SIGNALS["click"], composite("kept_return")], worked_rows()
-    found = {r["exposure_id"]: r for r in known_labels(labels, frame(spark, rows), NOW).collect()}
+    found = {r["exposure_id"]: r for r in pivot_labels(labels, frame(spark, rows), NOW).collect()}
     one = found["regret weighs"]
     assert (one["label_click"], one["state_click"]) == (1.0, "mature")
     assert (round(one["label_kept_return"], 9), one["state_kept_return"]) == (0.6, "mature")
@@ -147,7 +147,7 @@ def test_a_reward_is_a_label_beside_its_signals(spark: SparkSession) -> None:
     for case, state in (("one part is open", "open"), ("one is void", "void")):
         assert (found[case]["label_kept_return"], found[case]["state_kept_return"]) == (None, state)
     # As known before the signals were, there is no label.
-    assert known_labels(labels, frame(spark, rows), T0).count() == 0
+    assert pivot_labels(labels, frame(spark, rows), T0).count() == 0
 
 
 def test_values_of_signals_stay_as_they_are(spark: SparkSession) -> None:

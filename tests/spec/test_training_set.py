@@ -16,7 +16,7 @@ from longplay.definitions.signal import Definition
 from longplay.errors import InputError, QualityError
 from longplay.registry.registry import default_registry
 from quality.measure.profile import profile
-from rankers.dataset.training_set import SPINE, SplitPlan, spine_of, training_set
+from rankers.dataset.training_set import SPINE, SplitPlan, join_training_set, select_spine
 from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
 from tables.catalog import TRAINING_SET
@@ -27,7 +27,7 @@ LABELS = (CLICK, RETURN)
 HORIZON = max(d.horizon for d in LABELS)
 LOG_START, WATERMARK = at("1 Jan"), at("1 May")
 OUTAGE = (at("20 Mar"), at("21 Mar"))
-PLAN = SplitPlan.before(WATERMARK, HORIZON, (28, 7, 14))
+PLAN = SplitPlan.from_watermark(WATERMARK, HORIZON, (28, 7, 14))
 
 
 # ---- the split, without Spark
@@ -49,7 +49,7 @@ PLANS = {
 def _case(request: pytest.FixtureRequest) -> tuple[SplitPlan, Sequence[Definition], datetime, tuple[int, int, int]]:
     definitions, watermark, days = PLANS[request.param]
     horizon = max(d.horizon for d in definitions)
-    return SplitPlan.before(watermark, horizon, days), definitions, watermark, days
+    return SplitPlan.from_watermark(watermark, horizon, days), definitions, watermark, days
 
 
 def parts(plan: SplitPlan) -> Iterator[tuple[datetime, datetime]]:
@@ -62,7 +62,7 @@ def parts(plan: SplitPlan) -> Iterator[tuple[datetime, datetime]]:
 
 def test_the_worked_plan() -> None:
     """Return: D0 + 15 d + 1 d; the newest exposures that are mature on 1 May are those of 15 April."""
-    assert SplitPlan.before(at("1 May"), HORIZON, (28, 7, 14)) == SplitPlan(
+    assert SplitPlan.from_watermark(at("1 May"), HORIZON, (28, 7, 14)) == SplitPlan(
         train_start=at("25 Jan"),
         train_end=at("22 Feb"),
         valid_start=at("10 Mar"),
@@ -97,7 +97,7 @@ def test_parts_are_whole_days_of_the_lengths_asked_for(case) -> None:
 
 
 def test_parts_are_mature_also_where_the_longest_label_is_an_elapsed_window() -> None:
-    plan = SplitPlan.before(WATERMARK, CLICK.horizon, (28, 7, 14))
+    plan = SplitPlan.from_watermark(WATERMARK, CLICK.horizon, (28, 7, 14))
     assert CLICK.matures_at(plan.test_end - TICK) <= WATERMARK
 
 
@@ -158,12 +158,12 @@ def features_of(spark: SparkSession, exposures: Sequence[Exposure]) -> tuple[Dat
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, exposures: list[Exposure], labels: DataFrame) -> dict[str, Row]:
     """The set by exposure. It would be smaller than this list if a row were there twice."""
-    spine = spine_of(exposures_frame(spark, exposures), PLAN)
+    spine = select_spine(exposures_frame(spark, exposures), PLAN)
     tables = features_of(spark, exposures)
     # A value of another meaning under the same name is no label of this set.
     foreign = labels.where(f"signal = '{CLICK.ref}'").withColumn("definition_hash", F.lit("0" * 16))
     whole = labels.unionByName(foreign)
-    built = training_set(spine, tables, (LABELS, whole), PLAN, WATERMARK).collect()
+    built = join_training_set(spine, tables, (LABELS, whole), PLAN, WATERMARK).collect()
     inside = [e.exposure_id for e in exposures if PLAN.train_start <= e.as_of < PLAN.test_end]
     assert sorted(row["exposure_id"] for row in built) == sorted(inside)
     return {row["exposure_id"]: row for row in built}
@@ -261,7 +261,7 @@ def test_an_open_label_is_null_and_no_zero(spark: SparkSession, exposures: list[
     early = compute_signal_values(LABELS, events_frame(spark, []), spine, knowledge)
     # The second set reads today's values as known then: there was no value yet, which is open as well.
     for values in (early, labels):
-        built = training_set(spine, features_of(spark, last), (LABELS, values), PLAN, cut_off)
+        built = join_training_set(spine, features_of(spark, last), (LABELS, values), PLAN, cut_off)
         (row,) = built.collect()
         assert labelled(row, RETURN) == ("open", None)
         assert labelled(row, CLICK)[0] == "mature"
@@ -277,7 +277,7 @@ def test_a_leak_on_either_side_is_found_by_the_rules_of_the_set(
     spark: SparkSession, exposures: list[Exposure], labels: DataFrame
 ) -> None:
     """What is wrong with one input of the set breaks one rule of its contract, and nothing does where nothing is."""
-    spine = spine_of(exposures_frame(spark, exposures), PLAN).where("user_id <> 'nobody'")
+    spine = select_spine(exposures_frame(spark, exposures), PLAN).where("user_id <> 'nobody'")
     own, items = features_of(spark, exposures)
     one, day = F.col("exposure_id") == "y0", F.expr("INTERVAL 1 DAY")
     shown = exposures_frame(spark, exposures).select("exposure_id", "as_of")
@@ -285,7 +285,7 @@ def test_a_leak_on_either_side_is_found_by_the_rules_of_the_set(
     is_click = (F.col("signal") == CLICK.ref) & (F.col("anchor_id") == "y0")
 
     def broken(features: tuple[DataFrame, DataFrame], values: DataFrame) -> dict[str, int]:
-        frame = training_set(spine, features, (LABELS, values), PLAN, WATERMARK)
+        frame = join_training_set(spine, features, (LABELS, values), PLAN, WATERMARK)
         return {name: n for name, n in profile(frame, TRAINING_SET).broken.items() if n}
 
     assert broken((own, items), labels) == {}
@@ -303,11 +303,11 @@ def test_a_leak_on_either_side_is_found_by_the_rules_of_the_set(
 def test_a_row_that_is_lost_or_doubled_and_a_label_known_too_late_are_refused(
     spark: SparkSession, exposures: list[Exposure], labels: DataFrame
 ) -> None:
-    spine = spine_of(exposures_frame(spark, exposures), PLAN)
+    spine = select_spine(exposures_frame(spark, exposures), PLAN)
     own, items = features_of(spark, exposures)
 
     def audited(features: DataFrame = own) -> int:
-        frame = training_set(spine, (features, items), (LABELS, labels), PLAN, WATERMARK)
+        frame = join_training_set(spine, (features, items), (LABELS, labels), PLAN, WATERMARK)
         return audit_rows(frame, spine.count(), frame.count(), WATERMARK)
 
     rows = audited()
@@ -317,6 +317,6 @@ def test_a_row_that_is_lost_or_doubled_and_a_label_known_too_late_are_refused(
         audited(features=doubled)
     assert caught.value.got == f"{rows:,} in, {rows + 1:,} out"
     late = labels.withColumn("known_ts", F.lit(WATERMARK + TICK))
-    frame = training_set(spine, (own, items), (LABELS, late), PLAN, WATERMARK + DAY)
+    frame = join_training_set(spine, (own, items), (LABELS, late), PLAN, WATERMARK + DAY)
     with pytest.raises(QualityError, match="not known at its cut-off"):
         audit_rows(frame, rows, rows, WATERMARK)

@@ -9,10 +9,11 @@ import pytest
 from experiments.simulation.policies import EventFlags, RankerPolicy, RecentHistory, frozen_item_view, popularity_policy
 from longplay.config.duration import DAY_US
 from longplay.errors import ConfigError
-from rankers.config import PopularityConfig, TransformerConfig
 from rankers.dataset.histories import PAD, UNKNOWN, Histories, Vocabulary
 from rankers.dataset.ranking_data import RowBatch
 from rankers.models.base import TrainedRanker
+from rankers.models.popularity import PopularityConfig
+from rankers.models.transformer import TransformerConfig
 from worlds.policy import KINDS, EventBatch, SlateContext
 
 NOW = 20_000 * DAY_US
@@ -21,18 +22,18 @@ NAMES = ("f_user_consumptions_7d", "f_user_item_clicks_28d", "f_item_consumption
 
 
 @dataclass
-class Recorder:
-    """A scorer that keeps what it was asked and scores by item code."""
+class RecordingScorer:
+    """A scorer that records the batches it gets, and scores by item code."""
 
     history_length: int = 0
-    asked: list[RowBatch] = field(default_factory=list)
+    batches: list[RowBatch] = field(default_factory=list)
 
     def score(self, rows: RowBatch) -> np.ndarray:
-        self.asked.append(rows)
+        self.batches.append(rows)
         return rows.items.astype(np.float64)
 
 
-def ranker(scorer: Recorder, config=None) -> TrainedRanker:
+def ranker(scorer: RecordingScorer, config=None) -> TrainedRanker:
     return TrainedRanker(
         family="xgboost",
         label="click",
@@ -100,24 +101,24 @@ def test_popularity_needs_its_count():
 
 
 def test_ranker_gets_codes_and_features_of_events_strictly_before_the_request():
-    scorer = Recorder()
+    scorer = RecordingScorer()
     policy = RankerPolicy("arm", ranker(scorer), ITEMS, item_view(), users=2)
     policy.observe(batch((1, 2, NOW - 5, "click", np.nan), (1, 2, NOW - 4, "play", 40.0), (1, 0, NOW, "play", 40.0)))
     scores = policy.scores(SlateContext(np.array([1]), at(NOW), "home", np.array([[2, 1, 0]])))
     np.testing.assert_array_equal(scores, [[3.0, UNKNOWN, 2.0]])
-    np.testing.assert_array_equal(scorer.asked[0].features, [[1, 1, 20], [1, 0, 0], [1, 0, 5]])
-    assert scorer.asked[0].history.items.shape == (1, 0)
+    np.testing.assert_array_equal(scorer.batches[0].features, [[1, 1, 20], [1, 0, 0], [1, 0, 5]])
+    assert scorer.batches[0].history.items.shape == (1, 0)
 
 
 def test_transformer_without_a_tower_is_spared_the_features():
-    scorer = Recorder(history_length=2)
+    scorer = RecordingScorer(history_length=2)
     config = TransformerConfig(feature_tower=False)
     policy = RankerPolicy("arm", ranker(scorer, config), ITEMS, item_view(), users=2)
     policy.observe(batch(*((0, item, NOW - back, "play", 60.0) for item, back in ((0, 9), (1, 6), (2, 3)))))
     policy.scores(SlateContext(np.array([0, 1]), at(NOW, NOW), "browse", np.array([[0], [2]])))
-    asked = scorer.asked[0]
-    assert np.isnan(asked.features).all()
-    np.testing.assert_array_equal(asked.history.items, [[UNKNOWN, 3], [PAD, PAD]])
+    rows = scorer.batches[0]
+    assert np.isnan(rows.features).all()
+    np.testing.assert_array_equal(rows.history.items, [[UNKNOWN, 3], [PAD, PAD]])
 
 
 def test_history_in_service_equals_history_in_training():

@@ -22,24 +22,24 @@ THEN = replace(
         OutageFlag(MOMENT, MOMENT + DAY, MOMENT, MOMENT),
     ),
 )
-PLAN = SplitPlan.before(MOMENT, CLICK.horizon, (28, 7, 14))
-BARE = Manifest.of({"release_id": "r", "batch": 3, "known_at": MOMENT}, [CLICK], PLAN, "code")
+PLAN = SplitPlan.from_watermark(MOMENT, CLICK.horizon, (28, 7, 14))
+BARE = Manifest.from_release({"release_id": "r", "batch": 3, "known_at": MOMENT}, [CLICK], PLAN, "code")
 
 
 def test_a_manifest_is_read_back_as_it_was_written() -> None:
-    for manifest in (BARE, BARE.beside(THEN), BARE.beside(NOW)):
+    for manifest in (BARE, BARE.with_knowledge(THEN), BARE.with_knowledge(NOW)):
         assert Manifest.from_json(manifest.to_json("1:ab", {"erasures": [1]})) == (manifest, "1:ab")
 
 
 def test_outages_that_are_found_or_told_later_change_no_earlier_set() -> None:
     later = replace(NOW, outages=(*THEN.outages, (MOMENT - 3 * DAY, MOMENT - 2 * DAY)), watermark=MOMENT + DAY)
-    kept = BARE.beside(THEN).knowledge(later)
+    kept = BARE.with_knowledge(THEN).restore_knowledge(later)
     assert (kept.outages, kept.flags, kept.watermark) == (THEN.outages, THEN.flags, MOMENT + DAY)
-    assert BARE.knowledge(later) == later  # a manifest of an earlier version does not say which there were
+    assert BARE.restore_knowledge(later) == later  # a manifest of an earlier version does not say which there were
 
 
 def test_features_that_changed_or_went_are_named_and_added_ones_are_not() -> None:
-    told = json.loads(BARE.beside(THEN).to_json("1:ab", {}))
+    told = json.loads(BARE.with_knowledge(THEN).to_json("1:ab", {}))
     assert told["features"] == hash_features()
     added, changed, *_ = told["features"]
     then = {**hash_features(), changed: "another", "f_user_mood": "gone"}
@@ -48,7 +48,7 @@ def test_features_that_changed_or_went_are_named_and_added_ones_are_not() -> Non
         "the feature f_user_mood is no more",
         f"the feature {changed} means something else now",
     ]
-    assert other_features(BARE.beside(NOW)) == other_features(BARE) == []
+    assert other_features(BARE.with_knowledge(NOW)) == other_features(BARE) == []
 
 
 def test_each_feature_has_a_meaning_of_its_own() -> None:

@@ -154,8 +154,8 @@ def test_a_manifest_holds_a_reward_with_its_signals(root: Path) -> None:
     job, _ = job_of(root, "[click, stays]")
     moment = datetime(2026, 5, 1, tzinfo=UTC)
     release = {"release_id": "r", "batch": 1, "known_at": moment}
-    plan = SplitPlan.before(moment, max(d.horizon for d in label_definitions(job)), (28, 7, 14))
-    manifest = Manifest.of(release, label_definitions(job), plan, "code")
+    plan = SplitPlan.from_watermark(moment, max(d.horizon for d in label_definitions(job)), (28, 7, 14))
+    manifest = Manifest.from_release(release, label_definitions(job), plan, "code")
     again, digest = Manifest.from_json(manifest.to_json("1:ab", {"weights": {"click": {"n_eff": 12.5}}}))
     assert (again, digest) == (manifest, "1:ab")
     assert isinstance(again.definitions[1], Composite)

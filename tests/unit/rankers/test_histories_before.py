@@ -27,32 +27,32 @@ ROWS = [
 ]
 
 
-def seen(history: Histories, user: str, as_of: str, length: int = 4) -> tuple[list[str], list[float]]:
+def read_history(history: Histories, user: str, as_of: str, length: int = 4) -> tuple[list[str], list[float]]:
     window = history.before([user], to_micros(instants(as_of)), length)
     codes = window.items[0][window.items[0] != PAD]
     return [history.vocabulary.items[code - 2] for code in codes], window.age_days[0].tolist()
 
 
 def test_oldest_first_with_ages_in_days_and_padding_on_the_right() -> None:
-    assert seen(histories(ROWS), "ann", "2025-01-05 12:00") == (["a", "b", "c"], [4.5, 3.5, 2.5, 0.0])
+    assert read_history(histories(ROWS), "ann", "2025-01-05 12:00") == (["a", "b", "c"], [4.5, 3.5, 2.5, 0.0])
 
 
 def test_only_the_last_l_remain() -> None:
-    assert seen(histories(ROWS), "ann", "2025-01-05 00:00", length=2) == (["b", "c"], [3.0, 2.0])
+    assert read_history(histories(ROWS), "ann", "2025-01-05 00:00", length=2) == (["b", "c"], [3.0, 2.0])
 
 
 def test_a_late_row_is_skipped_and_an_earlier_one_takes_its_place() -> None:
-    assert seen(histories(ROWS), "ann", "2025-01-03 12:00", length=2) == (["a", "c"], [2.5, 0.5])
+    assert read_history(histories(ROWS), "ann", "2025-01-03 12:00", length=2) == (["a", "c"], [2.5, 0.5])
 
 
-@pytest.mark.parametrize(("as_of", "known"), [("2025-01-01 00:00:00", []), ("2025-01-01 00:00:00.000001", ["a"])])
-def test_the_boundary_is_strict(as_of: str, known: list[str]) -> None:
-    assert seen(histories(ROWS), "ann", as_of)[0] == known
+@pytest.mark.parametrize(("as_of", "items"), [("2025-01-01 00:00:00", []), ("2025-01-01 00:00:00.000001", ["a"])])
+def test_the_boundary_is_strict(as_of: str, items: list[str]) -> None:
+    assert read_history(histories(ROWS), "ann", as_of)[0] == items
 
 
 def test_a_user_without_rows_has_an_empty_history() -> None:
-    assert seen(histories(ROWS), "zoe", "2025-02-01") == ([], [0.0] * 4)
-    assert seen(histories([]), "ann", "2025-02-01") == ([], [0.0] * 4)
+    assert read_history(histories(ROWS), "zoe", "2025-02-01") == ([], [0.0] * 4)
+    assert read_history(histories([]), "ann", "2025-02-01") == ([], [0.0] * 4)
 
 
 def test_a_row_visible_before_it_happened_is_refused() -> None:
@@ -66,30 +66,30 @@ def test_times_without_a_zone_are_refused() -> None:
 
 
 def test_unknown_items_have_their_own_code() -> None:
-    vocabulary = Vocabulary.of(["b", "a"])
+    vocabulary = Vocabulary.from_ids(["b", "a"])
     assert vocabulary.encode(["a", "x", "b"]).tolist() == [2, UNKNOWN, 3]
-    assert vocabulary.translation(Vocabulary.of(["b"])).tolist() == [PAD, UNKNOWN, UNKNOWN, 2]
+    assert vocabulary.translation(Vocabulary.from_ids(["b"])).tolist() == [PAD, UNKNOWN, UNKNOWN, 2]
 
 
 @settings(max_examples=40, deadline=None)
 @given(
     rows=st.lists(st.tuples(st.sampled_from("uvw"), st.sampled_from("abcd"), st.integers(0, 9), st.integers(0, 5))),
-    asked=st.lists(st.tuples(st.sampled_from("uvwx"), st.integers(0, 15)), min_size=1),
+    contexts=st.lists(st.tuples(st.sampled_from("uvwx"), st.integers(0, 15)), min_size=1),
     length=st.integers(1, 4),
 )
 def test_equal_to_a_plain_filter(
-    rows: list[tuple[str, str, int, int]], asked: list[tuple[str, int]], length: int
+    rows: list[tuple[str, str, int, int]], contexts: list[tuple[str, int]], length: int
 ) -> None:
     epoch = pd.Timestamp("2025-01-01", tz="UTC")
     history = histories(
         [(u, i, str(epoch + pd.Timedelta(t, "D")), str(epoch + pd.Timedelta(t + d, "D"))) for u, i, t, d in rows]
     )
-    as_of = to_micros(pd.Series([epoch + pd.Timedelta(day, "D") for _, day in asked]))
-    window = history.before([user for user, _ in asked], as_of, length)
-    for row, (user, day) in enumerate(asked):
+    as_of = to_micros(pd.Series([epoch + pd.Timedelta(day, "D") for _, day in contexts]))
+    window = history.before([user for user, _ in contexts], as_of, length)
+    for row, (user, day) in enumerate(contexts):
         mine = sorted((r for r in rows if r[0] == user), key=lambda r: r[2])
         expected = [(i, float(day - t)) for _, i, t, d in mine if t + d < day][-length:]
         real = window.items[row] != PAD
-        found = [history.vocabulary.items[code - 2] for code in window.items[row][real]]
-        assert list(zip(found, window.age_days[row][real].tolist(), strict=True)) == expected
+        items = [history.vocabulary.items[code - 2] for code in window.items[row][real]]
+        assert list(zip(items, window.age_days[row][real].tolist(), strict=True)) == expected
         assert not real[len(expected) :].any()

@@ -1,9 +1,11 @@
-"""Settings of rankers are closed: a key that means nothing is an error that says what was meant."""
+"""Settings of rankers are closed: the error on an unknown key suggests the nearest one."""
 
 import pytest
 
 from longplay.errors import ConfigError
-from rankers.config import FAMILIES, XGBoostConfig, config_hash, parse_config
+from rankers.config import config_hash, parse_config
+from rankers.models.families import FAMILIES
+from rankers.models.xgboost_ranker import XGBoostConfig
 
 
 @pytest.mark.parametrize("family", FAMILIES)

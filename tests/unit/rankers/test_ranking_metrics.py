@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from longplay.errors import InputError
-from rankers.evaluation.metrics import by_request, clustered_mean, coverage, ranks
+from rankers.evaluation.metrics import clustered_mean, compute_request_metrics, coverage, ranks
 
 LOG3 = np.log2(3)
 
@@ -16,7 +16,7 @@ def test_ties_go_to_the_smaller_item_id_whatever_the_row_order() -> None:
 
 
 def test_scores_that_are_not_numbers_are_refused() -> None:
-    with pytest.raises(InputError, match="not numbers"):
+    with pytest.raises(InputError, match="not finite"):
         ranks([1.0, np.nan], np.array([0, 0]), ["a", "b"])
 
 
@@ -24,39 +24,39 @@ def test_metrics_of_three_requests_one_without_a_positive() -> None:
     requests = np.array([4, 4, 4, 7, 7, 9, 9])
     ranked = np.array([0, 1, 2, 0, 1, 0, 1])
     labels = np.array([0, 1, 1, 1, 0, 0, 0], dtype=np.float32)
-    found = by_request(ranked, labels, requests, k=10)
-    assert found.requests.tolist() == [4, 7]
-    assert found.excluded == 1
-    assert found.ndcg == pytest.approx([(1 / LOG3 + 0.5) / (1 + 1 / LOG3), 1.0])
-    assert found.reciprocal_rank.tolist() == [0.5, 1.0]
-    assert found.hit_first.tolist() == [0.0, 1.0]
+    metrics = compute_request_metrics(ranked, labels, requests, k=10)
+    assert metrics.requests.tolist() == [4, 7]
+    assert metrics.excluded == 1
+    assert metrics.ndcg == pytest.approx([(1 / LOG3 + 0.5) / (1 + 1 / LOG3), 1.0])
+    assert metrics.reciprocal_rank.tolist() == [0.5, 1.0]
+    assert metrics.hit_first.tolist() == [0.0, 1.0]
 
 
 def test_a_positive_below_k_counts_for_the_reciprocal_rank_only() -> None:
-    found = by_request(np.arange(3), np.array([0, 0, 1], np.float32), np.zeros(3, np.int64), k=2)
-    assert (found.ndcg[0], found.hit[0]) == (0.0, 0.0)
-    assert found.reciprocal_rank[0] == pytest.approx(1 / 3)
+    metrics = compute_request_metrics(np.arange(3), np.array([0, 0, 1], np.float32), np.zeros(3, np.int64), k=2)
+    assert (metrics.ndcg[0], metrics.hit[0]) == (0.0, 0.0)
+    assert metrics.reciprocal_rank[0] == pytest.approx(1 / 3)
 
 
 def test_the_ideal_list_is_k_long_when_there_are_more_positives() -> None:
-    found = by_request(np.arange(3), np.ones(3, np.float32), np.zeros(3, np.int64), k=2)
-    assert found.ndcg.tolist() == [1.0]
+    metrics = compute_request_metrics(np.arange(3), np.ones(3, np.float32), np.zeros(3, np.int64), k=2)
+    assert metrics.ndcg.tolist() == [1.0]
 
 
 def test_labels_that_are_not_final_are_refused() -> None:
     for wrong in (np.nan, -0.1, 1.1):
         with pytest.raises(InputError, match="between 0 and 1"):
-            by_request(np.arange(2), np.array([0, wrong], np.float32), np.zeros(2, np.int64))
+            compute_request_metrics(np.arange(2), np.array([0, wrong], np.float32), np.zeros(2, np.int64))
 
 
 def test_graded_labels_are_gains_and_what_is_above_0_is_a_positive() -> None:
     ranked, requests = np.array([0, 1, 2, 0, 1]), np.array([3, 3, 3, 5, 5])
-    found = by_request(ranked, np.array([0.25, 0, 0.75, 0, 0], np.float32), requests, k=10)
-    assert found.requests.tolist() == [3]
-    assert found.excluded == 1
-    assert found.ndcg[0] == pytest.approx((0.25 + 0.75 / 2) / (0.75 + 0.25 / LOG3))
-    assert (found.reciprocal_rank[0], found.hit_first[0]) == (1.0, 1.0)
-    short = by_request(ranked, np.array([0.25, 0, 0.75, 0, 0], np.float32), requests, k=1)
+    metrics = compute_request_metrics(ranked, np.array([0.25, 0, 0.75, 0, 0], np.float32), requests, k=10)
+    assert metrics.requests.tolist() == [3]
+    assert metrics.excluded == 1
+    assert metrics.ndcg[0] == pytest.approx((0.25 + 0.75 / 2) / (0.75 + 0.25 / LOG3))
+    assert (metrics.reciprocal_rank[0], metrics.hit_first[0]) == (1.0, 1.0)
+    short = compute_request_metrics(ranked, np.array([0.25, 0, 0.75, 0, 0], np.float32), requests, k=1)
     assert short.ndcg[0] == pytest.approx(0.25 / 0.75)
 
 

@@ -1,4 +1,4 @@
-"""Weights of training rows: worked numbers, and that they change what rankers learn unless they are turned off."""
+"""Weights of training rows: worked numbers, and their effect on what rankers learn, which can be turned off."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from rankers.dataset.weights import effective_rows, group_weights, row_weights
 from rankers.models.base import TrainedRanker
 from rankers.train import train
 from tests.unit.rankers.ranking_world import WorldSize, ranking_frames
-from tests.unit.rankers.test_rankers_learn import LEARNED, SETTINGS
+from tests.unit.rankers.test_rankers_learn import LEARNED, SMALL
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def shared(frames: tuple[pd.DataFrame, pd.DataFrame]) -> RankingData:
-    """A log in which what is shown of one half of the items is shown ten times over."""
+    """A log in which ten exposures share each outcome for one half of the items."""
     frame, sequences = frames
     often = frame["item_id"] < "i0015"
     return RankingData.from_frames(frame.assign(weight_click=np.where(often, 0.1, 1.0)), sequences)
@@ -40,8 +40,8 @@ def test_a_request_weighs_what_its_positives_do() -> None:
     """Request 0 has a positive of a third and one of 1, so 2/3; request 1 one of a half, half as good: 1/2."""
     rows = np.array([1 / 3, 1, 1, 0.5, 1], np.float32)
     gains = np.array([1, 1, 0, 0.5, 0], np.float32)
-    found = group_weights(rows, gains, np.array([0, 0, 0, 4, 4]))
-    assert found == pytest.approx(np.array([2 / 3, 1 / 2]) / np.mean([2 / 3, 1 / 2]))
+    weights = group_weights(rows, gains, np.array([0, 0, 0, 4, 4]))
+    assert weights == pytest.approx(np.array([2 / 3, 1 / 2]) / np.mean([2 / 3, 1 / 2]))
 
 
 def test_the_effective_number_of_rows_by_hand() -> None:
@@ -52,7 +52,7 @@ def test_the_effective_number_of_rows_by_hand() -> None:
 
 
 def fitted(family: str, data: RankingData, weighted: bool) -> TrainedRanker:
-    return train(family, "click", data, parse_config(family, SETTINGS[family] | {"weighted": weighted}), 1)
+    return train(family, "click", data, parse_config(family, SMALL.get(family, {}) | {"weighted": weighted}), 1)
 
 
 @pytest.mark.parametrize("family", LEARNED)
@@ -63,10 +63,10 @@ def test_weights_change_what_is_learned_and_can_be_turned_off(
     on, off, even = fitted(family, shared, True), fitted(family, shared, False), fitted(family, plain, True)
     scores = {name: ranker.score(plain) for name, ranker in (("on", on), ("off", off), ("even", even))}
     assert np.abs(scores["on"] - scores["off"]).max() > 0.01
-    assert np.array_equal(scores["off"], scores["even"])  # turned off, or all alike: the same
+    assert np.array_equal(scores["off"], scores["even"])  # turned off is the same as all equal
     assert on.notes["effective_rows"] < 0.8 * off.notes["effective_rows"]
     assert off.notes["effective_rows"] == pytest.approx(off.notes["train_rows"])
-    assert config_hash(on.config) != config_hash(off.config)  # so a run of the one is no run of the other
+    assert config_hash(on.config) != config_hash(off.config)  # so runs of the two are never confused
 
 
 def test_a_frame_without_weights_is_refused(frames: tuple[pd.DataFrame, pd.DataFrame]) -> None:

@@ -1,4 +1,4 @@
-"""What identifies a model: the study it belongs to (data, split, signals) and its own settings."""
+"""The identity of a tracked model: the training study it belongs to (data, split, labels) and its own settings."""
 
 import hashlib
 import json
@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rankers.config import Family, RankerConfig, config_hash
+from rankers.config import config_hash
+from rankers.models.base import RankerConfig
 
 
 @dataclass(frozen=True)
 class TrainingSetRef:
-    """Where the training set lies and what identifies it.
+    """Location and identity of a training set.
 
     Attributes:
         name: name shown in MLflow.
@@ -27,8 +28,8 @@ class TrainingSetRef:
 
 
 @dataclass(frozen=True)
-class Study:
-    """What a set of models has in common.
+class TrainingStudy:
+    """Everything that a set of comparable models has in common.
 
     Attributes:
         source: name of the source of the log; with ``split`` it names the experiment.
@@ -36,8 +37,8 @@ class Study:
         release_id: release of the tables the training set was built from.
         training_set: the training set.
         table_versions: version of each table of the release.
-        signal_hashes: definition hash of each signal used as a label.
-        stage: candidate, demo, test: how serious the models are.
+        signal_hashes: definition hash of each label.
+        stage: candidate, demo or test: how seriously to take the models.
     """
 
     source: str
@@ -50,11 +51,11 @@ class Study:
 
     @property
     def experiment(self) -> str:
-        """Name of the MLflow experiment: models in it may be compared."""
+        """Name of the MLflow experiment; its models may be compared."""
         return f"{self.source} - {self.split}"
 
     def tags(self) -> dict[str, str]:
-        """What pins the data of every run of the study."""
+        """Tags that pin the data of every run of the study."""
         pins = {f"table_version.{name}": str(number) for name, number in self.table_versions.items()}
         signals = {f"signal_hash.{name}": value for name, value in self.signal_hashes.items()}
         own = {
@@ -68,9 +69,9 @@ class Study:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model of a study: what is trained, on which label, with which settings and seed."""
+    """One model of a study: family, label, settings and seed."""
 
-    family: Family
+    family: str
     label: str
     config: RankerConfig
     seed: int
@@ -80,7 +81,7 @@ class ModelSpec:
         """Name of the run."""
         return f"{self.family} - {self.label}"
 
-    def fingerprint(self, study: Study) -> str:
+    def fingerprint(self, study: TrainingStudy) -> str:
         """32 hexadecimal digits that change with anything that could change the model."""
         parts = [
             study.release_id,
