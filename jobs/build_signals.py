@@ -12,7 +12,6 @@ from jobs.runtime.command_options import job_command
 from jobs.runtime.incremental import Change, increment, since
 from jobs.runtime.labels import computed
 from jobs.runtime.run_context import RunContext
-from longplay.definitions.measures import RegretMeasure
 from longplay.definitions.signal import Definition
 from longplay.delta import open_table
 from quality.signal_values.gate import SignalGate
@@ -100,7 +99,7 @@ def eligible(context: RunContext, definition: Definition) -> bool:
     if definition.status == "draft":
         return False
     events, needs = context.source.events, definition.needs
-    unit = definition.measure.unit if isinstance(definition.measure, RegretMeasure) else needs.unit
+    unit = definition.measure.required_unit or needs.unit
     lacks = []
     if unit is not None and unit != events.amount.unit:
         lacks.append(f"it measures {unit}, this source {events.amount.unit}")

@@ -135,15 +135,15 @@ def aggregate_pairs(
 
 def _value(number: int, definition: Definition) -> Column:
     baseline = f"_before_{number}" if definition.baseline is not None else None
-    found = measure_columns.value(definition, f"_in_{number}", baseline)
+    found = measure_columns.aggregate_value(definition, f"_in_{number}", baseline)
     if _is_clicked(definition):
         earned = F.coalesce(F.max(f"_click_{number}"), F.lit(False))
-        found = F.when(earned, found).otherwise(F.lit(measure_columns.uncredited(definition)))
+        found = F.when(earned, found).otherwise(F.lit(definition.measure.uncredited_value))
     return found
 
 
 def _is_clicked(definition: Definition) -> bool:
-    return definition.credit is not None and not definition.credit.deals
+    return definition.credit is not None and not definition.credit.is_split
 
 
 def _is_late(read: GroupInputs) -> Column:

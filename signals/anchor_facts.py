@@ -14,16 +14,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from longplay.config.duration import DAY
-from longplay.definitions.expression import EPISODE_COLUMNS
-from longplay.definitions.measures import BY_DAY, AnyMeasure, RegretMeasure, SqlMeasure
+from longplay.definitions.expression import EPISODE_COLUMNS, columns_of
+from longplay.definitions.measures import FLAG_COLUMNS
 from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow, ElapsedWindow
 from longplay.errors import InputError
 from signals import attribution
 from signals.anchors import answers_request
 from signals.episodes import add_releases
-from signals.measure_columns import FLAGS
-from signals.sql_measure import columns_of, condition_sql
+from signals.sql_measure import condition_sql
 
 _MICROS = 1_000_000
 _DERIVED = {"t0", "day", "elapsed_s", "same_item", *EPISODE_COLUMNS}
@@ -48,7 +47,7 @@ class SignalGroup:
     @property
     def deals(self) -> bool:
         """Whether outcomes are dealt out among exposures."""
-        return self.one.credit is not None and self.one.credit.deals
+        return self.one.credit is not None and self.one.credit.is_split
 
     @property
     def reads_episodes(self) -> bool:
@@ -59,7 +58,7 @@ class SignalGroup:
     def by_day(self) -> bool:
         """Whether whole days suffice: then a user's events are added up to days first."""
         return self.one.keys == "user" and all(
-            isinstance(d.measure, (AnyMeasure, *BY_DAY))
+            d.measure.depends_on_days_alone
             and isinstance(d.window, CalendarWindow)
             and d.credit is None
             and d.filter is None
@@ -79,7 +78,7 @@ def group_definitions(definitions: Sequence[Definition]) -> list[SignalGroup]:
     groups: dict[object, list[Definition]] = {}
     for one in definitions:
         look_back = one.void.look_back if one.anchor == "discovery" else None
-        dealt = one.credit.model_dump_json() + repr(one.window) if one.credit and one.credit.deals else None
+        dealt = one.credit.model_dump_json() + repr(one.window) if one.credit and one.credit.is_split else None
         groups.setdefault((one.anchor, look_back, one.session_gap, one.keys, dealt, one.needs.episodes), []).append(one)
     return [SignalGroup(tuple(found)) for found in groups.values()]
 
@@ -93,7 +92,7 @@ def select_facts(group: SignalGroup, events: DataFrame, episodes: DataFrame | No
     if group.deals:
         return attribution.find_outcomes(events, group.one)
     if group.by_day:
-        flags = sorted({FLAGS[d.measure.of] for d in group.definitions})  # type: ignore[union-attr]
+        flags = sorted(set().union(*(d.measure.fact_columns() for d in group.definitions)))
         counted = events.where(reduce(or_, [F.col(flag) for flag in flags]))
         days = counted.groupBy("user_id", "event_day", *flags).agg(F.min("known_ts").alias("known_ts"))
         return days.withColumn("event_ts", F.col("event_day").cast("timestamp"))
@@ -108,15 +107,9 @@ def _columns(group: SignalGroup) -> set[str]:
     """Columns of events that a group's pass needs."""
     needed = {"user_id", "item_id", "request_id", "event_ts", "event_day", "known_ts"}
     for definition in group.definitions:
-        measure = definition.measure
-        if isinstance(measure, SqlMeasure):
-            needed |= columns_of(measure.expression)
-        elif isinstance(measure, RegretMeasure):
-            needed |= {"amount", *FLAGS.values()}
-        else:
-            needed.add(FLAGS[measure.of])
+        needed |= definition.measure.fact_columns()
         if definition.credit is not None:
-            needed.add(FLAGS[definition.credit.earned_by])
+            needed.add(FLAG_COLUMNS[definition.credit.earned_by])
         if definition.filter is not None:
             needed |= columns_of(definition.filter)
     return needed - _DERIVED
@@ -187,33 +180,31 @@ def _derived(pairs: DataFrame) -> DataFrame:
 
 def in_window(definition: Definition) -> Column:
     """Whether a fact lies in the window and counts for the signal, known or not."""
-    window, measure = definition.window, definition.measure
+    window = definition.window
     if isinstance(window, CalendarWindow):
         counts = F.col("day").between(window.first, window.last)
     else:
         counts = _elapsed(window.start, window.end) & _responds(definition)
-    return counts & _wanted(definition, measure)
+    return counts & _wanted(definition)
 
 
 def in_baseline(definition: Definition) -> Column:
     """Whether a fact lies in ``[t0 - baseline, t0)`` and counts."""
     assert definition.baseline is not None
-    return _elapsed(-definition.baseline, timedelta(0)) & _wanted(definition, definition.measure)
+    return _elapsed(-definition.baseline, timedelta(0)) & _wanted(definition)
 
 
 def is_credit_click(definition: Definition) -> Column:
     """Whether a fact is the response in ``[t0, t0 + within)`` that earns credit, in answer to the exposure."""
     assert definition.credit is not None
-    click = (
-        F.col(FLAGS[definition.credit.earned_by]) & F.col("same_item") & answers_request("request_id", "a_request_id")
-    )
-    return click & _elapsed(timedelta(0), definition.credit.within)
+    responds = F.col(FLAG_COLUMNS[definition.credit.earned_by]) & answers_request("request_id", "a_request_id")
+    return responds & F.col("same_item") & _elapsed(timedelta(0), definition.credit.within)
 
 
-def _wanted(definition: Definition, measure: object) -> Column:
-    counts = F.lit(True)
-    if not isinstance(measure, RegretMeasure | SqlMeasure) and not (definition.credit and definition.credit.deals):
-        counts = F.col(FLAGS[measure.of])  # type: ignore[attr-defined]
+def _wanted(definition: Definition) -> Column:
+    counts, flag = F.lit(True), definition.measure.flag
+    if flag is not None and not (definition.credit and definition.credit.is_split):
+        counts = F.col(FLAG_COLUMNS[flag])
     if definition.filter is not None:
         counts &= F.coalesce(F.expr(condition_sql(definition.filter)), F.lit(False))
     return counts

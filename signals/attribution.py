@@ -9,9 +9,11 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
-from longplay.definitions.signal import Credit, Definition
+from longplay.definitions.measures import FLAG_COLUMNS
+from longplay.definitions.signal import Definition
+from longplay.definitions.signal_fields import Credit
 from signals.anchors import answers_request
-from signals.measure_columns import EXACT, FLAGS
+from signals.measure_columns import EXACT
 
 ORGANIC = "organic"
 _OUTCOME = ("user_id", "item_id", "event_day")
@@ -20,15 +22,15 @@ _SECONDS_A_DAY = 86_400
 
 def find_outcomes(events: DataFrame, definition: Definition) -> DataFrame:
     """Days with the item, and when each was first known. Grain: user_id, item_id, event_day."""
-    assert definition.measure.kind == "days"
-    days = events.where(F.col(FLAGS[definition.measure.of])).groupBy(*_OUTCOME)
+    assert definition.measure.flag is not None, "only days of a flag are split"
+    days = events.where(F.col(FLAG_COLUMNS[definition.measure.flag])).groupBy(*_OUTCOME)
     found = days.agg(F.min("known_ts").alias("known_ts"))
     return found.withColumn("event_ts", F.col("event_day").cast("timestamp"))
 
 
 def find_touches(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataFrame:
     """Exposures that were answered in time, and when both were known. Grain: anchor_id."""
-    clicks = events.where(F.col(FLAGS[credit.earned_by])).select(
+    clicks = events.where(F.col(FLAG_COLUMNS[credit.earned_by])).select(
         "user_id", "item_id", F.col("event_ts").alias("_click_ts"), F.col("known_ts").alias("_k"), "request_id"
     )
     shown = anchors.select("anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "position", "request_id")

@@ -12,7 +12,6 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from longplay.config.duration import DAY
-from longplay.definitions.measures import InactivityMeasure, SqlMeasure
 from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow
 
@@ -80,7 +79,6 @@ def _told(definition: Definition) -> dict[str, str | int | float | bool | None]:
     else:
         start, end = window.start, window.end
     undefined = "undefined" if void.at_least is None else "too_few_facts"
-    is_stop = isinstance(measure, InactivityMeasure)
     return {
         "signal": definition.ref,
         "definition_hash": definition.hash,
@@ -93,8 +91,8 @@ def _told(definition: Definition) -> dict[str, str | int | float | bool | None]:
         "credit_us": definition.credit.within // _MICRO if definition.credit is not None else None,
         "outage": void.outage,
         "settles_early": void.settles == "early",
-        "undefined": undefined if isinstance(measure, SqlMeasure) else None,
-        "observed_upto": float(window.days()[1] - window.days()[0] + 2 - measure.gap) if is_stop else None,  # type: ignore[union-attr]
+        "undefined": undefined if measure.is_expression else None,
+        "observed_upto": measure.last_observed_value(window.day_count),
     }
 
 

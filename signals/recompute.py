@@ -149,7 +149,7 @@ def _baseline(definitions: Sequence[Definition]) -> timedelta:
 
 def _rivals(definitions: Sequence[Definition]) -> timedelta:
     """How far before an exposure others lie that may have a share in the same outcome."""
-    return max([d.horizon for d in definitions if d.credit and d.credit.deals], default=timedelta(0))
+    return max([d.horizon for d in definitions if d.credit and d.credit.is_split], default=timedelta(0))
 
 
 def _merged(days: Sequence[Days]) -> list[Days]:

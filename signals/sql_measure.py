@@ -41,11 +41,6 @@ def condition_sql(expression: str) -> str:
     return text
 
 
-def columns_of(expression: str) -> set[str]:
-    """The columns an expression reads."""
-    return {column.name for column in tree_of(expression).find_all(exp.Column) if not isinstance(column.this, exp.Star)}
-
-
 def _on_aggregates(tree: exp.Expression, rewrite: "object") -> exp.Expression:
     """The tree with each aggregate replaced once; what was put in is not looked at again."""
     assert callable(rewrite)

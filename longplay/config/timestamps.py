@@ -19,10 +19,10 @@ def parse_moment(value: datetime | str, name: str) -> datetime:
         ConfigError: when it is no moment.
     """
     try:
-        parse_moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
         raise _wrong_value(name, value, "a moment, such as 2026-05-03T20:00:00Z") from error
-    return parse_moment.replace(tzinfo=UTC) if parse_moment.tzinfo is None else parse_moment.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def parse_day(value: date | str | None, name: str) -> date | None:

@@ -85,13 +85,17 @@ def tree_of(text: str) -> "exp.Expression":
     return tree
 
 
-def reads_episodes(text: str) -> bool:
-    """Whether an expression, one that was checked, reads what is told of episodes."""
+def columns_of(text: str) -> set[str]:
+    """The columns that a checked expression reads."""
     from sqlglot import exp
 
-    if not any(name in text for name in EPISODE_COLUMNS):
-        return False
-    return any(column.name in EPISODE_COLUMNS for column in tree_of(text).find_all(exp.Column))
+    return {column.name for column in tree_of(text).find_all(exp.Column) if not isinstance(column.this, exp.Star)}
+
+
+def reads_episodes(text: str) -> bool:
+    """Whether a checked expression reads a column of episodes."""
+    mentions = any(name in text for name in EPISODE_COLUMNS)  # saves parsing most expressions
+    return mentions and not columns_of(text).isdisjoint(EPISODE_COLUMNS)
 
 
 def name_of(node: "exp.Expression") -> str:

@@ -1,69 +1,315 @@
-"""What a signal measures over the facts of its window."""
+"""The kinds of measure: what a signal measures over the facts of its window.
 
-from typing import Annotated, Literal
+A kind is one class and one entry of ``Measure``. The class holds all that checks, pages and readers need of it: the
+range of its values, a sentence, a formula and what it requires of a definition. ``signals/measure_columns.py`` computes
+it in Spark.
+"""
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from longplay.config.strict_model import KeyedError, StrictModel
-from longplay.definitions.expression import check_measure
+from longplay.definitions.expression import check_measure, columns_of, reads_episodes
 
 Flag = Literal["consumption", "click", "negative"]
+FLAG_COLUMNS: Mapping[Flag, str] = {"consumption": "is_consumption", "click": "is_click", "negative": "is_negative"}
+"""The boolean column of events behind each flag."""
+FLAG_LABELS: Mapping[Flag, str] = {"consumption": "consumption", "click": "click", "negative": "rejection"}
+KeyProblem = tuple[str, str]
+"""A key of a definition, and what is wrong with its value."""
 
 
-class AnyMeasure(StrictModel):
+@dataclass(frozen=True)
+class ValueBounds:
+    """The values that are possible: from ``low`` to ``high`` (None: unbounded), whole numbers only if ``is_whole``."""
+
+    low: float | None
+    high: float | None
+    is_whole: bool
+
+    def text(self) -> str:
+        """The bounds as text."""
+        low, high = ("-" if end is None else f"{end:g}" for end in (self.low, self.high))
+        return f"[{low}, {high}]" + (", whole numbers" if self.is_whole else "")
+
+
+class BaseMeasure(StrictModel):
+    """What every kind of measure has. Each constant is the answer of most kinds; a kind overrides its own."""
+
+    only_grows: ClassVar[bool] = True
+    """Further facts can only raise a value."""
+    is_binary: ClassVar[bool] = False
+    """A value is 0 or 1."""
+    needs_calendar_window: ClassVar[bool] = False
+    depends_on_days_alone: ClassVar[bool] = False
+    """A value follows from the UTC days with a fact: whole days of facts suffice to compute it."""
+    counts_days: ClassVar[bool] = False
+    """A value is a sum over days, so days can be discounted and split among exposures."""
+    settles_early: ClassVar[bool] = False
+    """One fact settles a value before its window ends."""
+    is_expression: ClassVar[bool] = False
+    """A value may be undefined, and may be compared with a baseline."""
+    takes_filter: ClassVar[bool] = True
+    may_read_episodes: ClassVar[bool] = False
+
+    kind: str
+
+    @abstractmethod
+    def value_bounds(self, days: int) -> ValueBounds:
+        """The values possible over a window of so many days, without credit, discount and cap."""
+
+    @abstractmethod
+    def sentence(self, whose: str) -> str:
+        """The measure in a sentence.
+
+        Args:
+            whose: whose events are read, such as "the same user and item".
+        """
+
+    @abstractmethod
+    def formula(self) -> str:
+        """The value in the notation of ``longplay/site/mathml.py``; ``w`` is the window, ``e`` an event at ``t_e``."""
+
+    @abstractmethod
+    def fact_columns(self) -> frozenset[str]:
+        """The columns of facts that the measure reads, beside keys and times."""
+
+    def window_problem(self, days: int) -> KeyProblem | None:
+        """What is wrong with the measure over a window of so many days; None where nothing is."""
+        return None
+
+    def last_observed_value(self, days: int) -> float | None:
+        """The largest value at which the event that the signal waits for was observed; None: every value above 0."""
+        return None
+
+    @property
+    def flag(self) -> Flag | None:
+        """The flag of the facts that count; None where the measure itself chooses among all facts."""
+        return None
+
+    @property
+    def required_unit(self) -> str | None:
+        """The unit that a source's amounts must have; None where any will do."""
+        return None
+
+    @property
+    def reads_episodes(self) -> bool:
+        """Whether the measure reads the releases of episodes."""
+        return False
+
+    @property
+    def uncredited_value(self) -> float:
+        """The value of an exposure that earned no credit."""
+        return 0.0
+
+
+class FlagMeasure(BaseMeasure):
+    """A measure over the events of one flag."""
+
+    of: Flag
+
+    @property
+    def flag(self) -> Flag:
+        """The flag of the facts that count."""
+        return self.of
+
+    def fact_columns(self) -> frozenset[str]:
+        """The flag's column."""
+        return frozenset({FLAG_COLUMNS[self.of]})
+
+    @property
+    def label(self) -> str:
+        """The flag in a sentence."""
+        return FLAG_LABELS[self.of]
+
+    @property
+    def events(self) -> str:
+        """The set of the events of the flag, in a formula."""
+        return f"E_{_quoted(self.label)}"
+
+
+class AnyMeasure(FlagMeasure):
     """1 if at least one event of the flag falls into the window, else 0."""
 
+    is_binary = True
+    depends_on_days_alone = True
+    settles_early = True
+
     kind: Literal["any"]
-    of: Flag
+
+    def value_bounds(self, days: int) -> ValueBounds:
+        """0 or 1."""
+        return _BINARY
+
+    def sentence(self, whose: str) -> str:
+        """The measure in a sentence."""
+        return f"1 if at least one {self.label} of {whose} falls into the window, else 0."
+
+    def formula(self) -> str:
+        """The value as a formula."""
+        return f"1[ ∃ e ∈ {self.events} : t_e ∈ w ]"
 
 
-class DaysMeasure(StrictModel):
+class DaysMeasure(FlagMeasure):
     """Number of distinct UTC days in the window with an event of the flag."""
 
+    depends_on_days_alone = True
+    counts_days = True
+
     kind: Literal["days"]
-    of: Flag
+
+    def value_bounds(self, days: int) -> ValueBounds:
+        """From no day to every day."""
+        return ValueBounds(0.0, float(days), True)
+
+    def sentence(self, whose: str) -> str:
+        """The measure in a sentence."""
+        return f"The number of distinct UTC days in the window with a {self.label} of {whose}."
+
+    def formula(self) -> str:
+        """The value as a formula."""
+        return f'| {{ "day" ( t_e ) : e ∈ {self.events} , t_e ∈ w }} |'
 
 
-class WeeksMeasure(StrictModel):
-    """1 if at least ``weeks`` of the window's whole weeks have ``days`` active days or more."""
+class WeeksMeasure(FlagMeasure):
+    """1 if at least ``weeks`` of the window's whole weeks have ``days`` active days or more, else 0."""
+
+    is_binary = True
+    needs_calendar_window = True
+    depends_on_days_alone = True
 
     kind: Literal["weeks"]
-    of: Flag
     weeks: int = Field(ge=1)
     days: int = Field(ge=1, le=7)
 
+    def value_bounds(self, days: int) -> ValueBounds:
+        """0 or 1."""
+        return _BINARY
 
-class InactivityMeasure(StrictModel):
-    """Days until activity stops: the first day of the window from which on ``gap`` days have no event of the flag.
+    def sentence(self, whose: str) -> str:
+        """The measure in a sentence."""
+        with_days = f"have {self.days} or more days with a {self.label} of {whose}"
+        return f"1 if at least {self.weeks} of the window's weeks {with_days}, else 0."
+
+    def formula(self) -> str:
+        """The value as a formula."""
+        days_of_week = _quoted(f"days of week k in w with a {self.label}")
+        return f"1[ ∑_k 1[ d_k ≥ {self.days} ] ≥ {self.weeks} ] , d_k = {days_of_week}"
+
+    def window_problem(self, days: int) -> KeyProblem | None:
+        """The window must have as many whole weeks as are asked for."""
+        if days // 7 >= self.weeks:
+            return None
+        return "measure.weeks", f"the window has {days // 7} whole weeks, fewer than {self.weeks}"
+
+
+class InactivityMeasure(FlagMeasure):
+    """Days until activity stops: the first day of the window that starts ``gap`` days without an event of the flag.
 
     ``T = min{d >= 1: no activity on d .. d + gap - 1}``, d counted from the window's first day as 1; where activity
-    never stops, T is the number of days that can be told, so the mean is a restricted mean survival time.
+    never stops, T is the first day that cannot be observed, so the mean is a restricted mean survival time.
     """
 
+    needs_calendar_window = True
+    depends_on_days_alone = True
+
     kind: Literal["inactivity"]
-    of: Flag
     gap: int = Field(ge=1, le=90)
 
+    def value_bounds(self, days: int) -> ValueBounds:
+        """From the window's first day to the day after the last that can start a gap."""
+        return ValueBounds(1.0, float(days - self.gap + 2), True)
 
-class RegretMeasure(StrictModel):
+    def sentence(self, whose: str) -> str:
+        """The measure in a sentence."""
+        return f"Days until the first of {self.gap} days in a row without a {self.label} of {whose}, counted from 1."
+
+    def formula(self) -> str:
+        """The value as a formula."""
+        quiet = _quoted(f"no {self.label} on days d to d + {self.gap - 1} of w")
+        return f'"min" {{ d ≥ 1 : {quiet} }}'
+
+    def window_problem(self, days: int) -> KeyProblem | None:
+        """The gap must fit into the window."""
+        if days >= self.gap:
+            return None
+        return "measure.gap", f"the window has {days} days, fewer than the gap of {self.gap}"
+
+    def last_observed_value(self, days: int) -> float:
+        """The last day of the window that can start a gap."""
+        return float(days - self.gap + 1)
+
+
+class RegretMeasure(BaseMeasure):
     """1 if clicked, and then rejected or left early: nothing consumed for ``below`` of ``unit`` or longer.
 
     Computed only for sources whose amount is in ``unit``; for others the signal is not eligible.
     """
 
+    only_grows = False
+    is_binary = True
+    takes_filter = False
+
     kind: Literal["regret"]
     below: float = Field(gt=0)
     unit: str
 
+    def value_bounds(self, days: int) -> ValueBounds:
+        """0 or 1."""
+        return _BINARY
 
-class SeasonMeasure(StrictModel):
+    def sentence(self, whose: str) -> str:
+        """The measure in a sentence."""
+        stayed = f"consumed for {self.below:g} {self.unit} or more"
+        return f"1 if clicked and, from then on, rejected or never {stayed}; else 0."
+
+    def formula(self) -> str:
+        """The value as a formula."""
+        return f'1[ "clicked in" ~ w ∧ ( "rejected" ∨ "longest" < {self.below:g} {_quoted(f" {self.unit}")} ) ]'
+
+    def fact_columns(self) -> frozenset[str]:
+        """Clicks, rejections and amounts."""
+        return frozenset({"amount", *FLAG_COLUMNS.values()})
+
+    @property
+    def required_unit(self) -> str:
+        """The unit of ``below``."""
+        return self.unit
+
+
+class SeasonMeasure(FlagMeasure):
     """1 if, of some season of the item, as many episodes have an event of the flag as the season has; else 0."""
 
+    is_binary = True
+    may_read_episodes = True
+
     kind: Literal["season"]
-    of: Flag
+
+    def value_bounds(self, days: int) -> ValueBounds:
+        """0 or 1."""
+        return _BINARY
+
+    def sentence(self, whose: str) -> str:
+        """The measure in a sentence."""
+        return f"1 if {whose} has a {self.label} of as many episodes of one season as that season has, else 0."
+
+    def formula(self) -> str:
+        """The value as a formula."""
+        reached = _quoted(f"episodes of s with a {self.label} in w")
+        return f'1[ ∃ s : | {{ {reached} }} | ≥ "episodes of" ~ s ]'
+
+    @property
+    def reads_episodes(self) -> bool:
+        """Always."""
+        return True
 
 
-class SqlMeasure(StrictModel):
+class SqlMeasure(BaseMeasure):
     """A Spark SQL aggregate expression over the facts of the window; null where it is not defined.
 
     Attributes:
@@ -71,20 +317,58 @@ class SqlMeasure(StrictModel):
         empty: its value for an anchor without facts; absent: the expression's own, such as 0 for a count.
     """
 
+    only_grows = False
+    is_expression = True
+    may_read_episodes = True
+
     kind: Literal["sql"]
     expression: str
     empty: float | None = None
 
     @model_validator(mode="after")
-    def _checked(self) -> "SqlMeasure":
+    def _check_expression(self) -> "SqlMeasure":
         if problem := check_measure(self.expression):
             raise KeyedError("expression", problem)
         return self
+
+    def value_bounds(self, days: int) -> ValueBounds:
+        """Any number."""
+        return ValueBounds(None, None, False)
+
+    def sentence(self, whose: str) -> str:
+        """The measure in a sentence."""
+        empty = "" if self.empty is None else f"; {self.empty:g} where there are none"
+        return f"The Spark SQL aggregate {self.expression} over the events of {whose} in the window{empty}."
+
+    def formula(self) -> str:
+        """The value as a formula."""
+        return f'{_quoted(self.expression)} ~ "over the facts in" ~ w'
+
+    def fact_columns(self) -> frozenset[str]:
+        """The columns that the expression names."""
+        return frozenset(columns_of(self.expression))
+
+    @property
+    def reads_episodes(self) -> bool:
+        """Whether the expression names a column of episodes."""
+        return reads_episodes(self.expression)
+
+    @property
+    def uncredited_value(self) -> float:
+        """The value without facts."""
+        return self.empty or 0.0
 
 
 Measure = Annotated[
     AnyMeasure | DaysMeasure | WeeksMeasure | InactivityMeasure | RegretMeasure | SeasonMeasure | SqlMeasure,
     Field(discriminator="kind"),
 ]
-BY_DAY = (DaysMeasure, WeeksMeasure, InactivityMeasure)
-"""Measures that tell days apart and nothing within a day."""
+MEASURES: tuple[type[BaseMeasure], ...] = get_args(get_args(Measure)[0])
+"""Every kind of measure."""
+
+_BINARY = ValueBounds(0.0, 1.0, True)
+
+
+def _quoted(text: str) -> str:
+    """Text inside a formula."""
+    return json.dumps(text, ensure_ascii=False)

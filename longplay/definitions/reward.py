@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from longplay.config.strict_model import KeyedError, StrictModel
-from longplay.definitions.signal import NAME, Anchor, Definition, DefinitionStatus
+from longplay.definitions.signal import Definition
+from longplay.definitions.signal_fields import NAME, Anchor, DefinitionStatus
 
 PINNED = r"^[a-z][a-z0-9_]{2,62}@[1-9][0-9]*$"
 _MEANING = ("kind", "anchor", "parts", "bounds")

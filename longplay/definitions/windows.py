@@ -1,5 +1,6 @@
 """Windows around an anchor, as the time contract has them: left edge in, right edge out, UTC."""
 
+from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -12,7 +13,21 @@ LONGEST = timedelta(days=731)
 """Two years: what lies further off is more likely a slip of the pen."""
 
 
-class CalendarWindow(StrictModel):
+class BaseWindow(StrictModel):
+    """What both kinds of window have."""
+
+    @abstractmethod
+    def days(self) -> tuple[int, int]:
+        """First and last day, counted from D0, that the window can reach."""
+
+    @property
+    def day_count(self) -> int:
+        """How many UTC days the window can reach."""
+        first, last = self.days()
+        return last - first + 1
+
+
+class CalendarWindow(BaseWindow):
     """Whole UTC days ``D0 + first`` to ``D0 + last`` inclusive, D0 being the anchor's day.
 
     D0 itself is not among them: part of it lies before the anchor, where features look.
@@ -42,7 +57,7 @@ class CalendarWindow(StrictModel):
         return f"[midnight(D0 + {self.first} d), midnight(D0 + {self.last + 1} d)) UTC"
 
 
-class ElapsedWindow(StrictModel):
+class ElapsedWindow(BaseWindow):
     """Durations from the anchor: ``[t0 + start, t0 + end)``."""
 
     kind: Literal["elapsed"]

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from longplay.config.strict_model import StrictModel
 from longplay.config.timestamps import parse_moment
-from longplay.definitions.signal import Anchor, DefinitionStatus
+from longplay.definitions.signal_fields import Anchor, DefinitionStatus
 from longplay.errors import ConfigError
 from longplay.lookup.cursor import read_cursor
 from longplay.lookup.query import Selection, ValueState

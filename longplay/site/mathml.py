@@ -1,43 +1,46 @@
-"""Small builders of MathML. Everything that goes in is escaped."""
+"""Draws formulas as MathML from a plain notation. Everything that goes in is escaped.
+
+The notation is a line of tokens: ``y`` or ``t_e`` is a variable (with an index), ``14`` a number, ``"days of w"`` text
+(quoted as in JSON; an index may be text or a number too), ``~`` a small space; any other character is an operator or a
+bracket.
+"""
+
+import json
+import re
 
 from markupsafe import Markup
 
-
-def one(condition: Markup) -> Markup:
-    """1 where a condition holds, else 0."""
-    return row(number(1), sign("["), condition, sign("]"))
-
-
-def row(*parts: Markup) -> Markup:
-    """Parts beside each other."""
-    return Markup("<mrow>{}</mrow>").format(Markup("").join(parts))
+_TEXT, _NUMBER = r'"(?:[^"\\]|\\.)*"', r"\d+(?:\.\d+)?"
+_ATOM = rf"{_TEXT}|{_NUMBER}|[A-Za-z]"
+_TOKEN = re.compile(rf"(?P<base>{_ATOM}|∑)(?:_(?P<index>{_ATOM}))?|(?P<sign>\S)")
 
 
-def sub(base: Markup, index: Markup) -> Markup:
-    """A base with an index below."""
-    return Markup("<msub>{}{}</msub>").format(base, index)
+def render_formula(notation: str) -> Markup:
+    """The formula as one row of MathML."""
+    return Markup("<mrow>{}</mrow>").format(Markup("").join(map(_render_token, _TOKEN.finditer(notation))))
 
 
-def name(letters: str) -> Markup:
-    """A variable."""
-    return Markup("<mi>{}</mi>").format(letters)
+def quote(text: str) -> str:
+    """Text as the notation writes it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
-def number(value: object) -> Markup:
-    """A number."""
-    return Markup("<mn>{}</mn>").format(value)
+def _render_token(token: re.Match[str]) -> Markup:
+    if token["sign"] == "~":
+        return Markup('<mspace width="0.3em"></mspace>')
+    if token["sign"]:
+        return _render_atom(token["sign"])
+    base = _render_atom(token["base"])
+    if token["index"] is None:
+        return base
+    return Markup("<msub>{}{}</msub>").format(base, _render_atom(token["index"]))
 
 
-def sign(symbol: str) -> Markup:
-    """An operator or a bracket, in one size."""
-    return Markup('<mo stretchy="false">{}</mo>').format(symbol)
-
-
-def gap() -> Markup:
-    """A little space."""
-    return Markup('<mspace width="0.3em"></mspace>')
-
-
-def text(words: str) -> Markup:
-    """Words inside a formula."""
-    return Markup("<mtext>{}</mtext>").format(words)
+def _render_atom(atom: str) -> Markup:
+    if atom.startswith('"'):
+        return Markup("<mtext>{}</mtext>").format(json.loads(atom))
+    if atom[0].isdigit():
+        return Markup("<mn>{}</mn>").format(atom)
+    if atom.isalpha() and atom.isascii():
+        return Markup("<mi>{}</mi>").format(atom)
+    return Markup('<mo stretchy="false">{}</mo>').format(atom)

@@ -7,12 +7,11 @@ from datetime import date
 from math import log
 from typing import Any, Literal
 
-from longplay.definitions.signal import Severity
+from longplay.definitions.signal_fields import Severity
 from quality.expectations import Expected
 from quality.gx.validate_metrics import Docs, failures, judge_numbers
 from quality.monitoring.metric import Metric
 from quality.signal_values.profile import Profile
-from quality.signal_values.rules import bounds_of
 
 PSI = 0.25
 """Above this a distribution is commonly called another one (Siddiqi 2006, Credit Risk Scorecards)."""
@@ -137,7 +136,7 @@ def _of_rows(profile: Profile) -> Iterator[Finding]:
     one, quality = profile.definition, profile.definition.quality
     yield _none(profile, "mature_when_due", "overdue", "no open value whose time has come")
     yield _none(profile, "no_label_before_maturity", "early", "no mature value whose time has not come")
-    yield _none(profile, "bounds_of_type", "beyond_type", f"values in {bounds_of(one).text()}")
+    yield _none(profile, "bounds_of_type", "beyond_type", f"values in {one.value_bounds.text()}")
     if quality.bounds:
         expected = f"values in [{quality.bounds[0]:g}, {quality.bounds[1]:g}], as its owner says"
         yield _none(profile, "bounds_of_owner", "beyond_owner", expected, quality.severity.bounds)

@@ -14,9 +14,9 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from longplay.definitions.measures import ValueBounds
 from longplay.definitions.signal import Definition
 from longplay.lookup.revision_bands import ENDS, NAMES
-from quality.signal_values.rules import Bounds, bounds_of
 
 Pair = tuple[Definition, Definition]
 TINY = 1e-9
@@ -132,8 +132,8 @@ def _profile(definition: Definition, rows: Sequence[Mapping[str, Any]]) -> Profi
 def broken(definitions: Sequence[Definition], watermark: datetime) -> dict[str, Column]:
     """Conditions that no row may meet, by the name of what they count in a ``Profile``."""
     state, reached = F.col("state"), F.lit(watermark) >= F.col("matures_at")
-    owners = {d.ref: Bounds(*d.quality.bounds, whole=False) for d in definitions if d.quality.bounds}
-    types = {d.ref: bounds_of(d) for d in definitions}
+    owners = {d.ref: ValueBounds(*d.quality.bounds, is_whole=False) for d in definitions if d.quality.bounds}
+    types = {d.ref: d.value_bounds for d in definitions}
     return {
         "overdue": (state == "open") & reached,
         "early": (state == "mature") & ~reached,
@@ -142,13 +142,13 @@ def broken(definitions: Sequence[Definition], watermark: datetime) -> dict[str, 
     }
 
 
-def _beyond(bounds: Mapping[str, Bounds]) -> Column:
+def _beyond(bounds: Mapping[str, ValueBounds]) -> Column:
     """Whether a value lies beyond the bounds of its signal."""
     value, found = F.col("value"), []
     for ref, one in bounds.items():
         outside = [value < one.low - TINY] if one.low is not None else []
         outside += [value > one.high + TINY] if one.high is not None else []
-        outside += [F.abs(value - F.rint(value)) > TINY] if one.whole else []
+        outside += [F.abs(value - F.rint(value)) > TINY] if one.is_whole else []
         found += [(F.col("signal") == ref) & reduce(or_, outside)] if outside else []
     return F.coalesce(reduce(or_, found, F.lit(False)), F.lit(False))
 
@@ -162,13 +162,13 @@ def _bin(definitions: Sequence[Definition]) -> Column:
 
 
 def _bin_of(definition: Definition) -> Column:
-    value, known = F.col("value"), bounds_of(definition)
+    value, known = F.col("value"), definition.value_bounds
     owner = definition.quality.bounds
     low, high = owner or (known.low, known.high)
     if low is None or high is None:
         # Two bins for each doubling, on either side of 0: they need no knowledge of the values.
         return (F.signum(value) * F.floor(2 * F.log2(1 + F.abs(value)))).cast("int").cast("string")
-    if known.whole and high - low <= FEW:
+    if known.is_whole and high - low <= FEW:
         return F.rint(value).cast("int").cast("string")
     place = F.floor((value - low) / (high - low) * PARTS).cast("int")
     return F.greatest(F.lit(0), F.least(F.lit(PARTS - 1), place)).cast("string")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from longplay.config.duration import DAY
-from longplay.definitions.measures import RegretMeasure, SqlMeasure
 from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow
 
@@ -61,8 +60,3 @@ def observation_ages(definition: Definition) -> tuple[int, ...]:
     last = -(-(span + definition.lateness) // DAY)
     grid = [*range(1, DAILY + 1), 10, *range(14, last, 7)]
     return (*(age for age in grid if age < last), last)
-
-
-def only_grows(definition: Definition) -> bool:
-    """Whether further facts can only add to a value, so that one which ends at 0 was 0 at every age."""
-    return not isinstance(definition.measure, RegretMeasure | SqlMeasure)

@@ -24,7 +24,7 @@ from longplay.definitions.signal import Definition
 from signals.aggregate import KEY, GroupInputs, aggregate_pairs, value_column
 from signals.anchor_facts import SignalGroup, group_definitions
 from signals.anchors import ANCHOR, anchors_from_exposures
-from signals.delay_curves.cohorts import WEEK, Cohort, observation_ages, only_grows
+from signals.delay_curves.cohorts import WEEK, Cohort, observation_ages
 from signals.maturity import Knowledge
 
 SAMPLE = 1_000
@@ -94,7 +94,7 @@ def select_tracked_anchors(cohorts: Sequence[Cohort], values: DataFrame, most: i
     own = first.withColumnRenamed("value", "final").withColumn("cohort", week).where(_of(cohorts))
     counted = own.groupBy("signal", "cohort").agg(F.count("*").alias("anchors"))
     by_hash = Window.partitionBy("signal", "cohort").orderBy(F.xxhash64("anchor_id"), "anchor_id")
-    still = sorted({c.definition.ref for c in cohorts if only_grows(c.definition)})
+    still = sorted({c.definition.ref for c in cohorts if c.definition.measure.only_grows})
     moved = own.where(~F.col("signal").isin(still) | (F.col("final") != 0))
     some = moved.withColumn("_place", F.row_number().over(by_hash)).where(F.col("_place") <= most)
     return counted.join(some, ["signal", "cohort"], "inner").select(*TRACKED)

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from longplay.definitions.measures import DaysMeasure
 from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow
 from longplay.errors import ConfigError
@@ -25,7 +24,7 @@ TRACE = ["anchor_id", "user_id", "item_id", "day0", "anchor_day", "superseded_da
 
 def has_traces(definition: Definition) -> bool:
     """Whether a signal counts the days of a calendar window on which its user came back to its item."""
-    calendar, days = isinstance(definition.window, CalendarWindow), isinstance(definition.measure, DaysMeasure)
+    calendar, days = isinstance(definition.window, CalendarWindow), definition.measure.counts_days
     is_plain = definition.credit is None and definition.filter is None and definition.discount is None
     return calendar and days and definition.keys == "user_item" and is_plain and definition.cap is None
 

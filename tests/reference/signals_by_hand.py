@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import assert_never
 
 from longplay.config.duration import DAY
 from longplay.definitions.measures import (
@@ -19,7 +20,8 @@ from longplay.definitions.measures import (
     SqlMeasure,
     WeeksMeasure,
 )
-from longplay.definitions.signal import Credit, Definition
+from longplay.definitions.signal import Definition
+from longplay.definitions.signal_fields import Credit
 from longplay.definitions.windows import CalendarWindow, ElapsedWindow
 from signals.maturity import Knowledge, OutageFlag
 from tests.reference.records import Episode, Event, Exposure, midnight
@@ -293,35 +295,51 @@ class Measured:
 
     def over(self, anchor: Anchor, events: Sequence[Event]) -> float | None:
         """The measure over the facts of the window, less that over those of the baseline."""
-        definition, rule = self.definition, self.definition.measure
+        definition = self.definition
         start, end = window(definition, anchor.t0)
         facts = self.wanted(anchor, [e for e in events if start <= e.event_ts < end])
-        if isinstance(rule, SqlMeasure):
-            found = self.formula(anchor, facts)
-            if definition.baseline is not None:
-                before = [e for e in events if anchor.t0 - definition.baseline <= e.event_ts < anchor.t0]
-                earlier = self.formula(anchor, self.wanted(anchor, before))
-                found = None if found is None or earlier is None else found - earlier
-            too_few = definition.void.at_least is not None and len(facts) < definition.void.at_least
-            return None if too_few else found
-        if isinstance(rule, RegretMeasure):
-            return float(regretted(facts, rule.below))
-        if isinstance(rule, SeasonMeasure):
-            heard = {e.release for e in facts if getattr(e, f"is_{rule.of}") and isinstance(e, Fact) and e.release}
-            return float(any(finished(season, heard) for season in {one.season for one in heard}))
-        days = {e.event_ts.date() for e in facts if getattr(e, f"is_{rule.of}")}
-        first, length = start.date(), -(-(end - midnight(start)) // DAY)
-        offsets = sorted((d - first).days for d in days)
-        if isinstance(rule, AnyMeasure):
-            return float(bool(days))
-        if isinstance(rule, DaysMeasure):
-            return self.discounted(offsets, length) if definition.discount else float(len(days))
-        if isinstance(rule, InactivityMeasure):
-            quiet = (d for d in range(length - rule.gap + 1) if not {*range(d, d + rule.gap)} & {*offsets})
-            return float(next(quiet, length - rule.gap + 1) + 1)
-        assert isinstance(rule, WeeksMeasure)
-        active = [len([n for n in offsets if n // 7 == week]) for week in range(length // 7)]
-        return float(len([n for n in active if n >= rule.days]) >= rule.weeks)
+        value = self.measured(anchor, facts)
+        if definition.baseline is not None:
+            before = [e for e in events if anchor.t0 - definition.baseline <= e.event_ts < anchor.t0]
+            earlier = self.measured(anchor, self.wanted(anchor, before))
+            value = None if value is None or earlier is None else value - earlier
+        too_few = definition.void.at_least is not None and len(facts) < definition.void.at_least
+        return None if too_few else value
+
+    def measured(self, anchor: Anchor, facts: Sequence[Event]) -> float | None:
+        """The measure over some facts: one case a kind."""
+        measure = self.definition.measure
+        match measure:
+            case AnyMeasure():
+                return float(any(getattr(e, f"is_{measure.of}") for e in facts))
+            case DaysMeasure():
+                days, length = self.active_days(anchor, facts)
+                return self.discounted(days, length) if self.definition.discount else float(len(days))
+            case WeeksMeasure():
+                days, length = self.active_days(anchor, facts)
+                active = [len([n for n in days if n // 7 == week]) for week in range(length // 7)]
+                return float(len([n for n in active if n >= measure.days]) >= measure.weeks)
+            case InactivityMeasure():
+                days, length = self.active_days(anchor, facts)
+                starts = range(length - measure.gap + 1)
+                quiet = (d for d in starts if not {*range(d, d + measure.gap)} & {*days})
+                return float(next(quiet, length - measure.gap + 1) + 1)
+            case RegretMeasure():
+                return float(regretted(facts, measure.below))
+            case SeasonMeasure():
+                heard = [e.release for e in facts if getattr(e, f"is_{measure.of}") and isinstance(e, Fact)]
+                episodes = {episode for episode in heard if episode}
+                return float(any(finished(season, episodes) for season in {episode.season for episode in episodes}))
+            case SqlMeasure():
+                return self.formula(anchor, facts)
+            case _:
+                assert_never(measure)
+
+    def active_days(self, anchor: Anchor, facts: Sequence[Event]) -> tuple[list[int], int]:
+        """Days with a fact of the flag, counted from the window's first, and how many days the window reaches."""
+        start, end = window(self.definition, anchor.t0)
+        days = {e.event_ts.date() for e in facts if getattr(e, f"is_{self.definition.measure.flag}")}
+        return sorted((day - start.date()).days for day in days), -(-(end - midnight(start)) // DAY)
 
     def seen(self, value: float) -> bool | None:
         """Whether what the signal waits for was seen; None where it waits for nothing in particular."""

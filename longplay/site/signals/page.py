@@ -116,7 +116,7 @@ def page_of(definition: Definition, registry: Registry, sources: Sequence[Source
         plain=told,
         href=href(definition),
         sentences=tuple(_sentences(definition, told)),
-        formulas=tuple(formulas(told)),
+        formulas=tuple(formulas(definition)),
         timeline=timeline(told),
         yaml=written(definition),
         keys=tuple(flat(told)),
@@ -131,14 +131,11 @@ def page_of(definition: Definition, registry: Registry, sources: Sequence[Source
 
 
 def _sentences(definition: Definition, told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if not told.get("window"):
-        yield from plain_language.sentences(told, "", "")
-        return
     zero = ", D0 being the UTC day of t0" if told["window"].get("kind") == "calendar" else ""
     window = f"{window_text(told)}{zero}: {definition.window.text()}".removeprefix(": ")
     late = format_duration(definition.lateness)
     matures = f"when the watermark reaches the end of the window + {late}; late facts after that make revisions"
-    yield from plain_language.sentences(told, window, matures)
+    yield from plain_language.sentences(definition, window, matures)
 
 
 def _about(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -87,36 +87,44 @@ def test_a_window_of_an_unknown_kind_is_not_drawn() -> None:
     assert timeline({"name": "sum_of_rewards"}) is None
 
 
-def test_kinds_that_are_not_known_are_spelled_out() -> None:
-    told = {
-        **plain(REGISTRY.get("click@1")),
-        "measure": {"kind": "sql", "expression": "sum(amount) FILTER (WHERE amount < 3)"},
-        "credit": {"rule": "last_touch", "within": "2 d"},
-        "cap": 5,
-        "filter": {"surface": ["home", "search"]},
-        "north_star": True,
-    }
-    said = list(sentences(told, "w", "m"))
+def test_every_field_that_affects_values_is_in_the_sentences() -> None:
+    sql = REGISTRY.get("click@1").updated(
+        measure={"kind": "sql", "expression": "sum(CASE WHEN amount < 3 THEN 1 ELSE 0 END)", "empty": 2},
+        cap={"high": 5},
+        filter="surface IN ('home', 'search')",
+        needs={"topics": True},
+        void={"at_least": 3},
+        north_star="days",
+    )
+    texts = list(sentences(sql, "w", "m"))
     assert (
         "Counts",
-        "a measure of kind sql over events of the same user and item: expression "
-        "sum(amount) FILTER (WHERE amount < 3).",
-    ) in said
-    assert ("Credit", "rule last_touch, within 2 d") in said
-    assert [text for name, text in said if name == "Also"] == ["filter.surface: [home, search]", "cap: 5"]
-    first, *_ = formulas(told)
-    assert "sum(amount) FILTER (WHERE amount &lt; 3)" in str(first.math)
+        "The Spark SQL aggregate sum(CASE WHEN amount < 3 THEN 1 ELSE 0 END) over the events of the same user and item "
+        "in the window; 2 where there are none.",
+    ) in texts
+    assert [text for name, text in texts if name == "Also"] == [
+        "filter: surface IN ('home', 'search')",
+        "cap.high: 5.0",
+        "needs.topics: true",
+    ]
+    assert "too_few_facts: fewer than 3 facts in the window at maturity" in dict(texts)["Is void"]
+    value, *_ = formulas(sql)
+    assert "sum(CASE WHEN amount &lt; 3 THEN 1 ELSE 0 END)" in str(value.math)
 
 
-def test_a_key_that_a_known_measure_gains_is_not_passed_over() -> None:
-    told = plain(REGISTRY.get("click@1"))
-    told["measure"]["at_least"] = 3
-    assert ("Also", "measure.at_least: 3") in list(sentences(told, "w", "m"))
+def test_credit_in_words() -> None:
+    clicked = REGISTRY.get("return_to_item_14d@1")
+    assert dict(sentences(clicked, "w", "m"))["Credit"] == (
+        "only exposures that were clicked within 1 d of being shown; others have the value 0"
+    )
+    split = {"rule": "last_touch", "within": "2 d"}
+    last_touch = REGISTRY.get("stickiness_59d@1").updated(anchor="exposure", credit=split, void={})
+    assert dict(sentences(last_touch, "w", "m"))["Credit"] == "rule last_touch, within 2 d"
 
 
 @pytest.mark.parametrize("definition", REGISTRY.newest(), ids=lambda d: d.ref)
 def test_formulas_are_well_formed_and_name_their_window(definition: Definition) -> None:
-    drawn = list(formulas(plain(definition)))
+    drawn = list(formulas(definition))
     texts = ["".join(ElementTree.fromstring(str(one.math)).itertext()) for one in drawn]
     window = next(text for text in texts if text.startswith("w="))
     if definition.window.kind == "calendar":
@@ -124,18 +132,23 @@ def test_formulas_are_well_formed_and_name_their_window(definition: Definition) 
     else:
         assert re.match(r"w=\[t0(\+[^,]+)?,t0\+", window)
     assert texts[-1 if definition.credit is None else -2] == "mature atT⟺W(T)≥end(w)+1 d"
+    if definition.credit is not None and not definition.credit.is_split:
+        assert re.fullmatch(r"y←y·1\[c∈\[t0,t0\+\w+ \w\)\]", texts[-1])
     assert all(one.words for one in drawn)
 
 
 def test_formulas_of_each_measure() -> None:
     def value(name: str) -> str:
-        first = next(formulas(plain(REGISTRY.get(name))))
+        first = next(formulas(REGISTRY.get(name)))
         return "".join(ElementTree.fromstring(str(first.math)).itertext())
 
     assert value("click") == "y=1[∃e∈Eclick:te∈w]"
     assert value("active_days_28d") == "y=|{day(te):e∈Econsumption,te∈w}|"
     assert value("habit_formed_28d") == "y=1[∑k1[dk≥2]≥3],dk=days of week k in w with a consumption"
     assert value("regret") == "y=1[clicked inw∧(rejected∨longest<30 s)]"
+    assert value("days_to_inactivity_90d") == "y=min{d≥1:no consumption on days d to d + 13 of w}"
+    assert value("season_finished_28d") == "y=1[∃s:|{episodes of s with a consumption in w}|≥episodes ofs]"
+    assert value("diversity_gain_14d") == "y=entropy(topic)over the facts inw"
 
 
 def test_versions_differ_field_by_field() -> None:

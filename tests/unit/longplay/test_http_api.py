@@ -12,7 +12,7 @@ import uvicorn
 
 from longplay import default_registry
 from longplay.commands.signals import describe
-from longplay.definitions.signal import Anchor
+from longplay.definitions.signal_fields import Anchor
 from longplay.server.app import create_app
 from longplay.server.errors import Problem
 from longplay.server.index.paths import Place

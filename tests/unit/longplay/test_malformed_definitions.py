@@ -99,7 +99,7 @@ CASES = [
     ("rule: clicked", "rule: viewed", 18, "credit.rule", "'last_touch'"),
     ("within: 24 h", "within: 0 s", 18, "credit.within", "more than 0 s"),
     ("rule: clicked, within: 24 h", "rule: time_decayed, within: 24 h", 18, "credit.tau", "'tau' belongs"),
-    ("rule: clicked", "rule: last_touch", 18, "credit.rule", "deals days with an item out"),
+    ("rule: clicked", "rule: last_touch", 18, "credit.rule", "splits days with an item"),
     ("low: 0, high: 36000", "low: 5, high: 5", 19, "cap.high", "is not above its low"),
     ("low: 0, high: 36000", "", 19, "cap", "'low', 'high' or both"),
     ("outage: true", "outage: maybe", 20, "void.outage", "valid boolean"),
@@ -110,7 +110,7 @@ CASES = [
     ("void: {outage: true}", "baseline: 14 d", 20, "baseline", "cannot be credited"),
     ("void: {outage: true}", "discount: {gamma: 0.9}", 20, "discount", "of kind 'days'"),
     ("void: {outage: true}", "replaced_by: other@1", 6, "status", "only a deprecated signal"),
-    ("void: {outage: true}", "guardrails: [minutes_28d]", 20, "guardrails", "no guardrail of itself"),
+    ("void: {outage: true}", "guardrails: [minutes_28d]", 20, "guardrails", "cannot be its own guardrail"),
     ("unit: s", "unit: [s", 9, "", "did not find expected"),
     ("unit: s", "unit: s: s", 8, "", "mapping values are not allowed"),
 ]

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from longplay.definitions.measures import ValueBounds
 from longplay.definitions.signal import Definition
 from longplay.registry.registry import default_registry
 from quality.monitoring.metric import Metric
 from quality.signal_values.findings import FEWEST, Finding, added, findings, judged, less, lost, metrics, stability
 from quality.signal_values.profile import Profile
-from quality.signal_values.rules import Bounds, bounds_of, nested
+from quality.signal_values.rules import nested
 from tests.reference.definitions_beyond import other
 
 RETURN = default_registry().get("return_to_item_14d")
@@ -24,33 +25,33 @@ DAYS = {"kind": "days", "of": "consumption"}
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"measure": {"kind": "any", "of": "click"}}, Bounds(0, 1, True)),
-        ({}, Bounds(0, 7, True)),
-        ({"credit": {"rule": "last_touch", "within": "1 d"}}, Bounds(0, 7, False)),
-        ({"discount": {"gamma": 0.5}}, Bounds(0, 2 - 0.5**6, False)),
-        ({"discount": {"gamma": 0.5, "normalise": True}}, Bounds(0, 1, False)),
-        ({"cap": {"low": 1, "high": 5.5}}, Bounds(1, 5.5, False)),
-        ({"measure": {"kind": "inactivity", "of": "consumption", "gap": 3}, "keys": "user"}, Bounds(1, 6, True)),
-        ({"measure": {"kind": "sql", "expression": "sum(amount)"}}, Bounds(None, None, False)),
-        ({"measure": {"kind": "sql", "expression": "sum(amount)"}, "cap": {"high": 9}}, Bounds(None, 9, False)),
+        ({"measure": {"kind": "any", "of": "click"}}, ValueBounds(0, 1, True)),
+        ({}, ValueBounds(0, 7, True)),
+        ({"credit": {"rule": "last_touch", "within": "1 d"}}, ValueBounds(0, 7, False)),
+        ({"discount": {"gamma": 0.5}}, ValueBounds(0, 2 - 0.5**6, False)),
+        ({"discount": {"gamma": 0.5, "normalise": True}}, ValueBounds(0, 1, False)),
+        ({"cap": {"low": 1, "high": 5.5}}, ValueBounds(1, 5.5, False)),
+        ({"measure": {"kind": "inactivity", "of": "consumption", "gap": 3}, "keys": "user"}, ValueBounds(1, 6, True)),
+        ({"measure": {"kind": "sql", "expression": "sum(amount)"}}, ValueBounds(None, None, False)),
+        ({"measure": {"kind": "sql", "expression": "sum(amount)"}, "cap": {"high": 9}}, ValueBounds(None, 9, False)),
     ],
 )
-def test_bounds_follow_from_the_measure(fields: dict[str, Any], expected: Bounds) -> None:
-    found = bounds_of(other("one", window=WEEK, **fields))
-    assert (found.low, found.whole) == (expected.low, expected.whole)
-    assert found.high == (None if expected.high is None else pytest.approx(expected.high))
+def test_bounds_follow_from_the_measure(fields: dict[str, Any], expected: ValueBounds) -> None:
+    bounds = other("bounded", window=WEEK, **fields).value_bounds
+    assert (bounds.low, bounds.is_whole) == (expected.low, expected.is_whole)
+    assert bounds.high == (None if expected.high is None else pytest.approx(expected.high))
 
 
 def test_bounds_in_words() -> None:
-    assert Bounds(0, 7, True).text() == "[0, 7], whole numbers"
-    assert Bounds(None, 0.5, False).text() == "[-, 0.5]"
+    assert ValueBounds(0, 7, True).text() == "[0, 7], whole numbers"
+    assert ValueBounds(None, 0.5, False).text() == "[-, 0.5]"
 
 
 def test_owners_of_shipped_signals_allow_no_more_than_their_measures_can_give() -> None:
-    told = [d for d in default_registry().newest() if d.quality.bounds and bounds_of(d).high is not None]
+    told = [d for d in default_registry().newest() if d.quality.bounds and d.value_bounds.high is not None]
     assert len(told) >= 8
     for definition in told:
-        assert definition.quality.bounds == (bounds_of(definition).low, bounds_of(definition).high), definition.ref
+        assert definition.quality.bounds == (definition.value_bounds.low, definition.value_bounds.high), definition.ref
 
 
 def test_a_longer_window_must_not_hold_less() -> None:

@@ -4,7 +4,7 @@ from datetime import date
 
 from longplay.config.duration import DAY
 from longplay.registry.registry import default_registry
-from signals.delay_curves.cohorts import cohort_matures_at, list_due_cohorts, observation_ages, only_grows
+from signals.delay_curves.cohorts import cohort_matures_at, list_due_cohorts, observation_ages
 from tests.reference.records import TICK, at
 
 CLICK, RETURN = (default_registry().get(name) for name in ("click", "return_to_item_14d"))
@@ -37,5 +37,5 @@ def test_ages_are_days_then_weeks_and_end_with_maturity() -> None:
 
 
 def test_what_only_grows_is_told_from_what_may_fall() -> None:
-    assert {d.name for d in default_registry().newest() if not only_grows(d)} >= {"regret", "quality_ratio_14d"}
-    assert only_grows(RETURN)
+    assert {d.name for d in default_registry().newest() if not d.measure.only_grows} >= {"regret", "quality_ratio_14d"}
+    assert RETURN.measure.only_grows
