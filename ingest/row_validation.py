@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ingest.readers import CORRUPT, FILE, MALFORMED
+from ingest.formats import CORRUPT, FILE, MALFORMED
 from ingest.rejection_messages import messages
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, Log, Source, UserLog
 from longplay.errors import ConfigError, first_line

@@ -3,11 +3,12 @@
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
+from ingest.formats import FileFormat
 from longplay.config.duration import Duration, parse_duration
 from longplay.config.strict_model import StrictModel, read_yaml, validate_model
 from longplay.errors import ConfigError, nearest
@@ -40,25 +41,6 @@ def _time_format(text: str) -> str:
 
 
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
-
-
-class Format(StrictModel):
-    """How the raw files are written. ``columns`` names the columns of a file that has no header."""
-
-    type: Literal["csv", "tsv", "parquet", "delta"]
-    columns: tuple[str, ...] = ()
-    delimiter: str | None = None
-    quote: str = '"'
-    encoding: str = "UTF-8"
-
-    @model_validator(mode="after")
-    def _text_keys(self) -> "Format":
-        if self.type in ("parquet", "delta"):
-            for key in sorted(self.model_fields_set - {"type"}):
-                raise ValueError(f"'{key}' says nothing about {self.type} files; it is for csv and tsv")
-        if self.delimiter == "":
-            raise ValueError("the delimiter is empty")
-        return self
 
 
 class Time(StrictModel):
@@ -281,7 +263,7 @@ class Source(StrictModel):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     about: str
-    format: Format
+    format: FileFormat
     time_zone: str = "UTC"
     events: EventsLog
     exposures: ExposuresLog | None = None

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.candidate_sampling import sample_candidates
-from ingest import fact_tables, readers, row_validation, watermark
+from ingest import fact_tables, formats, readers, row_validation, watermark
 from ingest.source_config import Log, Source, UserLog
 from jobs.runtime.command_options import DATE, job_command, utc
 from jobs.runtime.deliveries import brought, build_first_seen, next_batch, publish
@@ -233,9 +233,9 @@ def _without_erased(context: RunContext, found: DataFrame, log: Log) -> tuple[Da
         return found, 0
     user = row_validation.text_column(log.user)
     # A row that could not be read, or names nobody, may hold the id anywhere.
-    cells = row_validation.raw_columns(found, readers.MALFORMED, readers.FILE)
+    cells = row_validation.raw_columns(found, formats.MALFORMED, formats.FILE)
     whole = F.concat_ws("\n", *[cell.cast("string") for cell in cells])
-    is_named = (F.col(readers.MALFORMED) | user.isNull()) & tombstones.is_named(whole)
+    is_named = (F.col(formats.MALFORMED) | user.isNull()) & tombstones.is_named(whole)
     is_erased = tombstones.is_erased(user) | is_named
     return found.where(~is_erased), found.where(is_erased).count()
 

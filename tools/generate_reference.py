@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 from features.feature_view import Feature, View
 from features.shipped_views import VIEWS
 from ingest import row_validation
+from ingest.formats import FORMATS
 from ingest.source_config import Source, load_source, shipped
 from jobs.runtime.command_options import guarded
 from jobs.runtime.settings import Settings, load_settings
@@ -59,7 +60,13 @@ def pages() -> dict[str, str]:
         "features": chain.from_iterable(map(_view_page, VIEWS)),
         "signals": [*map(_signal_page, definitions), "## Keys of a definition file", *_models(Definition)],
         "rewards": [*map(_signal_page, rewards), "## Keys of a reward file", *_models(Reward)],
-        "sources": [*map(_source_page, shipped()), _reasons(), "## Keys of a source file", *_models(Source)],
+        "sources": [
+            *map(_source_page, shipped()),
+            _reasons(),
+            _formats(),
+            "## Keys of a source file",
+            *_models(Source),
+        ],
         "settings": ["## Defaults", _grid("key | default", _flat(load_settings())), "## Keys", *_models(Settings)],
         "commands": _commands_page(),
     }
@@ -179,6 +186,11 @@ def _source_page(name: str) -> str:
 def _reasons() -> str:
     paragraph = (row_validation.__doc__ or "").split("\n\n")[1].split()
     return f"## Reasons for quarantine\n\n{' '.join(paragraph)}"
+
+
+def _formats() -> str:
+    rows = [(f"`{name}`", raw.about, _codes(sorted(raw.keys)) or "none") for name, raw in FORMATS.items()]
+    return f"## Formats of raw files\n\n{_grid('format.type | how it is read | further keys', rows)}"
 
 
 def _flat(model: BaseModel, exclude_unset: bool = False) -> list[tuple[str, str]]:

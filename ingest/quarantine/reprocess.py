@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.fact_tables import fact_id
-from ingest.readers import CORRUPT, FILE, MALFORMED
+from ingest.formats import CORRUPT, FILE, MALFORMED
 from ingest.row_validation import JSON, ORIGIN
 from longplay.errors import InputError
 from tables.catalog import QUARANTINE_RELEASES

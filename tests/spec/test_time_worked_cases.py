@@ -15,7 +15,7 @@ from features.feature_facts import build_user_facts, select_known_facts
 from features.feature_view import Feature, View
 from features.point_in_time_join import as_of_join
 from ingest.fact_tables import first_seen
-from ingest.readers import FILE, MALFORMED
+from ingest.formats import FILE, MALFORMED
 from ingest.row_validation import judge
 from ingest.source_config import Source
 from ingest.watermark import Completeness, observe, watermark_at

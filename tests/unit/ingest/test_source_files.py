@@ -46,7 +46,11 @@ def test_the_shipped_sources_are_those_of_the_folder() -> None:
         ({"candidates__per_request": 0}, "candidates.per_request", "greater than or equal to 1"),
         ({"candidates__uniform_share": 1.1}, "candidates.uniform_share", "less than or equal to 1"),
         ({"format": {"type": "excel"}}, "format.type", "'csv', 'tsv', 'parquet' or 'delta'"),
-        ({"format": {"type": "delta", "columns": ["a"]}}, "format", "'columns' says nothing about delta files"),
+        (
+            {"format": {"type": "delta", "columns": ["a"]}},
+            "format",
+            "'columns' does not apply to delta files",
+        ),
         ({"format": {"type": "csv", "delimiter": ""}}, "format", "the delimiter is empty"),
         ({"time_zone": "Europe/Lodnon"}, "(top level)", "did you mean 'Europe/London'?"),
         ({"quarantine_limit": 2}, "quarantine_limit", "less than or equal to 1"),

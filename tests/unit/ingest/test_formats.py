@@ -1,0 +1,34 @@
+"""Every format of raw files is complete: in source files, in the reference, and with the keys that apply to it."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from ingest.formats import FORMATS, FileFormat, FormatName
+from longplay.errors import ConfigError
+from tests.unit.ingest.small_logs import source
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "sources.md"
+KEYS = {"columns": ["a"], "delimiter": ";", "quote": "'", "encoding": "UTF-8"}
+
+
+def test_every_name_has_a_format_and_every_key_an_example() -> None:
+    assert set(get_args(FormatName)) == set(FORMATS)
+    assert set(FileFormat.model_fields) - {"type"} == set(KEYS) == {key for raw in FORMATS.values() for key in raw.keys}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_source_takes_the_keys_that_apply_to_its_format(name: FormatName) -> None:
+    assert source(format={"type": name}).format.type == name
+    for key, example in KEYS.items():
+        if key in FORMATS[name].keys:
+            assert source(format={"type": name, key: example}).format.model_fields_set == {"type", key}
+        else:
+            with pytest.raises(ConfigError, match=f"'{key}' does not apply to {name} files"):
+                source(format={"type": name, key: example})
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_reference_says_how_a_format_is_read(name: FormatName) -> None:
+    assert f"| `{name}` | {FORMATS[name].about} |" in REFERENCE.read_text(encoding="utf-8")
