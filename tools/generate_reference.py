@@ -22,8 +22,8 @@ from ingest.source_config import Source, load_source, shipped
 from jobs.runtime.command_options import guarded
 from jobs.runtime.settings import Settings, load_settings
 from longplay.cli import cli
-from longplay.commands.signals import describe
 from longplay.config.duration import PATTERN, format_duration
+from longplay.definitions.describe import describe_definition
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
@@ -172,7 +172,7 @@ def _feature(feature: Feature, resolution: str) -> tuple[str, ...]:
 
 
 def _signal_page(definition: Definition | Reward) -> str:
-    about = describe(definition)
+    about = describe_definition(definition)
     title = f"## {about.pop('signal')}\n\n**{about.pop('title')}.** {about.pop('description')}"
     return f"{title}\n\n{_grid('key | value', [(key, f'`{value}`') for key, value in about.items()])}"
 

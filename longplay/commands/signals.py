@@ -1,6 +1,5 @@
 """``longplay signals``: look definitions up, and how their values stand. Starts no Spark and no Java."""
 
-import json
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,6 @@ import click
 
 from longplay.commands import lifecycle, new, search
 from longplay.commands.options import paged, reading
-from longplay.config.duration import format_duration
 from longplay.lookup import revision_bands
 from longplay.lookup.delay_curves import DELAYS, Delay, as_text, delay_of
 from longplay.paths import StorePaths
@@ -40,6 +38,7 @@ def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
     Example: longplay signals list --owner longplay --anchor exposure
     """
     from longplay.commands import output
+    from longplay.definitions.describe import describe_definition
     from longplay.registry.list_filters import fits, hint
     from longplay.registry.registry import read_known, registry_of
 
@@ -48,7 +47,7 @@ def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
         found = [head for head in known.heads() if fits(head, wanted)]
         shown = output.page(found, page.limit_of(place), page.offset)
         if place.as_json:
-            output.as_json([describe(registry.find(head.ref)) for head in shown])
+            output.as_json([describe_definition(registry.find(head.ref)) for head in shown])
             return
         if not found:
             click.echo(f"No signal is like that{hint(known.heads(), wanted)}.")
@@ -66,6 +65,7 @@ def show(place: Place, name: str) -> None:
     Example: longplay signals show return_to_item_14d
     """
     from longplay.commands import output
+    from longplay.definitions.describe import describe_definition
     from longplay.registry.registry import read_known, registry_of
     from longplay.registry.usage import record_lookup
 
@@ -83,7 +83,7 @@ def show(place: Place, name: str) -> None:
         "warning": told.warning if told else None,
     }
     delays = _delays(place.store, definition)
-    about = describe(definition) | more | {"values": _states(place.store, definition)}
+    about = describe_definition(definition) | more | {"values": _states(place.store, definition)}
     if place.as_json:
         output.as_json(about | {"delays": {source: curve.plain() for source, curve in delays.items()}})
         return
@@ -112,56 +112,6 @@ def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path)
         click.echo(f"  {source}: {counts}{mean}")
         if states["revisions"]:
             click.echo(f"  {source}: revised after maturity: {revision_bands.as_text(states['revisions'])}")
-
-
-def describe(definition: "Definition | Reward") -> dict[str, Any]:
-    """A definition as plain data, its window and maturity in words; or a reward, with what it is made of."""
-    from longplay.definitions.signal import Definition
-
-    if not isinstance(definition, Definition):
-        return _describe_reward(definition)
-    return {
-        "signal": definition.ref,
-        "title": definition.title,
-        "description": definition.description.strip(),
-        "hash": definition.hash,
-        "anchor": definition.anchor,
-        "keys": definition.keys,
-        "window": definition.window.text(),
-        "matures": f"when the watermark reaches the window's end + {format_duration(definition.lateness)}",
-        "measure": json.dumps(definition.measure.model_dump(mode="json")),
-        "credit": json.dumps(definition.credit.model_dump(mode="json")) if definition.credit else "every anchor",
-        "direction": definition.direction,
-        "unit": definition.unit,
-        "void": json.dumps(definition.void.model_dump(mode="json", exclude_none=True)),
-        "guardrails": ", ".join(definition.guardrails) or "none",
-        "owner": definition.owner,
-        "status": definition.status,
-        "source": definition.source or "none",
-    }
-
-
-def _describe_reward(reward: "Reward") -> dict[str, Any]:
-    from longplay.definitions.reward import part_text
-
-    low, high = reward.bounds
-    return {
-        "signal": reward.ref,
-        "kind": reward.kind,
-        "title": reward.title,
-        "description": reward.description.strip(),
-        "hash": reward.hash,
-        "anchor": reward.anchor,
-        "parts": " + ".join(map(part_text, reward.parts)),
-        "bounds": f"[{low:g}, {high:g}]",
-        "matures": "when all of its signals are mature; void once one of them is",
-        "direction": reward.direction,
-        "unit": reward.unit,
-        "guardrails": ", ".join(reward.guardrails) or "none",
-        "owner": reward.owner,
-        "status": reward.status,
-        "source": reward.source or "none",
-    }
 
 
 def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[str, Any]]:

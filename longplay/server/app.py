@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, FastAPI, Query
 
 from longplay.client import moment_of
-from longplay.commands.signals import describe
+from longplay.definitions.describe import describe_definition
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
 from longplay.errors import NotFoundError
@@ -82,13 +82,13 @@ def _about(shelf: Shelf) -> APIRouter:
         """Definitions, newest versions, by name; those that hold every word of 'q'."""
         found = [one for one in shelf.newest().registry.newest() if _fits(one, asked)]
         page, more = _paged(found, asked.limit, asked.offset)
-        told = [responses.DefinitionAnswer(**describe(one)) for one in page]
+        told = [responses.DefinitionAnswer(**describe_definition(one)) for one in page]
         return responses.SignalsAnswer(signals=told, total=len(found), more=more)
 
     @router.get("/signals/{name}")
     async def definition(name: str, _: Annotated[requests.NoQuestion, Query()]) -> responses.DefinitionAnswer:
         """One definition, by name@version, or by name alone (its newest version)."""
-        return responses.DefinitionAnswer(**describe(_definition(shelf.newest(), name)))
+        return responses.DefinitionAnswer(**describe_definition(_definition(shelf.newest(), name)))
 
     @router.get("/rewards")
     async def rewards(asked: Annotated[requests.SearchQuestion, Query()]) -> responses.RewardsAnswer:
@@ -169,7 +169,7 @@ def _named(get: Callable[[str], T], name: str, refs: Collection[str]) -> T:
 
 
 def _reward(one: Reward) -> responses.RewardAnswer:
-    told = describe(one)
+    told = describe_definition(one)
     return responses.RewardAnswer(reward=told.pop("signal"), **told)
 
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from deltalake import write_deltalake
 
 from longplay.cli import STEPS, cli
-from longplay.commands.signals import describe
 from longplay.config.duration import DAY
+from longplay.definitions.describe import describe_definition
 from longplay.errors import EnvironmentProblem, NotFoundError, StoreError
 from longplay.registry.registry import default_registry
 from tests.unit.longplay.small_tables import at
@@ -91,7 +91,7 @@ def test_signals_list_as_json() -> None:
     listed = json.loads(shown.output)
     registry = default_registry()
     named = sorted([*registry.newest(), *registry.rewards.values()], key=lambda d: d.name)
-    assert listed == [describe(d) for d in named]
+    assert listed == [describe_definition(d) for d in named]
     assert "return_to_item_14d@1" in {one["signal"] for one in listed}
 
 

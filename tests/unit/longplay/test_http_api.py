@@ -11,7 +11,7 @@ import requests
 import uvicorn
 
 from longplay import default_registry
-from longplay.commands.signals import describe
+from longplay.definitions.describe import describe_definition
 from longplay.definitions.signal_fields import Anchor
 from longplay.server.app import create_app
 from longplay.server.errors import Problem
@@ -158,7 +158,7 @@ def test_a_signal_without_values_is_an_empty_page_and_no_value(served: tuple[Ser
 def test_definitions(served: tuple[Server, list[str]]) -> None:
     server, _ = served
     told = server.get("/v1/signals").json()
-    assert told["signals"] == [describe(d) for d in default_registry().newest()]
+    assert told["signals"] == [describe_definition(d) for d in default_registry().newest()]
     assert (told["total"], told["more"]) == (len(told["signals"]), False)
     names = [d.ref for d in default_registry().newest()]
     page = server.get("/v1/signals", limit=2, offset=1).json()
@@ -168,7 +168,7 @@ def test_definitions(served: tuple[Server, list[str]]) -> None:
     assert {one["signal"] for one in found} >= {"return_to_item_14d@1"}
     assert all("return" in f"{one}".lower() and one["anchor"] == "exposure" for one in found)
     assert server.get("/v1/signals", q="no such words").json() == {"signals": [], "total": 0, "more": False}
-    assert server.get("/v1/signals/click").json() == describe(default_registry().get("click"))
+    assert server.get("/v1/signals/click").json() == describe_definition(default_registry().get("click"))
     assert server.get("/v1/signals/click@1").json()["signal"] == "click@1"
 
 
@@ -190,7 +190,7 @@ def test_rewards_are_listed_and_shown(served: tuple[Server, list[str]]) -> None:
         1:2
     ]
     assert server.get("/v1/rewards", anchor="active_day").json()["rewards"] == []
-    described = describe(shipped["kept_return@1"])
+    described = describe_definition(shipped["kept_return@1"])
     described["reward"] = described.pop("signal")
     assert server.get("/v1/rewards/kept_return").json() == described
     assert "return_to_item" in server.get("/v1/rewards/kept_return@1").json()["parts"]
