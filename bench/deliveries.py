@@ -38,7 +38,7 @@ class Deliveries:
     def job(self) -> RunContext:
         """A run over the warehouse."""
         job = RunContext(self._settings, self._source, default_registry(), self._root)
-        job.__dict__["spark"] = self._spark
+        job.session = self._spark
         return job
 
     def take(self) -> dict[str, Any]:

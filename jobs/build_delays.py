@@ -1,76 +1,73 @@
-"""Delay curves: how much of the final values of signals is seen by age, and whether that has shifted."""
+"""Delay curves: which share of a signal's final values is seen by age, and whether that has shifted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
-from jobs.build_signals import eligible, knowledge_of
 from jobs.runtime.command_options import job_command
-from jobs.runtime.incremental import Change, increment
-from jobs.runtime.labels import computed
+from jobs.runtime.labels import computed_definitions
+from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
+from jobs.runtime.signal_inputs import SignalInputs, is_eligible, read_signal_inputs
 from longplay.delta import read_arrow
 from quality.signal_values.delay_curves import Rows, alarms, curves, judged
 from signals.delay_curves.cohorts import Cohort, list_due_cohorts
 from signals.delay_curves.curves import SignalFacts, compute_delay_curves, select_tracked_anchors
-from signals.maturity import Knowledge
-from tables.catalog import SIGNAL_DELAYS
-from tables.checkpoint import Checkpoint
-
-_TABLE = SIGNAL_DELAYS.name
+from tables.catalog import SIGNAL_DELAYS, SIGNAL_VALUES
 
 
 def build_delays(context: RunContext) -> None:
-    """Add the curves of the cohorts that have matured since, and warn where one has shifted."""
-    definitions = [d for d in computed(context) if eligible(context, d)]
-    knowledge = knowledge_of(context, context.known_at(None))
-    reads_episodes = any(d.needs.episodes for d in definitions)
-    tables = ("events", "exposures", "signal_values", *(["episodes"] if reads_episodes else []))
-    inputs = context.versions(*tables)
-    about = {"definitions": {d.ref: d.hash for d in definitions}, "log_start": context.log_start.isoformat()}
-    shifted: list[str] = []
-
-    def build(done: Checkpoint | None) -> Change:
-        cohorts = list_due_cohorts(
-            definitions, knowledge.log_start, knowledge.watermark, done.frontier if done else None
-        )
-        found = _measured(context, inputs, cohorts, knowledge) if cohorts else []
-        earlier = read_arrow(context.store.path(_TABLE)).to_pylist() if done else []
-        rows = judged(found, curves(earlier))
-        shifted.extend(alarms(rows))
-        return Change(_frame(context, rows, knowledge))
-
-    increment(context, _TABLE, inputs, about, build)
-    for text in shifted:
-        context.progress.say(f"warning: {text}")
+    """Add the curves of the cohorts that have matured since the last run, and warn of curves that have shifted."""
+    definitions = [definition for definition in computed_definitions(context) if is_eligible(context, definition)]
+    inputs = read_signal_inputs(context, context.log, definitions)
+    versions = {**inputs.versions, **context.tables.versions(SIGNAL_VALUES.name)}
+    recipe = {key: inputs.recipe[key] for key in ("definitions", "log_start")}
+    plan = context.tables.plan_increment(SIGNAL_DELAYS.name, versions, recipe, context.log.position)
+    rows = [] if plan.is_current else _compute_curves(context, plan, inputs)
+    context.tables.publish_increment(plan, lambda: TableChange(_to_frame(context, rows, inputs)))
+    for alarm in alarms(rows):
+        context.progress.say(f"warning: {alarm}")
 
 
-def _measured(context: RunContext, inputs: dict[str, int], cohorts: Sequence[Cohort], knowledge: Knowledge) -> Rows:
-    """The curves of some cohorts, as rows; there are few."""
-    episodes = context.delivered(inputs, "episodes") if "episodes" in inputs else None
-    facts = SignalFacts(context.delivered(inputs, "events"), context.delivered(inputs, "exposures"), episodes)
-    followed = select_tracked_anchors(cohorts, context.read(inputs, "signal_values")).persist()
-    found = [row.asDict() for row in compute_delay_curves(cohorts, followed, facts, knowledge).collect()]
-    followed.unpersist()
-    return found
+def _compute_curves(context: RunContext, plan: IncrementPlan, inputs: SignalInputs) -> Rows:
+    """The curves of the cohorts that have matured, compared with those of the cohorts before them."""
+    knowledge, checkpoint = inputs.knowledge, plan.checkpoint
+    reached = checkpoint.frontier if checkpoint else None
+    cohorts = list_due_cohorts(inputs.definitions, knowledge.log_start, knowledge.watermark, reached)
+    rows = _measure_cohorts(context, plan.inputs, cohorts, inputs) if cohorts else []
+    published = read_arrow(context.store.path(SIGNAL_DELAYS.name)).to_pylist() if checkpoint else []
+    return judged(rows, curves(published))
 
 
-def _frame(context: RunContext, rows: Rows, knowledge: Knowledge) -> DataFrame:
-    """Rows as the table has them."""
-    names = SIGNAL_DELAYS.column_names()
-    ordered = sorted(rows, key=lambda row: (row["signal"], row["cohort"], row["age_day"]))
+def _measure_cohorts(
+    context: RunContext, versions: Mapping[str, int], cohorts: Sequence[Cohort], inputs: SignalInputs
+) -> Rows:
+    """The curves of some cohorts, collected: they are few. Grain: signal, cohort, age_day."""
+    facts = inputs.read_facts(context)
+    anchors = select_tracked_anchors(cohorts, context.tables.read(versions, SIGNAL_VALUES.name)).persist()
+    delay_facts = SignalFacts(facts["events"], facts["exposures"], facts.get("episodes"))
+    rows = [row.asDict() for row in compute_delay_curves(cohorts, anchors, delay_facts, inputs.knowledge).collect()]
+    anchors.unpersist()
+    return rows
+
+
+def _to_frame(context: RunContext, rows: Rows, inputs: SignalInputs) -> DataFrame:
+    """Rows as the table holds them."""
     schema = ", ".join(f"{column.name} {column.type}" for column in SIGNAL_DELAYS.columns)
-    table = [tuple({**row, "known_at": knowledge.known_at}[name] for name in names) for row in ordered]
-    return context.spark.createDataFrame(table, schema)
+    ordered = sorted(rows, key=lambda row: (row["signal"], row["cohort"], row["age_day"]))
+    dated = [{**row, "known_at": inputs.knowledge.known_at} for row in ordered]
+    return context.spark.createDataFrame(
+        [tuple(row[name] for name in SIGNAL_DELAYS.column_names()) for row in dated], schema
+    )
 
 
 @job_command("build-delays", short_help="How much of a signal is seen by age, and whether that has shifted.")
 def command(context: RunContext) -> None:
-    """Add the delay curves of the weeks of anchors that have matured since the last time, for every signal.
+    """Add the delay curves of the weeks of anchors that have matured since the last run, for every signal.
 
-    A curve says which share of the final values was seen by age, in a week whose anchors are all mature or void. Where
-    it leaves that of the weeks before it, a warning says so, and the table keeps it (drifted).
-    'longplay signals show NAME' reads the curves.
+    A curve tells which share of the final values was seen by age, for a week whose anchors are all mature or void. A
+    curve that departs from those of the weeks before triggers a warning and is marked in the table (drifted).
+    'longplay signals show NAME' prints the curves.
 
     Example: longplay build-delays --source world
     """

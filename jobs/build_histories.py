@@ -1,44 +1,47 @@
 """Histories: events to daily tiles and sequences, delivery by delivery."""
 
 from collections.abc import Callable
+from functools import partial
 
 from pyspark.sql import DataFrame
 
 from features import histories
 from jobs.runtime.command_options import job_command
 from jobs.runtime.deliveries import build_first_seen
-from jobs.runtime.incremental import Change, increment
+from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
-from tables.checkpoint import Checkpoint
 
-_TILES = {"user_days": ["user_id"], "item_days": ["item_id"], "user_item_days": ["user_id", "item_id"]}
+Transform = Callable[[DataFrame], DataFrame]
+HISTORIES: dict[str, tuple[str, Transform]] = {
+    "user_days": ("events", partial(histories.build_daily_tiles, keys=["user_id"])),
+    "item_days": ("events", partial(histories.build_daily_tiles, keys=["item_id"])),
+    "user_item_days": ("events", partial(histories.build_daily_tiles, keys=["user_id", "item_id"])),
+    "item_exposure_days": ("exposures", histories.build_exposure_tiles),
+    "sequences": ("events", histories.select_sequences),
+}
+"""By table: the facts that it is made from, and the transform."""
 
 
 def build_histories(context: RunContext) -> None:
-    """Add the tiles and sequences of what was delivered since the last time; what is there never changes."""
-    makers: dict[str, tuple[str, Callable[[DataFrame], DataFrame]]] = {
-        table: ("events", lambda events, keys=keys: histories.build_daily_tiles(events, keys))  # type: ignore[misc]
-        for table, keys in _TILES.items()
-    }
-    makers["item_exposure_days"] = ("exposures", histories.build_exposure_tiles)
-    makers["sequences"] = ("events", histories.select_sequences)
+    """Add the tiles and sequences of what was delivered since the last run; published rows never change."""
     build_first_seen(context)
-    for table, (of, make) in makers.items():
-        inputs = context.versions(of)
+    for table, (facts, transform) in HISTORIES.items():
+        plan = context.tables.plan_increment(table, context.tables.versions(facts), {}, context.log.position)
+        context.tables.publish_increment(plan, partial(_compute_history, context, plan, facts, transform))
 
-        def build(since: Checkpoint | None, of: str = of, make: Callable[[DataFrame], DataFrame] = make) -> Change:
-            facts = context.read(inputs, of).where(f"batch <= {context.batch}")  # noqa: B023 - called at once
-            return Change(make(facts if since is None else facts.where(f"batch > {since.batch}")))
 
-        increment(context, table, inputs, {}, build)
+def _compute_history(context: RunContext, plan: IncrementPlan, facts: str, transform: Transform) -> TableChange:
+    rows = context.tables.read(plan.inputs, facts).where(f"batch <= {plan.reached.batch}")
+    new_rows = rows if plan.checkpoint is None else rows.where(f"batch > {plan.checkpoint.batch}")
+    return TableChange(transform(new_rows))
 
 
 @job_command("build-histories", short_help="Events to daily tiles and sequences.")
 def command(context: RunContext) -> None:
     """Build the histories of users, items and pairs: daily tiles by event day and known day, and sequences.
 
-    Only what was delivered since the last time is read, and rows are only added: what was known at any earlier moment
-    can be read off the tiles' known day. --force builds them anew.
+    Each run reads only what was delivered since the last one and only adds rows. The known day of a tile tells what
+    was known at any earlier moment. --force rebuilds the tables from scratch.
 
     Example: longplay build-histories --source world
     """

@@ -18,10 +18,11 @@ from experiments.simulation.policies import frozen_item_view
 from features import feature_facts, shipped_views
 from features.online import ItemView
 from features.point_in_time_join import as_of_join
-from jobs.release import open_release
 from jobs.runtime.command_options import job_command
+from jobs.runtime.fingerprint import hash_code
 from jobs.runtime.labels import use_labels
-from jobs.runtime.run_context import TABLE_CODE, RunContext, code_hash
+from jobs.runtime.releases import open_release
+from jobs.runtime.run_context import RunContext
 from jobs.train import list_arms, open_tracker, read_study
 from longplay.errors import InputError
 from longplay.paths import SourcePaths, record_file
@@ -31,13 +32,23 @@ from worlds.deploy import DeploymentPlan, Outcomes
 from worlds.truth_tables import read_spec
 from worlds.world import World, build_world
 
-DEPLOY_CODE = (*TABLE_CODE, "worlds", "experiments")
+DEPLOYMENT_CODE = (
+    "features",
+    "rankers",
+    "rankers.dataset",
+    "rankers.models",
+    "rankers.tracking",
+    "worlds",
+    "experiments.simulation",
+    "experiments.report.verdict",
+)
+"""Modules that decide the outcome of a deployment."""
 
 
 def deploy(context: RunContext, data: Path) -> Verdict:
     """Deploy every arm, unless this very deployment was done before, and keep the verdict."""
     world = build_world(read_spec(truth_of(data)))
-    known_at = context.known_at(None)
+    known_at = context.log.known_at()
     if world.spec.end != known_at:
         raise InputError(
             "This world is not the one that was ingested.",
@@ -66,7 +77,7 @@ def item_view(context: RunContext, world: World, known_at: datetime) -> ItemView
     """The item features at the start of the deployment, from the release's tiles: what a ranker is served with."""
     versions = open_release(context, read_study(context).release_id)["versions"]
     tables = ("item_days", "user_item_days", "item_exposure_days", "first_seen")
-    tiles = feature_facts.build_item_day_facts(*[context.read(versions, name) for name in tables])
+    tiles = feature_facts.build_item_day_facts(*[context.tables.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
     spine = context.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
     found = as_of_join([shipped_views.ITEM], tiles, spine).drop("as_of").toPandas()
@@ -89,7 +100,7 @@ def load_rankers(context: RunContext) -> dict[str, TrainedRanker | None]:
 def deployment_id(context: RunContext, world: World) -> str:
     """A hash over everything that decides the outcome."""
     pinned = read_study(context)
-    whole = [str(world.spec), context.settings.deploy.model_dump(exclude={"processes"}), code_hash(DEPLOY_CODE)]
+    whole = [str(world.spec), context.settings.deploy.model_dump(exclude={"processes"}), hash_code(DEPLOYMENT_CODE)]
     whole += [arm.spec.fingerprint(pinned) for arm in list_arms(context)]
     return hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
 

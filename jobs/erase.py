@@ -97,11 +97,9 @@ def manifests_with(context: RunContext, user: str) -> list[str]:
     found = []
     for file in record_files(SourcePaths(context.folder).manifests):
         manifest, _ = read_manifest(context.folder, file.stem)
-        own = (
-            context.upto(manifest.batch)
-            .delivered(context.versions("exposures"), "exposures")
-            .where(f"user_id = {_text(user)}")
-        )
+        log = context.log.up_to(manifest.batch)
+        exposures = context.tables.read_delivered(context.tables.versions("exposures"), "exposures", log)
+        own = exposures.where(f"user_id = {_text(user)}")
         if select_spine(own, manifest.plan).limit(1).count():
             found.append(file.stem)
     return found

@@ -44,9 +44,7 @@ def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) 
 
 
 def _job(context: RunContext, kind: str, seed: int) -> RunContext:
-    own = replace(context, root=StorePaths(context.root).evidence_store(kind, seed))
-    own.__dict__["spark"] = context.spark  # one session serves all worlds
-    return own
+    return replace(context, root=StorePaths(context.root).evidence_store(kind, seed), session=context.spark)
 
 
 def _one(context: RunContext, spec: WorldSpec) -> Verdict:

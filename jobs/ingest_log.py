@@ -14,9 +14,10 @@ from pyspark.sql import functions as F
 
 from features.candidate_sampling import sample_candidates
 from ingest import fact_tables, formats, readers, row_validation, watermark
+from ingest.log_state import LogPosition
 from ingest.source_config import Log, Source, UserLog
 from jobs.runtime.command_options import DATE, job_command, utc
-from jobs.runtime.deliveries import brought, build_first_seen, next_batch, publish
+from jobs.runtime.deliveries import build_first_seen, count_delivered_rows, next_batch, publish_facts
 from jobs.runtime.delivery_checks import check_delivery
 from jobs.runtime.quarantine_release import finish
 from jobs.runtime.run_context import RunContext
@@ -84,7 +85,7 @@ def _number(context: RunContext, fingerprint: str) -> tuple[int, bool]:
     Numbers of deliveries that were cut off are not given again, so no builder mistakes their rows for ones it has seen.
     """
     done = (
-        {row["delivery"]: int(row["batch"]) for row in context.deliveries()}
+        {row["delivery"]: int(row["batch"]) for row in context.log.deliveries()}
         if context.store.exists("deliveries")
         else {}
     )
@@ -97,7 +98,7 @@ def _ingest(context: RunContext, one: Delivery) -> None:
     read = {name: _read(context, one.data, log, one.observed_at) for name, log in logs.items() if log is not None}
     judged = {name: frame for name, (frame, _) in read.items()}
     counts = {f"{log}/{name}": n for log, (_, found) in read.items() for name, n in found.items()}
-    before = context.deliveries() if context.store.exists("deliveries") else []
+    before = context.log.deliveries() if context.store.exists("deliveries") else []
     earlier = [told["counts"] for told in before]
     counts |= check_delivery(context, judged, counts, earlier)
     beat = one.heartbeat.complete_until if one.heartbeat else None
@@ -110,22 +111,22 @@ def _ingest(context: RunContext, one: Delivery) -> None:
     if one.heartbeat:
         _warn(context, stale(one.heartbeat, _newest(judged["events"]), frontier))
     lineage = Lineage(context.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
-    publish(context, "events", fact_tables.events(judged["events"], context.source.events, one.batch), lineage)
+    publish_facts(context, "events", fact_tables.events(judged["events"], context.source.events, one.batch), lineage)
     aside = [fact_tables.quarantine(frame, name, one.batch, context.run_id) for name, frame in judged.items()]
-    publish(context, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
+    publish_facts(context, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
     if "episodes" in judged:
-        publish(context, "episodes", fact_tables.episodes(judged["episodes"], one.batch), lineage)
-    build_first_seen(context, (one.batch, frontier))
+        publish_facts(context, "episodes", fact_tables.episodes(judged["episodes"], one.batch), lineage)
+    build_first_seen(context, LogPosition(one.batch, frontier))
     if "exposures" in judged:
-        publish(context, "exposures", fact_tables.exposures(judged["exposures"], one.batch), lineage)
+        publish_facts(context, "exposures", fact_tables.exposures(judged["exposures"], one.batch), lineage)
     else:
         told = {**lineage.facts, "frontier": frontier.isoformat()}
-        publish(context, "exposures", _sampled(context, one.batch, frontier), replace(lineage, facts=told))
+        publish_facts(context, "exposures", _sampled(context, one.batch, frontier), replace(lineage, facts=told))
     for frame in judged.values():
         frame.unpersist()
     row["counts"] |= {f"{log}/{AGAIN}": _again(context, one, log, found) for log, (_, found) in read.items()}
     _warn(context, filter(None, (mostly_again(log, row["counts"], earlier) for log in read)))
-    publish(context, "deliveries", frame_from_row(context.spark, row, catalog.get("deliveries")), lineage)
+    publish_facts(context, "deliveries", frame_from_row(context.spark, row, catalog.get("deliveries")), lineage)
     context.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
 
 
@@ -152,8 +153,8 @@ def _frontier(context: RunContext, rows: Sequence[dict[str, Any]]) -> datetime:
 def _again(context: RunContext, one: Delivery, log: str, counts: dict[str, int]) -> int:
     """Rows of a delivery that told nothing new: their fact, or they themselves in quarantine, were there before."""
     kept = counts["read"] - counts.get(f"exclusive:{ERASED}", 0)
-    new = brought(context, log, one.fingerprint, one.batch)
-    return kept - new - brought(context, "quarantine", one.fingerprint, one.batch, log)
+    new = count_delivered_rows(context, log, one.fingerprint, one.batch)
+    return kept - new - count_delivered_rows(context, "quarantine", one.fingerprint, one.batch, log)
 
 
 def _newest(events: DataFrame) -> datetime | None:

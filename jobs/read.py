@@ -9,8 +9,8 @@ import click
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.release import open_release
 from jobs.runtime.command_options import job_command, utc
+from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, NotFoundError, StoreError, nearest
 from signals.compute import select_values_known_at
@@ -85,7 +85,7 @@ def _released(context: RunContext, table: str, release_id: str) -> DataFrame:
     return rows.where(F.col("batch") <= release["batch"]) if "batch" in rows.columns else rows
 
 
-@job_command("read", alone=False, short_help="Rows of a table, as it is, was, or was known at some moment.")
+@job_command("read", writes_tables=False, short_help="Rows of a table, as it is, was, or was known at some moment.")
 @click.argument("table")
 @click.option("--version", type=int, help="A version of the Delta table.")
 @click.option("--date", type=MOMENT, help="The version that was the newest then (UTC), by the writer's clock.")

@@ -3,15 +3,12 @@
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
-
-import click
 
 from jobs.runtime.command_options import date_option, job_command
-from jobs.runtime.labels import computed
+from jobs.runtime.labels import computed_definitions
 from jobs.runtime.run_context import RunContext
 from longplay.errors import StoreError
-from longplay.lookup.releases import pick, releases
+from longplay.lookup.releases import releases
 from longplay.pipeline import find_publishing_step
 from tables import catalog
 from tables.arrow_store import frame_from_row
@@ -26,17 +23,17 @@ def release(context: RunContext, date: datetime | None = None) -> str:
     Raises:
         StoreError: when a table was not brought to the newest delivery: a release ties tables of one state.
     """
-    known_at, batch = context.known_at(date), context.batch
+    known_at, batch = context.log.known_at(date), context.log.batch
     check_state(context)
-    versions = context.versions(*catalog.RELEASED, *filter(context.store.exists, catalog.ALSO_RELEASED))
-    hashes = {d.ref: d.hash for d in computed(context)}
+    versions = context.tables.versions(*catalog.RELEASED, *filter(context.store.exists, catalog.ALSO_RELEASED))
+    hashes = {d.ref: d.hash for d in computed_definitions(context)}
     whole = [known_at, batch, sorted(versions.items()), sorted(hashes.items())]
     fingerprint = hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
     release_id = f"{known_at:%Y-%m-%d}-{fingerprint[:8]}"
     row = {
         "release_id": release_id,
         "known_at": known_at,
-        "watermark": context.watermark(known_at),
+        "watermark": context.log.watermark(known_at),
         "batch": batch,
         "versions": versions,
         "definition_hashes": hashes,
@@ -60,7 +57,7 @@ def check_state(context: RunContext) -> None:
     Raises:
         StoreError: naming those that lag behind, and the steps that bring them on.
     """
-    batch, frontier = context.batch, context.frontier
+    batch, frontier = context.log.batch, context.log.frontier
     lags = {}
     for table in (name for name in catalog.RELEASED if catalog.get(name).mode == "increment"):
         told = context.store.commit_metadata(table).get("facts", {}) if context.store.exists(table) else {}
@@ -83,18 +80,6 @@ def check_state(context: RunContext) -> None:
 def _releases(context: RunContext) -> set[str]:
     """Ids of the releases that are there, read without Spark."""
     return {one.release_id for one in releases(context.folder)}
-
-
-def open_release(context: RunContext, release_id: str | None = None) -> dict[str, Any]:
-    """A release by id (default: the newest).
-
-    Raises:
-        NotFoundError: when there is none, or none of that id.
-    """
-    return dict(vars(pick(releases(context.folder), release_id)))
-
-
-release_option = click.option("--release", "release_id", help="The release to open. [the newest]")
 
 
 @job_command("release", short_help="Tie the audited versions of all tables together.")

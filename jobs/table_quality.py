@@ -202,7 +202,7 @@ def _changes(_context: click.Context, _option: click.Parameter, given: tuple[str
     return {name.strip(): sql for name, _, sql in (text.partition("=") for text in given)}
 
 
-@job_command("release", alone=False, short_help="Put repaired rows through ingest again.")
+@job_command("release", writes_tables=False, short_help="Put repaired rows through ingest again.")
 @click.option("--reason", required=True, help=_REASON_HELP)
 @_LOG
 @click.option("--where", metavar="SQL", help="Only rows for which this is true, over the columns of quarantine.")
@@ -228,7 +228,7 @@ def release_command(
 
     Example: longplay quality release --source world --reason bad_amount --set-column "seconds=abs(seconds)"
     """
-    with context.alone(), context.progress.step("quality release"):
+    with context.exclusive(), context.progress.step("quality release"):
         release(context, Wanted(**wanted), who(by), utc(observed_at))
         keep_metrics(context)
 

@@ -21,9 +21,9 @@ from experiments.report.page import render_report
 from experiments.report.terminal import terminal_tables
 from experiments.report.verdict import PooledFamily, Verdict
 from jobs.deploy import deploy, truth_of
-from jobs.release import open_release
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import label_names, use_labels
+from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from jobs.train import list_arms, open_tracker, read_study
 from longplay.commands.full_width import print_full_width
@@ -115,7 +115,7 @@ def ingest_counts(context: RunContext) -> tuple[IngestCount, ...]:
 def sum_counts(context: RunContext) -> dict[str, int]:
     """Counts of all deliveries together."""
     total: Counter[str] = Counter()
-    for row in context.deliveries():
+    for row in context.log.deliveries():
         total.update(row["counts"])
     return dict(total)
 

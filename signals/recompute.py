@@ -1,9 +1,10 @@
-"""Which anchors may have other values than before, and what has to be read again for them."""
+"""Recomputation: the anchors whose values may have changed since a checkpoint, and the facts that decide them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import reduce
+from operator import or_
 from typing import Self
 
 from pyspark.sql import Column, DataFrame
@@ -17,153 +18,180 @@ from signals.outage_voids import find_watermark_reached_at, flags_known_at
 from tables.checkpoint import Checkpoint
 
 Days = tuple[date, date]
-"""An interval of days, both ends in."""
+"""An interval of days, both ends included."""
+_DAY_AND_KEY = {
+    "events": ("event_day", "user_id"),
+    "exposures": ("as_of_day", "user_id"),
+    "episodes": ("day", "item_id"),
+}
+"""By table of facts: its day, and the column of the anchors that its rows concern."""
 
 
 @dataclass(frozen=True)
-class Reread:
-    """What an increment reads again.
+class Recomputation:
+    """What an increment computes, and the days of the facts that it reads for that.
 
     Attributes:
-        renewal: which anchors may have other values.
-        events: facts of these days.
-        exposures: exposures of these days.
+        renewal: the anchors whose values may have changed.
+        event_days: days of events.
+        exposure_days: days of exposures.
     """
 
     renewal: RecomputeScope
-    events: list[Days]
-    exposures: list[Days]
+    event_days: list[Days]
+    exposure_days: list[Days]
 
 
 @dataclass(frozen=True)
-class Turns:
-    """What became of outages since values were made.
+class OutageChanges:
+    """How the known outages have changed since values were published.
 
     Attributes:
-        told: every outage of now, as the commit of the values says it.
-        new: those that began or ceased to count since.
-        rewritten: whether they are others even as known then: a setting or a count has changed.
+        as_commit_facts: every outage known now, as the commit of the values keeps it.
+        changed: those that began or ceased to count since.
+        is_history_rewritten: whether even those known at that time are others now: a setting or a count has changed.
     """
 
-    told: list[list[str]]
-    new: tuple[OutageFlag, ...] = ()
-    rewritten: bool = False
+    as_commit_facts: list[list[str]]
+    changed: tuple[OutageFlag, ...] = ()
+    is_history_rewritten: bool = False
 
     @classmethod
-    def of(cls, done: Checkpoint | None, knowledge: Knowledge) -> Self:
-        """Hold the outages of now against what the values' last commit said."""
-        told = _told(knowledge.flags)
-        if done is None:
-            return cls(told)
-        then = find_watermark_reached_at(done.frontier, knowledge.history)
-        new = tuple(f for f in knowledge.flags if f.known_ts > then or (f.withdrawn_ts and f.withdrawn_ts > then))
-        return cls(told, new, _told(flags_known_at(knowledge.flags, then)) != done.facts.get("flags", []))
+    def since(cls, checkpoint: Checkpoint | None, knowledge: Knowledge) -> Self:
+        """Compare the outages of now with those in the last commit of the values (None: there is none)."""
+        as_commit_facts = _to_commit_facts(knowledge.flags)
+        if checkpoint is None:
+            return cls(as_commit_facts)
+        then = find_watermark_reached_at(checkpoint.frontier, knowledge.history)
+        changed = tuple(f for f in knowledge.flags if f.known_ts > then or (f.withdrawn_ts and f.withdrawn_ts > then))
+        known_then = _to_commit_facts(flags_known_at(knowledge.flags, then))
+        return cls(as_commit_facts, changed, known_then != checkpoint.facts.get("flags", []))
 
 
-def _told(flags: Sequence[OutageFlag]) -> list[list[str]]:
+def _to_commit_facts(flags: Sequence[OutageFlag]) -> list[list[str]]:
     return sorted([str(value) for value in vars(flag).values()] for flag in flags)
 
 
-def reread(
+@dataclass(frozen=True)
+class ChangedAnchors:
+    """Anchors whose values may have changed since a checkpoint.
+
+    Attributes:
+        open_since: anchors from this moment on (UTC) may have open values.
+        outage_days: anchors of these days may rest on an outage that has changed.
+        late_days: anchors of these days may rest on late facts, if one of those has their user or item.
+        late_keys: users and items with late facts. Columns ``column`` (``user_id`` or ``item_id``) and ``key``.
+        key_columns: the columns of anchors that late facts are matched by.
+    """
+
+    open_since: datetime
+    outage_days: list[Days]
+    late_days: list[Days]
+    late_keys: DataFrame
+    key_columns: Sequence[str]
+
+    def select_from(self, anchors: DataFrame) -> DataFrame:
+        """Those of ``anchors`` whose values may have changed. Same grain."""
+        anchor_day = F.to_date("t0")
+        may_change = F.col("t0") >= F.lit(self.open_since)
+        if self.outage_days:
+            may_change |= in_days(anchor_day, self.outage_days)
+        if not self.late_days:
+            return anchors.where(may_change)
+        marked, has_late_facts = anchors, F.lit(False)
+        for column in self.key_columns:
+            keys = self.late_keys.where(F.col("column") == column).select(F.col("key").alias(column)).distinct()
+            mark = f"_late_{column}"
+            marked = marked.join(F.broadcast(keys.withColumn(mark, F.lit(True))), column, "left")
+            has_late_facts |= F.coalesce(mark, F.lit(False))
+        may_change |= has_late_facts & in_days(anchor_day, self.late_days)
+        return marked.where(may_change).select(*anchors.columns)
+
+
+def plan_recomputation(
     definitions: Sequence[Definition],
     facts: Mapping[str, DataFrame],
-    done: Checkpoint,
-    turned: Sequence[OutageFlag] = (),
-) -> Reread:
-    """The anchors whose values may have changed since, and the days of everything that their values rest on.
+    checkpoint: Checkpoint,
+    changed_outages: Sequence[OutageFlag] = (),
+) -> Recomputation:
+    """The anchors whose values may have changed since a checkpoint, and the days of everything that decides them.
+
+    A late fact lies in the windows of anchors before it, and in what anchors after it look back on. An episode that
+    was released late concerns the anchors of its item, whoever saw them.
 
     Args:
         definitions: what is computed.
         facts: tables of facts by name.
-        done: how far the values were brought.
-        turned: outages that began or ceased to count since: whatever overlaps one may have turned.
+        checkpoint: how far the values were brought.
+        changed_outages: outages that began or ceased to count since.
     """
-    anchors, renewal = _renewal(definitions, facts, done, turned)
-    within = [(low - _look_back(definitions), high + _span(definitions)) for low, high in anchors]
-    shown = [(low - _rivals(definitions), high) for low, high in anchors]
-    return Reread(renewal, _merged(within), _merged(shown))
-
-
-def _renewal(
-    definitions: Sequence[Definition], facts: Mapping[str, DataFrame], done: Checkpoint, turned: Sequence[OutageFlag]
-) -> tuple[list[Days], RecomputeScope]:
-    """The days of anchors whose values may have changed, and how to pick them: by day, and late ones by user too.
-
-    A late fact lies in the windows of anchors before it, and in what anchors after it look back on.
-    A release that came late touches the anchors of its item, whoever's they are.
-    """
-    span = _span(definitions)
-    open_since = (done.frontier - span).date()
-    by = {"events": ("event_day", "user_id"), "exposures": ("as_of_day", "user_id"), "episodes": ("day", "item_id")}
-    late = []
-    for table, frame in facts.items():
-        day, key = by[table]
-        told = frame.withColumn("day", F.to_date("released_ts")) if table == "episodes" else frame
-        new = told.where(done.is_new() & (F.col(day) < F.lit(done.frontier)))
-        late.append(new.select(F.lit(key).alias("by"), F.col(key).alias("key"), F.col(day).alias("day")))
-    touched = reduce(DataFrame.unionByName, late).distinct()
-    reach = _look_back(definitions)
-    found_days = [row["day"] for row in touched.select("day").distinct().collect()]
-    days = _merged([(day - span, day + reach) for day in found_days])
-    hit = _merged([(f.start.date() - span, f.end.date() + _baseline(definitions)) for f in turned])
-
-    def keep(anchors: DataFrame) -> DataFrame:
-        is_open = F.col("t0") >= F.lit(done.frontier - span)
-        if hit:
-            is_open |= in_days(F.to_date("t0"), hit)
-        if not days:
-            return anchors.where(is_open)
-        found, is_touched = anchors, F.lit(False)
-        for key in ("user_id", *(["item_id"] if "episodes" in facts else [])):
-            some = touched.where(F.col("by") == key).select(F.col("key").alias(key)).distinct()
-            mark = f"_late_{key}"
-            found = found.join(F.broadcast(some.withColumn(mark, F.lit(True))), key, "left")
-            is_touched |= F.coalesce(mark, F.lit(False))
-        is_late = is_touched & in_days(F.to_date("t0"), days)
-        return found.where(is_open | is_late).select(*anchors.columns)
-
-    return _merged([*days, *hit, (open_since, date.max - 2 * (span + reach + DAY))]), RecomputeScope(
-        done.frontier, keep
+    span, look_back, baseline = _maturity_span(definitions), _look_back_span(definitions), _baseline_span(definitions)
+    late_facts = _select_late_facts(facts, checkpoint)
+    fact_days = [row["day"] for row in late_facts.select("day").distinct().collect()]
+    late_days = _merged([(day - span, day + look_back) for day in fact_days])
+    outage_days = _merged([(flag.start.date() - span, flag.end.date() + baseline) for flag in changed_outages])
+    open_since = checkpoint.frontier - span
+    key_columns = ("user_id", "item_id") if "episodes" in facts else ("user_id",)
+    anchors = ChangedAnchors(open_since, outage_days, late_days, late_facts, key_columns)
+    open_days = (open_since.date(), date.max - 2 * (span + look_back + DAY))
+    anchor_days = _merged([*late_days, *outage_days, open_days])
+    return Recomputation(
+        RecomputeScope(checkpoint.frontier, anchors.select_from),
+        _merged([(first - look_back, last + span) for first, last in anchor_days]),
+        _merged([(first - _shared_credit_span(definitions), last) for first, last in anchor_days]),
     )
 
 
-def _span(definitions: Sequence[Definition]) -> timedelta:
+def _select_late_facts(facts: Mapping[str, DataFrame], checkpoint: Checkpoint) -> DataFrame:
+    """New facts of days before the checkpoint's watermark. Columns: ``column``, ``key``, ``day``; distinct."""
+    late_facts = []
+    for table, rows in facts.items():
+        day, column = _DAY_AND_KEY[table]
+        dated = rows.withColumn("day", F.to_date("released_ts")) if table == "episodes" else rows
+        late = dated.where(checkpoint.is_new() & (F.col(day) < F.lit(checkpoint.frontier)))
+        late_facts.append(
+            late.select(F.lit(column).alias("column"), F.col(column).alias("key"), F.col(day).alias("day"))
+        )
+    return reduce(DataFrame.unionByName, late_facts).distinct()
+
+
+def _maturity_span(definitions: Sequence[Definition]) -> timedelta:
     """Longest time, in whole days, from an anchor to the maturity of its value, credit included."""
     credits = [d.credit.within for d in definitions if d.credit]
     longest = max([*(d.horizon for d in definitions), *credits])
     return timedelta(days=longest.days + 1)
 
 
-def _look_back(definitions: Sequence[Definition]) -> timedelta:
+def _look_back_span(definitions: Sequence[Definition]) -> timedelta:
     """How far before an anchor facts are read."""
     reach = [d.void.look_back for d in definitions if d.void.look_back]
     reach += [d.baseline for d in definitions if d.baseline]
-    reach.append(_rivals(definitions))
+    reach.append(_shared_credit_span(definitions))
     return timedelta(days=max(reach).days + 1)
 
 
-def _baseline(definitions: Sequence[Definition]) -> timedelta:
+def _baseline_span(definitions: Sequence[Definition]) -> timedelta:
     """How far before an anchor facts are measured, in whole days."""
     return timedelta(days=max([d.baseline for d in definitions if d.baseline], default=timedelta(0)).days + 1)
 
 
-def _rivals(definitions: Sequence[Definition]) -> timedelta:
+def _shared_credit_span(definitions: Sequence[Definition]) -> timedelta:
     """How far before an exposure others lie that may have a share in the same outcome."""
     return max([d.horizon for d in definitions if d.credit and d.credit.is_split], default=timedelta(0))
 
 
 def _merged(days: Sequence[Days]) -> list[Days]:
     """Intervals that touch as one."""
-    found: list[Days] = []
-    for low, high in sorted(days):
-        if found and low <= found[-1][1] + DAY:
-            found[-1] = (found[-1][0], max(found[-1][1], high))
+    merged: list[Days] = []
+    for first, last in sorted(days):
+        if merged and first <= merged[-1][1] + DAY:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
-            found.append((low, high))
-    return found
+            merged.append((first, last))
+    return merged
 
 
 def in_days(column: str | Column, days: Sequence[Days]) -> Column:
     """Whether a day lies in one of some intervals."""
-    of = F.col(column) if isinstance(column, str) else column
-    return reduce(lambda a, b: a | b, [of.between(F.lit(low), F.lit(high)) for low, high in days], F.lit(False))
+    day = F.col(column) if isinstance(column, str) else column
+    return reduce(or_, [day.between(F.lit(first), F.lit(last)) for first, last in days], F.lit(False))

@@ -1,83 +1,103 @@
-"""Signals that are new where values of others are there: they are computed alone, and the others stay as they are."""
+"""Backfill of new signals: they are computed alone, and the published values of others stay as they are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pyspark.sql import functions as F
 
-from jobs.runtime.incremental import lineage_of, since
+from ingest.log_state import LogPosition
+from jobs.runtime.publisher import IncrementPlan
 from jobs.runtime.run_context import RunContext
+from jobs.runtime.signal_inputs import SignalInputs, read_signal_inputs
 from longplay.definitions.signal import Definition
 from quality.signal_values.gate import SignalGate
 from signals.compute import compute_signal_values
-from signals.maturity import Knowledge
-from signals.recompute import Turns
-from tables import catalog
+from signals.recompute import OutageChanges
+from tables.catalog import SIGNAL_VALUES
 from tables.checkpoint import Checkpoint
-
-VALUES = "signal_values"
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the values of some signals rest on, as far as a run may look.
+class BackfillPlan:
+    """New signals, brought as far as the published ones.
 
     Attributes:
-        inputs: versions of the tables of facts that they are read from.
-        knowledge: what is known, and how far.
-        about: what their content depends on beside facts, source file and code.
+        new: the new definitions.
+        inputs: what all values rest on, by the deliveries that the published ones hold.
+        checkpoint: how far the published ones were brought.
+        base_version: the version that holds them.
     """
 
-    inputs: Mapping[str, int]
-    knowledge: Knowledge
-    about: Mapping[str, Any]
+    new: Sequence[Definition]
+    inputs: SignalInputs
+    checkpoint: Checkpoint
+    base_version: int
 
 
-def add_signals(
-    context: RunContext, definitions: Sequence[Definition], known: Callable[[RunContext, Sequence[Definition]], Known]
-) -> None:
-    """Bring signals that are new as far as the others were brought, in one publication beside them.
+def backfill_new_signals(context: RunContext, definitions: Sequence[Definition]) -> None:
+    """Publish the values of new signals alongside the others, as if they had been there from the start.
 
-    The same as if they had been there from the start: what was delivered since is for the step that follows. Nothing is
-    done where there are no values yet, or where the others must be made anew themselves: they are, with the new ones.
+    Later deliveries are left to the step that follows. Nothing happens where no values were published yet, or where
+    the published ones must be rebuilt: then new signals are computed along with them.
 
     Args:
         context: the run.
-        definitions: all that shall have values.
-        known: what values of some definitions rest on in a run.
+        definitions: all signals that shall have values.
     """
-    told = context.store.commit_metadata(VALUES).get("facts", {}) if context.store.exists(VALUES) else {}
-    there = told.get("definitions", {})
-    new, old = ([d for d in definitions if (d.ref in there) is had] for had in (False, True))
-    if not new or not there or {d.ref: d.hash for d in old} != there:
-        return
-    then = context.upto(int(told["batch"]))
-    before = known(then, old)
-    done = since(then, VALUES, before.about)
-    if done is None or done.frontier != then.frontier or Turns.of(done, before.knowledge).told != told.get("flags", []):
-        return
-    if context.log_start != then.log_start or rows_behind(context, before.inputs, done):
-        return
-    context.progress.say(f"new: {', '.join(d.ref for d in new)}; the values of the others stay as they are")
-    _publish(then, new, known(then, definitions), done)
+    plan = _plan_backfill(context, definitions)
+    if plan is not None:
+        names = ", ".join(definition.ref for definition in plan.new)
+        context.progress.say(f"new: {names}; values of the other signals stay as they are")
+        _publish_backfill(context, plan)
 
 
-def rows_behind(context: RunContext, inputs: Mapping[str, int], done: Checkpoint) -> int:
-    """Rows of new deliveries that were known before everything known by then was said to have arrived."""
-    return sum(context.delivered(inputs, table).where(done.is_behind()).count() for table in inputs)
+def _plan_backfill(context: RunContext, definitions: Sequence[Definition]) -> BackfillPlan | None:
+    """The new signals that can be added alongside the published ones; None where there is nothing to add."""
+    base_version = context.store.latest(SIGNAL_VALUES.name)
+    commit_facts = context.store.commit_metadata(SIGNAL_VALUES.name).get("facts", {})
+    published_hashes = commit_facts.get("definitions", {})
+    new = [definition for definition in definitions if definition.ref not in published_hashes]
+    published = [definition for definition in definitions if definition.ref in published_hashes]
+    if not new or not published_hashes or {d.ref: d.hash for d in published} != published_hashes:
+        return None
+    log = context.log.up_to(int(commit_facts["batch"]))
+    inputs = read_signal_inputs(context, log, published)
+    checkpoint = context.tables.checkpoint(SIGNAL_VALUES.name, inputs.recipe)
+    if checkpoint is None or not _is_reproducible(context, inputs, checkpoint):
+        return None
+    return BackfillPlan(new, read_signal_inputs(context, log, definitions), checkpoint, base_version)
 
 
-def _publish(context: RunContext, new: Sequence[Definition], known: Known, done: Checkpoint) -> None:
-    seen = context.store.latest(VALUES)
-    facts = {table: context.delivered(known.inputs, table) for table in known.inputs}
-    values = compute_signal_values(
-        new, facts["events"], facts["exposures"], known.knowledge, episodes=facts.get("episodes")
+def _is_reproducible(context: RunContext, inputs: SignalInputs, checkpoint: Checkpoint) -> bool:
+    """Whether the published values would come out the same today from the deliveries that they hold."""
+    outages = OutageChanges.since(checkpoint, inputs.knowledge)
+    return (
+        checkpoint.frontier == inputs.log.frontier
+        and outages.as_commit_facts == checkpoint.facts.get("flags", [])
+        and context.log.log_start == inputs.log.log_start
+        and not count_rows_behind(context, inputs.versions, checkpoint)
     )
-    gate = SignalGate(context.gate, context.store, context.progress.say, new, known.knowledge.watermark, beside=True)
-    # The new rows hold no newer facts than the published ones.
-    inputs = {**known.inputs, **context.store.commit_metadata(VALUES)["inputs"]}
-    reached, note = (done.batch, done.frontier), {"flags": done.facts["flags"]}
-    lineage = lineage_of(context, inputs, known.about, reached, note)
-    rows = values.withColumn("batch", F.lit(done.batch).cast("bigint"))
-    context.progress.table(context.store.publish(rows, catalog.get(VALUES), lineage, gate, None, seen))
+
+
+def count_rows_behind(context: RunContext, versions: Mapping[str, int], checkpoint: Checkpoint) -> int:
+    """Rows of new deliveries that were known before a watermark that had promised they were all delivered."""
+    facts = (context.tables.read_delivered(versions, table, context.log) for table in versions)
+    return sum(rows.where(checkpoint.is_behind()).count() for rows in facts)
+
+
+def _publish_backfill(context: RunContext, plan: BackfillPlan) -> None:
+    table, inputs, checkpoint = SIGNAL_VALUES, plan.inputs, plan.checkpoint
+    facts = inputs.read_facts(context)
+    values = compute_signal_values(
+        plan.new, facts["events"], facts["exposures"], inputs.knowledge, episodes=facts.get("episodes")
+    )
+    rows = values.withColumn("batch", F.lit(checkpoint.batch).cast("bigint"))
+    gate = SignalGate(
+        context.gate, context.store, context.progress.say, plan.new, inputs.knowledge.watermark, beside=True
+    )
+    # The published values hold no facts newer than those of the versions that their commit names.
+    versions = {**inputs.versions, **context.store.commit_metadata(table.name)["inputs"]}
+    position = LogPosition(checkpoint.batch, checkpoint.frontier)
+    increment = IncrementPlan(table.name, versions, inputs.recipe, position, plan.base_version, checkpoint)
+    lineage = context.tables.increment_lineage(increment, {"flags": checkpoint.facts["flags"]})
+    context.progress.table(context.store.publish(rows, table, lineage, gate, None, plan.base_version))

@@ -53,10 +53,12 @@ _FORCE: Callable[[click.Command], click.Command] = click.option(
 )
 
 
-def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+def job_command(
+    name: str, *, writes_tables: bool = True, **settings: Any
+) -> Callable[[Callable[..., None]], click.Command]:
     """A click command with the shared options, whose function gets a :class:`RunContext` first.
 
-    ``alone``: it writes tables, so only one of a source runs at a time.
+    ``writes_tables``: only one such command of a source runs at a time.
     """
 
     def wrap(function: Callable[..., None]) -> click.Command:
@@ -74,16 +76,16 @@ def job_command(name: str, *, alone: bool = True, **settings: Any) -> Callable[[
             def call() -> None:
                 loaded, known = load_settings(conf, overrides), default_registry(definitions, existing(store, registry))
                 context = watched(RunContext(loaded, load_source(source), known, store, force))
-                with context.alone() if alone else nullcontext():
+                with context.exclusive() if writes_tables else nullcontext():
                     function(context, **own)
-                    if alone:
+                    if writes_tables:
                         keep_metrics(context)
 
             guarded(call)
 
         make: Callable[[Callable[..., None]], click.Command] = click.command(name, **settings)
         command = make(body)
-        options = [*_OPTIONS, _FORCE] if alone else _OPTIONS
+        options = [*_OPTIONS, _FORCE] if writes_tables else _OPTIONS
         for option in reversed(options):
             command = option(command)
         return command

@@ -1,61 +1,68 @@
-"""What ingest and releases from quarantine share: numbers of deliveries, facts, and since when they are known."""
-
-from datetime import datetime
+"""What ingest and releases from quarantine share: batch numbers, facts, and when users and items were first seen."""
 
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from ingest import fact_tables as facts
-from jobs.runtime.incremental import Change, increment
+from ingest import fact_tables
+from ingest.log_state import LogPosition
+from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
 from longplay.delta import commits, open_table
 from tables import catalog
-from tables.checkpoint import Checkpoint
 from tables.publish import Lineage
 from tables.store import PUBLICATION_LOOKBACK_COMMITS
 
-_NUMBERED = ("events", "quarantine", "first_seen", "exposures", "quarantine_releases")
+_NUMBERED_TABLES = ("events", "quarantine", "first_seen", "exposures", "quarantine_releases")
 
 
 def next_batch(context: RunContext) -> int:
-    """A number above that of every delivery, also of those that were cut off."""
-    done = [int(row["batch"]) for row in context.deliveries()] if context.store.exists("deliveries") else []
-    told = [context.store.commit_metadata(table).get("facts", {}) for table in _NUMBERED]
-    return 1 + max([*(int(facts.get("batch", 0)) for facts in told), *done, 0])
+    """A number above that of every delivery, including those that were interrupted."""
+    delivered = [int(row["batch"]) for row in context.log.deliveries()] if context.log.has_deliveries else []
+    commit_facts = [context.store.commit_metadata(table).get("facts", {}) for table in _NUMBERED_TABLES]
+    return 1 + max([*(int(facts.get("batch", 0)) for facts in commit_facts), *delivered, 0])
 
 
-def publish(context: RunContext, table: str, frame: DataFrame, lineage: Lineage) -> None:
-    """Publish facts of one delivery, and say so."""
-    context.progress.table(context.store.publish(frame, catalog.get(table), lineage, context.gate))
+def publish_facts(context: RunContext, table: str, rows: DataFrame, lineage: Lineage) -> None:
+    """Publish facts of one delivery."""
+    context.progress.table(context.store.publish(rows, catalog.get(table), lineage, context.gate))
 
 
-def build_first_seen(context: RunContext, upto: tuple[int, datetime] | None = None) -> None:
-    """Add what new events say of since when users and items are known."""
-    inputs = context.versions("events")
+def build_first_seen(context: RunContext, reached: LogPosition | None = None) -> None:
+    """Add the users and items that new events show for the first time.
 
-    def build(done: Checkpoint | None) -> Change:
-        events = context.read(inputs, "events").where(f"batch <= {upto[0] if upto else context.batch}")
-        if done is None:
-            return Change(facts.first_seen(events))
-        return Change(facts.first_seen(events.where(f"batch > {done.batch}"), context.store.read("first_seen")))
+    Args:
+        context: the run.
+        reached: newest delivery and watermark, for a delivery that is still being ingested. Default: the log's.
+    """
+    position = reached or context.log.position
+    plan = context.tables.plan_increment("first_seen", context.tables.versions("events"), {}, position)
+    context.tables.publish_increment(plan, lambda: _compute_first_seen(context, plan))
 
-    increment(context, "first_seen", inputs, {}, build, upto)
+
+def _compute_first_seen(context: RunContext, plan: IncrementPlan) -> TableChange:
+    events = context.tables.read(plan.inputs, "events").where(f"batch <= {plan.reached.batch}")
+    if plan.checkpoint is None:
+        return TableChange(fact_tables.first_seen(events))
+    new_events = events.where(f"batch > {plan.checkpoint.batch}")
+    return TableChange(fact_tables.first_seen(new_events, context.store.read("first_seen")))
 
 
-def brought(context: RunContext, table: str, delivery: str, number: int, log: str | None = None) -> int:
-    """How many rows of a table came with a delivery, also with runs of it that were cut off. Starts no Spark job.
+def count_delivered_rows(context: RunContext, table: str, delivery: str, batch: int, log: str | None = None) -> int:
+    """How many rows of a table came with a delivery, including those of interrupted runs of it. Starts no Spark job.
 
     Args:
         context: the run.
         table: which table.
         delivery: fingerprint of the delivery.
-        number: its number.
+        batch: its number.
         log: only rows of this raw log, for the table ``quarantine``.
     """
     if not context.store.exists(table):
         return 0
-    opened = open_table(context.store.path(table))
-    said = [told for _, told in commits(opened, PUBLICATION_LOOKBACK_COMMITS)]
-    own = {number, *(int(one["facts"]["batch"]) for one in said if one.get("fingerprint") == delivery)}
-    rows = pc.field("batch").isin(sorted(own))
-    return int(opened.to_pyarrow_dataset().count_rows(rows if log is None else rows & (pc.field("log") == log)))
+    delta_table = open_table(context.store.path(table))
+    metadata = [commit_metadata for _, commit_metadata in commits(delta_table, PUBLICATION_LOOKBACK_COMMITS)]
+    batches = {batch, *(int(m["facts"]["batch"]) for m in metadata if m.get("fingerprint") == delivery)}
+    condition = pc.field("batch").isin(sorted(batches))
+    if log is not None:
+        condition &= pc.field("log") == log
+    return int(delta_table.to_pyarrow_dataset().count_rows(condition))

@@ -1,7 +1,8 @@
-"""The split that a logical date and the settings imply."""
+"""Signals that are computed, labels that rankers learn from, and the split of training sets, as settings name them."""
 
 from datetime import datetime
 
+from ingest.log_state import LogState
 from jobs.runtime.run_context import RunContext
 from longplay.definitions.reward import Composite, Label, Reward, signals_of
 from longplay.definitions.signal import Definition
@@ -11,26 +12,26 @@ from longplay.registry.usage import Kind, User, record
 from rankers.dataset.training_set import SplitPlan
 
 
-def computed(context: RunContext) -> list[Definition]:
-    """The definitions that are computed: those of teams, the chosen ones of what ships, and labels.
+def computed_definitions(context: RunContext) -> list[Definition]:
+    """The definitions that are computed: those of teams, the chosen shipped ones, and labels.
 
     Raises:
         NotFoundError: when a chosen one does not ship, with the nearest name.
     """
     shipped, chosen = load([shipped_definitions()]), context.settings.signals.shipped
-    wanted = {d.ref for d in (shipped.newest() if chosen == "all" else map(shipped.get, chosen))}
-    found = [d for d in context.registry.current() if d.ref in wanted or d.ref not in shipped.by_ref]
-    return list({d.ref: d for d in [*found, *signals_of(label_definitions(context))]}.values())
+    chosen_refs = {d.ref for d in (shipped.newest() if chosen == "all" else map(shipped.get, chosen))}
+    definitions = [d for d in context.registry.current() if d.ref in chosen_refs or d.ref not in shipped.by_ref]
+    return list({d.ref: d for d in [*definitions, *signals_of(label_definitions(context))]}.values())
 
 
 def label_definitions(context: RunContext) -> list[Label]:
     """The signals and rewards that the settings name as labels: ``name`` (the newest), ``name@2`` or ``name@champion``.
 
     Raises:
-        ConfigError: when one is no label of an exposure, a reward leaves [0, 1], or two have one name.
+        ConfigError: when one is not anchored at exposures, a reward leaves [0, 1], or two share a name.
     """
-    found = [context.registry.label(name) for name in context.settings.training.labels]
-    for definition in found:
+    labels = [context.registry.label(name) for name in context.settings.training.labels]
+    for definition in labels:
         if definition.anchor != "exposure":
             raise ConfigError(
                 f"'{definition.ref}' cannot be a label: it is anchored at {definition.anchor}, not at exposures.",
@@ -39,20 +40,20 @@ def label_definitions(context: RunContext) -> list[Label]:
             )
         if isinstance(definition, Composite):
             _check_reward(definition.reward)
-    if len({definition.name for definition in found}) < len(found):
-        raise ConfigError("Two labels have one name.", where="training.labels", got=", ".join(d.ref for d in found))
-    return found
+    if len({definition.name for definition in labels}) < len(labels):
+        raise ConfigError("Two labels share a name.", where="training.labels", got=", ".join(d.ref for d in labels))
+    return labels
 
 
 def _check_reward(reward: Reward) -> None:
-    """See that a ranker can learn from a reward.
+    """Check that a ranker can learn from a reward.
 
     Raises:
         ConfigError: when it cannot.
     """
     if reward.status == "draft":
         raise ConfigError(
-            f"'{reward.ref}' is a draft: what it means may still change.",
+            f"'{reward.ref}' is a draft: its meaning may still change.",
             where="training.labels",
             fix="set its status to published",
         )
@@ -71,7 +72,7 @@ def label_names(context: RunContext) -> list[str]:
 
 
 def use_labels(context: RunContext, kind: Kind, name: str) -> None:
-    """Record in the registry who learns from the labels, and say what it warns of."""
+    """Record in the registry who learns from the labels, and report its warnings."""
     warnings = record(context.registry, User(kind, name), context.settings.training.labels)
     for label in label_definitions(context):
         if isinstance(label, Composite):
@@ -80,11 +81,11 @@ def use_labels(context: RunContext, kind: Kind, name: str) -> None:
         context.progress.say(f"warning: {warning}")
 
 
-def split_plan(context: RunContext, known_at: datetime) -> SplitPlan:
-    """The global time split of a training set with cut-off ``known_at``."""
+def plan_split(context: RunContext, log: LogState, known_at: datetime) -> SplitPlan:
+    """The global time split of a training set with cut-off ``known_at`` (UTC), by the deliveries of ``log``."""
     training = context.settings.training
     horizon = max(definition.horizon for definition in label_definitions(context))
     days = (training.train_days, training.valid_days, training.test_days)
-    plan = SplitPlan.from_watermark(context.watermark(known_at), horizon, days)
-    plan.check(context.log_start)
+    plan = SplitPlan.from_watermark(log.watermark(known_at), horizon, days)
+    plan.check(log.log_start)
     return plan

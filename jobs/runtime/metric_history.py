@@ -47,7 +47,7 @@ def _kept(context: RunContext) -> list[Finding]:
     measured = [*_measured(context), *_volumes(context)]
     if not measured:
         return []
-    Recorder(context.folder, context.run_id, context.known_at(None), context.gate.counts).record(measured)
+    Recorder(context.folder, context.run_id, context.log.known_at(), context.gate.counts).record(measured)
     new = {one for _, one in measured}
     series = {(one.table, one.metric, one.subject) for one in new if one.day is not None}
     known = [one for one in history(context.folder) if (one.table, one.metric, one.subject) in series]
@@ -76,7 +76,7 @@ def _volumes(context: RunContext) -> list[tuple[int, Metric]]:
     if not told:
         return []
     known = set(history(context.folder, "events"))
-    counted = volumes(read_rows(context.folder, DAY_COUNTS), context.frontier.date())
+    counted = volumes(read_rows(context.folder, DAY_COUNTS), context.log.frontier.date())
     return [(int(told["inputs"]["events"]), one) for one in counted if one not in known]
 
 

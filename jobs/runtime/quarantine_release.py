@@ -15,9 +15,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ingest import fact_tables, readers, row_validation
+from ingest.log_state import LogPosition
 from ingest.quarantine import reprocess
 from ingest.source_config import Log, Source, UserLog
-from jobs.runtime.deliveries import build_first_seen, next_batch, publish
+from jobs.runtime.deliveries import build_first_seen, next_batch, publish_facts
 from jobs.runtime.run_context import RunContext
 from longplay.errors import InputError, StoreError
 from tables import catalog
@@ -88,7 +89,7 @@ def put_back(context: RunContext, rows: DataFrame, at: datetime, by: str) -> dic
     # What is written down must be carried out, so nothing is that a gate would refuse.
     for table, frame in _becomes(context, judged, _union(fated), going):
         context.gate(frame, catalog.get(table))
-    publish(context, TABLE, reprocess.releases(rows, _union(fated), told), going.lineage(context.run_id))
+    publish_facts(context, TABLE, reprocess.releases(rows, _union(fated), told), going.lineage(context.run_id))
     for frame in judged.values():
         frame.unpersist()
     return finish(context)
@@ -101,7 +102,7 @@ def finish(context: RunContext) -> dict[str, int]:
         StoreError: when the source file has changed since it was written down.
     """
     told = context.store.commit_metadata(TABLE).get("facts")
-    if told is None or int(told["batch"]) in {int(row["batch"]) for row in context.deliveries()}:
+    if told is None or int(told["batch"]) in {int(row["batch"]) for row in context.log.deliveries()}:
         return {}
     going = Going.told(told)
     if going.source != source_hash(context.source):
@@ -148,8 +149,8 @@ def _facts(context: RunContext, rows: DataFrame, going: Going) -> None:
     """Publish what the rows of a release became."""
     judged = _judged(context, rows, going.at)
     for table, frame in _becomes(context, judged, rows, going):
-        publish(context, table, frame, going.lineage(context.run_id))
-    build_first_seen(context, (going.batch, context.frontier))
+        publish_facts(context, table, frame, going.lineage(context.run_id))
+    build_first_seen(context, LogPosition(going.batch, context.log.frontier))
     for frame in judged.values():
         frame.unpersist()
 
@@ -184,13 +185,13 @@ def _deliver(context: RunContext, going: Going, found: Mapping[tuple[str, str], 
         "delivery": going.name,
         "data": f"rows released from quarantine by {going.by}",
         "observed_at": going.at,
-        "log_start": context.log_start,
-        "complete_from": context.frontier,
-        "complete_until": context.frontier,
+        "log_start": context.log.log_start,
+        "complete_from": context.log.frontier,
+        "complete_until": context.log.frontier,
         "complete_at": going.at,
         "counts": {f"{log}/released:{outcome}": number for (log, outcome), number in found.items()},
     }
-    publish(
+    publish_facts(
         context,
         "deliveries",
         frame_from_row(context.spark, row, catalog.get("deliveries")),

@@ -89,7 +89,7 @@ def release(context: RunContext, wanted: Wanted, by: str, at: datetime | None = 
 def _moment(context: RunContext, at: datetime | None) -> datetime:
     """From when on released rows are known: not before what is complete, which no late news may change."""
     moment = at or datetime.now(UTC)
-    reached = max([context.frontier, *(row["complete_at"] for row in context.deliveries())])
+    reached = max([context.log.frontier, *(row["complete_at"] for row in context.log.deliveries())])
     if moment < reached:
         raise ConfigError(
             "Rows cannot be released before the newest delivery was there.",

@@ -75,8 +75,8 @@ class DeploySettings(StrictModel):
     processes: int = Field(ge=1)
 
 
-class ToldOutage(StrictModel):
-    """An interval that somebody told, ``[from, to)``: an outage, or (``dismissed``) how people behaved.
+class DeclaredOutage(StrictModel):
+    """An interval that somebody declared, ``[from, to)``: an outage, or (``dismissed``) how people really behaved.
 
     Attributes:
         start: UTC day on which it starts.
@@ -93,7 +93,7 @@ class ToldOutage(StrictModel):
     dismissed: bool = False
 
     @model_validator(mode="after")
-    def _ordered(self) -> "ToldOutage":
+    def _ordered(self) -> "DeclaredOutage":
         if self.end <= self.start:
             raise KeyedError("to", f"the interval ends ({self.end}) before it begins ({self.start})")
         return self
@@ -108,7 +108,7 @@ class OutageSettings(StrictModel):
         threshold: below this share of what is expected a day is low.
         weeks: so many usual days of the same weekday say what is expected.
         wait_days: a day is judged so many days after its end, by what is known then.
-        told: intervals that somebody told.
+        declared: intervals that somebody declared.
     """
 
     enabled: bool
@@ -116,7 +116,7 @@ class OutageSettings(StrictModel):
     threshold: float = Field(gt=0, lt=1)
     weeks: int = Field(ge=3, le=26)
     wait_days: int = Field(ge=0, le=30)
-    told: tuple[ToldOutage, ...] = ()
+    declared: tuple[DeclaredOutage, ...] = Field(default=(), alias="told")
 
 
 class QualitySettings(StrictModel):

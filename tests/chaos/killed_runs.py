@@ -36,7 +36,7 @@ def job(root: Path) -> RunContext:
     overrides = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.driver_memory=2g")
     source = validate_model(Source, SOURCE, "killed runs")
     one = RunContext(load_settings(overrides=overrides), source, default_registry(), root)
-    one.__dict__["spark"] = start(one.settings.spark, "killed runs")
+    one.session = start(one.settings.spark, "killed runs")
     return one
 
 
@@ -44,7 +44,7 @@ def work(root: Path, data: Path) -> None:
     """The whole line of increments, as far as it is not done."""
     one = job(root)
     one.progress = Progress()
-    with one.alone():
+    with one.exclusive():
         for part in sorted(data.iterdir()):
             ingest(one, part)
             bring_up(one)

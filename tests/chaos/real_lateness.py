@@ -168,13 +168,13 @@ def main() -> None:
         spark.conf.set(key, value)
     for number, (way, order) in enumerate(orders(parts, args.seed).items()):
         one = RunContext(settings, source, default_registry(), folder / f"warehouse-{number}")
-        one.__dict__["spark"] = spark
+        one.session = spark
         say(f"{way}: {' '.join('build' if step is None else step.name for step in order)}")
         begun = time.monotonic()
         arrive(one, order)
         said = [line for lines in one.progress.notes.values() for line in lines if "behind the watermark" in line]
         took = f"{time.monotonic() - begun:.0f} s in all"
-        say(f"  {took}; complete until {one.frontier:%Y-%m-%d}; {said or 'no row came behind the watermark'}")
+        say(f"  {took}; complete until {one.log.frontier:%Y-%m-%d}; {said or 'no row came behind the watermark'}")
         found[way] = contents(one)
         if number == 0:
             revisions(one)

@@ -38,7 +38,9 @@ def main() -> None:
         found = contents(one)
         differ = [table for table in expected if expected[table] != found[table]]
         wrong += len(differ)
-        print(f"{name}: {len(one.deliveries())} deliveries, {len(found)} tables, {len(differ)} differ {differ or ''}")
+        print(
+            f"{name}: {len(one.log.deliveries())} deliveries, {len(found)} tables, {len(differ)} differ {differ or ''}"
+        )
     sys.exit(1 if wrong else 0)
 
 

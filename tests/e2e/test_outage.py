@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from ingest.source_config import load_source
 from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
-from jobs.outages import lines
+from jobs.outages import describe_outages
 from jobs.runtime.run_context import RunContext
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
@@ -132,9 +132,9 @@ def test_an_outage_voids_exactly_the_labels_that_rest_on_it(spark: SparkSession,
     early = rows_of(one)
     alarm = read_rows(one.folder, OUTAGES)
     assert sorted(row["start"] for row in alarm) == [FIRST, FIRST + DAY, FIRST + 2 * DAY]
-    assert "3 d: " in lines(alarm)[0]
+    assert "3 d: " in describe_outages(alarm)[0]
     one = made(spark, tmp_path / "dark", parts[2:], f"quality.outages.told=[{HOLIDAY}]")
-    assert "made anew" not in said(one)
+    assert "from scratch" not in said(one)
 
     # What was found, by hand: a day is known to be dark two days later, here when the next delivery said so.
     flags = [

@@ -27,10 +27,11 @@ from jobs.erase import erase
 from jobs.ingest_log import ingest
 from jobs.maintain import maintain
 from jobs.read import At, read
-from jobs.release import open_release, release
+from jobs.release import release
 from jobs.run import run
-from jobs.runtime.labels import label_definitions, split_plan
+from jobs.runtime.labels import label_definitions, plan_split
 from jobs.runtime.metric_history import keep_metrics
+from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from jobs.train import list_arms, load_ranking_data, open_tracker, read_study
 from jobs.verify import verify
@@ -89,7 +90,7 @@ def line(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
     write_log(WorldSpec.from_size("tiny", seed=1, days=270), folder / "world")
     one, log = job(spark, folder / "warehouse", load_source("world"), *SETTINGS), folder / "world" / "log"
     run(one, log)
-    yield Line(one, log, one.known_at(None), one.versions(*OF_LINE), contents(one))
+    yield Line(one, log, one.log.known_at(None), one.tables.versions(*OF_LINE), contents(one))
     spark.catalog.clearCache()
 
 
@@ -101,7 +102,7 @@ def test_every_table_has_rows(line: Line) -> None:
 
 
 def test_counts_by_reason_add_up_to_the_rows_read(line: Line) -> None:
-    (delivery,) = line.job.deliveries()
+    (delivery,) = line.job.log.deliveries()
     counts = delivery["counts"]
     for log, file in (("events", "events.parquet"), ("exposures", "exposures.parquet")):
         aside = sum(n for name, n in counts.items() if name.startswith(f"{log}/exclusive:"))
@@ -172,7 +173,7 @@ def test_the_release_pins_audited_versions(line: Line) -> None:
 
 def test_a_table_is_read_at_a_release_or_as_it_was_known(line: Line) -> None:
     pinned = open_release(line.job)
-    then = line.job.log_start + timedelta(days=20)
+    then = line.job.log.log_start + timedelta(days=20)
     for table, version in pinned["versions"].items():
         at_release = read(line.job, table, At(release=pinned["release_id"]))
         assert checksum(at_release) == checksum(line.job.store.read(table, version)), table
@@ -188,7 +189,7 @@ def test_a_table_is_read_at_a_release_or_as_it_was_known(line: Line) -> None:
 
 def test_a_label_that_is_not_mature_is_never_a_number(line: Line) -> None:
     one = line.job
-    plan, definitions = split_plan(one, line.date), label_definitions(one)
+    plan, definitions = plan_split(one, one.log, line.date), label_definitions(one)
     # The line itself keeps clear of open labels; here the split reaches up to the end of the log.
     reckless = replace(plan, test_end=line.date + timedelta(days=1))
     features = (one.store.read("exposure_features"), one.store.read("item_features"))
@@ -211,7 +212,7 @@ def test_a_label_that_is_not_mature_is_never_a_number(line: Line) -> None:
 
 
 def test_features_do_not_change_when_the_future_is_removed(line: Line, spark: SparkSession, tmp_path: Path) -> None:
-    start = split_plan(line.job, line.date).test_start
+    start = plan_split(line.job, line.job.log, line.date).test_start
     log = tmp_path / "log"
     log.mkdir()
     for file in line.log.iterdir():
@@ -238,7 +239,7 @@ def test_features_do_not_change_when_the_future_is_removed(line: Line, spark: Sp
 def test_a_second_run_publishes_nothing(line: Line) -> None:
     again = job(line.job.spark, line.job.root, line.job.source, *SETTINGS)
     run(again, line.log, line.date)
-    assert again.versions(*OF_LINE) == line.versions
+    assert again.tables.versions(*OF_LINE) == line.versions
     assert "was ingested before; nothing to do" in said(again)
     assert "its run is there already" in said(again)
     assert "deployed before, nothing to do" in said(again)
@@ -272,7 +273,7 @@ def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
     first = {table: late.store.files(table, 0) for table in ("events", "training_set")}
     rewrite = late.store.read("events").repartition(3)
     rewrite.write.format("delta").mode("overwrite").option("dataChange", "false").save(str(late.store.path("events")))
-    build_training_set(late.anew())
+    build_training_set(replace(late, force=True))
     maintain(late, keep_days=0)
     for table in first:
         age_logs(late.store, table)
@@ -285,7 +286,7 @@ def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
     # Control: a fact that is gone makes a difference, and it is said which.
     user = late.store.read("training_set").where("f_user_consumptions_90d > 0").agg(F.min("user_id")).first()[0]
     late.store.spark.sql(f"DELETE FROM delta.`{late.store.path('events')}` WHERE user_id = '{user}'")
-    with pytest.raises(QualityError, match="does not come out as it was") as caught:
+    with pytest.raises(QualityError, match="differs from the published one") as caught:
         verify(late, run_id)
     assert "rows have another f_user_consumptions_90d" in caught.value.got
 
@@ -333,7 +334,7 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: S
     assert user not in json.dumps(receipt)
     assert receipt["rows"]["training_set"] == rows["count"]
     assert receipt["training_sets"] == [manifest_name(digest)]
-    with pytest.raises(QualityError, match="does not come out as it was") as caught:
+    with pytest.raises(QualityError, match="differs from the published one") as caught:
         verify(one, digest)
     assert "1 people who were in it were erased (receipts [1])" in caught.value.got
     assert f"{rows['count']:,} rows are gone" not in caught.value.got  # the set that is there lacks them as well
@@ -358,9 +359,9 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: S
 def test_a_forced_run_for_the_same_date_leaves_every_content_as_it_was(line: Line) -> None:
     # After the others: it publishes new versions of every derived table.
     forced = replace(job(line.job.spark, line.job.root, line.job.source, *SETTINGS), force=True)
-    forced.__dict__["spark"] = line.job.spark
+    forced.session = line.job.spark
     run(forced, line.log, line.date)
     assert contents(forced) == line.contents
-    versions = forced.versions(*OF_LINE)
+    versions = forced.tables.versions(*OF_LINE)
     replaced = {name for name, spec in OF_LINE.items() if spec.mode != "append"}
     assert {name for name in versions if versions[name] > line.versions[name]} == {*replaced, "releases"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.build_progressive import build_progressive, read_priors, wanted
+from jobs.build_progressive import build_progressive, read_priors, select_definitions
 from jobs.ingest_log import ingest
 from jobs.runtime.run_context import RunContext
 from longplay.config.duration import DAY
@@ -83,13 +83,13 @@ def test_what_has_not_changed_is_left_and_an_earlier_date_sees_less(built: RunCo
 
 
 def test_a_young_log_has_no_prior_yet(built: RunContext) -> None:
-    with pytest.raises(InputError, match="No signal has enough whole traces"):
+    with pytest.raises(InputError, match="No signal has enough complete traces"):
         build_progressive(built, date=at("15 Jan"))
     assert "sticky@1: no estimates yet" in said(built)
 
 
 def test_a_signal_without_daily_traces_is_refused(built: RunContext, tmp_path: Path) -> None:
-    assert [d.ref for d in wanted(built, [])] == ["sticky@1"]
+    assert [d.ref for d in select_definitions(built, [])] == ["sticky@1"]
     with pytest.raises(ConfigError, match="no daily traces") as caught:
-        wanted(built, ["click"])
+        select_definitions(built, ["click"])
     assert caught.value.got == "click@1"

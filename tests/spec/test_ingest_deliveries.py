@@ -62,7 +62,7 @@ def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[RunCon
     assert rows["events"] == 4
     assert rows["quarantine"] == 2
     assert rows["deliveries"] == 1
-    delivery = one.deliveries()[-1]
+    delivery = one.log.deliveries()[-1]
     found = {name: n for name, n in delivery["counts"].items() if n}
     assert found == {
         "events/read": 6,
@@ -127,11 +127,11 @@ def test_an_overlapping_delivery_adds_only_its_new_rows(
     assert set(drawn["user_id"]) == {"bob"}
     assert drawn["propensity"].round(9).unique().tolist() == [round(1 / 3, 9)]  # a click each: all agree
     assert drawn["sampled"].all()
-    assert one.log_start == datetime(2026, 5, 4, tzinfo=UTC)
-    assert one.frontier == datetime(2026, 5, 6, tzinfo=UTC)
+    assert one.log.log_start == datetime(2026, 5, 4, tzinfo=UTC)
+    assert one.log.frontier == datetime(2026, 5, 6, tzinfo=UTC)
     assert one.store.read("deliveries").count() == 2
     # What was delivered before is counted, so that all rows read are accounted for.
-    assert [row["counts"]["events/again"] for row in one.deliveries()] == [0, 1]
+    assert [row["counts"]["events/again"] for row in one.log.deliveries()] == [0, 1]
     (account,) = ledger(one.folder)
     assert (account.read, account.published, account.quarantined, account.duplicates) == (10, 7, 1, 2)
     assert account.adds_up
@@ -164,8 +164,8 @@ def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
 
     # A delivery of newer days alone moves the watermark, not the start of the log.
     ingest(again, write_csv(tmp_path / "wednesday.csv", TUESDAY[2:]), OBSERVED_AT)
-    assert again.frontier == datetime(2026, 5, 6, tzinfo=UTC)
-    assert again.log_start == datetime(2026, 5, 4, tzinfo=UTC)
+    assert again.log.frontier == datetime(2026, 5, 6, tzinfo=UTC)
+    assert again.log.log_start == datetime(2026, 5, 4, tzinfo=UTC)
 
 
 # What follows fails before anything is published.
@@ -287,7 +287,7 @@ def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -
     (data / "beat.json").write_text(json.dumps(beat), encoding="utf-8")
     one = job(spark, tmp_path / "warehouse", source(RADIO, completeness={"heartbeat": "beat.json"}))
     ingest(one, data)
-    delivery = one.deliveries()[-1]
+    delivery = one.log.deliveries()[-1]
     assert delivery["complete_until"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
     assert delivery["observed_at"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
     assert {name: n for name, n in delivery["counts"].items() if n and name.startswith("exposures/")} == {
@@ -307,5 +307,5 @@ def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -
     (data / "beat.json").write_text('{"complete_until": "2026-05-11T00:00:00Z"}', encoding="utf-8")
     before = checksum(one.store.read("events"))
     ingest(one, data, OBSERVED_AT)
-    assert one.frontier == datetime(2026, 5, 11, tzinfo=UTC)
+    assert one.log.frontier == datetime(2026, 5, 11, tzinfo=UTC)
     assert checksum(one.store.read("events")) == before

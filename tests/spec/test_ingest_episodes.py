@@ -1,5 +1,6 @@
 """A log of released episodes: read beside events, told once, each fault with its reason."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,8 +104,8 @@ def test_a_late_release_is_made_good_by_an_increment(spark: SparkSession, tmp_pa
     build_signals(one)
     grown = seasons(one)
     assert grown == [(0, "mature", 0.0, 13), (1, "mature", 1.0, 20)]
-    assert "made anew" not in said(one)
-    build_signals(one.anew())
+    assert "from scratch" not in said(one)
+    build_signals(replace(one, force=True))
     assert seasons(one) == grown
 
 

@@ -145,7 +145,7 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     # What is released is known from its release on, and increments take it in.
     seen = one.store.read("first_seen").where("kind = 'user' AND key = 'cat'").collect()
     assert [(r["event_ts"], r["visible_ts"]) for r in seen] == [(late["event_ts"], late["known_ts"])]
-    assert one.frontier == datetime(2026, 5, 5, tzinfo=UTC)  # a release vouches for nothing
+    assert one.log.frontier == datetime(2026, 5, 5, tzinfo=UTC)  # a release vouches for nothing
 
     # Whoever is erased is erased here too, and is not let in again.
     erase(wider, "cat")

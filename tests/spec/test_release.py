@@ -10,7 +10,8 @@ from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.ingest_log import ingest
 from jobs.read import At, read
-from jobs.release import open_release, release
+from jobs.release import release
+from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from longplay.errors import StoreError
 from tests.unit.ingest.small_logs import OBSERVED_AT, job, source, write_csv

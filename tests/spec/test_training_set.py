@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from features.point_in_time_join import LATEST
 from features.shipped_views import ITEM, USER, USER_ITEM, USER_TOPIC, VIEWS, feature_names
-from jobs.build_training_set import audit_rows
+from jobs.runtime.training_set_audit import check_spine
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.errors import InputError, QualityError
@@ -308,7 +308,7 @@ def test_a_row_that_is_lost_or_doubled_and_a_label_known_too_late_are_refused(
 
     def audited(features: DataFrame = own) -> int:
         frame = join_training_set(spine, (features, items), (LABELS, labels), PLAN, WATERMARK)
-        return audit_rows(frame, spine.count(), frame.count(), WATERMARK)
+        return check_spine(frame, spine.count(), frame.count(), WATERMARK)
 
     rows = audited()
     assert rows == spine.count()
@@ -319,4 +319,4 @@ def test_a_row_that_is_lost_or_doubled_and_a_label_known_too_late_are_refused(
     late = labels.withColumn("known_ts", F.lit(WATERMARK + TICK))
     frame = join_training_set(spine, (own, items), (LABELS, late), PLAN, WATERMARK + DAY)
     with pytest.raises(QualityError, match="not known at its cut-off"):
-        audit_rows(frame, rows, rows, WATERMARK)
+        check_spine(frame, rows, rows, WATERMARK)

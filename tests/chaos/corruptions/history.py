@@ -70,7 +70,7 @@ class History:
         progress = Progress(console=Console(file=StringIO()))
         settings = load_settings(overrides=SETTINGS)
         one = RunContext(settings, source(text), default_registry(), root, False, progress)
-        one.__dict__["spark"] = self.spark
+        one.session = self.spark
         return one
 
     def grow(self, build_every: int, until: float) -> list[Signs]:

@@ -113,7 +113,7 @@ def job(spark: SparkSession, root: Path, made: Source, *overrides: str, force: b
     settings = load_settings(overrides=overrides)
     progress = Progress(console=Console(file=StringIO()))
     one = RunContext(settings, made, default_registry(), root, force, progress)
-    one.__dict__["spark"] = spark
+    one.session = spark
     return one
 
 

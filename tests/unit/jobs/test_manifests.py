@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from features.shipped_views import hash_features
-from jobs.verify import other_features
+from jobs.verify import describe_changed_features
 from longplay.registry.registry import default_registry
 from rankers.dataset.manifest import Manifest
 from rankers.dataset.training_set import SplitPlan
@@ -44,11 +44,11 @@ def test_features_that_changed_or_went_are_named_and_added_ones_are_not() -> Non
     added, changed, *_ = told["features"]
     then = {**hash_features(), changed: "another", "f_user_mood": "gone"}
     del then[added]
-    assert other_features(replace(BARE, features=then)) == [
-        "the feature f_user_mood is no more",
+    assert describe_changed_features(replace(BARE, features=then)) == [
+        "the feature f_user_mood no longer exists",
         f"the feature {changed} means something else now",
     ]
-    assert other_features(BARE.with_knowledge(NOW)) == other_features(BARE) == []
+    assert describe_changed_features(BARE.with_knowledge(NOW)) == describe_changed_features(BARE) == []
 
 
 def test_each_feature_has_a_meaning_of_its_own() -> None:

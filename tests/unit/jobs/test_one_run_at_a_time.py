@@ -26,20 +26,20 @@ def test_a_second_run_says_that_it_waits_and_gives_up(tmp_path: Path, monkeypatc
     monkeypatch.setattr(tables.lock, "LOCK_TIMEOUT_S", 0.3)
     first, quiet = run_of(tmp_path, "world")
     second, said = run_of(tmp_path, "world")
-    with first.alone(), pytest.raises(StoreError) as caught, second.alone():
+    with first.exclusive(), pytest.raises(StoreError) as caught, second.exclusive():
         pytest.fail("two runs were at work at once")
-    assert caught.value.what == "Another run has been at work on source 'world' for 0.3 s."
+    assert caught.value.what == "Another run has been working on source 'world' for 0.3 s."
     assert caught.value.where == str(tmp_path / "world")
-    assert "another run is at work on source 'world': waiting for it" in said.getvalue()
+    assert "another run is working on source 'world': waiting for it" in said.getvalue()
     assert quiet.getvalue() == ""
 
 
 def test_the_lock_ends_with_the_run_and_other_sources_never_wait(tmp_path: Path) -> None:
     first, _ = run_of(tmp_path, "world")
     other, said = run_of(tmp_path, "gowalla")
-    with first.alone(), other.alone():
+    with first.exclusive(), other.exclusive():
         assert said.getvalue() == ""
     with FileLock(tmp_path / "world" / ".run.lock", timeout=0):
         pass
-    with first.alone():
+    with first.exclusive():
         pass

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ingest.source_config import load_source
 from jobs.runtime.command_options import job_command
-from jobs.runtime.labels import computed, label_definitions, use_labels
+from jobs.runtime.labels import computed_definitions, label_definitions, use_labels
 from jobs.runtime.progress import Progress
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
@@ -117,8 +117,8 @@ def test_a_reward_is_a_label_whose_signals_are_computed_and_recorded(root: Path)
     job, _ = job_of(root, "[click, stays]")
     labels = label_definitions(job)
     assert [label.ref for label in labels] == ["click@1", "stays@1"]
-    assert {"click@1", "came_back@1", "regret@1"} <= {d.ref for d in computed(job)}
-    assert all(isinstance(d, Definition) for d in computed(job))
+    assert {"click@1", "came_back@1", "regret@1"} <= {d.ref for d in computed_definitions(job)}
+    assert all(isinstance(d, Definition) for d in computed_definitions(job))
     use_labels(job, "training_set", "world abc")
     with closing(sqlite3.connect(root / "registry.db")) as raw:
         rows = raw.execute("SELECT kind, consumer, name, version FROM consumers ORDER BY kind, name").fetchall()

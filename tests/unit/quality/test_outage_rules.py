@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from ingest.watermark import midnight
-from jobs.outages import lines
+from jobs.outages import describe_outages
 from longplay.config.duration import DAY
 from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
 from signals.maturity import OutageFlag
@@ -63,7 +63,9 @@ def test_a_month_is_one_outage_and_does_not_become_usual() -> None:
     assert [o.start for o in parts] == [at(n) for n in range(30, 60)]
     assert {o.outage for o in parts} == {at(30)}
     assert {o.expected for o in parts} == {100.0, 40.0}
-    assert lines([vars(o) for o in parts]) == ["[2026-02-04, 2026-03-06) 30 d: 33 users on the first day, 100 expected"]
+    assert describe_outages([vars(o) for o in parts]) == [
+        "[2026-02-04, 2026-03-06) 30 d: 33 users on the first day, 100 expected"
+    ]
 
 
 def test_it_ends_with_the_first_ordinary_day_and_another_begins_anew() -> None:
@@ -116,7 +118,7 @@ def test_what_someone_says_was_real_counts_no_more_from_then_on() -> None:
     # Days 43 to 47 had been judged before the midnight that begins day 50.
     assert [o.start for o in parts] == [at(n) for n in range(43, 48)]
     assert {(o.withdrawn_at, o.dismissed, o.reason) for o in parts} == {(at(50), True, "sold to others")}
-    assert lines([vars(o) for o in parts])[0].endswith("; withdrawn on 2026-02-24: sold to others")
+    assert describe_outages([vars(o) for o in parts])[0].endswith("; withdrawn on 2026-02-24: sold to others")
 
 
 def test_an_outage_that_is_told_counts_without_any_search() -> None:
@@ -124,8 +126,8 @@ def test_an_outage_that_is_told_counts_without_any_search() -> None:
     (one,) = found(counts(), told, search=None)
     assert (one.found_by, one.start, one.end, one.judged_at) == ("settings", at(43), at(45), at(46))
     assert found(counts(), told, until=45, search=None) == []
-    assert lines([vars(one)]) == ["[2026-02-17, 2026-02-19) 2 d: told: the app did not send"]
-    assert lines([]) == ["no outage"]
+    assert describe_outages([vars(one)]) == ["[2026-02-17, 2026-02-19) 2 d: declared: the app did not send"]
+    assert describe_outages([]) == ["no outage"]
 
 
 def test_events_may_be_counted_instead_of_users() -> None:

@@ -1,0 +1,125 @@
+"""Outages: counts of days, the outages that follow from them, and how signals see those."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from ingest.log_state import LogState
+from ingest.watermark import midnight
+from jobs.runtime.run_context import RunContext
+from quality.monitoring.daily_volume import day_counts
+from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
+from signals.maturity import OutageFlag
+from signals.outage_voids import find_watermark_reached_at
+from tables.arrow_store import publish_rows, read_commit_metadata, read_rows
+from tables.catalog import DAY_COUNTS, OUTAGES
+from tables.spec import TableSpec
+
+MAX_DAYS_LISTED = 400
+"""Up to this many days are listed one by one, so that only their files are read."""
+Rows = list[dict[str, Any]]
+
+
+def find_outages(context: RunContext) -> Rows:
+    """Bring the counts of days, and the outages that follow from them, up to date.
+
+    The same deliveries and settings give the same outages, day by day or all at once.
+
+    Returns:
+        The rows of the table ``outages``.
+    """
+    rows = [_to_row(context, outage) for outage in _detect_outages(context, count_days(context))]
+    if not context.store.exists(OUTAGES.name) or _normalise(read_rows(context.folder, OUTAGES)) != _normalise(rows):
+        facts = {"settings": context.settings.quality.outages.model_dump(mode="json", by_alias=True)}
+        _publish_rows(context, OUTAGES, rows, context.tables.versions(DAY_COUNTS.name), facts)
+    return rows
+
+
+def count_days(context: RunContext) -> Rows:
+    """The rows of ``day_counts``. Only days of which something was delivered since the last run are recounted."""
+    recipe, batch = context.tables.fingerprint(DAY_COUNTS.name, {}, {}), context.log.batch
+    commit_facts = read_commit_metadata(context.folder, DAY_COUNTS).get("facts", {})
+    is_rebuilt = context.force or commit_facts.get("recipe") != recipe
+    counted_batch = -1 if is_rebuilt else int(commit_facts["batch"])
+    counts = [] if is_rebuilt else read_rows(context.folder, DAY_COUNTS)
+    if counted_batch >= batch:
+        return counts
+    recounted_days, recounts = _recount_days(context, batch, None if is_rebuilt else counted_batch)
+    rows = [row for row in counts if row["event_day"] not in recounted_days] + recounts
+    facts = {"batch": batch, "recipe": recipe}
+    _publish_rows(context, DAY_COUNTS, rows, context.tables.versions("events"), facts)
+    return rows
+
+
+def _recount_days(context: RunContext, batch: int, counted_batch: int | None) -> tuple[set[date], Rows]:
+    """Days with events after ``counted_batch`` and their counts; all days if that is None (the set is then empty)."""
+    events = context.store.read("events").where(F.col("batch") <= batch)
+    days: set[date] = set()
+    if counted_batch is not None:
+        new_days = events.where(F.col("batch") > counted_batch).select("event_day").distinct()
+        days = {row["event_day"] for row in new_days.collect()}
+        events = events.where(_is_among(days))
+    return days, [row.asDict() for row in day_counts(events).collect()]
+
+
+def read_outage_flags(log: LogState) -> tuple[OutageFlag, ...]:
+    """The outages that count, or counted, by the deliveries of ``log``, as signals take them."""
+    history, frontier = log.watermarks(), log.frontier
+    flags = []
+    for row in read_rows(log.folder, OUTAGES):
+        if row["judged_at"] <= frontier:
+            withdrawn_at = row["withdrawn_at"]
+            is_withdrawn = withdrawn_at is not None and withdrawn_at <= frontier
+            withdrawn_ts = find_watermark_reached_at(withdrawn_at, history) if is_withdrawn else None
+            flags.append(
+                OutageFlag(row["start"], row["end"], find_watermark_reached_at(row["judged_at"], history), withdrawn_ts)
+            )
+    return tuple(sorted(flags, key=repr))
+
+
+def _detect_outages(context: RunContext, counts: Rows) -> list[Outage]:
+    settings, log = context.settings.quality.outages, context.log
+    search = Search(settings.metric, settings.threshold, settings.weeks, settings.wait_days)
+    declared = [
+        Told(midnight(o.start), midnight(o.end), midnight(o.known), o.reason, o.dismissed) for o in settings.declared
+    ]
+    counted = Counts.of(counts, settings.metric)
+    return outages(counted, log.log_start.date(), log.frontier, search if settings.enabled else None, declared)
+
+
+def _to_row(context: RunContext, outage: Outage) -> dict[str, Any]:
+    """A row of ``outages``."""
+    history, withdrawn_at = context.log.watermarks(), outage.withdrawn_at
+    known = {
+        "known_ts": find_watermark_reached_at(outage.judged_at, history),
+        "withdrawn_ts": find_watermark_reached_at(withdrawn_at, history) if withdrawn_at is not None else None,
+    }
+    return {"source": context.source.name, **asdict(outage), **known}
+
+
+def _normalise(rows: Rows) -> Rows:
+    """Rows of ``outages`` in a fixed order of rows and columns."""
+    return sorted(({name: row[name] for name in OUTAGES.column_names()} for row in rows), key=repr)
+
+
+def _publish_rows(
+    context: RunContext,
+    spec: TableSpec,
+    rows: Rows,
+    inputs: Mapping[str, int],
+    facts: dict[str, Any],
+) -> None:
+    lineage = context.tables.lineage(spec.name, inputs, facts)
+    context.progress.table(publish_rows(context.folder, spec, rows, lineage, context.gate.counts))
+
+
+def _is_among(days: set[date]) -> Column:
+    day = F.col("event_day")
+    if not days:
+        return F.lit(False)
+    is_listed = day.isin(*sorted(days))
+    return is_listed if len(days) <= MAX_DAYS_LISTED else day.between(min(days), max(days)) & is_listed
