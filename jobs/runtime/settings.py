@@ -79,8 +79,8 @@ class DeclaredOutage(StrictModel):
     """An interval that somebody declared, ``[from, to)``: an outage, or (``dismissed``) how people really behaved.
 
     Attributes:
-        start: UTC day on which it starts.
-        end: UTC day on which it is over.
+        from: UTC day on which it starts; the attribute ``start``.
+        to: UTC day on which it is over; the attribute ``end``.
         known: UTC day from which on that counts, as soon as the watermark is there.
         reason: in a few words.
         dismissed: what was found in the interval is no outage.
@@ -108,7 +108,7 @@ class OutageSettings(StrictModel):
         threshold: below this share of what is expected a day is low.
         weeks: so many usual days of the same weekday say what is expected.
         wait_days: a day is judged so many days after its end, by what is known then.
-        declared: intervals that somebody declared.
+        told: intervals that somebody declared; the attribute ``declared``.
     """
 
     enabled: bool

@@ -61,7 +61,7 @@ def test_labels_are_named_by_alias_and_recorded_as_pins(root: Path) -> None:
 def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp_path: Path) -> None:
     seen: list[RunContext] = []
 
-    @job_command("probe", alone=False)
+    @job_command("probe", writes_tables=False)
     def probe(job: RunContext) -> None:
         seen.append(job)
 
