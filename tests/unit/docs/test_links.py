@@ -9,6 +9,12 @@ from tests.unit.docs.pages import FENCE, ROOT, list_pages, strip_code
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HTML_LINK = re.compile(r'(?:src|href)="([^"]+)"')
+FOLDERS = (
+    "bench client conf docs experiments features ingest jobs longplay quality rankers signals tables tests tools worlds"
+)
+CODE_PATH = re.compile(rf"`((?:{FOLDERS.replace(' ', '|')})/[\w./]*)`")
+HISTORY = ("docs/log.md", "docs/adr/", "CHANGELOG.md")
+"""Pages that name the code as it once was."""
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -36,6 +42,14 @@ def broken_links(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", list_pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_of_a_page_resolve(page: Path) -> None:
     assert broken_links(page) == []
+
+
+@pytest.mark.parametrize("page", list_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_named_in_a_page_exists(page: Path) -> None:
+    if str(page.relative_to(ROOT)).startswith(HISTORY):
+        return
+    paths = CODE_PATH.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_every_page_of_the_docs_is_reached_from_the_map() -> None:
