@@ -51,9 +51,9 @@ def build(log: Path, out: Path) -> dict[str, Any]:
     source = load_source("world")
     shutil.rmtree(out, ignore_errors=True)
     found = readers.read_raw(spark, readers.locate(log, source.events), source, source.events)
-    judged = row_validation.judge(found, source, source.events, OBSERVED).persist()
+    judged = row_validation.validate_rows(found, source, source.events, OBSERVED).persist()
     counts = fact_tables.count_reasons(judged, source.events)
-    made = fact_tables.events(judged, source.events, 1)
+    made = fact_tables.build_events(judged, source.events, 1)
     WritableStore(out, "world", spark).publish(made, EVENTS, Lineage("bench", "bench"), unguarded)
     judged.unpersist()
     return {"rows": counts["clean"]}

@@ -9,7 +9,7 @@ from bench.contender import serve
 from bench.read import read_by
 from bench.spark_session import AS_JOBS, session
 from bench.training_set import DAYS, LABELS
-from ingest.fact_tables import first_seen
+from ingest.fact_tables import build_first_seen
 from longplay.registry.registry import default_registry
 from rankers.dataset.from_facts import TrainingFacts, build_from_facts
 from rankers.dataset.training_set import SplitPlan
@@ -30,7 +30,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     end = START + DAYS * day
     events, exposures = (spark.read.parquet(str(folder / name)) for name in ("events", "exposures"))
     definitions = [default_registry().get(name) for name in LABELS]
-    whole = TrainingFacts(events, exposures, first_seen(events), request["buckets"])
+    whole = TrainingFacts(events, exposures, build_first_seen(events), request["buckets"])
     with read_by(spark) as read:
         made = build_from_facts(whole, definitions, plan, end, Knowledge(end, end, START))
         made.write.parquet(str(out))

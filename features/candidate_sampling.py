@@ -13,14 +13,14 @@ from pyspark.sql import functions as F
 
 from features.feature_view import Feature, View
 from features.point_in_time_join import as_of_join
-from ingest.source_config import Candidates
+from ingest.source_config import CandidateSampler
 from tables.catalog import EXPOSURES
 
 _ROW = ["request_id", "user_id", "event_ts", "item_id"]
 
 
 def sample_candidates(
-    new: DataFrame, events: DataFrame, seen: DataFrame, settings: Candidates, batch: int
+    new: DataFrame, events: DataFrame, seen: DataFrame, settings: CandidateSampler, batch: int
 ) -> DataFrame:
     """Requests with positives and sampled candidates, in the form of exposures.
 
@@ -75,7 +75,7 @@ def _requests(clicks: DataFrame) -> DataFrame:
     )
 
 
-def _draws(requests: DataFrame, events: DataFrame, seen: DataFrame, settings: Candidates) -> DataFrame:
+def _draws(requests: DataFrame, events: DataFrame, seen: DataFrame, settings: CandidateSampler) -> DataFrame:
     """Grain: request_id, draw. Each draw with its item and probability q."""
     clicks = events.where("is_click").select("event_id", "item_id", "topic", _day_visible("event_ts", "known_ts"))
     items = (
@@ -100,7 +100,7 @@ def _draws(requests: DataFrame, events: DataFrame, seen: DataFrame, settings: Ca
     return _with_probability(chosen.join(index, ["is_uniform", "at"]), clicks, settings)
 
 
-def _with_probability(drawn: DataFrame, clicks: DataFrame, settings: Candidates) -> DataFrame:
+def _with_probability(drawn: DataFrame, clicks: DataFrame, settings: CandidateSampler) -> DataFrame:
     """Adds q, with each item's clicks before the request's day by the point-in-time operator."""
     popularity = View(
         "candidate_popularity",
@@ -130,7 +130,7 @@ def _numbered(rows: DataFrame, order: str, offsets: DataFrame) -> DataFrame:
     return numbered.select("item_id", "topic", (F.col("before") + F.col("_place") - 1).alias("at"))
 
 
-def _days(requests: DataFrame, clicks: DataFrame, items: DataFrame, settings: Candidates) -> DataFrame:
+def _days(requests: DataFrame, clicks: DataFrame, items: DataFrame, settings: CandidateSampler) -> DataFrame:
     """What was visible before each day: ``clicks_to`` of all given, ``clicks`` of the window, ``items`` ever clicked.
 
     Grain: day; a log has hundreds or thousands, so one partition orders them.

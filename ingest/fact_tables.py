@@ -3,12 +3,12 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ingest.row_validation import ORIGIN, reasons_of
-from ingest.source_config import Counts, EventsLog, Log
+from ingest.row_validation import ORIGIN, list_reasons
+from ingest.source_config import EventCondition, EventsLog, LogMapping
 from tables.catalog import EPISODES, EVENTS, EXPOSURES, FIRST_SEEN, QUARANTINE
 
 
-def events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
+def build_events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
     """The clean rows as events. Grain: event_id."""
     clean = judged.where(F.col("reason").isNull())
     return clean.select(
@@ -33,7 +33,7 @@ def events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
     ).select(*EVENTS.column_names())
 
 
-def exposures(judged: DataFrame, batch: int) -> DataFrame:
+def build_exposures(judged: DataFrame, batch: int) -> DataFrame:
     """The clean rows of an exposures log. Grain: exposure_id."""
     clean = judged.where(F.col("reason").isNull())
     return clean.select(
@@ -54,7 +54,7 @@ def exposures(judged: DataFrame, batch: int) -> DataFrame:
     ).select(*EXPOSURES.column_names())
 
 
-def episodes(judged: DataFrame, batch: int) -> DataFrame:
+def build_episodes(judged: DataFrame, batch: int) -> DataFrame:
     """The clean rows of a log of released episodes. Grain: item_id, episode."""
     clean = judged.where(F.col("reason").isNull())
     return clean.select(
@@ -68,11 +68,12 @@ def episodes(judged: DataFrame, batch: int) -> DataFrame:
     ).select(*EPISODES.column_names())
 
 
-def quarantine(judged: DataFrame, name: str, batch: int, run_id: str) -> DataFrame:
+def build_quarantine(judged: DataFrame, name: str, batch: int, run_id: str) -> DataFrame:
     """The rows set aside, each with its reason, the run that set it aside, and all it takes to read it again.
 
     Args:
-        judged: from :func:`ingest.row_validation.judge`; with ``_origin``, rows that were repaired and failed again.
+        judged: from :func:`ingest.row_validation.validate_rows`; with
+            ``_origin``, repaired rows that failed again.
         name: which raw log: events, exposures or episodes.
         batch: number of the delivery.
         run_id: names the run.
@@ -91,17 +92,17 @@ def quarantine(judged: DataFrame, name: str, batch: int, run_id: str) -> DataFra
     return bad.withColumns(told).select(*QUARANTINE.column_names())
 
 
-def count_reasons(judged: DataFrame, log: Log) -> dict[str, int]:
+def count_reasons(judged: DataFrame, log: LogMapping) -> dict[str, int]:
     """Rows read, clean, and per reason both raw (may overlap) and exclusive (they add up)."""
     aggregates: list[Column] = [F.count("*").alias("read"), F.count_if(F.col("reason").isNull()).alias("clean")]
-    for reason in reasons_of(log):
+    for reason in list_reasons(log):
         aggregates.append(F.count_if(F.array_contains("reasons", reason)).alias(f"raw:{reason}"))
         aggregates.append(F.count_if(F.col("reason").eqNullSafe(reason)).alias(f"exclusive:{reason}"))
     row = judged.agg(*aggregates).first()
     return {} if row is None else {name: int(row[name]) for name in row.asDict()}
 
 
-def first_seen(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
+def build_first_seen(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
     """Events that were the earliest of their user or item when they were seen, and an item's earliest clicks.
 
     Args:
@@ -130,7 +131,7 @@ def first_seen(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
     moments = some.groupBy("kind", "key", "visible_ts").agg(
         F.min(F.struct("event_ts", "batch", "topic")).alias("_first")
     )
-    found = firsts_alone(moments.select("kind", "key", "visible_ts", "_first.*"))
+    found = keep_earliest(moments.select("kind", "key", "visible_ts", "_first.*"))
     if known is None:
         return found.select(*FIRST_SEEN.column_names())
     old = known.select("kind", "key", F.col("event_ts").alias("_event"), F.col("visible_ts").alias("_visible"))
@@ -139,7 +140,7 @@ def first_seen(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
     return found.alias("n").join(old.alias("o"), same & told, "left_anti").select(*FIRST_SEEN.column_names())
 
 
-def firsts_alone(rows: DataFrame) -> DataFrame:
+def keep_earliest(rows: DataFrame) -> DataFrame:
     """Rows of ``first_seen`` that were the earliest of their key when they became visible: its canonical form."""
     before = Window.partitionBy("kind", "key").orderBy("visible_ts").rowsBetween(Window.unboundedPreceding, -1)
     marked = rows.withColumn("_earliest", F.min("event_ts").over(before))
@@ -151,7 +152,7 @@ def fact_id(time: str) -> Column:
     return F.substring(F.sha2(F.concat_ws("/", "key", F.to_date(time).cast("string")), 256), 1, 32)
 
 
-def _counts(rule: Counts) -> Column:
+def _counts(rule: EventCondition) -> Column:
     hit = F.col("kind_").isin(*rule.kinds) if rule.kinds else F.lit(False)
     if rule.min_amount is not None:
         hit = hit & F.coalesce(F.col("amount_") >= rule.min_amount, F.lit(False))

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from deltalake import DeltaTable
 
-from ingest.watermark import Delivered, midnight, steps, watermark_at
+from ingest.watermark import DeliveredInterval, compute_watermark_history, midnight, watermark_at
 from longplay.delta import read_arrow
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths
@@ -116,5 +116,5 @@ def watermarks_of(deliveries: list[dict[str, Any]], begins: date | None) -> Wate
         begins: the day on which the log begins, if its source file says so.
     """
     start = midnight(begins) if begins else None
-    history = steps([Delivered.of(row) for row in deliveries], start)
+    history = compute_watermark_history([DeliveredInterval.from_row(row) for row in deliveries], start)
     return history or [(start, start)] if start else history

@@ -6,12 +6,12 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from ingest.formats import CORRUPT, FILE, FORMATS, MALFORMED, FileFormat
-from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, Log, Source, UserLog
+from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
 from longplay.errors import InputError, nearest
 from tables.spark import SPARK_ERRORS, describe_spark_error
 
 
-def locate(data: Path, log: Log) -> Path:
+def locate(data: Path, log: LogMapping) -> Path:
     """The file or folder of one raw log: ``data`` itself, or ``log.path`` inside it.
 
     Raises:
@@ -33,7 +33,7 @@ def locate(data: Path, log: Log) -> Path:
     return path
 
 
-def read_raw(spark: SparkSession, path: Path, source: Source, log: Log) -> DataFrame:
+def read_raw(spark: SparkSession, path: Path, source: Source, log: LogMapping) -> DataFrame:
     """One raw log as it was delivered, with ``MALFORMED`` and ``FILE``. Grain: raw row.
 
     Raises:
@@ -44,7 +44,7 @@ def read_raw(spark: SparkSession, path: Path, source: Source, log: Log) -> DataF
     return rows
 
 
-def check_columns(columns: Sequence[str], source: Source, log: Log, where: str) -> None:
+def check_columns(columns: Sequence[str], source: Source, log: LogMapping, where: str) -> None:
     """Check that a raw log has every column that its source file names.
 
     Raises:
@@ -77,7 +77,7 @@ def _read(spark: SparkSession, path: Path, file_format: FileFormat) -> DataFrame
         ) from error
 
 
-def _mapped_columns(log: Log) -> list[str]:
+def _mapped_columns(log: LogMapping) -> list[str]:
     names: list[str | None] = [log.item, log.time.column, log.known.column, *log.identity]
     if isinstance(log, UserLog):
         names += [log.user, log.topic, log.request, log.surface]

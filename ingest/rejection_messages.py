@@ -1,15 +1,15 @@
 """Why a raw row was set aside, in a sentence that names the column of the log it is about."""
 
-from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, Log, UserLog
+from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, UserLog
 
 
-def messages(log: Log) -> dict[str, str]:
+def build_rejection_messages(log: LogMapping) -> dict[str, str]:
     """A message for every reason that a row of this log can be set aside for, filters included."""
     filters = {rule.reason: f"the source file sets aside rows with: {rule.where}" for rule in log.filters}
     return {**_common(log), **filters, **_specific(log), "duplicate": _duplicate(log)}
 
 
-def _common(log: Log) -> dict[str, str]:
+def _common(log: LogMapping) -> dict[str, str]:
     known = f" or '{log.known.column}'" if log.known.column else ""
     who = {"null_user": f"the user is missing: column '{log.user}' is empty"} if isinstance(log, UserLog) else {}
     return {
@@ -21,7 +21,7 @@ def _common(log: Log) -> dict[str, str]:
     }
 
 
-def _specific(log: Log) -> dict[str, str]:
+def _specific(log: LogMapping) -> dict[str, str]:
     if isinstance(log, ExposuresLog):
         share = log.propensity or log.log_propensity
         return {
@@ -43,6 +43,6 @@ def _specific(log: Log) -> dict[str, str]:
     }
 
 
-def _duplicate(log: Log) -> str:
+def _duplicate(log: LogMapping) -> str:
     same = ", ".join(f"'{name}'" for name in log.identity)
     return f"another row of the delivery has the same {same}" if same else "another row of the delivery is the same"

@@ -12,14 +12,14 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ingest.formats import CORRUPT, FILE, MALFORMED
-from ingest.rejection_messages import messages
-from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, Log, Source, UserLog
+from ingest.rejection_messages import build_rejection_messages
+from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
 from longplay.errors import ConfigError, first_line
 
 MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
 ORIGIN = "_origin"
 """Where a raw row that was set aside and repaired comes from: the ``row_id`` that it had."""
-JSON = {
+RAW_JSON_OPTIONS = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]",
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]",
 }
@@ -71,7 +71,7 @@ def text_column(name: str | None) -> Column:
     return F.nullif(F.trim(F.col(f"`{name}`").cast("string")), F.lit("")) if name else F.lit(None).cast("string")
 
 
-def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> DataFrame:
+def validate_rows(raw: DataFrame, source: Source, log: LogMapping, observed_at: datetime) -> DataFrame:
     """Raw rows with the columns that all logs share, their ``reasons`` and the first ``reason`` (null: clean).
 
     Args:
@@ -98,9 +98,9 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
     judged = ranked.withColumn("reasons", every)
     # Only rows that are set aside carry themselves along as JSON.
     is_aside = F.size("reasons") > 0
-    as_json = F.when(is_aside, F.to_json("_raw", JSON))
+    as_json = F.when(is_aside, F.to_json("_raw", RAW_JSON_OPTIONS))
     named = judged.withColumns({"reason": F.try_element_at("reasons", F.lit(1)), "_json": as_json})
-    said = F.create_map(*[F.lit(text) for pair in messages(log).items() for text in pair])
+    said = F.create_map(*[F.lit(text) for pair in build_rejection_messages(log).items() for text in pair])
     identity = ("_json", ORIGIN) if ORIGIN in mapped.columns else ("_json", "_rank")
     return named.select(
         *[c for c in mapped.columns if c not in ("_raw", FILE) and not c.startswith("_filter_")],
@@ -114,12 +114,12 @@ def judge(raw: DataFrame, source: Source, log: Log, observed_at: datetime) -> Da
     )
 
 
-def reasons_of(log: Log) -> list[str]:
+def list_reasons(log: LogMapping) -> list[str]:
     """Every reason a row of this log can be set aside for, in order of precedence."""
     return [*_common(datetime.max, log), *(f.reason for f in log.filters), *_specific(log), DUPLICATE]
 
 
-def _mapped(raw: DataFrame, source: Source, log: Log) -> DataFrame:
+def _mapped(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
     columns = [F.col(f"`{c}`") for c in log.identity] or raw_columns(raw, MALFORMED, CORRUPT, FILE, ORIGIN)
     key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
@@ -151,7 +151,7 @@ def _any_order(mapped: DataFrame) -> Column:
     return F.xxhash64(F.to_json("_raw") if has_map else F.col("_raw"))
 
 
-def _who_and_what(log: Log) -> list[Column]:
+def _who_and_what(log: LogMapping) -> list[Column]:
     """User, item, and what was asked; releases of episodes are nobody's."""
     user, *asked = (log.user, log.topic, log.request, log.surface) if isinstance(log, UserLog) else (None,) * 4
     named = {
@@ -162,7 +162,7 @@ def _who_and_what(log: Log) -> list[Column]:
     return [text_column(column).alias(name) for name, column in named.items()]
 
 
-def _common(observed_at: datetime, log: Log) -> dict[str, Column]:
+def _common(observed_at: datetime, log: LogMapping) -> dict[str, Column]:
     late = F.col("event_ts") >= F.lit(observed_at) if observed_at != datetime.max else F.lit(False)
     return {
         MALFORMED_ROW: F.col(MALFORMED),
@@ -173,7 +173,7 @@ def _common(observed_at: datetime, log: Log) -> dict[str, Column]:
     }
 
 
-def _filters(raw: DataFrame, log: Log) -> dict[str, Column]:
+def _filters(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
     for rule in log.filters:
         try:
             # Analysis only, reads no data. Over Spark Connect a filter alone is not analysed: its columns are known.
@@ -188,7 +188,7 @@ def _filters(raw: DataFrame, log: Log) -> dict[str, Column]:
     return {rule.reason: F.coalesce(F.expr(rule.where), F.lit(False)) for rule in log.filters}
 
 
-def _specific_columns(log: Log) -> list[Column]:
+def _specific_columns(log: LogMapping) -> list[Column]:
     if isinstance(log, ExposuresLog):
         raw = log.log_propensity or log.propensity
         number = F.col(f"`{raw}`").try_cast("double")
@@ -214,7 +214,7 @@ def _specific_columns(log: Log) -> list[Column]:
     return [kind.alias("kind_"), amount.alias("amount_"), given.alias("_amount_given"), episode]
 
 
-def _specific(log: Log) -> dict[str, Column]:
+def _specific(log: LogMapping) -> dict[str, Column]:
     if isinstance(log, ExposuresLog):
         share = F.col("propensity_")
         return {

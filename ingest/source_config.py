@@ -43,14 +43,14 @@ def _time_format(text: str) -> str:
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 
 
-class Time(StrictModel):
+class EventTime(StrictModel):
     """The column of event time: a timestamp, ISO text, Unix seconds/milliseconds, or a Spark pattern."""
 
     column: str
     format: TimeFormat = "iso"
 
 
-class Known(StrictModel):
+class KnownTime(StrictModel):
     """When the log knew of a row: a column, or a fixed delay after the event."""
 
     column: str | None = None
@@ -58,7 +58,7 @@ class Known(StrictModel):
     delay: Duration = parse_duration("0 s")
 
     @model_validator(mode="after")
-    def _one(self) -> "Known":
+    def _one(self) -> "KnownTime":
         if self.column is not None and "delay" in self.model_fields_set:
             raise ValueError("give either known.column or known.delay")
         if self.column is None and "format" in self.model_fields_set:
@@ -68,20 +68,20 @@ class Known(StrictModel):
         return self
 
 
-class Kind(StrictModel):
+class EventKind(StrictModel):
     """The kind of event: a column, or one word for all rows."""
 
     column: str | None = None
     constant: str | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "Kind":
+    def _one(self) -> "EventKind":
         if (self.column is None) == (self.constant is None):
             raise ValueError("give either kind.column or kind.constant")
         return self
 
 
-class Amount(StrictModel):
+class EventAmount(StrictModel):
     """How much was consumed, with its unit; rows below ``at_least`` are quarantined as bad_amount."""
 
     column: str | None = None
@@ -90,40 +90,40 @@ class Amount(StrictModel):
     at_least: float = 0.0
 
     @model_validator(mode="after")
-    def _one(self) -> "Amount":
+    def _one(self) -> "EventAmount":
         if self.column is not None and self.constant is not None:
             raise ValueError("give either amount.column or amount.constant")
         return self
 
 
-class Filter(StrictModel):
+class QuarantineFilter(StrictModel):
     """Rows to be set aside under a reason: those for which the Spark SQL condition ``where`` is true."""
 
     reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     where: str
 
     @model_validator(mode="after")
-    def _own_name(self) -> "Filter":
+    def _own_name(self) -> "QuarantineFilter":
         if self.reason in BUILT_IN_REASONS:
             raise ValueError(f"'{self.reason}' is a reason that every source has; name the filter otherwise")
         return self
 
 
-class Counts(StrictModel):
+class EventCondition(StrictModel):
     """Which kinds count (as consumption, click, rejection), and from what amount on."""
 
     kinds: tuple[str, ...] = ()
     min_amount: float | None = None
 
 
-class Log(StrictModel):
+class LogMapping(StrictModel):
     """What the maps of all raw logs share."""
 
     path: str = ""
     item: str
-    time: Time
-    known: Known = Known()
-    filters: tuple[Filter, ...] = ()
+    time: EventTime
+    known: KnownTime = KnownTime()
+    filters: tuple[QuarantineFilter, ...] = ()
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ class Log(StrictModel):
         return ()
 
     @model_validator(mode="after")
-    def _filters_differ(self) -> "Log":
+    def _filters_differ(self) -> "LogMapping":
         reasons = [rule.reason for rule in self.filters]
         for reason in reasons:
             if reasons.count(reason) > 1:
@@ -139,7 +139,7 @@ class Log(StrictModel):
         return self
 
 
-class UserLog(Log):
+class UserLog(LogMapping):
     """What the maps of events and of exposures share."""
 
     user: str
@@ -161,12 +161,12 @@ class EventsLog(UserLog):
     """
 
     episode: str | None = None
-    kind: Kind
+    kind: EventKind
     kinds: tuple[str, ...]
-    amount: Amount
-    consumption: Counts
-    click: Counts
-    negative: Counts = Counts()
+    amount: EventAmount
+    consumption: EventCondition
+    click: EventCondition
+    negative: EventCondition = EventCondition()
 
     @model_validator(mode="after")
     def _known_kinds(self) -> "EventsLog":
@@ -194,7 +194,7 @@ class ExposuresLog(UserLog):
         return self
 
 
-class EpisodesLog(Log):
+class EpisodesLog(LogMapping):
     """The map of a raw log of released episodes; an item's episode is released once, at ``time``.
 
     Attributes:
@@ -213,7 +213,7 @@ class EpisodesLog(Log):
         return self.item, self.episode
 
 
-class Candidates(StrictModel):
+class CandidateSampler(StrictModel):
     """The sampler of a log without exposures: ``per_request`` negatives, a mix of uniform and popularity.
 
     Attributes:
@@ -229,7 +229,7 @@ class Candidates(StrictModel):
     seed: int = 0
 
 
-class Completeness(StrictModel):
+class CompletenessRule(StrictModel):
     """How delivered days are recognised: at least ``min_users`` users; or a heartbeat file beside the data.
 
     Attributes:
@@ -244,14 +244,14 @@ class Completeness(StrictModel):
     begins: date | None = None
 
 
-class Outage(StrictModel):
+class DeclaredOutage(StrictModel):
     """A flagged outage, ``[start, end)`` in ISO UTC: labels whose window overlaps it become void."""
 
     start: str = Field(alias="from")
     end: str = Field(alias="to")
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Outage":
+    def _ordered(self) -> "DeclaredOutage":
         start, end = (_utc(datetime.fromisoformat(text)) for text in (self.start, self.end))
         if end <= start:
             raise ValueError(f"the outage ends ({self.end}) before it begins ({self.start})")
@@ -267,11 +267,11 @@ class Source(StrictModel):
     time_zone: str = "UTC"
     events: EventsLog
     exposures: ExposuresLog | None = None
-    candidates: Candidates | None = None
+    candidates: CandidateSampler | None = None
     episodes: EpisodesLog | None = None
-    completeness: Completeness = Completeness()
+    completeness: CompletenessRule = CompletenessRule()
     quarantine_limit: float = Field(default=0.05, ge=0, le=1)
-    outages: tuple[Outage, ...] = ()
+    outages: tuple[DeclaredOutage, ...] = ()
 
     @model_validator(mode="after")
     def _exposures_or_candidates(self) -> "Source":
@@ -297,7 +297,7 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def shipped() -> dict[str, Path]:
+def shipped_sources() -> dict[str, Path]:
     """The source files that come with Longplay, by name."""
     folder = Path(str(files("conf"))) / "sources"
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
@@ -309,7 +309,7 @@ def load_source(name_or_file: str) -> Source:
     Raises:
         ConfigError: for an unknown name (with the nearest one), a missing file or a wrong key.
     """
-    known = shipped()
+    known = shipped_sources()
     if name_or_file in known:
         path = known[name_or_file]
     elif name_or_file.endswith((".yaml", ".yml")):

@@ -22,7 +22,7 @@ days with events near that end of the log, so many of them."""
 
 
 @dataclass(frozen=True)
-class Completeness:
+class ObservedCompleteness:
     """``log_start``: since when the log is delivered. ``watermark``: every event before it has arrived. Both UTC."""
 
     log_start: datetime
@@ -30,7 +30,7 @@ class Completeness:
 
 
 @dataclass(frozen=True)
-class Delivered:
+class DeliveredInterval:
     """What one delivery vouches for.
 
     Attributes:
@@ -44,7 +44,7 @@ class Delivered:
     complete_at: datetime
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
         """From a row of the table ``deliveries``."""
         return cls(row["complete_from"], row["complete_until"], row["complete_at"])
 
@@ -54,14 +54,14 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def observe(
+def observe_completeness(
     users_by_day: Sequence[tuple[date, int]],
     observed_at: datetime,
     min_users: int | None = None,
     heartbeat: datetime | None = None,
     where: str = "",
     begins: datetime | None = None,
-) -> Completeness:
+) -> ObservedCompleteness:
     """What a delivery shows of the log's completeness.
 
     A day counts as delivered when at least ``min_users`` users have events on it, or a tenth of what is usual near the
@@ -97,14 +97,16 @@ def observe(
             fix="lower completeness.min_users in the source file, or check the log",
         )
     end = heartbeat or midnight(last or date.min)
-    return Completeness(begins or (midnight(first) if first else end), end)
+    return ObservedCompleteness(begins or (midnight(first) if first else end), end)
 
 
 def _least(seen: Sequence[tuple[date, int]]) -> float:
     return SHARE * median(users for _, users in seen)
 
 
-def steps(deliveries: Sequence[Delivered], begins: datetime | None = None) -> list[tuple[datetime, datetime]]:
+def compute_watermark_history(
+    deliveries: Sequence[DeliveredInterval], begins: datetime | None = None
+) -> list[tuple[datetime, datetime]]:
     """The watermark's history: (from when on, how far the log was then known to be complete), both rising.
 
     Args:
@@ -112,7 +114,7 @@ def steps(deliveries: Sequence[Delivered], begins: datetime | None = None) -> li
         begins: where the log is said to begin; None: with the earliest thing delivered by then.
     """
     found: list[tuple[datetime, datetime]] = []
-    there: list[Delivered] = []
+    there: list[DeliveredInterval] = []
     for one in sorted(deliveries, key=lambda d: (d.complete_at, d.complete_until)):
         there.append(one)
         reach = _reach(there, begins)
@@ -123,7 +125,7 @@ def steps(deliveries: Sequence[Delivered], begins: datetime | None = None) -> li
     return found
 
 
-def _reach(deliveries: Sequence[Delivered], begins: datetime | None) -> datetime | None:
+def _reach(deliveries: Sequence[DeliveredInterval], begins: datetime | None) -> datetime | None:
     whole = [d.complete_until for d in deliveries if d.complete_from is None]
     starts = [d.complete_from for d in deliveries if d.complete_from is not None]
     reach = max(whole) if whole else begins or min(starts)

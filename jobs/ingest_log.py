@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from features.candidate_sampling import sample_candidates
 from ingest import fact_tables, formats, readers, row_validation, watermark
 from ingest.log_state import LogPosition
-from ingest.source_config import Log, Source, UserLog
+from ingest.source_config import LogMapping, Source, UserLog
 from jobs.runtime.command_options import DATE, job_command, utc
 from jobs.runtime.deliveries import build_first_seen, count_delivered_rows, next_batch, publish_facts
 from jobs.runtime.delivery_checks import check_delivery
@@ -45,7 +45,7 @@ class Delivery:
     stated_at: datetime | None
     heartbeat: watermark.Heartbeat | None
 
-    def row(self, complete: watermark.Completeness, counts: dict[str, int]) -> dict[str, Any]:
+    def row(self, complete: watermark.ObservedCompleteness, counts: dict[str, int]) -> dict[str, Any]:
         """Its row in the table ``deliveries``."""
         return {
             "batch": self.batch,
@@ -105,20 +105,21 @@ def _ingest(context: RunContext, one: Delivery) -> None:
     begins = _begins(context.source, one)
     days = _users_by_day(judged["events"]) if beat is None or begins is None else []
     least = context.source.completeness.min_users
-    complete = watermark.observe(days, one.observed_at, least, beat, str(one.data), begins)
+    complete = watermark.observe_completeness(days, one.observed_at, least, beat, str(one.data), begins)
     row = one.row(complete, counts)
     frontier = _frontier(context, [*before, row])
     if one.heartbeat:
         _warn(context, stale(one.heartbeat, _newest(judged["events"]), frontier))
     lineage = Lineage(context.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
-    publish_facts(context, "events", fact_tables.events(judged["events"], context.source.events, one.batch), lineage)
-    aside = [fact_tables.quarantine(frame, name, one.batch, context.run_id) for name, frame in judged.items()]
+    events = fact_tables.build_events(judged["events"], context.source.events, one.batch)
+    publish_facts(context, "events", events, lineage)
+    aside = [fact_tables.build_quarantine(frame, name, one.batch, context.run_id) for name, frame in judged.items()]
     publish_facts(context, "quarantine", reduce(DataFrame.unionByName, aside), lineage)
     if "episodes" in judged:
-        publish_facts(context, "episodes", fact_tables.episodes(judged["episodes"], one.batch), lineage)
+        publish_facts(context, "episodes", fact_tables.build_episodes(judged["episodes"], one.batch), lineage)
     build_first_seen(context, LogPosition(one.batch, frontier))
     if "exposures" in judged:
-        publish_facts(context, "exposures", fact_tables.exposures(judged["exposures"], one.batch), lineage)
+        publish_facts(context, "exposures", fact_tables.build_exposures(judged["exposures"], one.batch), lineage)
     else:
         told = {**lineage.facts, "frontier": frontier.isoformat()}
         publish_facts(context, "exposures", _sampled(context, one.batch, frontier), replace(lineage, facts=told))
@@ -145,8 +146,8 @@ def _begins(source: Source, one: Delivery) -> datetime | None:
 def _frontier(context: RunContext, rows: Sequence[dict[str, Any]]) -> datetime:
     """The watermark with these deliveries."""
     begins = context.source.completeness.begins
-    found = [watermark.Delivered.of(one) for one in rows]
-    history = watermark.steps(found, watermark.midnight(begins) if begins else None)
+    found = [watermark.DeliveredInterval.from_row(one) for one in rows]
+    history = watermark.compute_watermark_history(found, watermark.midnight(begins) if begins else None)
     return history[-1][1] if history else watermark.midnight(begins or date.min)
 
 
@@ -190,13 +191,13 @@ def _sampled(context: RunContext, batch: int, frontier: datetime) -> DataFrame:
     return sample_candidates(new, popular, context.store.read("first_seen"), settings, batch)
 
 
-def _read(context: RunContext, data: Path, log: Log, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:
+def _read(context: RunContext, data: Path, log: LogMapping, observed_at: datetime) -> tuple[DataFrame, dict[str, int]]:
     """Judged rows of one log (cached: counted, watermarked and published from), and the counts by reason."""
     path = readers.locate(data, log)
     found = readers.read_raw(context.spark, path, context.source, log)
     try:
         found, erased = _without_erased(context, found, log)
-        judged = row_validation.judge(found, context.source, log, observed_at).persist()
+        judged = row_validation.validate_rows(found, context.source, log, observed_at).persist()
         counts = fact_tables.count_reasons(judged, log)
     except SPARK_ERRORS as error:
         raise InputError(
@@ -227,7 +228,7 @@ def _read(context: RunContext, data: Path, log: Log, observed_at: datetime) -> t
     return judged, counts
 
 
-def _without_erased(context: RunContext, found: DataFrame, log: Log) -> tuple[DataFrame, int]:
+def _without_erased(context: RunContext, found: DataFrame, log: LogMapping) -> tuple[DataFrame, int]:
     """Raw rows without those of people who were erased, which are counted and kept nowhere."""
     tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.shipped_views import hash_features
-from ingest.fact_tables import first_seen
+from ingest.fact_tables import build_first_seen
 from jobs.runtime.command_options import job_command
 from jobs.runtime.fingerprint import TRAINING_SET_FROM_FACTS, hash_table_code
 from jobs.runtime.run_context import RunContext
@@ -75,7 +75,7 @@ def rebuild(context: RunContext, manifest: Manifest) -> DataFrame:
     versions = tables.versions("events", "exposures", *(["episodes"] if reads_episodes else []))
     facts = {table: tables.read_delivered(versions, table, log) for table in versions}
     # First-seen moments come from all deliveries, as their table does: also from those that are not complete yet.
-    firsts = first_seen(tables.read(versions, "events").where(F.col("batch") <= log.batch))
+    firsts = build_first_seen(tables.read(versions, "events").where(F.col("batch") <= log.batch))
     buckets = context.store.bucket_count({"events": None})
     all_facts = TrainingFacts(facts["events"], facts["exposures"], firsts, buckets, facts.get("episodes"))
     knowledge = manifest.restore_knowledge(read_knowledge(context, log, log.known_at()))

@@ -18,7 +18,7 @@ from features.feature_view import Feature, View
 from features.shipped_views import VIEWS
 from ingest import row_validation
 from ingest.formats import FORMATS
-from ingest.source_config import Source, load_source, shipped
+from ingest.source_config import Source, load_source, shipped_sources
 from jobs.runtime.command_options import guarded
 from jobs.runtime.settings import Settings, load_settings
 from longplay.cli import cli
@@ -61,7 +61,7 @@ def pages() -> dict[str, str]:
         "signals": [*map(_signal_page, definitions), "## Keys of a definition file", *_models(Definition)],
         "rewards": [*map(_signal_page, rewards), "## Keys of a reward file", *_models(Reward)],
         "sources": [
-            *map(_source_page, shipped()),
+            *map(_source_page, shipped_sources()),
             _reasons(),
             _formats(),
             "## Keys of a source file",

@@ -10,7 +10,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.fact_tables import fact_id
 from ingest.formats import CORRUPT, FILE, MALFORMED
-from ingest.row_validation import JSON, ORIGIN
+from ingest.row_validation import ORIGIN, RAW_JSON_OPTIONS
 from longplay.errors import InputError
 from tables.catalog import QUARANTINE_RELEASES
 
@@ -23,12 +23,12 @@ FACTS: Mapping[str, tuple[str, ...]] = {
 """What identifies a fact of each raw log: the columns of its table's grain."""
 
 
-def open_rows(quarantine: DataFrame, releases: DataFrame | None) -> DataFrame:
+def select_open_rows(quarantine: DataFrame, releases: DataFrame | None) -> DataFrame:
     """Quarantined rows that were not released. Grain: row_id."""
     return quarantine if releases is None else quarantine.join(releases.select("row_id"), "row_id", "left_anti")
 
 
-def common_schema(log: str, schemas: Sequence[str]) -> StructType:
+def merge_schemas(log: str, schemas: Sequence[str]) -> StructType:
     """One type for raw rows of a log whose deliveries had different columns.
 
     Args:
@@ -50,14 +50,14 @@ def common_schema(log: str, schemas: Sequence[str]) -> StructType:
     return StructType(list(found.values()))
 
 
-def unknown_keys(rows: DataFrame, schema: StructType) -> DataFrame:
+def find_unknown_keys(rows: DataFrame, schema: StructType) -> DataFrame:
     """Rows whose JSON has keys that the log has not, with those keys. Grain: row_id."""
     known = F.array(*[F.lit(name) for name in schema.names])
     keys = F.array_except(F.json_object_keys("raw"), known).alias("keys")
     return rows.select("row_id", keys).where(F.size("keys") > 0)
 
 
-def raw_rows(rows: DataFrame, schema: StructType) -> DataFrame:
+def parse_raw_rows(rows: DataFrame, schema: StructType) -> DataFrame:
     """Raw rows as they are read from a delivered file, from their JSON.
 
     Args:
@@ -70,7 +70,7 @@ def raw_rows(rows: DataFrame, schema: StructType) -> DataFrame:
         What is no JSON, or still carries the text of a line that did not parse, is malformed.
     """
     fields = StructType([*schema.fields, StructField(_UNREAD, StringType())])
-    read = F.from_json("raw", fields, {**JSON, "columnNameOfCorruptRecord": _UNREAD}).alias("_row")
+    read = F.from_json("raw", fields, {**RAW_JSON_OPTIONS, "columnNameOfCorruptRecord": _UNREAD}).alias("_row")
     parsed = rows.select(F.col("row_id").alias(ORIGIN), F.col("file").alias(FILE), read)
     still = F.col(f"_row.{CORRUPT}").isNotNull() if CORRUPT in schema.names else F.lit(False)
     malformed = F.col("_row").isNull() | F.col(f"_row.{_UNREAD}").isNotNull() | still
@@ -78,7 +78,7 @@ def raw_rows(rows: DataFrame, schema: StructType) -> DataFrame:
     return parsed.select(*columns, FILE, ORIGIN, malformed.alias(MALFORMED))
 
 
-def repaired(rows: DataFrame, schema: StructType, changes: Mapping[str, str]) -> DataFrame:
+def apply_repairs(rows: DataFrame, schema: StructType, changes: Mapping[str, str]) -> DataFrame:
     """Rows with some raw columns set anew, as JSON again.
 
     Args:
@@ -86,33 +86,35 @@ def repaired(rows: DataFrame, schema: StructType, changes: Mapping[str, str]) ->
         schema: the type of the raw rows.
         changes: a Spark SQL expression over the raw columns, by the column that it sets.
     """
-    read = rows.withColumn("_row", F.from_json("raw", schema, JSON)).select("*", "_row.*")
+    read = rows.withColumn("_row", F.from_json("raw", schema, RAW_JSON_OPTIONS)).select("*", "_row.*")
     kinds = {field.name: field.dataType for field in schema.fields}
     new = {name: F.expr(text).cast(kinds[name]) for name, text in changes.items()}
     columns = [new.get(name, F.col(f"`{name}`")).alias(name) for name in schema.names]
     kept = [F.col(f"_kept.{name}") for name in rows.columns if name != "raw"]
     struct = F.struct(*[name for name in rows.columns if name != "raw"]).alias("_kept")
-    return read.select(struct, F.struct(*columns).alias("_new")).select(*kept, F.to_json("_new", JSON).alias("raw"))
+    return read.select(struct, F.struct(*columns).alias("_new")).select(
+        *kept, F.to_json("_new", RAW_JSON_OPTIONS).alias("raw")
+    )
 
 
-def known_from(judged: DataFrame, moment: datetime) -> DataFrame:
+def delay_known_time(judged: DataFrame, moment: datetime) -> DataFrame:
     """Judged rows as facts that are known only from a moment on: nothing that was known before changes."""
     return judged.withColumn("known_ts", F.greatest("known_ts", F.lit(moment)))
 
 
-def fact_of(log: str) -> Column:
+def fact_id_of_row(log: str) -> Column:
     """What a judged row would be called as a fact; null where that cannot be said."""
     if log == "episodes":
         return F.to_json(F.array("item_id", "episode_"))
     return F.when(F.col("event_ts").isNotNull(), fact_id("event_ts"))
 
 
-def fact_in(log: str) -> Column:
+def fact_id_of_fact(log: str) -> Column:
     """The same, of a row of the log's table."""
     return F.col(FACTS[log][0]) if len(FACTS[log]) == 1 else F.to_json(F.array(*FACTS[log]))
 
 
-def fates(judged: DataFrame, log: str, there: DataFrame) -> DataFrame:
+def determine_outcomes(judged: DataFrame, log: str, there: DataFrame) -> DataFrame:
     """What becomes of each released row of one log.
 
     Args:
@@ -123,8 +125,8 @@ def fates(judged: DataFrame, log: str, there: DataFrame) -> DataFrame:
     Returns:
         Grain: row_id. A clean row is published, or a duplicate where its fact is there.
     """
-    known = there.select(fact_in(log).alias("fact_id"), F.lit(True).alias("_there")).distinct()
-    named = judged.withColumn("fact_id", F.when(F.col("reason").isNull(), fact_of(log)))
+    known = there.select(fact_id_of_fact(log).alias("fact_id"), F.lit(True).alias("_there")).distinct()
+    named = judged.withColumn("fact_id", F.when(F.col("reason").isNull(), fact_id_of_row(log)))
     clean = F.when(F.col("_there"), F.lit("duplicate")).otherwise(F.lit("published"))
     outcome = F.when(F.col("reason").isNotNull(), F.lit("quarantined")).otherwise(clean)
     found = named.join(known, "fact_id", "left")
@@ -137,7 +139,7 @@ def fates(judged: DataFrame, log: str, there: DataFrame) -> DataFrame:
     )
 
 
-def releases(rows: DataFrame, fated: DataFrame, told: Mapping[str, Column]) -> DataFrame:
+def build_releases(rows: DataFrame, fated: DataFrame, told: Mapping[str, Column]) -> DataFrame:
     """Rows of the table of releases.
 
     Args:

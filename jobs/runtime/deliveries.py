@@ -42,9 +42,9 @@ def build_first_seen(context: RunContext, reached: LogPosition | None = None) ->
 def _compute_first_seen(context: RunContext, plan: IncrementPlan) -> TableChange:
     events = context.tables.read(plan.inputs, "events").where(f"batch <= {plan.reached.batch}")
     if plan.checkpoint is None:
-        return TableChange(fact_tables.first_seen(events))
+        return TableChange(fact_tables.build_first_seen(events))
     new_events = events.where(f"batch > {plan.checkpoint.batch}")
-    return TableChange(fact_tables.first_seen(new_events, context.store.read("first_seen")))
+    return TableChange(fact_tables.build_first_seen(new_events, context.store.read("first_seen")))
 
 
 def count_delivered_rows(context: RunContext, table: str, delivery: str, batch: int, log: str | None = None) -> int:

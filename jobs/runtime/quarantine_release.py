@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from ingest import fact_tables, readers, row_validation
 from ingest.log_state import LogPosition
 from ingest.quarantine import reprocess
-from ingest.source_config import Log, Source, UserLog
+from ingest.source_config import LogMapping, Source, UserLog
 from jobs.runtime.deliveries import build_first_seen, next_batch, publish_facts
 from jobs.runtime.run_context import RunContext
 from longplay.errors import InputError, StoreError
@@ -78,7 +78,7 @@ def put_back(context: RunContext, rows: DataFrame, at: datetime, by: str) -> dic
     """
     going = Going(next_batch(context), at, source_hash(context.source), by)
     judged = _judged(context, rows, at)
-    fated = [reprocess.fates(frame, log, _there(context, log, frame)) for log, frame in judged.items()]
+    fated = [reprocess.determine_outcomes(frame, log, _there(context, log, frame)) for log, frame in judged.items()]
     told = {
         "release_id": F.lit(going.name),
         "released_at": F.lit(at),
@@ -89,7 +89,7 @@ def put_back(context: RunContext, rows: DataFrame, at: datetime, by: str) -> dic
     # What is written down must be carried out, so nothing is that a gate would refuse.
     for table, frame in _becomes(context, judged, _union(fated), going):
         context.gate(frame, catalog.get(table))
-    publish_facts(context, TABLE, reprocess.releases(rows, _union(fated), told), going.lineage(context.run_id))
+    publish_facts(context, TABLE, reprocess.build_releases(rows, _union(fated), told), going.lineage(context.run_id))
     for frame in judged.values():
         frame.unpersist()
     return finish(context)
@@ -135,9 +135,9 @@ def source_hash(source: Source) -> str:
     return hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
 
 
-def logs_of(source: Source) -> dict[str, Log]:
+def logs_of(source: Source) -> dict[str, LogMapping]:
     """The raw logs that a source has, by the table that they become."""
-    logs: dict[str, Log | None] = {
+    logs: dict[str, LogMapping | None] = {
         "events": source.events,
         "exposures": source.exposures,
         "episodes": source.episodes,
@@ -162,16 +162,18 @@ def _becomes(
     source, batch = context.source, going.batch
     fate = fated.select(F.col("row_id").alias(row_validation.ORIGIN), "outcome")
     known = {
-        log: reprocess.known_from(f, going.at).join(fate, row_validation.ORIGIN, "inner") for log, f in judged.items()
+        log: reprocess.delay_known_time(f, going.at).join(fate, row_validation.ORIGIN, "inner")
+        for log, f in judged.items()
     }
     for log, frame in known.items():
         clean = frame.where("outcome = 'published'")
         if log == "events":
-            yield log, fact_tables.events(clean, source.events, batch)
+            yield log, fact_tables.build_events(clean, source.events, batch)
         else:
-            yield log, fact_tables.exposures(clean, batch) if log == "exposures" else fact_tables.episodes(clean, batch)
+            build = fact_tables.build_exposures if log == "exposures" else fact_tables.build_episodes
+            yield log, build(clean, batch)
     again = [
-        fact_tables.quarantine(f.where("outcome = 'quarantined'"), log, batch, context.run_id)
+        fact_tables.build_quarantine(f.where("outcome = 'quarantined'"), log, batch, context.run_id)
         for log, f in known.items()
     ]
     if again:
@@ -212,15 +214,15 @@ def _judged(context: RunContext, rows: DataFrame, at: datetime) -> dict[str, Dat
                 got=", ".join(logs),
                 fix="put it back into the source file, or release rows of other logs",
             )
-        schema = reprocess.common_schema(name, found)
+        schema = reprocess.merge_schemas(name, found)
         readers.check_columns(schema.names, context.source, logs[name], f"quarantined rows of the {name} log")
         own = rows.where((F.col("log") == name) & F.col("raw").isNotNull())
-        frame = _without_erased(context, reprocess.raw_rows(own, schema), logs[name])
-        judged[name] = row_validation.judge(frame, context.source, logs[name], at).persist()
+        frame = _without_erased(context, reprocess.parse_raw_rows(own, schema), logs[name])
+        judged[name] = row_validation.validate_rows(frame, context.source, logs[name], at).persist()
     return judged
 
 
-def _without_erased(context: RunContext, frame: DataFrame, log: Log) -> DataFrame:
+def _without_erased(context: RunContext, frame: DataFrame, log: LogMapping) -> DataFrame:
     tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return frame

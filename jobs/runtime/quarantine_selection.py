@@ -112,7 +112,7 @@ def _selected(context: RunContext, wanted: Wanted) -> DataFrame:
             fix="deliver the log anew: rows that are set aside from now on can be released",
         )
     given = context.store.read(TABLE) if context.store.exists(TABLE) else None
-    still = reprocess.open_rows(aside, given).where(F.col("reason") == wanted.reason)
+    still = reprocess.select_open_rows(aside, given).where(F.col("reason") == wanted.reason)
     still = still.where(F.col("log") == wanted.log) if wanted.log else still
     still = _where(still, wanted.where) if wanted.where else still
     named = _named(context, wanted)
@@ -143,7 +143,7 @@ def _changed(rows: DataFrame, changes: Mapping[str, str]) -> DataFrame:
         )
     if not logs:
         return rows
-    schema = reprocess.common_schema(logs[0][0], [text for _, text in logs])
+    schema = reprocess.merge_schemas(logs[0][0], [text for _, text in logs])
     unknown = [name for name in changes if name not in schema.names]
     if unknown:
         raise ConfigError(
@@ -153,7 +153,7 @@ def _changed(rows: DataFrame, changes: Mapping[str, str]) -> DataFrame:
             fix="correct it",
         )
     try:
-        found = reprocess.repaired(rows, schema, changes)
+        found = reprocess.apply_repairs(rows, schema, changes)
         found.schema  # noqa: B018 - analysis only
         return found
     except PySparkException as error:
@@ -236,8 +236,8 @@ def _check(rows: DataFrame, number: int, wanted: Wanted) -> None:
             fix='leave them out: --where "raw_schema IS NOT NULL"',
         )
     for kind in kinds if wanted.repaired else []:
-        schema = reprocess.common_schema(kind["log"], sorted(kind["schemas"]))
-        odd = reprocess.unknown_keys(rows.where(F.col("log") == kind["log"]), schema).first()
+        schema = reprocess.merge_schemas(kind["log"], sorted(kind["schemas"]))
+        odd = reprocess.find_unknown_keys(rows.where(F.col("log") == kind["log"]), schema).first()
         if odd is not None:
             raise InputError(
                 "A repaired row has columns that its log has not.",

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from features.histories import merge_tiles
-from ingest.fact_tables import firsts_alone
+from ingest.fact_tables import keep_earliest
 from ingest.source_config import Source
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
@@ -150,7 +150,7 @@ def content(frame: DataFrame, table: str) -> str:
     if table in KEYS:
         frame = merge_tiles(frame, KEYS[table])
     elif table == "first_seen":
-        frame = firsts_alone(frame)
+        frame = keep_earliest(frame)
     return checksum(frame, [name for name in catalog.get(table).audit if name in frame.columns])
 
 

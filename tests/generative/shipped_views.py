@@ -11,7 +11,7 @@ from features.feature_view import View
 from features.histories import build_daily_tiles, build_exposure_tiles
 from features.point_in_time_join import as_of_join
 from features.shipped_views import VIEWS
-from ingest.fact_tables import first_seen
+from ingest.fact_tables import build_first_seen
 from tests.generative.random_logs import Log
 from tests.reference.features_by_hand import Row
 from tests.reference.records import at, events_frame, exposures_frame, utc
@@ -33,13 +33,13 @@ def _joined(view: View, events: DataFrame, exposures: DataFrame) -> DataFrame:
     if view.resolution == "day":
         tiles = [build_daily_tiles(events, ["item_id"]), build_daily_tiles(events, ["user_id", "item_id"])]
         facts = build_item_day_facts(
-            tiles[0], tiles[1].drop("amount"), build_exposure_tiles(exposures), first_seen(events)
+            tiles[0], tiles[1].drop("amount"), build_exposure_tiles(exposures), build_first_seen(events)
         )
         days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of")).distinct()
         return as_of_join([view], facts, days)
     keys = list(view.keys)
     spine = exposures.select(*keys, "as_of").dropna(subset=keys).distinct()
-    return as_of_join([view], build_user_facts(events, first_seen(events)), spine)
+    return as_of_join([view], build_user_facts(events, build_first_seen(events)), spine)
 
 
 def _rows(view: View, frame: DataFrame) -> dict[tuple, Row]:

@@ -61,7 +61,7 @@ def main_queries(spark: SparkSession) -> list[Query]:
     """The queries, on tables with a row each."""
     events = events_frame(spark, [Event("e", "ann", "song", NOW, NOW, is_consumption=True, is_click=True)])
     exposures = exposures_frame(spark, [Exposure("x", "r", "ann", "song", NOW, NOW)])
-    firsts = _rows(fact_tables.first_seen(events))
+    firsts = _rows(fact_tables.build_first_seen(events))
     definitions = [default_registry().get(name) for name in ("click", "return_to_item_14d")]
     knowledge, plan = (
         Knowledge(NOW, NOW, at("1 Jan")),
@@ -121,7 +121,7 @@ def _judged(spark: SparkSession, now: datetime) -> DataFrame:
         "InvoiceNo string, StockCode string, Quantity int, InvoiceDate timestamp, UnitPrice double, "
         "CustomerID string, _malformed boolean, _file string",
     )
-    return fact_tables.events(row_validation.judge(raw, source, source.events, now), source.events, 1)
+    return fact_tables.build_events(row_validation.validate_rows(raw, source, source.events, now), source.events, 1)
 
 
 def explained(frame: DataFrame) -> str:

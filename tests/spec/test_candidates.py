@@ -9,14 +9,14 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from features.candidate_sampling import sample_candidates
-from ingest.fact_tables import first_seen
-from ingest.source_config import Candidates
+from ingest.fact_tables import build_first_seen
+from ingest.source_config import CandidateSampler
 from longplay.config.duration import DAY
 from tests.reference.records import Event, at, events_frame, utc
 
 pytestmark = pytest.mark.spark
 
-SETTINGS = Candidates(per_request=6, uniform_share=0.3, seed=7)
+SETTINGS = CandidateSampler(per_request=6, uniform_share=0.3, seed=7)
 FIRST_DAY = at("1 May")
 
 
@@ -39,9 +39,9 @@ def random_clicks(seed: int = 0, count: int = 120, days: int = 12) -> list[Event
     return clicks
 
 
-def rows_of(spark: SparkSession, events: Sequence[Event], settings: Candidates = SETTINGS) -> list[Row]:
+def rows_of(spark: SparkSession, events: Sequence[Event], settings: CandidateSampler = SETTINGS) -> list[Row]:
     frame = events_frame(spark, events)
-    return sample_candidates(frame, frame, first_seen(frame), settings, 7).collect()
+    return sample_candidates(frame, frame, build_first_seen(frame), settings, 7).collect()
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def rows(spark: SparkSession, log: list[Event]) -> list[Row]:
     return rows_of(spark, log)
 
 
-def probabilities(log: Sequence[Event], day: date, settings: Candidates = SETTINGS) -> dict[str, float]:
+def probabilities(log: Sequence[Event], day: date, settings: CandidateSampler = SETTINGS) -> dict[str, float]:
     """q(i) = s / items_before + (1 - s) clicks(i) / clicks, by hand; empty before the first day.
 
     Clicks are those that became visible in the days of the popularity before; without any all items are alike.
@@ -81,7 +81,7 @@ def test_popularity_looks_back_so_many_days_and_clicks_known_late_count_from_the
     early = [click(f"x{n}", f"u{n}", "x", FIRST_DAY + n * DAY / 4) for n in range(12)]
     late = replace(click("y", "u", "y", FIRST_DAY + DAY / 2), known_ts=FIRST_DAY + 4 * DAY + DAY / 2)
     asking = [click(f"r{n}", f"v{n}", "z", FIRST_DAY + (4 + n) * DAY + DAY / 3) for n in range(8)]
-    settings = Candidates(per_request=20, uniform_share=0.3, popularity_days=3, seed=5)
+    settings = CandidateSampler(per_request=20, uniform_share=0.3, popularity_days=3, seed=5)
     log = [*early, late, *asking]
     found = [row for row in rows_of(spark, log, settings) if row["propensity"] is not None]
     for row in found:
@@ -97,7 +97,7 @@ def test_draws_of_a_small_log_follow_the_probabilities_worked_out_by_hand(spark:
     by_hand = {"x": 0.3 / 3 + 0.7 * 6 / 9, "y": 0.3 / 3 + 0.7 * 2 / 9, "z": 0.3 / 3 + 0.7 * 1 / 9}
     past = [click(f"p{n}", f"u{n}", item, FIRST_DAY) for n, item in enumerate("xxxxxxyyz")]
     requests = [click(f"r{n}", f"v{n}", "new", FIRST_DAY + DAY) for n in range(2000)]
-    settings = Candidates(per_request=1, uniform_share=0.3, seed=3)
+    settings = CandidateSampler(per_request=1, uniform_share=0.3, seed=3)
     found = [row for row in rows_of(spark, [*past, *requests], settings) if row["propensity"] is not None]
     assert len(found) == 2000
     assert {row["item_id"]: row["propensity"] for row in found} == pytest.approx(by_hand)

@@ -19,7 +19,7 @@ ROWS = ["ann,song,2026-05-03T10:00:00,play,40", "bob,tune,2026-05-04T11:00:00,sk
 
 
 def expected_events(spark: SparkSession, path: Path, made) -> list[tuple]:
-    events = fact_tables.events(judged(spark, path, made), made.events, 1).orderBy("user_id").collect()
+    events = fact_tables.build_events(judged(spark, path, made), made.events, 1).orderBy("user_id").collect()
     return [(e["user_id"], e["item_id"], str(e["event_ts"]), e["kind"], e["amount"]) for e in events]
 
 

@@ -10,8 +10,8 @@ from pyspark.sql.types import StructType
 
 from ingest import fact_tables
 from ingest.readers import read_raw
-from ingest.rejection_messages import messages
-from ingest.row_validation import judge, reasons_of
+from ingest.rejection_messages import build_rejection_messages
+from ingest.row_validation import list_reasons, validate_rows
 from ingest.source_config import BUILT_IN_REASONS
 from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import (
@@ -121,15 +121,15 @@ def test_built_in_reasons_are_those_that_judging_gives(spark: SparkSession) -> N
     made = source(RADIO, events=RADIO["events"] | {"episode": "episode"}, episodes=EPISODES)
     assert made.exposures is not None
     assert made.episodes is not None
-    given = {*reasons_of(made.events), *reasons_of(made.exposures), *reasons_of(made.episodes)}
+    given = {*list_reasons(made.events), *list_reasons(made.exposures), *list_reasons(made.episodes)}
     assert given == set(BUILT_IN_REASONS)
     for log in (made.events, made.exposures, made.episodes):
-        assert set(messages(log)) == set(reasons_of(log))
+        assert set(build_rejection_messages(log)) == set(list_reasons(log))
 
 
 def test_reasons_come_in_the_documented_order(spark: SparkSession) -> None:
     made = source(events__filters=[{"reason": "staff", "where": "true"}, {"reason": "tiny", "where": "true"}])
-    assert reasons_of(made.events) == [
+    assert list_reasons(made.events) == [
         "malformed_row",
         "null_user",
         "null_item",
@@ -156,7 +156,7 @@ def test_of_rows_with_one_key_the_clean_one_is_kept_whatever_the_order(spark: Sp
 
 def test_a_malformed_row_is_kept_word_for_word(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", [GOOD, "bob,song,2026-05-03,play,40,and,more", '"bob,song,2026-05-03,play,4'])
-    aside = fact_tables.quarantine(judged(spark, log, source()), "events", 1, "run-1").collect()
+    aside = fact_tables.build_quarantine(judged(spark, log, source()), "events", 1, "run-1").collect()
     assert {r["reason"] for r in aside} == {"malformed_row"}
     texts = {json.loads(r["raw"])["_corrupt_record"] for r in aside}
     assert texts == {"bob,song,2026-05-03,play,40,and,more", '"bob,song,2026-05-03,play,4'}
@@ -164,7 +164,7 @@ def test_a_malformed_row_is_kept_word_for_word(spark: SparkSession, tmp_path: Pa
 
 def test_quarantine_carries_the_raw_row_and_unique_ids(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", [GOOD, GOOD, GOOD, "bob,song,2026-05-03,play,-1"])
-    aside = fact_tables.quarantine(judged(spark, log, source()), "events", 1, "run-1").collect()
+    aside = fact_tables.build_quarantine(judged(spark, log, source()), "events", 1, "run-1").collect()
     assert len({r["row_id"] for r in aside}) == len(aside) == 3
     assert sorted(json.loads(r["raw"])["much"] for r in aside) == ["-1", "40", "40"]
     assert {(r["log"], r["batch"], r["run_id"], r["file"]) for r in aside} == {("events", 1, "run-1", "log.csv")}
@@ -210,11 +210,11 @@ def test_columns_called_like_ours_do_not_clash(spark: SparkSession, tmp_path: Pa
     rows = ["ann,song,2026-05-03T10:00:00,play,40,k,r,7", "ann,song,2026-05-03T10:00:00,play,-1,k,r,7"]
     log = write_csv(tmp_path / "log.csv", rows, header)
     found = judged(spark, log, made)
-    event = fact_tables.events(found, made.events, 1).collect()
+    event = fact_tables.build_events(found, made.events, 1).collect()
     assert [(e["user_id"], e["item_id"], e["amount"], e["is_consumption"]) for e in event] == [
         ("ann", "song", 40.0, True)
     ]
-    aside = fact_tables.quarantine(found, "events", 1, "run-1").first()
+    aside = fact_tables.build_quarantine(found, "events", 1, "run-1").first()
     assert json.loads(aside["raw"]) == dict(zip(header, rows[1].split(","), strict=True))
 
 
@@ -227,7 +227,7 @@ def test_flags_follow_the_rules_of_the_source(spark: SparkSession, tmp_path: Pat
         "ann,e,2026-05-03,skip,5",
     ]
     made = source()
-    events = fact_tables.events(judged(spark, write_csv(tmp_path / "log.csv", rows), made), made.events, 1)
+    events = fact_tables.build_events(judged(spark, write_csv(tmp_path / "log.csv", rows), made), made.events, 1)
     flags = events.orderBy("item_id").select("is_consumption", "is_click", "is_negative").collect()
     assert [tuple(row) for row in flags] == [
         (True, False, False),
@@ -257,7 +257,7 @@ def test_reasons_of_exposures(spark: SparkSession, tmp_path: Path) -> None:
     log = made.exposures
     assert log is not None
     raw = read_raw(spark, write_csv(tmp_path / "shown.csv", rows, SHOWN), made, log)
-    found = judge(raw, made, log, OBSERVED_AT).persist()
+    found = validate_rows(raw, made, log, OBSERVED_AT).persist()
     assert {name: n for name, n in fact_tables.count_reasons(found, log).items() if n} == {
         "read": 12,
         "clean": 2,
@@ -270,7 +270,7 @@ def test_reasons_of_exposures(spark: SparkSession, tmp_path: Path) -> None:
         "raw:duplicate": 1,
         "exclusive:duplicate": 1,
     }
-    shown = fact_tables.exposures(found, 1).orderBy("item_id").collect()
+    shown = fact_tables.build_exposures(found, 1).orderBy("item_id").collect()
     assert [(r["item_id"], r["as_of"], r["position"], r["propensity"], r["sampled"]) for r in shown] == [
         ("k", datetime(2026, 5, 3, 10), 3, 1.0, False),
         ("song", datetime(2026, 5, 3, 10), 1, 0.5, False),

@@ -104,20 +104,20 @@ def test_clock_skew_is_flagged_and_known_time_raised(spark: SparkSession, tmp_pa
         "ann,e,2026-05-03T10:00:00,play,40,2026-05-06T01:00:00",
     ]
     found = judged(spark, write_csv(tmp_path / "log.csv", rows, (*HEADER, "stored")), made)
-    events = fact_tables.events(found, made.events, 1).orderBy("item_id").collect()
+    events = fact_tables.build_events(found, made.events, 1).orderBy("item_id").collect()
     assert [(e["item_id"], e["known_ts"], e["clock_skew"], str(e["known_day"])) for e in events] == [
         ("a", datetime(2026, 5, 3, 10, 0, 5), False, "2026-05-03"),
         ("b", datetime(2026, 5, 3, 10), True, "2026-05-03"),
         ("c", datetime(2026, 5, 3, 10), False, "2026-05-03"),
         ("e", datetime(2026, 5, 6, 1), False, "2026-05-06"),
     ]
-    assert [r["reason"] for r in fact_tables.quarantine(found, "events", 1, "run-1").collect()] == ["bad_time"]
+    assert [r["reason"] for r in fact_tables.build_quarantine(found, "events", 1, "run-1").collect()] == ["bad_time"]
 
 
 def test_a_configured_delay_is_when_a_row_was_known(spark: SparkSession, tmp_path: Path) -> None:
     made = source(events__known={"delay": "90 min"})
     found = judged(spark, write_csv(tmp_path / "log.csv", ["ann,a,2026-05-03T23:00:00,play,40"]), made)
-    event = fact_tables.events(found, made.events, 1).first()
+    event = fact_tables.build_events(found, made.events, 1).first()
     assert (event["known_ts"], str(event["known_day"]), event["clock_skew"]) == (
         datetime(2026, 5, 4, 0, 30),
         "2026-05-04",

@@ -10,7 +10,7 @@ from features.feature_facts import build_item_day_facts, build_user_facts
 from features.histories import build_daily_tiles, build_exposure_tiles
 from features.point_in_time_join import as_of_join
 from features.shipped_views import ITEM, USER, USER_ITEM, USER_TOPIC
-from ingest.fact_tables import first_seen
+from ingest.fact_tables import build_first_seen
 from longplay.registry.registry import default_registry
 from signals.compute import compute_signal_values, select_values_known_at
 from signals.maturity import Knowledge
@@ -53,7 +53,7 @@ def test_all_views_of_a_user_are_one_shuffle_of_the_facts_and_one_of_the_spine(
     tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
     events, exposures = tables
-    seen = spark_rows(first_seen(events))
+    seen = spark_rows(build_first_seen(events))
     plan = plan_of(as_of_join([USER, USER_ITEM, USER_TOPIC], build_user_facts(events, seen), exposures), capsys)
     assert [re.sub(r"#\d+", "", columns).split(",")[0] for columns in shuffles(plan)] == ["_bucket", "_bucket"]
     assert plan.count("Exchange") == 2
@@ -66,7 +66,7 @@ def test_the_view_of_items_joins_nothing(
 ) -> None:
     events, exposures = tables
     tiles = [build_daily_tiles(events, ["item_id"]), build_daily_tiles(events, ["user_id", "item_id"])]
-    facts = build_item_day_facts(tiles[0], tiles[1], build_exposure_tiles(exposures), first_seen(events))
+    facts = build_item_day_facts(tiles[0], tiles[1], build_exposure_tiles(exposures), build_first_seen(events))
     days = exposures.select("item_id", F.to_date("as_of").cast("timestamp").alias("as_of"))
     assert "Join" not in plan_of(as_of_join([ITEM], facts, days), capsys)
 

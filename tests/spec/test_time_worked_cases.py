@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 from features.feature_facts import build_user_facts, select_known_facts
 from features.feature_view import Feature, View
 from features.point_in_time_join import as_of_join
-from ingest.fact_tables import first_seen
+from ingest.fact_tables import build_first_seen
 from ingest.formats import FILE, MALFORMED
-from ingest.row_validation import judge
+from ingest.row_validation import validate_rows
 from ingest.source_config import Source
-from ingest.watermark import Completeness, observe, watermark_at
+from ingest.watermark import ObservedCompleteness, observe_completeness, watermark_at
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from signals.compute import compute_signal_values, select_values_known_at
@@ -195,7 +195,7 @@ def test_cases_7_and_8_features_look_strictly_before_as_of(spark: SparkSession) 
         rebuilt_at = at(case["rebuilt"].removesuffix(" 2027"), year=year)
         events = events_frame(spark, [play(case["case"], at(case["event"]), at(case["known"]))])
         known = select_known_facts(events, rebuilt_at)
-        facts.append(build_user_facts(known, first_seen(known)))
+        facts.append(build_user_facts(known, build_first_seen(known)))
     whole = facts[0]
     for more in facts[1:]:
         whole = whole.unionByName(more)
@@ -259,19 +259,19 @@ def test_case_11_one_row_from_2031_is_set_aside_and_moves_nothing(spark: SparkSe
     raw = spark.createDataFrame(
         [("ann", "song", time, False, "log") for time in [*SOUND, "2031-01-01 00:00:00"]], schema
     )
-    judged = judge(raw, SOURCE, SOURCE.events, observed).select("event_ts", "reason").collect()
+    judged = validate_rows(raw, SOURCE, SOURCE.events, observed).select("event_ts", "reason").collect()
     reasons = {f"{row['event_ts']:%Y-%m-%d}": row["reason"] for row in judged}
     assert reasons == {"2026-05-10": None, "2026-05-11": None, "2026-05-12": None, "2031-01-01": "future_time"}
     days = [(utc(row["event_ts"]).date(), 1) for row in judged if row["reason"] is None]
     sound = [(datetime.fromisoformat(text).date(), 1) for text in SOUND]
     for heard in ({}, {"heartbeat": at("12 May")}):
-        assert observe(days, observed, **heard) == Completeness(at("10 May"), at("12 May"))
-        assert observe(days, observed, **heard) == observe(sound, observed, **heard)
+        assert observe_completeness(days, observed, **heard) == ObservedCompleteness(at("10 May"), at("12 May"))
+        assert observe_completeness(days, observed, **heard) == observe_completeness(sound, observed, **heard)
 
 
 def test_case_11_even_a_future_day_that_passed_would_move_nothing() -> None:
     days = [(at("11 May").date(), 9), (at("12 May").date(), 9), (at("1 Jan", year=2031).date(), 9)]
-    assert observe(days, at("12 May 12:00")).watermark == at("12 May")
+    assert observe_completeness(days, at("12 May 12:00")).watermark == at("12 May")
 
 
 def silent_since_9_may() -> Iterator[tuple[date, int]]:
@@ -282,7 +282,11 @@ def test_case_12_silence_leaves_the_watermark_where_it_was() -> None:
     """That nothing matures by it is case 12 of the table above: it would be mature (case 2) had it moved."""
     days, observed = list(silent_since_9_may()), at("12 May")
     (case,) = [case for case in table(CASES) if case["case"].startswith("12")]
-    assert watermark_at(observed, [(observed, observe(days, observed).watermark)]) == at("9 May") == at(case["W"])
+    assert (
+        watermark_at(observed, [(observed, observe_completeness(days, observed).watermark)])
+        == at("9 May")
+        == at(case["W"])
+    )
     # Control: a heartbeat says that silence is all there was.
-    beating = observe(days, observed, heartbeat=at("12 May"))
+    beating = observe_completeness(days, observed, heartbeat=at("12 May"))
     assert watermark_at(observed, [(observed, beating.watermark)]) == at("12 May")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ingest.fact_tables import count_reasons
 from ingest.readers import locate, read_raw
-from ingest.row_validation import judge
+from ingest.row_validation import validate_rows
 from ingest.source_config import Source
 from jobs.runtime.progress import Progress
 from jobs.runtime.run_context import RunContext
@@ -98,7 +98,7 @@ def write_csv(path: Path, rows: Sequence[str], header: Sequence[str] | None = HE
 def judged(spark: SparkSession, path: Path, made: Source, observed_at: datetime = OBSERVED_AT) -> DataFrame:
     """The judged rows of an events log, cached as ingest caches them."""
     raw = read_raw(spark, locate(path, made.events), made, made.events)
-    return judge(raw, made, made.events, observed_at).persist()
+    return validate_rows(raw, made, made.events, observed_at).persist()
 
 
 def counts(spark: SparkSession, path: Path, made: Source) -> dict[str, int]:

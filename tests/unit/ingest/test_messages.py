@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingest.rejection_messages import messages
-from ingest.source_config import BUILT_IN_REASONS, Log
+from ingest.rejection_messages import build_rejection_messages
+from ingest.source_config import BUILT_IN_REASONS, LogMapping
 from tests.unit.ingest.small_logs import RADIO, source
 
 EPISODES = {
@@ -21,14 +21,14 @@ WHOLE = source(
 )
 
 
-def log(name: str) -> Log:
+def log(name: str) -> LogMapping:
     found = getattr(WHOLE, name)
-    assert isinstance(found, Log)
+    assert isinstance(found, LogMapping)
     return found
 
 
 def test_every_built_in_reason_has_a_message_in_some_log() -> None:
-    told = {reason for name in ("events", "exposures", "episodes") for reason in messages(log(name))}
+    told = {reason for name in ("events", "exposures", "episodes") for reason in build_rejection_messages(log(name))}
     assert told == {*BUILT_IN_REASONS, "staff"}
 
 
@@ -49,8 +49,8 @@ def test_every_built_in_reason_has_a_message_in_some_log() -> None:
     ],
 )
 def test_messages_name_the_column(name: str, reason: str, message: str) -> None:
-    assert messages(log(name))[reason] == message
+    assert build_rejection_messages(log(name))[reason] == message
 
 
 def test_releases_of_episodes_are_nobodys() -> None:
-    assert "null_user" not in messages(log("episodes"))
+    assert "null_user" not in build_rejection_messages(log("episodes"))

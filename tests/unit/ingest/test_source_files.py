@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from ingest.source_config import load_source, shipped
+from ingest.source_config import load_source, shipped_sources
 from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import RADIO, SHOP, source
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped_sources()))
 def test_every_shipped_source_loads(name: str) -> None:
     made = load_source(name)
     assert made.name == name
@@ -20,7 +20,7 @@ def test_every_shipped_source_loads(name: str) -> None:
 
 
 def test_the_shipped_sources_are_those_of_the_folder() -> None:
-    assert {"world", "online_retail", "lastfm1k", "gowalla"} <= set(shipped())
+    assert {"world", "online_retail", "lastfm1k", "gowalla"} <= set(shipped_sources())
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_unknown_sources_get_the_nearest_name(tmp_path: Path) -> None:
 
 
 def test_a_fault_in_a_file_names_the_file(tmp_path: Path) -> None:
-    text = shipped()["gowalla"].read_text(encoding="utf-8").replace("per_request", "per_reqest")
+    text = shipped_sources()["gowalla"].read_text(encoding="utf-8").replace("per_request", "per_reqest")
     (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="did you mean 'per_request'") as caught:
         load_source(str(tmp_path / "own.yaml"))

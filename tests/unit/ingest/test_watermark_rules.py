@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from ingest.watermark import (
-    Completeness,
-    Delivered,
+    DeliveredInterval,
     Heartbeat,
+    ObservedCompleteness,
+    compute_watermark_history,
     midnight,
-    observe,
+    observe_completeness,
     read_heartbeat,
-    steps,
     watermark_at,
 )
 from longplay.errors import InputError
@@ -27,75 +27,79 @@ def day(number: int) -> date:
 
 def test_without_a_heartbeat_the_last_delivered_day_may_be_cut_off() -> None:
     seen = [(day(5), 9), (day(3), 7), (day(4), 8)]
-    assert observe(seen, OBSERVED) == Completeness(midnight(day(3)), midnight(day(5)))
+    assert observe_completeness(seen, OBSERVED) == ObservedCompleteness(midnight(day(3)), midnight(day(5)))
 
 
 def test_a_few_odd_rows_move_neither_end() -> None:
     seen = [(date(1970, 1, 1), 1), (day(3), 7), (day(4), 8), (day(9), 1)]
-    assert observe(seen, OBSERVED, min_users=5) == Completeness(midnight(day(3)), midnight(day(4)))
+    assert observe_completeness(seen, OBSERVED, min_users=5) == ObservedCompleteness(midnight(day(3)), midnight(day(4)))
 
 
 def test_without_a_number_a_few_odd_rows_move_neither_end_either() -> None:
     month = [(day(n), 50) for n in range(1, 11)]
     odd = [(date(1970, 1, 1), 1), (date(2026, 4, 9), 4), (day(12), 4), *month]
-    assert observe(odd, OBSERVED) == Completeness(midnight(day(1)), midnight(day(10)))
-    assert observe([*month, (day(11), 5)], OBSERVED).watermark == midnight(day(11))
+    assert observe_completeness(odd, OBSERVED) == ObservedCompleteness(midnight(day(1)), midnight(day(10)))
+    assert observe_completeness([*month, (day(11), 5)], OBSERVED).watermark == midnight(day(11))
 
 
 def test_what_is_usual_is_usual_at_that_end_of_the_log() -> None:
     begin, users = date(2024, 1, 1), [*[2] * 40, *[1000] * 500]
     grown = [(begin + timedelta(days=n), many) for n, many in enumerate(users)]
     last = grown[-1][0]
-    assert observe(grown, OBSERVED) == Completeness(midnight(begin), midnight(last))
-    assert observe([*grown, (last + timedelta(days=300), 99)], OBSERVED).watermark == midnight(last)
+    assert observe_completeness(grown, OBSERVED) == ObservedCompleteness(midnight(begin), midnight(last))
+    assert observe_completeness([*grown, (last + timedelta(days=300), 99)], OBSERVED).watermark == midnight(last)
 
 
 def test_days_after_the_observation_do_not_count() -> None:
     seen = [(day(11), 9), (day(12), 9), (day(13), 9), (date(2031, 1, 1), 9)]
-    assert observe(seen, OBSERVED) == Completeness(midnight(day(11)), midnight(day(12)))
+    assert observe_completeness(seen, OBSERVED) == ObservedCompleteness(midnight(day(11)), midnight(day(12)))
 
 
 def test_a_gap_is_no_end() -> None:
-    assert observe([(day(1), 9), (day(8), 9)], OBSERVED).watermark == midnight(day(8))
+    assert observe_completeness([(day(1), 9), (day(8), 9)], OBSERVED).watermark == midnight(day(8))
 
 
 def test_a_heartbeat_is_believed_up_to_the_observation() -> None:
     seen = [(day(3), 7), (day(9), 8)]
     beat = datetime(2026, 5, 11, 6, tzinfo=UTC)
-    assert observe(seen, OBSERVED, heartbeat=beat) == Completeness(midnight(day(3)), beat)
-    assert observe(seen, OBSERVED, heartbeat=OBSERVED).watermark == OBSERVED
+    assert observe_completeness(seen, OBSERVED, heartbeat=beat) == ObservedCompleteness(midnight(day(3)), beat)
+    assert observe_completeness(seen, OBSERVED, heartbeat=OBSERVED).watermark == OBSERVED
     with pytest.raises(InputError, match="vouches for the future") as caught:
-        observe(seen, OBSERVED, heartbeat=datetime(2026, 5, 13, tzinfo=UTC), where="the log")
+        observe_completeness(seen, OBSERVED, heartbeat=datetime(2026, 5, 13, tzinfo=UTC), where="the log")
     assert caught.value.where == "the log"
 
 
 def test_a_log_begins_where_its_source_says_whatever_day_is_seen_first() -> None:
     """Late events of a delivery that happens to come first are no beginning."""
     seen, beat = [(day(9), 8)], datetime(2026, 5, 11, tzinfo=UTC)
-    assert observe(seen, OBSERVED, heartbeat=beat, begins=midnight(day(1))) == Completeness(midnight(day(1)), beat)
-    assert observe([], OBSERVED, heartbeat=beat, begins=midnight(day(1))) == Completeness(midnight(day(1)), beat)
+    assert observe_completeness(seen, OBSERVED, heartbeat=beat, begins=midnight(day(1))) == ObservedCompleteness(
+        midnight(day(1)), beat
+    )
+    assert observe_completeness([], OBSERVED, heartbeat=beat, begins=midnight(day(1))) == ObservedCompleteness(
+        midnight(day(1)), beat
+    )
 
 
 @pytest.mark.parametrize("seen", [[], [(date(2026, 5, 3), 4)], [(date(2031, 1, 1), 99)]])
 def test_no_delivered_day_is_an_error(seen: list[tuple[date, int]]) -> None:
     with pytest.raises(InputError, match="No day of this log counts as delivered") as caught:
-        observe(seen, OBSERVED, min_users=5, where="the log")
+        observe_completeness(seen, OBSERVED, min_users=5, where="the log")
     assert caught.value.got == f"{len(seen)} days, none with 5 users up to 2026-05-12"
     assert caught.value.where == "the log"
 
 
-def whole(until: datetime, at: datetime) -> Delivered:
+def whole(until: datetime, at: datetime) -> DeliveredInterval:
     """A delivery of everything up to a moment."""
-    return Delivered(None, until, at)
+    return DeliveredInterval(None, until, at)
 
 
-def daily(number: int, at: int | None = None) -> Delivered:
+def daily(number: int, at: int | None = None) -> DeliveredInterval:
     """The delivery of one day of May, there at the next midnight or on another day."""
-    return Delivered(midnight(day(number)), midnight(day(number + 1)), midnight(day(at or number + 1)))
+    return DeliveredInterval(midnight(day(number)), midnight(day(number + 1)), midnight(day(at or number + 1)))
 
 
 def test_before_the_first_observation_the_log_was_delivered_on_time() -> None:
-    history = steps([whole(midnight(day(12)), midnight(day(15)))])
+    history = compute_watermark_history([whole(midnight(day(12)), midnight(day(15)))])
     assert watermark_at(midnight(day(5)), history) == midnight(day(5))
     assert watermark_at(midnight(day(13)), history) == midnight(day(12))
     assert watermark_at(midnight(day(20)), history) == midnight(day(12))  # silence moves nothing
@@ -104,13 +108,13 @@ def test_before_the_first_observation_the_log_was_delivered_on_time() -> None:
 def test_days_add_up_whatever_the_order_of_their_arrival() -> None:
     days = [daily(n) for n in range(1, 7)]
     expected = [(midnight(day(n)), midnight(day(n))) for n in range(2, 8)]
-    assert steps(days) == expected
-    assert steps([days[n] for n in (4, 0, 5, 2, 1, 3)]) == expected
+    assert compute_watermark_history(days) == expected
+    assert compute_watermark_history([days[n] for n in (4, 0, 5, 2, 1, 3)]) == expected
 
 
 def test_after_a_gap_nothing_is_complete_until_it_is_filled() -> None:
     late = [daily(1), daily(2), daily(4), daily(5), daily(3, at=9)]
-    history = steps(late)
+    history = compute_watermark_history(late)
     assert history == [
         (midnight(day(2)), midnight(day(2))),
         (midnight(day(3)), midnight(day(3))),
@@ -122,13 +126,16 @@ def test_after_a_gap_nothing_is_complete_until_it_is_filled() -> None:
 
 def test_a_log_that_says_where_it_begins_waits_for_that_day() -> None:
     begins = midnight(day(1))
-    assert steps([daily(3), daily(2)], begins) == []
-    assert steps([daily(3), daily(2), daily(1)], begins)[-1] == (midnight(day(4)), midnight(day(4)))
-    assert steps([daily(3), daily(2)])[-1] == (midnight(day(4)), midnight(day(4)))  # else it began with the second
+    assert compute_watermark_history([daily(3), daily(2)], begins) == []
+    assert compute_watermark_history([daily(3), daily(2), daily(1)], begins)[-1] == (midnight(day(4)), midnight(day(4)))
+    assert compute_watermark_history([daily(3), daily(2)])[-1] == (
+        midnight(day(4)),
+        midnight(day(4)),
+    )  # else it began with the second
 
 
 def test_a_whole_delivery_after_daily_ones_fills_every_gap() -> None:
-    history = steps([daily(1), daily(4), whole(midnight(day(5)), midnight(day(6)))])
+    history = compute_watermark_history([daily(1), daily(4), whole(midnight(day(5)), midnight(day(6)))])
     assert history[-1] == (midnight(day(6)), midnight(day(5)))
 
 

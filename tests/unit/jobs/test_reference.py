@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 import pytest
 from click.testing import CliRunner
 
-from ingest.source_config import Amount, Candidates, EventsLog, ExposuresLog, Source
+from ingest.source_config import CandidateSampler, EventAmount, EventsLog, ExposuresLog, Source
 from longplay.errors import QualityError
 from longplay.registry.registry import load, shipped_definitions
 from tables import catalog
@@ -69,7 +69,7 @@ def test_sources_say_what_the_files_say(made):
     assert "the source's filters in their order, unknown_kind, bad_amount" in made["sources.md"]
 
 
-@pytest.mark.parametrize("model", [Source, EventsLog, ExposuresLog, Amount, Candidates])
+@pytest.mark.parametrize("model", [Source, EventsLog, ExposuresLog, EventAmount, CandidateSampler])
 def test_every_key_of_a_source_is_there(made, model):
     told = made["sources.md"].split(f"\n### {model.__name__}\n", 1)[1].split("\n### ", 1)[0]
     assert [line.split("`")[1] for line in told.splitlines() if line.startswith("| `")] == list(model.model_fields)
