@@ -12,7 +12,7 @@ import click
 import pandas as pd
 from pyspark.sql import functions as F
 
-from experiments.report.verdict import Verdict, judge
+from experiments.analysis.verdict import Verdict, reach_verdict
 from experiments.simulation.arms import BASELINE_ARMS, deploy_arm
 from experiments.simulation.policies import frozen_item_view
 from features import feature_facts, shipped_views
@@ -62,7 +62,7 @@ def deploy(context: RunContext, data: Path) -> Verdict:
         context.progress.say(f"deployed before, nothing to do ({file.name}; --force does it again)")
         return Verdict.from_json(file.read_text(encoding="utf-8"))
     outcomes = _deploy_all(context, world, item_view(context, world, known_at))
-    verdict = judge(outcomes, context.settings.deploy.days)
+    verdict = reach_verdict(outcomes, context.settings.deploy.days)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(verdict.to_json(), encoding="utf-8")
     return verdict
@@ -114,7 +114,7 @@ def _deploy_all(context: RunContext, world: World, items: ItemView) -> dict[str,
         waiting = {pool.submit(deploy_arm, world, arm, r, items, plan): arm for arm, r in rankers.items()}
         for arm, done in _finished(waiting):
             outcomes[arm] = done
-            context.progress.say(f"{arm}: {done.survived.mean():.1%} of {settings.users:,} still there")
+            context.progress.say(f"{arm}: {done.survived.mean():.1%} of {settings.users:,} still listening")
     return {arm: outcomes[arm] for arm in rankers}
 
 

@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 
 from experiments.analysis.estimators import Estimate
-from experiments.report.verdict import PooledFamily, Verdict, pool_families
+from experiments.analysis.verdict import PooledFamily, Verdict, pool_families
 from jobs.run import run
 from jobs.runtime.command_options import job_command
 from jobs.runtime.run_context import RunContext
@@ -37,8 +37,8 @@ def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) 
             write_report(own, verdict, pooled[kind])
         print_full_width(_table(kind, seeds, verdicts, pooled[kind]), context.progress.console)
     file = StorePaths(context.root).evidence
-    words = {kind: {one.family: one.words for one in families} for kind, families in pooled.items()}
-    file.write_text(json.dumps(words, indent=1), encoding="utf-8")
+    summaries = {kind: {family.family: family.summary for family in families} for kind, families in pooled.items()}
+    file.write_text(json.dumps(summaries, indent=1), encoding="utf-8")
     context.progress.console.print(f"written: {file}; every world has its own report and tables below {context.root}")
     return pooled
 
@@ -61,7 +61,7 @@ def _table(kind: str, seeds: Sequence[int], verdicts: Sequence[Verdict], pooled:
     table = Table("family", *[f"seed {seed}" for seed in seeds], "pooled", title=title)
     for number, family in enumerate(pooled):
         cells = [_cell(v.families[number].survival) for v in verdicts]
-        table.add_row(family.family, *cells, family.words)
+        table.add_row(family.family, *cells, family.summary)
     return table
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from experiments.report.verdict import Verdict
+from experiments.analysis.verdict import Verdict
 from jobs.build_delays import build_delays
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from pyspark.sql import functions as F
 
+from experiments.analysis.verdict import PooledFamily, Verdict
 from experiments.report.data import (
     DefinitionHash,
     IngestCount,
@@ -18,8 +19,7 @@ from experiments.report.data import (
     TableVersion,
 )
 from experiments.report.page import render_report
-from experiments.report.terminal import terminal_tables
-from experiments.report.verdict import PooledFamily, Verdict
+from experiments.report.terminal import build_terminal_tables
 from jobs.deploy import deploy, truth_of
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import label_names, use_labels
@@ -41,7 +41,7 @@ def verdict(context: RunContext, data: Path | None) -> Verdict | None:
     simulated = data is not None and truth_of(data).exists()
     outcome = deploy(context, data) if simulated and data is not None else None
     use_labels(context, "experiment", read_study(context).experiment)
-    for table in terminal_tables(write_report(context, outcome)):
+    for table in build_terminal_tables(write_report(context, outcome)):
         print_full_width(table, context.progress.console)
     context.progress.say(f"report: {report_file(context)}")
     return outcome

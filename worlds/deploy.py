@@ -1,4 +1,4 @@
-"""Puts a policy in front of fresh users and counts what becomes of them."""
+"""Deploys a policy to fresh users and counts what they do."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from longplay.errors import ConfigError
 from worlds.policy import KINDS, Ints, Policy
-from worlds.service import Service, Step
+from worlds.service import Service, ServiceStep
 from worlds.slates import Randomness
 from worlds.state import NEVER
 from worlds.users import UserTraits, draw_traits
@@ -39,12 +39,12 @@ class DeploymentPlan:
 
     def __post_init__(self) -> None:
         if self.users < 1 or self.days < 1:
-            raise ConfigError("a deployment needs users and days", got=f"{self.users}, {self.days}")
+            raise ConfigError("A deployment needs at least one user and one day.", got=f"{self.users}, {self.days}")
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of each user; all arrays [users].
+    """Outcome of each user; all arrays are [users].
 
     Attributes:
         policy: the policy's name.
@@ -53,7 +53,7 @@ class Outcomes:
         consumptions: plays of at least 30 seconds, organic ones included.
         active_days: days with a consumption.
         regrets: clicks which ended in a play under 30 seconds or a hide.
-        survival_days: whole days as a user, `plan.days` for who stayed.
+        survival_days: whole days as a user, `plan.days` for users who stayed.
         survived: still a user at the end.
     """
 
@@ -74,9 +74,9 @@ def fresh_users(world: World, plan: DeploymentPlan) -> UserTraits:
 
 
 def deploy(world: World, policy: Policy, plan: DeploymentPlan) -> Outcomes:
-    """Runs `policy` for `plan.days` days on fresh users of `world`.
+    """Run `policy` for `plan.days` days on fresh users of `world`.
 
-    The user model is the log's. Policies never see truth: only `SlateContext` and `EventBatch`.
+    The users behave as in the log. Policies never see the truth, only `SlateContext` and `EventBatch`.
 
     Raises:
         InputError: when the policy's scores have the wrong shape or are not finite.
@@ -107,8 +107,8 @@ class _Tally:
         self.counts = {name: np.zeros(users, dtype=np.int64) for name in _COUNTED}
         self._last_active = np.full(users, -1)
 
-    def take(self, step: Step) -> None:
-        """Adds a step's counts."""
+    def take(self, step: ServiceStep) -> None:
+        """Add the counts of a step."""
         plays, batch = step.plays, step.events.batch
         if step.slates is not None:
             self.counts["exposures"][step.slates.users] += step.slates.items.shape[1]

@@ -1,4 +1,4 @@
-"""The raw log of a world: simulated in blocks of users, written atomically beside its hidden truth."""
+"""The raw log of a world: simulated in blocks of users, written atomically alongside its hidden truth."""
 
 import json
 import os
@@ -52,7 +52,7 @@ class RawLog:
 
 @dataclass(frozen=True)
 class LogSummary:
-    """What was written.
+    """Totals of a written log.
 
     Attributes:
         users: users who ever joined.
@@ -61,7 +61,7 @@ class LogSummary:
         events: event rows, dirt included.
         exposures: exposure rows, dirt included.
         dirt: bad rows in both.
-        churned_share: share of users who left for good before the log ends.
+        churned_share: share of users who left for good before the end of the log.
         ctr: clicks per exposure.
     """
 
@@ -89,14 +89,14 @@ def simulate_log(spec: WorldSpec, progress: Progress | None = None) -> RawLog:
 
 
 def write_log(spec: WorldSpec, out: Path, progress: Progress | None = None) -> LogSummary:
-    """Writes `out/log` (what the pipeline reads) and `out/truth` (what it must never read).
+    """Write `out/log` (which the pipeline reads) and `out/truth` (which it must never read).
 
     Both folders appear complete or not at all, and replace earlier ones. Deterministic in the spec.
 
     Args:
         spec: the world.
         out: folder to write into; made if missing.
-        progress: told the share done and what is going on.
+        progress: called with the share done and the current activity.
     """
     world = build_world(spec)
     out.mkdir(parents=True, exist_ok=True)
@@ -144,9 +144,9 @@ def _simulate(
 
 
 def _cut(rows: RawEvents, spec: WorldSpec) -> RawEvents:
-    """The events before the end of the log; the last evening's may run past it."""
-    kept = rows.ts < int(spec.end.timestamp()) * 1_000_000
-    return RawEvents(**{name: column[kept] for name, column in vars(rows).items()})
+    """The events before the end of the log; those of the last evening may run past it."""
+    is_inside = rows.ts < int(spec.end.timestamp()) * 1_000_000
+    return RawEvents(**{name: column[is_inside] for name, column in vars(rows).items()})
 
 
 def _scaled(progress: Progress | None, number: int, blocks: int) -> Progress:
@@ -165,12 +165,12 @@ def _write(world: World, staging: Path, progress: Progress | None) -> LogSummary
     pq.write_table(episode_table(world), log / EPISODES)
     pq.write_table(item_truth(world), truth / "items.parquet")
     summary = _write_blocks(world, staging, progress)
-    # Rows may come three days late, so the log is delivered on the fourth: whatever is dated later is future.
+    # Rows may come three days late, so the log is delivered on the fourth day. Rows dated later lie in the future.
     times = {"complete_until": world.spec.end, "observed_at": world.spec.end + timedelta(days=4)}
     heartbeat = {name: time.strftime("%Y-%m-%dT%H:%M:%SZ") for name, time in times.items()}
     (log / "_delivery.json").write_text(json.dumps(heartbeat) + "\n")
-    known = world_truth(world) | {"log": asdict(summary)}
-    (truth / "world.json").write_text(json.dumps(known, indent=1) + "\n")
+    content = world_truth(world) | {"log": asdict(summary)}
+    (truth / "world.json").write_text(json.dumps(content, indent=1) + "\n")
     return summary
 
 
@@ -205,7 +205,7 @@ def _write_blocks(world: World, staging: Path, progress: Progress | None) -> Log
 
 
 def _swap(staging: Path, out: Path) -> None:
-    for name in ("truth", "log"):  # the log last: who sees it finds its truth, too
+    for name in ("truth", "log"):  # the log last, so that its truth exists before it does
         if (out / name).exists():
             os.rename(out / name, staging / f"old-{name}")
         os.rename(staging / name, out / name)

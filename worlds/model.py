@@ -1,6 +1,6 @@
 """The user model's equations, as pure functions of arrays.
 
-Click-through and long-term value part because an item's clickbait c draws clicks (`g_c`) and costs
+Click-through and long-term value diverge because an item's clickbait c draws clicks (`g_c`) and costs
 utility (`kappa`), and because stickiness q adds utility which no click shows.
 """
 

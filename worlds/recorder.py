@@ -1,4 +1,4 @@
-"""Keeps a service's steps as columns of codes, ready to be written as a raw log."""
+"""Records the steps of a service as columns of codes, ready to be written as a raw log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worlds.policy import SURFACES, Floats, Ints
-from worlds.service import Step
+from worlds.service import ServiceStep
 
 ORGANIC_REQUEST = -1
 _REAL = ("seconds", "log_propensity")
@@ -44,7 +44,7 @@ class RawExposures:
 
 @dataclass
 class Recorder:
-    """A sink that keeps everything.
+    """A sink that records everything.
 
     Attributes:
         offset: number of users before this block, added to user codes.
@@ -56,8 +56,8 @@ class Recorder:
     _events: list[RawEvents] = field(default_factory=list)
     _exposures: list[RawExposures] = field(default_factory=list)
 
-    def take(self, step: Step) -> None:
-        """Keeps a step's events and slates."""
+    def take(self, step: ServiceStep) -> None:
+        """Record the events and slates of a step."""
         batch, surface = step.events.batch, SURFACES.index(step.surface)
         users = batch.users + self.offset
         organic = np.full(len(users), ORGANIC_REQUEST)
@@ -89,7 +89,7 @@ class Recorder:
     def _request(self, day: int, surface: int, users: Ints) -> Ints:
         return (day * 2 + surface) * self.users + users
 
-    def _exposed(self, step: Step, surface: int) -> RawExposures:
+    def _exposed(self, step: ServiceStep, surface: int) -> RawExposures:
         slates = step.slates
         assert slates is not None  # only called for slates
         n, width = slates.items.shape

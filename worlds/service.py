@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from longplay.config.duration import DAY_US
 from worlds import model
 from worlds.candidates import BROWSE, HOME, Surface, draw_candidates
 from worlds.plays import Plays, StepEvents, draw_plays, play_events, timeline
@@ -16,7 +17,7 @@ from worlds.users import UserTraits
 from worlds.world import World
 
 ORGANIC = "organic"
-_HOUR, _DAY = 3_600_000_000, 86_400_000_000
+_HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Slates:
 
 
 @dataclass(frozen=True)
-class Step:
+class ServiceStep:
     """One step on one surface; `slates` is None for organic plays."""
 
     surface: str
@@ -57,7 +58,7 @@ class Step:
 class Sink(Protocol):
     """Receives every step."""
 
-    def take(self, step: Step) -> None:
+    def take(self, step: ServiceStep) -> None:
         """Keeps what it needs of a step."""
 
 
@@ -123,14 +124,14 @@ class Service:
         jitter = self.rng.normal(0.0, 0.7, len(opened))
         hour = np.clip(self.traits.hour[opened] + jitter, 6.0, 18.5) + self.rng.uniform(0.0, 0.5, len(opened))
         lead = self.rng.uniform(0.3, 0.95, len(opened)) * (hour - 4.0)
-        midnight = self._epoch + day * _DAY
-        return midnight + (hour * _HOUR).astype(np.int64), midnight + ((hour - lead) * _HOUR).astype(np.int64)
+        midnight = self._epoch + day * DAY_US
+        return midnight + (hour * _HOUR_US).astype(np.int64), midnight + ((hour - lead) * _HOUR_US).astype(np.int64)
 
     def _delay(self, n: int, low: float, high: float) -> Ints:
-        return (self.rng.uniform(low, high, n) * _HOUR).astype(np.int64)
+        return (self.rng.uniform(low, high, n) * _HOUR_US).astype(np.int64)
 
     def _returns(self, opened: Ints, day: int) -> tuple[Ints, Ints]:
-        """Pairs (user, item) who come back to an item of their own accord, ordered by user."""
+        """Pairs (user, item) of users who come back to an item of their own accord, ordered by user."""
         habit = self.state.habit[opened]
         rows, items = np.nonzero(habit > model.FORGOTTEN)
         users = opened[rows]
@@ -173,7 +174,7 @@ class Service:
         self.state.absorb(plays, episodes, recommended=slates is not None)
         ends = events.batch.event_ts.astype(np.int64) + 5_000_000
         np.maximum.at(self._clock, events.batch.users, ends)
-        self.sink.take(Step(surface, day, plays, events, episodes, slates))
+        self.sink.take(ServiceStep(surface, day, plays, events, episodes, slates))
         self._observe(events.batch)
 
     def _observe(self, batch: EventBatch) -> None:

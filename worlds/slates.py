@@ -28,7 +28,7 @@ class Randomness:
     def __post_init__(self) -> None:
         if not 0.0 < self.entropy_share <= 1.0 or not 0.0 <= self.exploration <= 1.0:
             raise ConfigError(
-                "entropy_share lies in (0, 1] and exploration in [0, 1]",
+                "entropy_share must lie in (0, 1] and exploration in [0, 1].",
                 where="Randomness",
                 got=f"{self.entropy_share}, {self.exploration}",
             )
@@ -43,9 +43,9 @@ def check_scores(scores: Floats, shape: tuple[int, ...], name: str) -> Floats:
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != shape:
         got = f"{scores.shape}, not {shape}"
-        raise InputError("scores must have the candidates' shape", where=name, got=got)
+        raise InputError("Scores must have the shape of the candidates.", where=name, got=got)
     if not np.isfinite(scores).all():
-        raise InputError("scores must be finite", where=name, got="NaN or infinity", fix="fill the unknown")
+        raise InputError("Scores must be finite.", where=name, got="NaN or infinity", fix="fill unknown scores")
     return scores
 
 
@@ -61,7 +61,7 @@ def matched_logits(scores: Floats, entropy_share: float) -> Floats:
     """Scores over a temperature per row, so that every row's softmax has the same entropy.
 
     Bisection on the log of the inverse temperature. Rows of constant scores stay uniform. Where
-    ties for the first place leave more entropy than asked for, the result is uniform over the ties.
+    ties for the first place leave more entropy than wanted, the result is uniform over the ties.
 
     Args:
         scores: finite, [n, C].
@@ -98,7 +98,7 @@ def draw_slates(logits: Floats, length: int, exploration: float, rng: np.random.
     """
     n, width = logits.shape
     if length > width:
-        raise ConfigError("a slate is longer than its candidates", got=f"{length} of {width}")
+        raise ConfigError("A slate cannot be longer than its candidates.", got=f"{length} of {width}")
     rows, taken = np.arange(n), np.zeros((n, width), dtype=bool)
     chosen, log_propensity = np.empty((n, length), dtype=np.int64), np.empty((n, length))
     for position in range(length):

@@ -1,4 +1,4 @@
-"""The one dial of a world: how many users, items and days, and how clicks and utility part."""
+"""The specification of a world: its numbers of users, items and days, and how far clicks and utility diverge."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ class WorldSpec:
     """Everything that decides a world; the same spec gives the same bytes.
 
     Attributes:
-        size: name of the dial's position, kept for reports.
+        size: name of the size, for reports.
         users: users who join before or during the log.
         items: catalogue size, all kinds together.
         topics: number of topics the items cluster in.
@@ -82,17 +82,17 @@ class WorldSpec:
             ConfigError: for an unknown size or field, or fewer than 14 days.
         """
         if size not in _SIZES:
-            raise ConfigError("unknown world size", where="size", got=size, fix=f"one of {', '.join(_SIZES)}")
+            raise ConfigError("There is no such world size.", where="size", got=size, fix=f"one of {', '.join(_SIZES)}")
         unknown = set(overrides) - set(cls.__dataclass_fields__)
         if unknown:
-            raise ConfigError("unknown world field", where="WorldSpec", got=", ".join(sorted(unknown)))
+            raise ConfigError("A world has no such field.", where="WorldSpec", got=", ".join(sorted(unknown)))
         settings: dict[str, Any] = {**_SIZES[size], **overrides, "seed": seed, "kappa": kappa, "days": days}
         spec = cls(size=size, **settings)
         spec.check()
         return spec.as_null() if null else spec
 
     def as_null(self) -> Self:
-        """This world with every way closed in which clicks and utility can part."""
+        """This world without any difference between clicks and utility."""
         return replace(self, kappa=0.0, g_c=0.0, g_pop=0.0, g_q=0.0, corr_qc=0.0, episode_gate=1.0)
 
     @property
@@ -106,15 +106,19 @@ class WorldSpec:
         return self.start + timedelta(days=self.days)
 
     def check(self) -> None:
-        """Raises ConfigError unless the numbers make a world."""
+        """Check the ranges of the fields.
+
+        Raises:
+            ConfigError: a field is out of range.
+        """
         if self.days < 14:
-            raise ConfigError("a log needs at least 14 days", where="days", got=str(self.days))
+            raise ConfigError("A log needs at least 14 days.", where="days", got=str(self.days))
         if self.items < 40 or self.users < 1:
             raise ConfigError(
-                "too small a world: slates draw from 40 candidates",
+                "The world is too small: slates draw from 40 candidates.",
                 where="items, users",
                 got=f"{self.items}, {self.users}",
                 fix="at least 40 items and 1 user",
             )
         if not -1.0 <= self.corr_qc <= 1.0:
-            raise ConfigError("a correlation lies in [-1, 1]", where="corr_qc", got=str(self.corr_qc))
+            raise ConfigError("A correlation must lie in [-1, 1].", where="corr_qc", got=str(self.corr_qc))

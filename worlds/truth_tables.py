@@ -1,4 +1,4 @@
-"""Hidden truth as tables: for judging a pipeline, never for it to read."""
+"""Hidden truth as tables: for evaluating a pipeline, which must never read it."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Estimators with their intervals: small, exact, and each named after the paper it comes from.
+"""Estimators with their intervals: small, exact, and each with the paper that it comes from.
 
 All intervals are two-sided. Differences are always ``treatment - control``.
 """
@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and how sure of it we are.
+    """A number with its uncertainty.
 
     Attributes:
         value: the point estimate.
@@ -40,16 +40,15 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Test(Estimate):
+class TestedDifference(Estimate):
     """A difference with the two-sided p-value that belongs to its interval."""
 
     p_value: float
-    __test__ = False  # not a test case, whatever pytest thinks of the name
 
 
 @dataclass(frozen=True)
-class Moments:
-    """An arm in three additive numbers.
+class SampleMoments:
+    """The sufficient statistics of a sample: three additive numbers.
 
     Attributes:
         n: units.
@@ -62,8 +61,8 @@ class Moments:
     squares: float
 
     @classmethod
-    def of(cls, values: NDArray[Any]) -> "Moments":
-        """The moments of per-unit values [n]."""
+    def from_values(cls, values: NDArray[Any]) -> "SampleMoments":
+        """The moments of [n] values, one a unit."""
         numbers = np.asarray(values, np.float64)
         return cls(len(numbers), float(numbers.sum()), float(numbers @ numbers))
 
@@ -78,30 +77,30 @@ class Moments:
         return max(self.squares - self.total**2 / self.n, 0.0) / (self.n - 1)
 
 
-def mean_interval(sample: Moments, confidence: float = CONFIDENCE) -> Estimate:
+def mean_interval(sample: SampleMoments, confidence: float = CONFIDENCE) -> Estimate:
     """The mean with Student's t interval.
 
     Raises:
         InputError: fewer than two units.
     """
-    _need(sample.n, 2)
-    return _around(sample.mean, math.sqrt(sample.variance / sample.n), sample.n - 1, confidence)
+    _require_units(sample.n, 2)
+    return _interval(sample.mean, math.sqrt(sample.variance / sample.n), sample.n - 1, confidence)
 
 
-def welch(treatment: Moments, control: Moments, confidence: float = CONFIDENCE) -> Test:
+def welch(treatment: SampleMoments, control: SampleMoments, confidence: float = CONFIDENCE) -> TestedDifference:
     """Difference of two means with unequal variances (Welch, Biometrika 1947).
 
     Raises:
         InputError: an arm with fewer than two units.
     """
-    _need(min(treatment.n, control.n), 2)
+    _require_units(min(treatment.n, control.n), 2)
     parts = [arm.variance / arm.n for arm in (treatment, control)]
     se, value = math.sqrt(sum(parts)), treatment.mean - control.mean
     if se == 0:
-        return Test(value, 0.0, value, value, 1.0 if value == 0 else 0.0)
+        return TestedDifference(value, 0.0, value, value, 1.0 if value == 0 else 0.0)
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (treatment.n - 1) + parts[1] ** 2 / (control.n - 1))
-    found = _around(value, se, freedom, confidence)
-    return Test(value, se, found.low, found.high, float(2 * stats.t.sf(abs(value) / se, freedom)))
+    interval = _interval(value, se, freedom, confidence)
+    return TestedDifference(value, se, interval.low, interval.high, float(2 * stats.t.sf(abs(value) / se, freedom)))
 
 
 def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
@@ -110,9 +109,9 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
     Raises:
         InputError: no units, or more successes than units.
     """
-    _need(n, 1)
+    _require_units(n, 1)
     if not 0 <= successes <= n:
-        raise InputError("a share needs 0 <= successes <= n", got=f"{successes} of {n}")
+        raise InputError("A share needs 0 <= successes <= n.", got=f"{successes} of {n}")
     share, z = successes / n, float(stats.norm.ppf((1 + confidence) / 2))
     middle, scale = share + z**2 / (2 * n), 1 + z**2 / n
     half = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
@@ -126,7 +125,7 @@ def newcombe(
 ) -> Estimate:
     """Difference of two independent proportions, hybrid score interval (Newcombe 1998, method 10).
 
-    The standard error is the one a normal interval of this width would have, so it is never zero.
+    The standard error is that of a normal interval of this width, so it is never zero.
 
     Raises:
         InputError: an arm without units.
@@ -145,37 +144,37 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any], confidence: float 
 
     Args:
         numerator: per-user amounts, [users], e.g. clicks.
-        denominator: per-user amounts, [users], e.g. exposures; users with none add nothing.
+        denominator: per-user amounts, [users], e.g. exposures; users with 0 do not matter.
         confidence: coverage of the interval.
 
     Raises:
         InputError: fewer than two users, or a denominator that sums to zero.
     """
-    _need(len(denominator), 2)
+    _require_units(len(denominator), 2)
     above, below = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     if below.sum() <= 0:
-        raise InputError("a ratio's denominator sums to zero", fix="leave the metric out for this arm")
+        raise InputError("The denominator of a ratio sums to zero.", fix="leave the metric out for this arm")
     value = float(above.sum() / below.sum())
     # var(x - R y) = var x - 2 R cov + R^2 var y, so the linearised residual carries the covariance.
     residual = (above - value * below) / below.mean()
     se = float(residual.std(ddof=1)) / math.sqrt(len(residual))
-    return _around(value, se, len(residual) - 1, confidence)
+    return _interval(value, se, len(residual) - 1, confidence)
 
 
 def independent_difference(treatment: Estimate, control: Estimate, confidence: float = CONFIDENCE) -> Estimate:
     """Difference of two independent estimates, normal interval."""
-    return _around(treatment.value - control.value, math.hypot(treatment.se, control.se), math.inf, confidence)
+    return _interval(treatment.value - control.value, math.hypot(treatment.se, control.se), math.inf, confidence)
 
 
 @dataclass(frozen=True)
-class Pooled:
-    """The same estimate from several independent worlds, put together twice.
+class PooledEstimate:
+    """Independent estimates of one quantity from several worlds, pooled in two ways.
 
     Attributes:
-        worlds: how many.
-        fixed: inverse-variance mean: what holds in these worlds.
-        between: mean of the worlds' values with Student's t interval over their spread: what to expect
-            of another world drawn alike; None with a single world.
+        worlds: number of worlds.
+        fixed: inverse-variance mean, which describes these worlds.
+        between: mean of the worlds' values with Student's t interval over their spread, which predicts another world
+            of the same kind; None with a single world.
         wins: worlds whose own interval lies above zero.
         losses: worlds whose own interval lies below zero.
     """
@@ -187,28 +186,29 @@ class Pooled:
     losses: int
 
 
-def pool(estimates: Sequence[Estimate], confidence: float = CONFIDENCE) -> Pooled:
-    """Pools independent estimates of one quantity (Borenstein et al., Research Synthesis Methods 2010).
+def pool(estimates: Sequence[Estimate], confidence: float = CONFIDENCE) -> PooledEstimate:
+    """Pool independent estimates of one quantity (Borenstein et al., Research Synthesis Methods 2010).
 
     Raises:
         InputError: no estimates, or one without a standard error.
     """
-    _need(len(estimates), 1)
+    _require_units(len(estimates), 1)
     if any(not estimate.se > 0 for estimate in estimates):
-        raise InputError("an estimate to be pooled has no standard error")
+        raise InputError("An estimate without a standard error cannot be pooled.")
     values = np.array([estimate.value for estimate in estimates])
     weights = np.array([estimate.se**-2.0 for estimate in estimates])
-    fixed = _around(float(values @ weights / weights.sum()), float(weights.sum() ** -0.5), math.inf, confidence)
-    between = mean_interval(Moments.of(values), confidence) if len(values) > 1 else None
-    wins, losses = sum(one.low > 0 for one in estimates), sum(one.high < 0 for one in estimates)
-    return Pooled(len(values), fixed, between, wins, losses)
+    fixed = _interval(float(values @ weights / weights.sum()), float(weights.sum() ** -0.5), math.inf, confidence)
+    between = mean_interval(SampleMoments.from_values(values), confidence) if len(values) > 1 else None
+    wins = sum(estimate.low > 0 for estimate in estimates)
+    losses = sum(estimate.high < 0 for estimate in estimates)
+    return PooledEstimate(len(values), fixed, between, wins, losses)
 
 
-def _around(value: float, se: float, freedom: float, confidence: float) -> Estimate:
+def _interval(value: float, se: float, freedom: float, confidence: float) -> Estimate:
     half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * se
     return Estimate(value, se, value - half, value + half)
 
 
-def _need(n: int, least: int) -> None:
+def _require_units(n: int, least: int) -> None:
     if n < least:
-        raise InputError("too few units to estimate from", got=str(n), fix=f"at least {least}")
+        raise InputError("There are too few units for an estimate.", got=str(n), fix=f"provide at least {least}")

@@ -1,4 +1,4 @@
-"""Everything the report tells, as plain frozen data that goes to JSON and back."""
+"""The content of a report as plain frozen data, with a lossless form in JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from experiments.report.verdict import PooledFamily, Verdict
+from experiments.analysis.verdict import PooledFamily, Verdict
 from longplay.errors import InputError
 
 _CLOSED = ConfigDict(extra="forbid")
@@ -19,7 +19,7 @@ class RankerRow:
     Attributes:
         name: e.g. ``xgboost-return``; the same name as its deployment arm.
         family: name of its family, see rankers.models.families.
-        label: what it was trained on; empty for a ranker that learns nothing.
+        label: what it was trained on; empty for a baseline.
         metrics: as rankers.evaluation.evaluate gives them: ``ndcg_at_10_<label>`` with ``_lo`` and ``_hi``, coverage.
     """
 
@@ -32,13 +32,13 @@ class RankerRow:
 
 @dataclass(frozen=True)
 class IngestCount:
-    """Raw rows of one table with one outcome.
+    """Number of raw rows of one table with one outcome.
 
     Attributes:
         table: events or exposures.
-        reason: accepted, or why a row was refused.
+        reason: accepted, or why rows were quarantined.
         raw: rows to which the reason applies.
-        exclusive: rows counted under this reason alone: these add up to the rows read.
+        exclusive: rows counted under this reason only; these add up to the rows read.
     """
 
     __pydantic_config__ = _CLOSED
@@ -50,7 +50,7 @@ class IngestCount:
 
 @dataclass(frozen=True)
 class SignalMaturity:
-    """How many values of a signal are in each state at this release."""
+    """Number of a signal's values in each state at this release."""
 
     __pydantic_config__ = _CLOSED
     signal: str
@@ -70,7 +70,7 @@ class StepTime:
 
 @dataclass(frozen=True)
 class TableVersion:
-    """One table of the release, its version and its rows."""
+    """One table of the release, with its version and number of rows."""
 
     __pydantic_config__ = _CLOSED
     table: str
@@ -80,7 +80,7 @@ class TableVersion:
 
 @dataclass(frozen=True)
 class DefinitionHash:
-    """One definition (signal, source, feature view) with the hash over what affects data."""
+    """One definition (signal, source, feature view) with the hash over its fields that affect data."""
 
     __pydantic_config__ = _CLOSED
     name: str
@@ -89,26 +89,26 @@ class DefinitionHash:
 
 @dataclass(frozen=True)
 class ReportInput:
-    """What a report is made of; an empty section is left out of it, and the report says so.
+    """The input of a report. The report leaves out empty sections, and lists them.
 
     Attributes:
         title: heading.
-        source: the log, in words.
-        release_id: the release everything was read from.
-        run_id: the run that made it.
-        created_at: ISO time of the run; the report itself reads no clock.
+        source: description of the log.
+        release_id: the release that everything was read from.
+        run_id: the run that wrote it.
+        created_at: ISO time of the run; the report reads no clock.
         click_label: label of the click metrics.
         return_label: label of the return metrics.
-        facts: a few numbers about the data, shown as they are.
+        facts: a few facts about the data, shown unchanged.
         rankers: offline metrics.
-        verdict: outcome of the deployment, None when there was none.
+        verdict: outcome of the deployment; None without one.
         pooled: survival differences over several worlds.
         ingest: counts by reason.
         maturity: states of each signal.
-        steps: time of each step.
-        tables: versions of the release.
+        steps: duration of each step.
+        tables: table versions of the release.
         definitions: hashes of the definitions.
-        caveats: what a reader should know before believing it, beside the standing ones.
+        caveats: limits of these results, in addition to the general ones.
     """
 
     __pydantic_config__ = _CLOSED
@@ -132,7 +132,7 @@ class ReportInput:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ReportInput":
-        """Reads nested dicts and lists.
+        """Read nested dicts and lists.
 
         Raises:
             InputError: a key is unknown or missing, or a value has the wrong type.
@@ -143,12 +143,12 @@ class ReportInput:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise InputError(
-                f"not a report: {first['msg'].lower()}", where=where, got=str(first["input"])[:80]
+                f"This is no report: {first['msg']}.", where=where, got=str(first["input"])[:80]
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Nested dicts and lists, ready for JSON."""
-        dumped: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        dumped: dict[str, Any] = _ADAPTER.dump_python(self, mode="json", by_alias=True)
         return dumped
 
 

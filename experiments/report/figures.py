@@ -1,7 +1,7 @@
-"""The report's pictures as inline SVG whose colours follow the page, light or dark.
+"""The report's figures as inline SVG, in the colours of the page, light or dark.
 
-Every colour drawn here is a stand-in that becomes a CSS variable of the page, so one picture serves both
-schemes; ids get the picture's name in front, so that several pictures live in one document.
+Every colour here is a placeholder for a CSS variable of the page, so one figure serves both schemes. Ids begin with
+the name of the figure, so that a document can hold several figures.
 """
 
 import io
@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from experiments.analysis.verdict import CONTROL, TREATMENT, FamilyVerdict, PooledFamily, SurvivalCurve
 from experiments.report.data import RankerRow, SignalMaturity
-from experiments.report.verdict import CONTROL, TREATMENT, FamilyVerdict, PooledFamily, SurvivalCurve
 from rankers.models.families import FAMILIES, get_family
 
 _INK, _GRID = "#010101", "#020202"
@@ -54,7 +54,7 @@ _RANDOM_LINE_STYLE = "-."
 
 
 def survival_figure(curves: Sequence[SurvivalCurve]) -> str:
-    """Share of users still there by day, with shaded pointwise 95% bands."""
+    """Share of users who still listen, by day, with shaded pointwise 95% bands."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -64,14 +64,14 @@ def survival_figure(curves: Sequence[SurvivalCurve]) -> str:
             axes.fill_between(days, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel="days since joining", ylabel="still listening", xlim=(0, None))
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        # Handles long enough for the dashes to tell the families apart.
+        # The handles are long enough to tell the dash patterns of the families apart.
         figure.legend(loc="outside lower center", ncols=2, handlelength=3)
 
     return _svg("survival", 3.7, draw)
 
 
 def trade_off_figure(rankers: Sequence[RankerRow], click_metric: str, return_metric: str) -> str:
-    """Click metric against return metric, one mark a ranker, with 95% intervals on both."""
+    """Click metric against return metric: one mark for each ranker, with 95% intervals on both."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -80,8 +80,8 @@ def trade_off_figure(rankers: Sequence[RankerRow], click_metric: str, return_met
             axes.errorbar(
                 metrics[click_metric],
                 metrics[return_metric],
-                xerr=_arms(metrics, click_metric),
-                yerr=_arms(metrics, return_metric),
+                xerr=_error_bar(metrics, click_metric),
+                yerr=_error_bar(metrics, return_metric),
                 fmt=get_family(row.family).marker,
                 color=_colour(row.name),
                 elinewidth=0.8,
@@ -96,16 +96,16 @@ def trade_off_figure(rankers: Sequence[RankerRow], click_metric: str, return_met
 
 def forest_figure(families: Sequence[FamilyVerdict], pooled: Sequence[PooledFamily]) -> str:
     """Differences in survival, return-trained minus click-trained, with 95% intervals."""
-    rows = [(family.family, family.survival) for family in families]
-    for found in pooled:
-        estimate = found.survival.between or found.survival.fixed
-        rows.append((f"{found.family}, {found.survival.worlds} worlds", estimate))
+    rows = [(verdict.family, verdict.survival) for verdict in families]
+    for family in pooled:
+        estimate = family.survival.between or family.survival.fixed
+        rows.append((f"{family.family}, {family.survival.worlds} worlds", estimate))
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for place, (_, estimate) in enumerate(rows):
-            axes.plot([100 * estimate.low, 100 * estimate.high], [place, place], color=_RETURN, linewidth=1.6)
-            axes.plot(100 * estimate.value, place, "D" if place >= len(families) else "o", color=_RETURN)
+        for row, (_, estimate) in enumerate(rows):
+            axes.plot([100 * estimate.low, 100 * estimate.high], [row, row], color=_RETURN, linewidth=1.6)
+            axes.plot(100 * estimate.value, row, "D" if row >= len(families) else "o", color=_RETURN)
         axes.axvline(0, color=_INK, linewidth=1)
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -120,11 +120,11 @@ def maturity_figure(signals: Sequence[SignalMaturity]) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for place, signal in enumerate(signals):
+        for row, signal in enumerate(signals):
             left, counts = 0.0, (signal.mature, signal.open, signal.void)
             for count, colour in zip(counts, (_MATURE, _OPEN, _VOID), strict=True):
                 share = count / max(sum(counts), 1)
-                axes.barh(place, share, left=left, color=colour, height=0.6)
+                axes.barh(row, share, left=left, color=colour, height=0.6)
                 left += share
         for name, colour in (("mature", _MATURE), ("open", _OPEN), ("void", _VOID)):
             axes.barh(0, 0, color=colour, label=name)
@@ -151,7 +151,7 @@ def _colour(name: str) -> str:
     return _FAINT if name == "random" else _PLAIN
 
 
-def _arms(metrics: Mapping[str, float], name: str) -> list[list[float]] | None:
+def _error_bar(metrics: Mapping[str, float], name: str) -> list[list[float]] | None:
     low, high = metrics.get(f"{name}_lo"), metrics.get(f"{name}_hi")
     return None if low is None or high is None else [[metrics[name] - low], [high - metrics[name]]]
 
@@ -166,13 +166,13 @@ def _svg(name: str, height: float, draw: Callable[[Figure], None]) -> str:
 
 
 def _inline(svg: str, name: str) -> str:
-    """The bare <svg> element: no prologue, no fixed size, no metadata, page colours, ids of its own."""
+    """The bare <svg> element with unique ids, in the page's colours; without prologue, fixed size and metadata."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<(metadata|style).*?</\1>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg[^>]*?) (?:width="[^"]*" )?height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", svg)
-    for stand_in, variable in _VARIABLES.items():
-        svg = svg.replace(stand_in, variable)
+    for placeholder, variable in _VARIABLES.items():
+        svg = svg.replace(placeholder, variable)
     return svg.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1).strip()

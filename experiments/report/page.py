@@ -1,4 +1,4 @@
-"""One self-contained HTML page that tells what a run found, the answer first."""
+"""One self-contained HTML page with the findings of a run, the answer first."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,32 +7,35 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from experiments.analysis.estimators import Estimate
+from experiments.analysis.verdict import NO_DIFFERENCE, ArmOutcome
 from experiments.report import figures
-from experiments.report.data import IngestCount, RankerRow, ReportInput
-from experiments.report.verdict import NO_DIFFERENCE, ArmOutcome
-
-STANDING_CAVEATS = (
-    "One 95% interval in twenty misses by chance, and this page shows many; none knows of a wrong log.",
-    "Offline metrics rank the candidates that were logged or sampled, not the whole catalogue; compare them "
-    "within this page only.",
+from experiments.report.content import (
+    describe_target,
+    list_absent_sections,
+    list_caveats,
+    read_metric,
+    select_metric_columns,
+    sum_rows_read,
+    write_headline,
 )
-DEPLOYMENT_CAVEATS = (
-    "The users are simulated. The world is built so that clicks and lasting interest can part; how far they "
-    "part in a real service is not shown here.",
-    "Item features are frozen at the release: a deployed ranker sees its users' past grow, not the items'.",
-    "Every arm randomises its slates to the same entropy, and home and browse follow the same policy.",
-    "Arms share their users' traits but are compared as independent samples, so intervals are, if anything, too wide.",
+from experiments.report.data import RankerRow, ReportInput
+from experiments.report.formatting import (
+    format_count,
+    format_difference,
+    format_number,
+    format_points,
+    format_share,
+    format_signed,
 )
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing with what it says in words.
+    """A figure with its description.
 
     Attributes:
         svg: inline SVG.
-        alt: what the picture shows, for those who do not see it.
+        alt: what the figure shows, for readers who cannot see it.
         caption: how to read it.
     """
 
@@ -41,18 +44,10 @@ class Picture:
     caption: str
 
 
-@dataclass(frozen=True)
-class Absent:
-    """A section that was left out, and why."""
-
-    section: str
-    reason: str
-
-
 def render_report(report: ReportInput) -> str:
     """The page as HTML text; the same input gives the same bytes.
 
-    The page loads nothing from anywhere: styles and pictures are inside it.
+    Styles and pictures are part of the page, which loads nothing else.
     """
     environment = Environment(
         autoescape=True,
@@ -61,174 +56,67 @@ def render_report(report: ReportInput) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["count"] = count
+    environment.filters["count"] = format_count
     template = resources.files("experiments").joinpath("report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         report=report,
-        headline=headline(report),
-        pictures=pictures(report),
-        absent=absent_sections(report),
-        caveats=caveats(report),
-        metrics=offline_columns(report),
-        metric=metric,
-        target=target,
-        show={"share": share, "number": number, "signed": signed, "points": signed_points},
-        reasons_add_up=reasons_add_up(report.ingest),
+        headline=write_headline(report),
+        pictures=draw_pictures(report),
+        absent=list_absent_sections(report),
+        caveats=list_caveats(report),
+        metrics=select_metric_columns(report),
+        metric=read_metric,
+        target=describe_target,
+        show={"share": format_share, "number": format_number, "signed": format_signed, "points": format_points},
+        rows_read=sum_rows_read(report.ingest),
     )
 
 
-def headline(report: ReportInput) -> tuple[str, ...]:
-    """The answer in plain words, a sentence or two a family; several worlds outweigh a single one."""
-    if report.pooled:
-        return tuple(family.words for family in report.pooled)
-    if report.verdict and report.verdict.families:
-        return tuple(family.words for family in report.verdict.families)
-    return (_offline_headline(report),)
-
-
-def _offline_headline(report: ReportInput) -> str:
-    name = f"ndcg_at_10_{report.return_label}"
-    rows = [row for row in report.rankers if name in row.metrics]
-    if not rows:
-        return "Nothing was compared: no ranker was deployed, and none has offline metrics on returns."
-    best = max(rows, key=lambda row: row.metrics[name])
-    found = metric(best, name)
-    sure = f" (95% interval {found.low:.3f} to {found.high:.3f})" if found and found.se else ""
-    return (
-        "Nothing was deployed, so nobody knows yet who would stay. "
-        f"Offline, {best.name} orders returns best: NDCG@10 {best.metrics[name]:.3f}{sure}."
-    )
-
-
-def offline_columns(report: ReportInput) -> tuple[tuple[str, str], ...]:
-    """Heading and key of the offline metrics shown; a metric that no ranker has is left out."""
-    columns = (
-        ("NDCG@10, clicks", f"ndcg_at_10_{report.click_label}"),
-        ("NDCG@10, returns", f"ndcg_at_10_{report.return_label}"),
-        ("Coverage, top 1", "top_coverage_at_1"),
-        ("Coverage, top 10", "top_coverage_at_10"),
-    )
-    return tuple(column for column in columns if any(column[1] in row.metrics for row in report.rankers))
-
-
-def target(report: ReportInput, row: RankerRow) -> str:
-    """What a ranker was trained on, in words."""
-    return {report.click_label: "clicks", report.return_label: "returns", "": "nothing"}.get(row.label, row.label)
-
-
-def metric(row: RankerRow, name: str) -> Estimate | None:
-    """A metric with its interval; None where the ranker lacks it, no standard error without an interval."""
-    if name not in row.metrics:
-        return None
-    value = row.metrics[name]
-    low, high = row.metrics.get(f"{name}_lo", value), row.metrics.get(f"{name}_hi", value)
-    return Estimate(value, (high - low) / (2 * 1.959964), low, high)
-
-
-def caveats(report: ReportInput) -> tuple[str, ...]:
-    """What to know before believing the page: the run's own first, then the standing ones."""
-    return (*report.caveats, *(DEPLOYMENT_CAVEATS if report.verdict else ()), *STANDING_CAVEATS)
-
-
-def absent_sections(report: ReportInput) -> tuple[Absent, ...]:
-    """Sections without data, and why they are not there."""
-    no_world = "nothing was deployed: a log of the past cannot show who would have stayed"
-    sections: tuple[tuple[str, object, str], ...] = (
-        ("Offline metrics", report.rankers, "no ranker was evaluated in this run"),
-        ("Deployment", report.verdict, no_world),
-        ("Ingest", report.ingest, "this run read no raw log"),
-        ("Maturity", report.maturity, "this run built no signal"),
-        ("Time", report.steps, "no step was timed"),
-        ("Tables of the release", report.tables, "no release was opened"),
-        ("Definitions", report.definitions, "no definition hash was passed"),
-    )
-    return tuple(Absent(section, reason) for section, content, reason in sections if not content)
-
-
-def pictures(report: ReportInput) -> dict[str, Picture]:
-    """The page's pictures by name, for those sections that have data."""
-    found = {}
-    both = tuple(f"ndcg_at_10_{label}" for label in (report.click_label, report.return_label))
-    rows = [row for row in report.rankers if all(name in row.metrics for name in both)]
+def draw_pictures(report: ReportInput) -> dict[str, Picture]:
+    """The pictures of the page by name, for the sections that have data."""
+    pictures = {}
+    metrics = tuple(f"ndcg_at_10_{label}" for label in (report.click_label, report.return_label))
+    rows = [row for row in report.rankers if all(name in row.metrics for name in metrics)]
     if len(rows) > 1:
-        found["trade_off"] = _trade_off(rows, *both)
+        pictures["trade_off"] = _draw_trade_off(rows, *metrics)
     if report.verdict:
-        found["survival"] = _survival(report.verdict.arms, figures.survival_figure(report.verdict.curves))
+        pictures["survival"] = _draw_survival(report.verdict.arms, figures.survival_figure(report.verdict.curves))
         if report.verdict.families or report.pooled:
-            found["forest"] = _forest(report)
+            pictures["forest"] = _draw_forest(report)
     if report.maturity:
-        found["maturity"] = Picture(
+        pictures["maturity"] = Picture(
             Markup(figures.maturity_figure(report.maturity)),
-            "Share of each signal's values that is mature, open or void; the numbers are in the table below.",
-            "Mature values are final. Open ones still wait for their window to close and never count as 0.",
+            "Share of each signal's values that is mature, open or void. The table below has the numbers.",
+            "Mature values are final. The window of an open value has not closed yet; an open value never counts as 0.",
         )
-    return found
+    return pictures
 
 
-def _trade_off(rows: Sequence[RankerRow], click: str, returns: str) -> Picture:
-    spots = "; ".join(f"{row.name} {row.metrics[click]:.3f} and {row.metrics[returns]:.3f}" for row in rows)
+def _draw_trade_off(rows: Sequence[RankerRow], click: str, returns: str) -> Picture:
+    points = "; ".join(f"{row.name} {row.metrics[click]:.3f} and {row.metrics[returns]:.3f}" for row in rows)
     return Picture(
         Markup(figures.trade_off_figure(rows, click, returns)),
-        f"Scatter of NDCG@10 on clicks against NDCG@10 on returns: {spots}.",
-        "Each mark is a ranker, with 95% intervals. Orange was trained on clicks, blue on returns.",
+        f"Scatter plot of NDCG@10 on clicks against NDCG@10 on returns: {points}.",
+        "Each mark is a ranker, with 95% intervals. Orange rankers were trained on clicks, blue ones on returns.",
     )
 
 
-def _survival(arms: Iterable[ArmOutcome], svg: str) -> Picture:
-    ends = "; ".join(f"{arm.arm} {arm.survival.value:.1%}" for arm in arms)
+def _draw_survival(arms: Iterable[ArmOutcome], svg: str) -> Picture:
+    shares = "; ".join(f"{arm.arm} {arm.survival.value:.1%}" for arm in arms)
     return Picture(
         Markup(svg),
-        f"Survival curves by arm. Still there at the end: {ends}.",
-        "Share of users still there, with pointwise 95% bands. Orange was trained on clicks, blue on "
-        "returns, grey on nothing; the dash tells the family. The vertical axis does not begin at 0.",
+        f"Survival curves by arm. Still listening at the end: {shares}.",
+        "Share of users who still listen, with pointwise 95% bands. Orange arms were trained on clicks, blue ones on "
+        "returns, grey ones on nothing. The dash pattern shows the family. The vertical axis does not start at 0.",
     )
 
 
-def _forest(report: ReportInput) -> Picture:
+def _draw_forest(report: ReportInput) -> Picture:
     families = report.verdict.families if report.verdict else ()
-    differences = "; ".join(f"{family.family} {points(family.survival)}" for family in families)
+    differences = "; ".join(f"{family.family} {format_difference(family.survival)}" for family in families)
     return Picture(
         Markup(figures.forest_figure(families, report.pooled)),
         f"Survival of return-trained minus click-trained rankers, in points: {differences}.",
-        "Return-trained minus click-trained: right of 0, training on returns kept more users. "
-        f"An interval that touches 0 reads “{NO_DIFFERENCE}”.",
+        "Return-trained minus click-trained. To the right of 0, training on returns kept more users. "
+        f"An interval that touches 0 means “{NO_DIFFERENCE}”.",
     )
-
-
-def reasons_add_up(counts: Iterable[IngestCount]) -> dict[str, int]:
-    """Rows read of each table: the sum of the exclusive counts."""
-    totals: dict[str, int] = {}
-    for one in counts:
-        totals[one.table] = totals.get(one.table, 0) + one.exclusive
-    return totals
-
-
-def share(value: float) -> str:
-    """A share as a percentage."""
-    return f"{value:.1%}"
-
-
-def number(value: float) -> str:
-    """Three decimals, or fewer for larger numbers."""
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def count(value: int) -> str:
-    """A count with thousands separated."""
-    return f"{value:,}"
-
-
-def signed(value: float) -> str:
-    """A difference, always with its sign."""
-    return f"{value:+.1f}"
-
-
-def signed_points(value: float) -> str:
-    """A difference of shares in points, always with its sign."""
-    return signed(100 * value)
-
-
-def points(estimate: Estimate) -> str:
-    """A difference of shares in points, with its interval."""
-    low, high = signed_points(estimate.low), signed_points(estimate.high)
-    return f"{signed_points(estimate.value)} ({low} to {high})"

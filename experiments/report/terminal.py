@@ -1,4 +1,4 @@
-"""The report's tables for a terminal."""
+"""The report as tables for a terminal."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,50 +7,48 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.analysis.estimators import Estimate
-from experiments.report.data import ReportInput
-from experiments.report.page import (
-    absent_sections,
-    count,
-    headline,
-    metric,
-    number,
-    offline_columns,
-    points,
-    share,
-    target,
+from experiments.analysis.verdict import Verdict
+from experiments.report.content import (
+    describe_target,
+    list_absent_sections,
+    read_metric,
+    select_metric_columns,
+    write_headline,
 )
-from experiments.report.verdict import Verdict
+from experiments.report.data import ReportInput
+from experiments.report.formatting import format_count, format_difference, format_number, format_share
 
 
-def terminal_tables(report: ReportInput) -> list[RenderableType]:
-    """The answer, then a table for each section that has data, then what was left out."""
-    shown: list[RenderableType] = [Text("\n".join(headline(report)), style="bold")]
+def build_terminal_tables(report: ReportInput) -> list[RenderableType]:
+    """The answer, a table for each section with data, and a list of the other sections."""
+    blocks: list[RenderableType] = [Text("\n".join(write_headline(report)), style="bold")]
     if report.verdict:
-        shown += [_arms(report.verdict), _families(report.verdict)]
+        blocks += [_arm_table(report.verdict), _family_table(report.verdict)]
     if report.rankers:
-        shown.append(_rankers(report))
+        blocks.append(_ranker_table(report))
     if report.maturity:
-        rows = [(one.signal, count(one.mature), count(one.open), count(one.void)) for one in report.maturity]
-        shown.append(_table("Signals", ("signal", "mature", "open", "void"), rows))
+        rows = [(s.signal, format_count(s.mature), format_count(s.open), format_count(s.void)) for s in report.maturity]
+        blocks.append(_table("Signals", ("signal", "mature", "open", "void"), rows))
     if report.ingest:
-        counts = [(one.table, one.reason, count(one.raw), count(one.exclusive)) for one in report.ingest]
-        shown.append(_table("Raw rows", ("table", "outcome", "applies to", "counted once"), counts, words=2))
+        counts = [(c.table, c.reason, format_count(c.raw), format_count(c.exclusive)) for c in report.ingest]
+        heads = ("table", "outcome", "applies to", "counted once")
+        blocks.append(_table("Raw rows", heads, counts, text_columns=2))
     if report.steps:
-        times = [(one.step, f"{one.seconds:.1f}") for one in report.steps]
-        shown.append(_table("Time", ("step", "seconds"), times))
-    left_out = [f"{one.section} left out: {one.reason}." for one in absent_sections(report)]
-    return [*shown, Text("\n".join(left_out))] if left_out else shown
+        times = [(step.step, f"{step.seconds:.1f}") for step in report.steps]
+        blocks.append(_table("Time", ("step", "seconds"), times))
+    absent = [f"{absent.section} left out: {absent.reason}." for absent in list_absent_sections(report)]
+    return [*blocks, Text("\n".join(absent))] if absent else blocks
 
 
-def _arms(verdict: Verdict) -> Table:
+def _arm_table(verdict: Verdict) -> Table:
     rows = [
         (
             arm.arm,
-            count(arm.users),
-            _ranged(arm.survival, share),
-            _ranged(arm.active_days, number),
-            _ranged(arm.ctr, share),
-            _ranged(arm.regret, share),
+            format_count(arm.users),
+            _with_interval(arm.survival, format_share),
+            _with_interval(arm.active_days, format_number),
+            _with_interval(arm.ctr, format_share),
+            _with_interval(arm.regret, format_share),
         )
         for arm in verdict.arms
     ]
@@ -58,38 +56,38 @@ def _arms(verdict: Verdict) -> Table:
     return _table(f"After {verdict.days} days", heads, rows)
 
 
-def _families(verdict: Verdict) -> Table:
-    rows = [(one.family, one.finding, points(one.survival)) for one in verdict.families]
+def _family_table(verdict: Verdict) -> Table:
+    rows = [(family.family, family.finding, format_difference(family.survival)) for family in verdict.families]
     heads = ("family", "finding", "survival, points")
-    return _table("Trained on returns against trained on clicks", heads, rows, words=2)
+    return _table("Trained on returns, compared with trained on clicks", heads, rows, text_columns=2)
 
 
-def _rankers(report: ReportInput) -> Table:
-    columns = offline_columns(report)
+def _ranker_table(report: ReportInput) -> Table:
+    columns = select_metric_columns(report)
     rows = [
         (
             row.name,
-            target(report, row),
-            *(_ranged(metric(row, key), share if key.startswith("coverage") else number) for _, key in columns),
+            describe_target(report, row),
+            *(_with_interval(read_metric(row, key), format_number) for _, key in columns),
         )
         for row in report.rankers
     ]
     heads = ("ranker", "trained on", *(heading for heading, _ in columns))
-    return _table("Offline, test split", heads, rows, words=2)
+    return _table("Offline, test split", heads, rows, text_columns=2)
 
 
-def _ranged(estimate: Estimate | None, show: Callable[[float], str]) -> str:
+def _with_interval(estimate: Estimate | None, style: Callable[[float], str]) -> str:
     if estimate is None:
         return "none"
-    interval = f"\n{show(estimate.low)} to {show(estimate.high)}" if estimate.se else ""
-    return show(estimate.value) + interval
+    interval = f"\n{style(estimate.low)} to {style(estimate.high)}" if estimate.se else ""
+    return style(estimate.value) + interval
 
 
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> Table:
-    """A table whose first ``words`` columns are text and the others numbers."""
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> Table:
+    """A table whose first ``text_columns`` columns hold text and whose others hold numbers."""
     table = Table(title=title, title_justify="left")
-    for place, head in enumerate(heads):
-        table.add_column(head, justify="left" if place < words else "right", no_wrap=place == 0)
+    for column, head in enumerate(heads):
+        table.add_column(head, justify="left" if column < text_columns else "right", no_wrap=column == 0)
     for row in rows:
         table.add_row(*row)
     return table

@@ -16,28 +16,28 @@ RANDOM, POPULARITY = "random", "popularity"
 BASELINE_ARMS = (RANDOM, POPULARITY)
 
 Progress = Callable[[str, int, int], None]
-"""Called before each arm with its name, its number from 1 and how many there are."""
+"""Called before each arm with its name, its number from 1 and the number of arms."""
 
 
-def quiet(arm: str, number: int, of: int) -> None:
-    """A progress that says nothing."""
+def ignore_progress(arm: str, number: int, count: int) -> None:
+    """A progress that does nothing."""
 
 
 def deploy_arm(world: World, arm: str, ranker: TrainedRanker | None, items: ItemView, plan: DeploymentPlan) -> Outcomes:
-    """Runs one arm; a plain function of picklable arguments, so that a process pool can run several.
+    """Run one arm. All arguments can be pickled, so a process pool can run several arms.
 
-    The arm's name decides its stream of behaviour noise, so an arm's outcome does not depend on which
-    other arms run, nor on their order; the users and their traits are the same in all arms of a plan.
+    The arm's name decides its stream of behaviour noise, so an arm's outcome depends neither on the other arms nor
+    on their order. The users and their traits are the same in all arms of a plan.
 
     Args:
         world: the world.
         arm: ``random``, ``popularity``, or any other name for ``ranker``.
-        ranker: the trained ranker; None for the two baselines.
+        ranker: the trained ranker; None for a baseline arm.
         items: the frozen item view in the world's item order (see experiments.simulation.policies).
         plan: users, days, seed and randomness; its ``arm`` is replaced.
 
     Raises:
-        ConfigError: an arm that is no baseline came without a ranker.
+        ConfigError: an arm other than the baseline arms has no ranker.
     """
     noise = zlib.crc32(arm.encode())
     return deploy(world, _policy(world, arm, ranker, items, plan.users), replace(plan, arm=noise))
@@ -48,19 +48,19 @@ def deploy_arms(
     rankers: Mapping[str, TrainedRanker | None],
     items: ItemView,
     plan: DeploymentPlan,
-    progress: Progress = quiet,
+    progress: Progress = ignore_progress,
 ) -> dict[str, Outcomes]:
-    """Runs the arms one after another.
+    """Run the arms one after another.
 
     Args:
         world: the world.
-        rankers: the ranker of each arm by arm name; None for ``random`` and ``popularity``.
+        rankers: the ranker of each arm; None for the baseline arms.
         items: the frozen item view.
-        plan: what all arms share.
-        progress: told before each arm.
+        plan: users, days, seed and randomness of all arms.
+        progress: called before each arm.
 
     Raises:
-        ConfigError: an arm that is no baseline came without a ranker.
+        ConfigError: an arm other than the baseline arms has no ranker.
     """
     outcomes = {}
     for number, (arm, ranker) in enumerate(rankers.items(), start=1):
@@ -76,4 +76,5 @@ def _policy(world: World, arm: str, ranker: TrainedRanker | None, items: ItemVie
         return RandomPolicy()
     if arm == POPULARITY:
         return popularity_policy(items)
-    raise ConfigError("an arm has no ranker", where=f"arm '{arm}'", fix=f"train it, or use {BASELINE_ARMS}")
+    fix = f"train one, or deploy {' or '.join(BASELINE_ARMS)}"
+    raise ConfigError("This arm has no ranker.", where=f"arm '{arm}'", fix=fix)

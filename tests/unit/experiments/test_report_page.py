@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from experiments.analysis.verdict import pool_families, reach_verdict
+from experiments.report.content import list_absent_sections, read_metric, select_metric_columns, write_headline
 from experiments.report.data import (
     DefinitionHash,
     IngestCount,
@@ -18,22 +20,21 @@ from experiments.report.data import (
     StepTime,
     TableVersion,
 )
-from experiments.report.page import absent_sections, headline, metric, offline_columns, pictures, render_report
-from experiments.report.terminal import terminal_tables
-from experiments.report.verdict import judge, pool_families
+from experiments.report.page import draw_pictures, render_report
+from experiments.report.terminal import build_terminal_tables
 from longplay.errors import InputError
 from worlds.deploy import Outcomes
 
 
-def arm(kept: int) -> Outcomes:
-    survived = np.arange(300) < kept
-    some = np.arange(300) % 7 + 1
-    return Outcomes("p", some * 5, some, some, some, some // 2, np.where(survived, 90, 45), survived)
+def outcomes(survivors: int) -> Outcomes:
+    survived = np.arange(300) < survivors
+    counts = np.arange(300) % 7 + 1
+    return Outcomes("p", counts * 5, counts, counts, counts, counts // 2, np.where(survived, 90, 45), survived)
 
 
-def verdict(kept: int = 290):
-    arms = {"random": 200, "xgboost-click": 240, "xgboost-return": kept}
-    return judge({name: arm(stayed) for name, stayed in arms.items()}, 90)
+def verdict(survivors: int = 290):
+    arms = {"random": 200, "xgboost-click": 240, "xgboost-return": survivors}
+    return reach_verdict({arm: outcomes(number) for arm, number in arms.items()}, 90)
 
 
 def row(name: str, label: str, click: float, returns: float) -> RankerRow:
@@ -105,13 +106,13 @@ def test_page_loads_nothing(html):
 def test_ids_are_unique_and_every_reference_has_its_target(html):
     page = Page(html)
     assert len(page.ids) == len(set(page.ids))
-    wanted = {value.removeprefix("#") for name, value in page.attributes if name in ("xlink:href", "aria-labelledby")}
-    assert wanted <= set(page.ids)
+    targets = {value.removeprefix("#") for name, value in page.attributes if name in ("xlink:href", "aria-labelledby")}
+    assert targets <= set(page.ids)
 
 
 def test_pictures_have_words_and_take_the_pages_colours(html):
     assert html.count("<svg") == html.count('<div role="img" aria-label="') == 4
-    assert "still there at the end: random 66.7%; xgboost-click 80.0%" in html.lower()
+    assert "still listening at the end: random 66.7%; xgboost-click 80.0%" in html.lower()
     svg = html[html.index("<svg") : html.rindex("</svg>")]
     assert "var(--return)" in svg
     assert re.search(r"#0[0-9]0\d0\d\b", svg) is None
@@ -151,39 +152,39 @@ def test_an_unknown_key_is_refused():
 def test_a_bare_report_says_what_it_leaves_out():
     page = render_report(BARE)
     assert "<svg" not in page
-    assert "Nothing was compared" in page
-    assert len(absent_sections(BARE)) == 7
-    assert all(f"{one.section}: {one.reason}." in page for one in absent_sections(BARE))
+    assert "There is nothing to compare" in page
+    assert len(list_absent_sections(BARE)) == 7
+    assert all(f"{absent.section}: {absent.reason}." in page for absent in list_absent_sections(BARE))
     assert "simulated" not in page
 
 
 def test_without_a_deployment_the_headline_stays_offline():
     report = ReportInput.from_dict(full().to_dict() | {"verdict": None})
-    assert headline(report) == (
-        "Nothing was deployed, so nobody knows yet who would stay. "
-        "Offline, xgboost-return orders returns best: NDCG@10 0.500.",
+    assert write_headline(report) == (
+        "No ranker was deployed, so this page cannot show which one keeps users. "
+        "Offline, xgboost-return ranks returns best: NDCG@10 0.500.",
     )
 
 
 def test_several_worlds_speak_before_one():
     pooled = pool_families([verdict(), verdict(285)])
     report = ReportInput.from_dict(full().to_dict() | {"pooled": pooled})
-    assert "over 2 worlds" in headline(report)[0]
-    assert "xgboost, 2 worlds" in pictures(report)["forest"].svg
+    assert "over 2 worlds" in write_headline(report)[0]
+    assert "xgboost, 2 worlds" in draw_pictures(report)["forest"].svg
 
 
 def test_metrics_that_nobody_has_get_no_column():
-    assert [key for _, key in offline_columns(full())] == [
+    assert [key for _, key in select_metric_columns(full())] == [
         "ndcg_at_10_click",
         "ndcg_at_10_return_to_item_14d",
         "top_coverage_at_1",
     ]
-    assert metric(full().rankers[0], "reciprocal_rank_click") is None
+    assert read_metric(full().rankers[0], "reciprocal_rank_click") is None
 
 
 def test_terminal_shows_the_same_numbers():
     console = Console(width=140, record=True, file=io.StringIO())
-    for table in terminal_tables(full()):
+    for table in build_terminal_tables(full()):
         console.print(table)
     text = console.export_text()
     for part in ("kept more listeners", "0.590 to 0.610", "96.7%", "2,000", "duplicate", "ingest"):

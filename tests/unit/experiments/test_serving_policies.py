@@ -61,7 +61,7 @@ def batch(*events: tuple[int, int, int, str, float]) -> EventBatch:
 
 
 def test_flags_are_those_of_the_source():
-    flags = EventFlags.of(
+    flags = EventFlags.from_events(
         batch(
             (0, 0, NOW, "click", np.nan),
             (0, 0, NOW, "play", 30.0),
@@ -96,7 +96,7 @@ def test_popularity_is_the_same_for_everybody():
 
 
 def test_popularity_needs_its_count():
-    with pytest.raises(ConfigError, match="nothing to count"):
+    with pytest.raises(ConfigError, match="lacks the feature"):
         popularity_policy(item_view(), column="f_item_consumptions_29d")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.analysis.estimators import (
     Estimate,
-    Moments,
+    SampleMoments,
     independent_difference,
     mean_interval,
     newcombe,
@@ -20,17 +20,17 @@ from longplay.errors import InputError
 
 
 def test_welch_matches_the_growthbook_case():
-    found = welch(Moments(3461, 2422.7, 134698.29), Moments(3407, 1396.87, 52377.9767))
-    assert found.value == pytest.approx(0.29, abs=5e-5)
-    assert found.se == pytest.approx(0.12478, abs=5e-6)
-    assert (found.low, found.high) == pytest.approx((0.04538, 0.53462), abs=1e-5)
-    assert found.p_value == pytest.approx(0.02016, abs=5e-6)
-    assert found.excludes_zero
+    estimate = welch(SampleMoments(3461, 2422.7, 134698.29), SampleMoments(3407, 1396.87, 52377.9767))
+    assert estimate.value == pytest.approx(0.29, abs=5e-5)
+    assert estimate.se == pytest.approx(0.12478, abs=5e-6)
+    assert (estimate.low, estimate.high) == pytest.approx((0.04538, 0.53462), abs=1e-5)
+    assert estimate.p_value == pytest.approx(0.02016, abs=5e-6)
+    assert estimate.excludes_zero
 
 
 def test_welch_of_equal_constants_shows_nothing():
-    found = welch(Moments.of(np.ones(5)), Moments.of(np.ones(7)))
-    assert (found.value, found.p_value, found.excludes_zero) == (0.0, 1.0, False)
+    estimate = welch(SampleMoments.from_values(np.ones(5)), SampleMoments.from_values(np.ones(7)))
+    assert (estimate.value, estimate.p_value, estimate.excludes_zero) == (0.0, 1.0, False)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_welch_of_equal_constants_shows_nothing():
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson_matches_newcombe_1998_single_proportions(successes, n, low, high):
-    found = wilson(successes, n)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    estimate = wilson(successes, n)
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,22 @@ def test_wilson_matches_newcombe_1998_single_proportions(successes, n, low, high
     ],
 )
 def test_newcombe_matches_method_10_of_the_paper(case, low, high):
-    found = newcombe(*case)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    estimate = newcombe(*case)
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_cookie_cats_retention_difference():
     # 44,700 and 45,489 players; 19.02% against 18.20% came back on day 7.
-    found = newcombe(8502, 44700, 8279, 45489)
-    assert found.value == pytest.approx(0.0082, abs=5e-5)
-    assert found.excludes_zero
+    estimate = newcombe(8502, 44700, 8279, 45489)
+    assert estimate.value == pytest.approx(0.0082, abs=5e-5)
+    assert estimate.excludes_zero
 
 
 def test_mean_interval_of_four_numbers():
-    found = mean_interval(Moments.of(np.array([1.0, 2.0, 3.0, 4.0])))
+    estimate = mean_interval(SampleMoments.from_values(np.array([1.0, 2.0, 3.0, 4.0])))
     # t(0.975, 3) = 3.18245, sd = 1.29099
-    assert found.value == 2.5
-    assert found.high - found.value == pytest.approx(3.18245 * 1.29099 / 2, abs=1e-4)
+    assert estimate.value == 2.5
+    assert estimate.high - estimate.value == pytest.approx(3.18245 * 1.29099 / 2, abs=1e-4)
 
 
 def test_ratio_matches_the_delta_method_case():
@@ -77,9 +77,9 @@ def test_ratio_matches_the_delta_method_case():
     x = 5 + math.sqrt(3) * basis[:, 0]
     y = 4 + (basis[:, 0] / math.sqrt(3)) + math.sqrt(5 / 3) * basis[:, 1]
     assert np.cov(x, y) == pytest.approx(np.array([[3, 1], [1, 2]]))
-    found = ratio(x, y)
-    assert found.value == pytest.approx(1.25)
-    assert found.se**2 * 4 == pytest.approx(0.2265625)
+    estimate = ratio(x, y)
+    assert estimate.value == pytest.approx(1.25)
+    assert estimate.se**2 * 4 == pytest.approx(0.2265625)
 
 
 def test_ratio_counts_a_user_not_an_exposure():
@@ -103,12 +103,12 @@ def test_pool_matches_borenstein_et_al_2010():
         (0.185, 42.698),
     ]
     effects = [(g, 1 / weight) for g, weight in studies]
-    found = pool([Estimate(g, v**0.5, g - 1.96 * v**0.5, g + 1.96 * v**0.5) for g, v in effects])
-    assert found.fixed.value == pytest.approx(0.4143, abs=2e-4)
-    assert found.fixed.se == pytest.approx(0.0640, abs=5e-5)
-    assert (found.worlds, found.wins, found.losses) == (6, 2, 0)
-    assert found.between is not None
-    assert found.between.value == pytest.approx(np.mean([g for g, _ in effects]))
+    pooled = pool([Estimate(g, v**0.5, g - 1.96 * v**0.5, g + 1.96 * v**0.5) for g, v in effects])
+    assert pooled.fixed.value == pytest.approx(0.4143, abs=2e-4)
+    assert pooled.fixed.se == pytest.approx(0.0640, abs=5e-5)
+    assert (pooled.worlds, pooled.wins, pooled.losses) == (6, 2, 0)
+    assert pooled.between is not None
+    assert pooled.between.value == pytest.approx(np.mean([g for g, _ in effects]))
 
 
 def test_pool_of_one_world_has_no_spread():
@@ -116,9 +116,9 @@ def test_pool_of_one_world_has_no_spread():
 
 
 def test_independent_difference_adds_variances():
-    found = independent_difference(Estimate(0.5, 0.03, 0, 0), Estimate(0.4, 0.04, 0, 0))
-    assert found.se == pytest.approx(0.05)
-    assert found.high == pytest.approx(0.1 + 1.959964 * 0.05)
+    pooled = independent_difference(Estimate(0.5, 0.03, 0, 0), Estimate(0.4, 0.04, 0, 0))
+    assert pooled.se == pytest.approx(0.05)
+    assert pooled.high == pytest.approx(0.1 + 1.959964 * 0.05)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_independent_difference_adds_variances():
     [
         lambda: wilson(0, 0),
         lambda: wilson(3, 2),
-        lambda: mean_interval(Moments(1, 1.0, 1.0)),
+        lambda: mean_interval(SampleMoments(1, 1.0, 1.0)),
         lambda: ratio(np.zeros(3), np.zeros(3)),
         lambda: pool([]),
         lambda: pool([Estimate(0.1, 0.0, 0.1, 0.1)]),

@@ -1,5 +1,6 @@
-"""Verdicts claim no more than their intervals; arms of a study share their users, not their luck."""
+"""Verdicts claim no more than their intervals; arms of a deployment share their users, not their noise."""
 
+import json
 import pickle
 from dataclasses import replace
 
@@ -8,13 +9,13 @@ import pytest
 from pandas import DataFrame
 
 from experiments.analysis.estimators import newcombe
-from experiments.report.verdict import (
+from experiments.analysis.verdict import (
     KEPT_FEWER,
     KEPT_MORE,
     NO_DIFFERENCE,
     Verdict,
-    judge,
     pool_families,
+    reach_verdict,
     survival_curve,
 )
 from experiments.simulation.arms import deploy_arm, deploy_arms
@@ -27,8 +28,8 @@ from worlds.world import build_world
 DAYS = 90
 
 
-def outcomes(kept: int, users: int = 1000, *, clicks: int = 3) -> Outcomes:
-    survived = np.arange(users) < kept
+def outcomes(survivors: int, users: int = 1000, *, clicks: int = 3) -> Outcomes:
+    survived = np.arange(users) < survivors
     flat = np.full(users, 10)
     return Outcomes(
         policy="p",
@@ -43,7 +44,7 @@ def outcomes(kept: int, users: int = 1000, *, clicks: int = 3) -> Outcomes:
 
 
 def two_arms(treated: int, control: int) -> Verdict:
-    return judge({"xgboost-click": outcomes(control), "xgboost-return": outcomes(treated, clicks=2)}, DAYS)
+    return reach_verdict({"xgboost-click": outcomes(control), "xgboost-return": outcomes(treated, clicks=2)}, DAYS)
 
 
 @pytest.mark.parametrize(
@@ -54,15 +55,15 @@ def test_the_finding_is_what_the_interval_says(treated, finding):
     expected = newcombe(treated, 1000, 820, 1000)
     assert (family.survival.low, family.survival.high) == (expected.low, expected.high)
     assert family.finding == finding
-    assert finding in family.words
+    assert finding in family.summary
 
 
-def test_words_carry_the_shares_and_the_price_in_clicks():
-    words = two_arms(880, 820).families[0].words
-    assert words == (
-        "XGBoost trained on returns kept more listeners than trained on clicks: 88.0% against 82.0% were "
-        "still there after 90 days (+6.0 points, 95% interval +2.9 to +9.1). Of the items it showed, 15.0% "
-        "against 25.0% were clicked."
+def test_the_summary_carries_the_shares_and_the_price_in_clicks():
+    summary = two_arms(880, 820).families[0].summary
+    assert summary == (
+        "XGBoost trained on returns kept more listeners than when trained on clicks: 88.0% against 82.0% still "
+        "listened after 90 days (+6.0 points, 95% interval +2.9 to +9.1). Users clicked 15.0% against 25.0% of the "
+        "items shown."
     )
 
 
@@ -79,16 +80,15 @@ def test_arm_metrics():
 
 def test_an_arm_that_showed_nothing_has_no_rates():
     idle = replace(outcomes(500), exposures=np.zeros(1000, int), clicks=np.zeros(1000, int))
-    verdict = judge({"xgboost-click": idle, "xgboost-return": outcomes(500)}, DAYS)
+    verdict = reach_verdict({"xgboost-click": idle, "xgboost-return": outcomes(500)}, DAYS)
     assert verdict.arms[0].ctr is None
     assert verdict.arms[0].regret is None
     assert verdict.families[0].ctr is None
 
 
 def test_a_family_with_one_target_is_not_compared():
-    verdict = judge({"random": outcomes(500), "transformer-return": outcomes(500)}, DAYS)
+    verdict = reach_verdict({"random": outcomes(500), "transformer-return": outcomes(500)}, DAYS)
     assert verdict.families == ()
-    assert "nothing to compare" in verdict.headline
 
 
 def test_curve_falls_on_the_day_users_left_and_ends_at_the_share_that_stayed():
@@ -103,9 +103,14 @@ def test_leaving_on_the_last_day_is_not_survival():
     assert survival_curve("a", last_day, DAYS).alive[-2:] == (1.0, 0.0)
 
 
-def test_verdict_survives_json():
+def test_a_verdict_is_read_back_as_it_was_written():
     verdict = two_arms(880, 820)
     assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+def test_stored_verdicts_keep_their_keys():
+    (family,) = json.loads(two_arms(880, 820).to_json())["families"]
+    assert list(family) == ["family", "survival", "active_days", "ctr", "regret", "finding", "words"]
 
 
 def test_pooling_takes_the_spread_between_worlds_seriously():
@@ -114,34 +119,34 @@ def test_pooling_takes_the_spread_between_worlds_seriously():
     assert (pooled.survival.worlds, pooled.survival.wins, pooled.survival.losses) == (3, 2, 1)
     assert pooled.survival.between is not None
     assert pooled.survival.between.value == pytest.approx((0.06 + 0.04 - 0.12) / 3)
-    assert NO_DIFFERENCE in pooled.words
+    assert NO_DIFFERENCE in pooled.summary
 
 
 @pytest.fixture(scope="module")
-def study():
+def deployment():
     world = build_world(WorldSpec.from_size("tiny", seed=3, days=20))
     counts = DataFrame({"item_id": world.item_ids, "f_item_consumptions_28d": np.arange(len(world.item_ids))})
     return world, frozen_item_view(world.item_ids, world.topics, counts), DeploymentPlan(users=30, days=6)
 
 
-def test_arms_do_not_depend_on_their_order_and_differ_by_policy(study):
-    world, items, plan = study
-    told = []
-    found = deploy_arms(world, {"random": None, "popularity": None}, items, plan, lambda *step: told.append(step))
-    assert told == [("random", 1, 2), ("popularity", 2, 2)]
+def test_arms_do_not_depend_on_their_order_and_differ_by_policy(deployment):
+    world, items, plan = deployment
+    reports = []
+    both = deploy_arms(world, {"random": None, "popularity": None}, items, plan, lambda *step: reports.append(step))
+    assert reports == [("random", 1, 2), ("popularity", 2, 2)]
     alone = deploy_arm(world, "popularity", None, items, plan)
-    np.testing.assert_array_equal(found["popularity"].clicks, alone.clicks)
-    assert found["random"].clicks.tolist() != found["popularity"].clicks.tolist()
-    assert found["random"].exposures.sum() > 0
+    np.testing.assert_array_equal(both["popularity"].clicks, alone.clicks)
+    assert both["random"].clicks.tolist() != both["popularity"].clicks.tolist()
+    assert both["random"].exposures.sum() > 0
 
 
-def test_an_arm_can_be_sent_to_another_process(study):
-    world, items, plan = study
+def test_an_arm_can_be_sent_to_another_process(deployment):
+    world, items, plan = deployment
     call = pickle.loads(pickle.dumps((deploy_arm, (world, "random", None, items, plan))))
     np.testing.assert_array_equal(call[0](*call[1]).exposures, deploy_arm(world, "random", None, items, plan).exposures)
 
 
-def test_an_unknown_arm_without_a_ranker_is_refused(study):
-    world, items, plan = study
+def test_an_unknown_arm_without_a_ranker_is_refused(deployment):
+    world, items, plan = deployment
     with pytest.raises(ConfigError, match="has no ranker"):
         deploy_arm(world, "xgboost-click", None, items, plan)
