@@ -1,6 +1,7 @@
 """Popularity: ranks items by how often everybody consumed them in the last days. A baseline that learns nothing."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,39 +46,49 @@ def popularity_family(
         count: the feature that counts consumptions.
         marker: matplotlib code of its marks.
     """
-
-    def fit(label: str, data: RankingData, config: PopularityConfig, seed: int, report: Report) -> TrainedRanker:
-        return TrainedRanker(
-            family=name,
-            label=label,  # a name only: it makes the run comparable with learned rankers
-            config=config,
-            seed=0,
-            feature_names=data.feature_names,
-            vocabulary=Vocabulary(()),
-            scorer=_scorer(name, count, data.feature_names),
-            notes={"mature_train_rows": float((data.in_split("train") & data.mature(label)).sum())},
-        )
-
-    def save(scorer: PopularityScorer, folder: Path) -> None:
-        """Nothing was learned, so there is nothing to write."""
-
-    def load(
-        folder: Path, config: PopularityConfig, vocabulary: Vocabulary, feature_names: tuple[str, ...]
-    ) -> PopularityScorer:
-        return _scorer(name, count, feature_names)
-
     return RankerFamily(
         name=name,
         title=title,
         is_learned=False,
         config=PopularityConfig,
-        fit=fit,
-        save_scorer=save,
-        load_scorer=load,
+        fit=partial(_fit, name, count),
+        save_scorer=_save,
+        load_scorer=partial(_load, name, count),
         requirements=(),
         line_style=":",
         marker=marker,
     )
+
+
+def _fit(
+    family: str, count: str, label: str, data: RankingData, config: PopularityConfig, seed: int, report: Report
+) -> TrainedRanker:
+    """A ranker that learned nothing: the label only makes its run comparable with those of learned rankers."""
+    return TrainedRanker(
+        family=family,
+        label=label,
+        config=config,
+        seed=0,
+        feature_names=data.feature_names,
+        vocabulary=Vocabulary(()),
+        scorer=_scorer(family, count, data.feature_names),
+        notes={"mature_train_rows": float((data.in_split("train") & data.mature(label)).sum())},
+    )
+
+
+def _save(scorer: PopularityScorer, folder: Path) -> None:
+    """Write nothing, because nothing was learned."""
+
+
+def _load(
+    family: str,
+    count: str,
+    folder: Path,
+    config: PopularityConfig,
+    vocabulary: Vocabulary,
+    feature_names: tuple[str, ...],
+) -> PopularityScorer:
+    return _scorer(family, count, feature_names)
 
 
 def _scorer(family: str, count: str, feature_names: tuple[str, ...]) -> PopularityScorer:
