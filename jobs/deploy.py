@@ -40,7 +40,7 @@ DEPLOYMENT_CODE = (
     "rankers.tracking",
     "worlds",
     "experiments.simulation",
-    "experiments.report.verdict",
+    "experiments.analysis",
 )
 """Modules that decide the outcome of a deployment."""
 
