@@ -14,10 +14,10 @@ from bench.contender import serve
 from bench.spark_session import AS_JOBS, session
 from ingest import fact_tables, readers, row_validation
 from ingest.source_config import load_source
-from quality.expectations import Expected
+from quality.expectations import Expectation
 from quality.gate import Gate
-from quality.gx.validate_metrics import verdicts
-from quality.gx.validate_rows import expectations, judge_rows, opened
+from quality.gx.validate_metrics import passed_by_check
+from quality.gx.validate_rows import gx_expectations, open_spark_batch, validate_rows
 from tables.catalog import EVENTS
 from tables.checks import Bounded, Sampled, Steady
 from tables.publish import Lineage, WritableStore
@@ -25,7 +25,7 @@ from tables.spec import TableSpec
 
 OBSERVED = datetime(2030, 1, 1, tzinfo=UTC)
 WIDE = 1e18
-JUDGED = replace(
+VALIDATED = replace(
     EVENTS,
     checks=tuple(
         Bounded(c.name, c.measure, c.message, -WIDE, WIDE) if isinstance(c, Steady) else c for c in EVENTS.checks
@@ -33,16 +33,16 @@ JUDGED = replace(
 )
 """Every aggregate has an interval, as if there were earlier days to take it from."""
 INTERVALS = [
-    Expected(c.name, c.name, 0.0, -WIDE, WIDE, "error", c.message, "2025-01-01" if isinstance(c, Bounded) else "")
-    for c in JUDGED.checks
+    Expectation(c.name, c.name, 0.0, -WIDE, WIDE, "error", c.message, "2025-01-01" if isinstance(c, Bounded) else "")
+    for c in VALIDATED.checks
     if isinstance(c, Bounded | Sampled)
 ]
 spark = session(**AS_JOBS)
 what, folder = sys.argv[1], Path(sys.argv[2])
 
 
-def unguarded(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
-    """A gate that looks at nothing."""
+def skip_gate(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    """A gate that checks nothing."""
     return {"rows": 1}
 
 
@@ -50,12 +50,12 @@ def build(log: Path, out: Path) -> dict[str, Any]:
     """What ingest does to make events of a raw log: read, judge, count, stage, commit. Nothing is audited."""
     source = load_source("world")
     shutil.rmtree(out, ignore_errors=True)
-    found = readers.read_raw(spark, readers.locate(log, source.events), source, source.events)
-    judged = row_validation.validate_rows(found, source, source.events, OBSERVED).persist()
-    counts = fact_tables.count_reasons(judged, source.events)
-    made = fact_tables.build_events(judged, source.events, 1)
-    WritableStore(out, "world", spark).publish(made, EVENTS, Lineage("bench", "bench"), unguarded)
-    judged.unpersist()
+    raw = readers.read_raw(spark, readers.locate(log, source.events), source, source.events)
+    validated = row_validation.validate_rows(raw, source, source.events, OBSERVED).persist()
+    counts = fact_tables.count_reasons(validated, source.events)
+    events = fact_tables.build_events(validated, source.events, 1)
+    WritableStore(out, "world", spark).publish(events, EVENTS, Lineage("bench", "bench"), skip_gate)
+    validated.unpersist()
     return {"rows": counts["clean"]}
 
 
@@ -64,25 +64,29 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     case = folder / request["case"]
     out = case / f"store-{request['round']}"
     if what == "build":
-        made = build(case / "log", out)
+        counts = build(case / "log", out)
         if request["round"]:
             shutil.rmtree(case / f"store-{request['round'] - 1}", ignore_errors=True)
-        return made
+        return counts
     staged = spark.read.schema(spark.read.parquet(str(case / "staged")).schema).parquet(str(case / "staged"))
     if what == "gate":
-        return {"rows": Gate(case / "verdicts", f"run-{request['round']}")(staged, JUDGED)["rows"]}
-    told = check_by_check(staged) if what == "check by check" else verdicts(judge_rows(staged, JUDGED, INTERVALS))
-    failed = [name for name, passed in told.items() if not passed]
+        return {"rows": Gate(case / "verdicts", f"run-{request['round']}")(staged, VALIDATED)["rows"]}
+    passed = (
+        check_by_check(staged)
+        if what == "check by check"
+        else passed_by_check(validate_rows(staged, VALIDATED, INTERVALS))
+    )
+    failed = [name for name, is_passed in passed.items() if not is_passed]
     return {"wrong": ", ".join(failed) or "nothing"}
 
 
 def check_by_check(staged: DataFrame) -> dict[str, bool]:
     """The suite on great-expectations' own engine, one expectation after the other."""
-    gx, _, definition = opened(JUDGED)
+    gx, _, definition = open_spark_batch(VALIDATED)
     batch = definition.get_batch(batch_parameters={"dataframe": staged})
     return {
-        one.meta["rule"]: bool(batch.validate(one, result_format="BOOLEAN_ONLY").success)
-        for one in expectations(gx, JUDGED, INTERVALS)
+        expectation.meta["rule"]: bool(batch.validate(expectation, result_format="BOOLEAN_ONLY").success)
+        for expectation in gx_expectations(gx, VALIDATED, INTERVALS)
     }
 
 

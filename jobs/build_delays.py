@@ -10,7 +10,7 @@ from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import SignalInputs, is_eligible, read_signal_inputs
 from longplay.delta import read_arrow
-from quality.signal_values.delay_curves import Rows, alarms, curves, judged
+from quality.signal_values.delay_curves import CurveRows, compare_with_baselines, curves_from_rows, describe_shifts
 from signals.delay_curves.cohorts import Cohort, list_due_cohorts
 from signals.delay_curves.curves import SignalFacts, compute_delay_curves, select_tracked_anchors
 from tables.catalog import SIGNAL_DELAYS, SIGNAL_VALUES
@@ -25,23 +25,23 @@ def build_delays(context: RunContext) -> None:
     plan = context.tables.plan_increment(SIGNAL_DELAYS.name, versions, recipe, context.log.position)
     rows = [] if plan.is_current else _compute_curves(context, plan, inputs)
     context.tables.publish_increment(plan, lambda: TableChange(_to_frame(context, rows, inputs)))
-    for alarm in alarms(rows):
+    for alarm in describe_shifts(rows):
         context.progress.say(f"warning: {alarm}")
 
 
-def _compute_curves(context: RunContext, plan: IncrementPlan, inputs: SignalInputs) -> Rows:
+def _compute_curves(context: RunContext, plan: IncrementPlan, inputs: SignalInputs) -> CurveRows:
     """The curves of the cohorts that have matured, compared with those of the cohorts before them."""
     knowledge, checkpoint = inputs.knowledge, plan.checkpoint
     reached = checkpoint.frontier if checkpoint else None
     cohorts = list_due_cohorts(inputs.definitions, knowledge.log_start, knowledge.watermark, reached)
     rows = _measure_cohorts(context, plan.inputs, cohorts, inputs) if cohorts else []
     published = read_arrow(context.store.path(SIGNAL_DELAYS.name)).to_pylist() if checkpoint else []
-    return judged(rows, curves(published))
+    return compare_with_baselines(rows, curves_from_rows(published))
 
 
 def _measure_cohorts(
     context: RunContext, versions: Mapping[str, int], cohorts: Sequence[Cohort], inputs: SignalInputs
-) -> Rows:
+) -> CurveRows:
     """The curves of some cohorts, collected: they are few. Grain: signal, cohort, age_day."""
     facts = inputs.read_facts(context)
     anchors = select_tracked_anchors(cohorts, context.tables.read(versions, SIGNAL_VALUES.name)).persist()
@@ -51,7 +51,7 @@ def _measure_cohorts(
     return rows
 
 
-def _to_frame(context: RunContext, rows: Rows, inputs: SignalInputs) -> DataFrame:
+def _to_frame(context: RunContext, rows: CurveRows, inputs: SignalInputs) -> DataFrame:
     """Rows as the table holds them."""
     schema = ", ".join(f"{column.name} {column.type}" for column in SIGNAL_DELAYS.columns)
     ordered = sorted(rows, key=lambda row: (row["signal"], row["cohort"], row["age_day"]))

@@ -80,7 +80,7 @@ def _compute_values(context: RunContext, plan: ValuePlan) -> TableChange:
     values = _compute_changed_values(context, plan) if adds_rows else _compute_all_values(context, plan)
     rows = values.withColumn("batch", F.lit(plan.increment.reached.batch).cast("bigint"))
     gate = SignalGate(
-        context.gate, context.store, context.progress.say, definitions, knowledge.watermark, adds=adds_rows
+        context.gate, context.store, context.progress.say, definitions, knowledge.watermark, appends=adds_rows
     )
     return TableChange(rows, OPEN_VALUES if adds_rows else None, gate, {"flags": plan.outages.as_commit_facts})
 

@@ -23,7 +23,7 @@ from jobs.runtime.quarantine_release import finish
 from jobs.runtime.run_context import RunContext
 from longplay.config.timestamps import from_microseconds
 from longplay.errors import InputError, QualityError
-from quality.delivery_consistency import mostly_again, stale
+from quality.delivery_consistency import describe_heartbeat_faults, describe_repeated_rows
 from tables import catalog
 from tables.arrow_store import frame_from_row
 from tables.checkpoint import Checkpoint
@@ -109,7 +109,7 @@ def _ingest(context: RunContext, one: Delivery) -> None:
     row = one.row(complete, counts)
     frontier = _frontier(context, [*before, row])
     if one.heartbeat:
-        _warn(context, stale(one.heartbeat, _newest(judged["events"]), frontier))
+        _warn(context, describe_heartbeat_faults(one.heartbeat, _newest(judged["events"]), frontier))
     lineage = Lineage(context.run_id, one.fingerprint, {}, {"data": one.data.name, "batch": one.batch})
     events = fact_tables.build_events(judged["events"], context.source.events, one.batch)
     publish_facts(context, "events", events, lineage)
@@ -126,7 +126,7 @@ def _ingest(context: RunContext, one: Delivery) -> None:
     for frame in judged.values():
         frame.unpersist()
     row["counts"] |= {f"{log}/{AGAIN}": _again(context, one, log, found) for log, (_, found) in read.items()}
-    _warn(context, filter(None, (mostly_again(log, row["counts"], earlier) for log in read)))
+    _warn(context, filter(None, (describe_repeated_rows(log, row["counts"], earlier) for log in read)))
     publish_facts(context, "deliveries", frame_from_row(context.spark, row, catalog.get("deliveries")), lineage)
     context.progress.say(f"delivery {one.batch}: complete until {frontier:%Y-%m-%d %H:%M} UTC")
 

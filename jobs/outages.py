@@ -10,8 +10,8 @@ from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.outages import find_outages
 from jobs.runtime.run_context import RunContext
 from longplay.config.duration import DAY
-from quality.monitoring.anomaly_detection import recent
-from quality.monitoring.metric_history import history
+from quality.monitoring.anomaly_detection import find_recent_anomalies
+from quality.monitoring.metric_history import read_metric_history
 
 
 @job_command("outages", short_help="Days of which the log holds far too little.")
@@ -30,8 +30,8 @@ def command(context: RunContext) -> None:
     for line in describe_outages(rows):
         click.echo(line)
     keep_metrics(context)
-    for finding in recent(history(context.folder), context.log.frontier.date()):
-        click.echo(finding.text())
+    for anomaly in find_recent_anomalies(read_metric_history(context.folder), context.log.frontier.date()):
+        click.echo(anomaly.text())
 
 
 def describe_outages(rows: Sequence[dict[str, Any]]) -> list[str]:

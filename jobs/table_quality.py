@@ -22,10 +22,10 @@ from longplay.site.quality.site import write_pages
 from longplay.status import quarantine
 from longplay.status.metric_series import Series
 from longplay.status.status import RUNS, Standing, Status, status
-from quality.monitoring.anomaly_detection import anomalies, recent
-from quality.monitoring.finding import Finding
+from quality.monitoring.anomaly import Anomaly
+from quality.monitoring.anomaly_detection import find_anomalies, find_recent_anomalies
 from quality.monitoring.metric import Metric
-from quality.monitoring.metric_history import history
+from quality.monitoring.metric_history import read_metric_history
 from tables import catalog
 
 SHOWN_DAYS = 84
@@ -68,7 +68,7 @@ def status_command(folder: Path, runs: int, as_json: bool) -> None:
 
     Example: longplay quality status --source world --json
     """
-    found, unusual = status(folder, runs), recent(history(folder))
+    found, unusual = status(folder, runs), find_recent_anomalies(read_metric_history(folder))
     if as_json:
         output.as_json({**found.plain(), "unusual": [_plain(one) for one in unusual]})
         return
@@ -91,7 +91,7 @@ def status_command(folder: Path, runs: int, as_json: bool) -> None:
     )
 
 
-def _plain(one: Finding) -> dict[str, Any]:
+def _plain(one: Anomaly) -> dict[str, Any]:
     """A finding as JSON has it."""
     metric = {**vars(one.metric), "day": str(one.metric.day)}
     return {**metric, "rule": one.rule, "low": one.low, "high": one.high}
@@ -174,13 +174,13 @@ def pages_command(folder: Path, out: Path) -> None:
     Example: longplay quality pages --source world --out quality
     """
     about = {name: spec.about for name, spec in catalog.ALL.items()}
-    number = write_pages(folder, out, about, series_of(history(folder)))
+    number = write_pages(folder, out, about, series_of(read_metric_history(folder)))
     click.echo(f"{number} pages: open {out / 'index.html'}")
 
 
 def series_of(metrics: Sequence[Metric]) -> dict[str, list[Series]]:
     """Metrics of days by table, each the newest ``SHOWN_DAYS`` days of it."""
-    odd = {one.metric: one.short() for one in anomalies(metrics)}
+    odd = {one.metric: one.short() for one in find_anomalies(metrics)}
     found: dict[tuple[str, str, str], dict[date, Metric]] = defaultdict(dict)
     for one in metrics:
         if one.day is not None:

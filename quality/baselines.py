@@ -1,9 +1,9 @@
-"""What is usual: the interval in which a day, or a publication, may lie, by those before it. Plain numbers, no Spark.
+"""Baselines: the interval in which a day or a publication should lie, given earlier ones. Plain numbers, no Spark.
 
-A robust spread: the median of absolute deviations times 1.4826, the standard deviation of normal values (Rousseeuw and
-Croux 1993, Alternatives to the Median Absolute Deviation, JASA). A robust trend: the median of slopes between all pairs
-(Sen 1968, Estimates of the Regression Coefficient Based on Kendall's Tau, JASA). Days of the week are set apart where
-there are enough.
+The spread is robust: the median of absolute deviations times 1.4826, which is the standard deviation of normal values
+(Rousseeuw and Croux 1993, Alternatives to the Median Absolute Deviation, JASA). So is the trend: the median of the
+slopes between all pairs of days (Sen 1968, Estimates of the Regression Coefficient Based on Kendall's Tau, JASA).
+Weekdays have levels of their own where there are enough days.
 """
 
 import math
@@ -11,86 +11,101 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from statistics import median
 
-from quality.monitoring.anomaly_detection import TO_DEVIATION, robust
 from tables.checks import Sampled, Steady
 
-LEAST_DAYS, DAYS = 7, 28
-"""A day is judged beside seven days at least, and the newest 28 at most."""
-SAME_WEEKDAYS = 3
-"""From so many on, days of the same weekday have a level of their own."""
-LEAST_ROWS, MEASURED_ROWS = 200, 100
-"""Fewer rows say nothing of how many there should be, or of shapes; a day of fewer says nothing by its aggregates."""
-SPREADS = 4.0
-"""So many robust standard deviations from what is usual are still usual."""
-LEAST_NUMBERS = 5
-BLOCKS = 2.0
-"""So many times further than usual from the middle blocks; what is closer is told. Logs of real people leave four
-deviations now and then, on one of many days and measures."""
+MAD_TO_STD = 1.4826
+"""Turns a median absolute deviation into the standard deviation of a normal distribution."""
+MIN_BASELINE_DAYS, MAX_BASELINE_DAYS = 7, 28
+"""A day is compared with the newest 28 earlier days; with fewer than seven it is not checked."""
+MIN_DAYS_PER_WEEKDAY = 3
+"""With so many days of a weekday, the weekday has a level of its own."""
+MIN_ROWS_FOR_VOLUME_CHECK, MIN_ROWS_FOR_AGGREGATES = 200, 100
+"""Smaller publications and days have no volume or shape checks, and no checks of aggregates."""
+MAX_DEVIATIONS = 4.0
+"""Values up to so many robust standard deviations from the baseline pass."""
+MIN_PUBLICATIONS = 5
+"""With fewer earlier publications, shapes and whole publications have no baseline."""
+BLOCKING_FACTOR = 2.0
+"""Values so many times as far from the baseline as allowed block; closer ones warn. With many days and measures, real
+logs exceed four deviations now and then."""
 
-Bounds = tuple[float | None, float | None]
+Interval = tuple[float | None, float | None]
+"""Lowest and highest value, both inclusive; None: no limit."""
 
 
-def spread_of(values: Sequence[float]) -> float:
-    """A robust standard deviation of values around their median."""
-    return robust(values)[1]
+def median_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """Compute the median and the robust standard deviation around it."""
+    centre = median(values)
+    return centre, MAD_TO_STD * median([abs(value - centre) for value in values])
 
 
-def usual_day(check: Steady, day: date, before: Mapping[date, float], times: float = 1.0) -> Bounds | None:
-    """The interval of a measure on a day; None where too few days came before.
+def robust_deviation(values: Sequence[float]) -> float:
+    """Compute the robust standard deviation of values around their median."""
+    return median_and_deviation(values)[1]
+
+
+def predict_day_interval(
+    check: Steady, day: date, values_by_day: Mapping[date, float], factor: float = 1.0
+) -> Interval | None:
+    """Predict the interval of a measure on a day; None with too few earlier days.
 
     Args:
-        check: says how far a day may always be from what is usual.
+        check: sets the distance from the baseline that is always allowed.
         day: the day.
-        before: the measure of earlier days.
-        times: so many times as far is usual.
+        values_by_day: the measure on other days; only earlier ones are used.
+        factor: scales the allowed distance.
     """
-    days = sorted(one for one in before if one < day)[-DAYS:]
-    if len(days) < LEAST_DAYS:
+    days = sorted(earlier for earlier in values_by_day if earlier < day)[-MAX_BASELINE_DAYS:]
+    if len(days) < MIN_BASELINE_DAYS:
         return None
     is_ratio = check.by == "ratio"
-    if is_ratio and any(before[one] <= 0 for one in days):
+    if is_ratio and any(values_by_day[earlier] <= 0 for earlier in days):
         return None
-    level = {one: math.log(before[one]) if is_ratio else before[one] for one in days}
-    here, rest = _predicted(level, day)
-    allowed = times * max(math.log1p(check.within) if is_ratio else check.within, SPREADS * rest)
-    return (math.exp(here - allowed), math.exp(here + allowed)) if is_ratio else (here - allowed, here + allowed)
+    levels = {earlier: math.log(values_by_day[earlier]) if is_ratio else values_by_day[earlier] for earlier in days}
+    centre, deviation = _predict_level(levels, day)
+    allowed = factor * max(math.log1p(check.within) if is_ratio else check.within, MAX_DEVIATIONS * deviation)
+    low, high = centre - allowed, centre + allowed
+    return (math.exp(low), math.exp(high)) if is_ratio else (low, high)
 
 
-def _predicted(level: Mapping[date, float], day: date) -> tuple[float, float]:
-    """What a day should be by trend and weekday of the days before, and how far those were from it themselves."""
-    days = sorted(level)
-    slope = _slope([(float(one.toordinal()), level[one]) for one in days])
-    flat = {one: level[one] - slope * (one - days[-1]).days for one in days}
-    usual = {one: _of_weekday(flat, one.weekday()) for one in days}
-    rest = TO_DEVIATION * median(abs(flat[one] - usual[one]) for one in days)
-    return _of_weekday(flat, day.weekday()) + slope * min((day - days[-1]).days, LEAST_DAYS), rest
+def _predict_level(levels: Mapping[date, float], day: date) -> tuple[float, float]:
+    """Predict a day by trend and weekday; also give the robust deviation of earlier days from their own prediction."""
+    days = sorted(levels)
+    slope = _median_slope([(float(earlier.toordinal()), levels[earlier]) for earlier in days])
+    detrended = {earlier: levels[earlier] - slope * (earlier - days[-1]).days for earlier in days}
+    baseline = {earlier: _weekday_level(detrended, earlier.weekday()) for earlier in days}
+    deviation = MAD_TO_STD * median(abs(detrended[earlier] - baseline[earlier]) for earlier in days)
+    days_ahead = min((day - days[-1]).days, MIN_BASELINE_DAYS)
+    return _weekday_level(detrended, day.weekday()) + slope * days_ahead, deviation
 
 
-def _slope(points: Sequence[tuple[float, float]]) -> float:
+def _median_slope(points: Sequence[tuple[float, float]]) -> float:
     """The median of the slopes between all pairs of points (Theil and Sen)."""
     return median((y2 - y1) / (x2 - x1) for n, (x1, y1) in enumerate(points) for x2, y2 in points[n + 1 :])
 
 
-def _of_weekday(level: Mapping[date, float], weekday: int) -> float:
-    """The median of the days of a weekday where there are enough, else of all."""
-    same = [value for one, value in level.items() if one.weekday() == weekday]
-    return median(same) if len(same) >= SAME_WEEKDAYS else median(level.values())
+def _weekday_level(levels: Mapping[date, float], weekday: int) -> float:
+    """The median of a weekday's days if there are enough, else of all days."""
+    same_weekday = [value for day, value in levels.items() if day.weekday() == weekday]
+    return median(same_weekday) if len(same_weekday) >= MIN_DAYS_PER_WEEKDAY else median(levels.values())
 
 
-def usual_share(check: Sampled, before: Sequence[float], times: float = 1.0) -> Bounds | None:
-    """The interval of a shape; ``mix`` is a distance already and needs no earlier ones to be judged by.
+def predict_shape_interval(check: Sampled, earlier_values: Sequence[float], factor: float = 1.0) -> Interval | None:
+    """Predict the interval of a shape; None with too few earlier publications.
+
+    A ``mix`` is itself a distance from earlier publications, so it has an interval without a baseline.
 
     Args:
-        check: says how far a shape may always be from what is usual.
-        before: the shape in earlier publications.
-        times: so many times as far is usual.
+        check: sets the distance from the baseline that is always allowed.
+        earlier_values: the shape in earlier publications.
+        factor: scales the allowed distance.
     """
+    has_baseline = len(earlier_values) >= MIN_PUBLICATIONS
     if check.shape == "mix":
-        widest = max([median(before) + SPREADS * spread_of(before)] if len(before) >= LEAST_NUMBERS else [0.0])
-        return None, times * max(check.within, widest)
-    if len(before) < LEAST_NUMBERS:
+        centre, deviation = median_and_deviation(earlier_values) if has_baseline else (0.0, 0.0)
+        return None, factor * max(check.within, centre + MAX_DEVIATIONS * deviation)
+    if not has_baseline:
         return None
-    allowed = times * max(check.within, SPREADS * spread_of(before))
-    if check.shape == "familiar":
-        return median(before) - allowed, None
-    return None, median(before) + allowed
+    centre, deviation = median_and_deviation(earlier_values)
+    allowed = factor * max(check.within, MAX_DEVIATIONS * deviation)
+    return (centre - allowed, None) if check.shape == "familiar" else (None, centre + allowed)

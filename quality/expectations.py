@@ -1,23 +1,23 @@
-"""What the contract of a table expects of a profile: numbers and the interval that each has to lie in. No Spark."""
+"""Expectations: measured numbers of a publication, and the interval in which its contract wants each. No Spark."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
 from quality.baselines import (
-    BLOCKS,
-    LEAST_NUMBERS,
-    LEAST_ROWS,
-    MEASURED_ROWS,
-    SPREADS,
-    Bounds,
-    spread_of,
-    usual_day,
-    usual_share,
+    BLOCKING_FACTOR,
+    MAX_DEVIATIONS,
+    MIN_PUBLICATIONS,
+    MIN_ROWS_FOR_AGGREGATES,
+    MIN_ROWS_FOR_VOLUME_CHECK,
+    Interval,
+    predict_day_interval,
+    predict_shape_interval,
+    robust_deviation,
 )
-from quality.measure.profile import Profile
+from quality.measure.profile import UNDATED, PublicationProfile
 from quality.measure.sample import Shapes
-from quality.publication_history import Earlier, mean_of
+from quality.publication_history import PublicationHistory, weighted_mean
 from tables.checks import GRAIN, Bounded, Check, Leak, Query, Reference, Sampled, Severity, Steady
 from tables.spec import TableSpec
 
@@ -26,18 +26,18 @@ VOLUME = "COUNT(*)"
 
 
 @dataclass(frozen=True)
-class Expected:
-    """A number that a check takes, and where it has to lie.
+class Expectation:
+    """A measured number of a check, and the interval in which it must lie.
 
     Attributes:
         check: name of the check.
-        column: of the number in the frame that is judged.
-        value: the number.
-        low: at least; None: nothing.
-        high: at most; None: nothing.
-        severity: what a failure does.
-        message: what it means.
-        where: the day, where it is one of several.
+        column: of the number in the frame that great-expectations validates.
+        value: the measured number.
+        low: lowest valid value; None: no limit.
+        high: highest valid value; None: no limit.
+        severity: whether a failure blocks or warns.
+        message: what a failure means.
+        day: the day that the number describes; empty: all rows.
     """
 
     check: str
@@ -47,98 +47,117 @@ class Expected:
     high: float | None
     severity: Severity
     message: str
-    where: str = ""
+    day: str = ""
 
-    def line(self) -> str:
-        """What was found beside what was expected."""
-        at = f" on {self.where}" if self.where else ""
+    def describe(self) -> str:
+        """Describe the measured value and the expected interval in one line."""
+        on_day = f" on {self.day}" if self.day else ""
         low, high = (f"{bound:,.4g}" if bound is not None else None for bound in (self.low, self.high))
-        wanted = f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}"
-        return f"{self.check}: {self.message}: {self.value:,.4g}{at}, expected {wanted}"
+        interval = f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}"
+        return f"{self.check}: {self.message}: {self.value:,.4g}{on_day}, expected {interval}"
 
 
-def of_rows(spec: TableSpec, counted: Mapping[str, int]) -> Iterator[Expected]:
-    """That there are rows, that none breaks a rule, and that none repeats a grain."""
-    least = 0 if spec.allow_empty or spec.mode != "replace" else 1
-    yield Expected(HAS_ROWS, "rows", counted["rows"], least, None, "error", "the table would be empty")
+def expect_valid_rows(spec: TableSpec, row_counts: Mapping[str, int]) -> Iterator[Expectation]:
+    """Expect rows, none of which violates a rule or repeats a grain.
+
+    Args:
+        spec: of the table.
+        row_counts: ``rows``, violations by rule, and repeated rows.
+    """
+    min_rows = 0 if spec.allow_empty or spec.mode != "replace" else 1
+    yield Expectation(HAS_ROWS, "rows", row_counts["rows"], min_rows, None, "error", "the table would be empty")
     rules = {rule.name: rule for rule in spec.all_rules()}
     for name, rule in rules.items():
-        yield Expected(name, name, counted[name], 0, 0, rule.severity, rule.message)
-    yield Expected(GRAIN, GRAIN, counted[GRAIN], 0, 0, "error", f"rows repeat ({', '.join(spec.grain)})")
+        yield Expectation(name, name, row_counts[name], 0, 0, rule.severity, rule.message)
+    yield Expectation(GRAIN, GRAIN, row_counts[GRAIN], 0, 0, "error", f"rows repeat ({', '.join(spec.grain)})")
 
 
-def of_days(spec: TableSpec, found: Profile, before: Earlier) -> Iterator[Expected]:
-    """Aggregates in bounds, and days as days were before."""
+def expect_measures(spec: TableSpec, profile: PublicationProfile, history: PublicationHistory) -> Iterator[Expectation]:
+    """Expect aggregates within their bounds, and days and publications close to their baselines."""
     for check in spec.checks:
         if isinstance(check, Bounded):
-            for day, told in found.days.items():
-                value = told.get(check.name)
+            for day, measures in profile.days.items():
+                value = measures.get(check.name)
                 if value is not None:
-                    yield _expected(check, value, (check.low, check.high), "" if day == "all" else day)
+                    yield _expectation(check, value, (check.low, check.high), "" if day == UNDATED else day)
+        elif isinstance(check, Steady) and check.per == "day":
+            yield from _expect_steady_days(check, profile, history)
         elif isinstance(check, Steady):
-            yield from (_steady if check.per == "day" else _whole)(check, found, before)
+            yield from _expect_steady_publication(check, profile, history)
 
 
-def _steady(check: Steady, found: Profile, before: Earlier) -> Iterator[Expected]:
+def _expect_steady_days(
+    check: Steady, profile: PublicationProfile, history: PublicationHistory
+) -> Iterator[Expectation]:
     is_volume = check.measure == VOLUME
-    least = 0 if is_volume else MEASURED_ROWS
-    history = before.by_day(check.name, least)
-    busiest = max(found.days, key=lambda day: found.days[day]["rows"] or 0, default="")
-    for day, told in found.days.items():
-        value, rows = told.get(check.name), float(told["rows"] or 0)
-        is_new = rows > before.rows_of(day)  # else late rows of a day that came before
-        if value is None or day == "all" or not is_new or rows < least:
+    min_rows = 0 if is_volume else MIN_ROWS_FOR_AGGREGATES
+    baseline = history.values_by_day(check.name, min_rows)
+    busiest_day = max(profile.days, key=lambda day: profile.days[day]["rows"] or 0, default="")
+    for day, measures in profile.days.items():
+        value, rows = measures.get(check.name), float(measures["rows"] or 0)
+        has_late_rows_only = rows <= history.rows_of(day)
+        if value is None or day == UNDATED or has_late_rows_only or rows < min_rows:
             continue
-        bounds = usual_day(check, date.fromisoformat(day), history)
-        blocks = usual_day(check, date.fromisoformat(day), history, BLOCKS)
-        if bounds is None or blocks is None or (is_volume and (bounds[1] or 0) < LEAST_ROWS):
+        passing = predict_day_interval(check, date.fromisoformat(day), baseline)
+        nonblocking = predict_day_interval(check, date.fromisoformat(day), baseline, BLOCKING_FACTOR)
+        if passing is None or nonblocking is None:
             continue
-        if is_volume and day > busiest:
-            bounds, blocks = (None, bounds[1]), (None, blocks[1])  # a day that has only begun
-        yield _told(_expected(check, value, bounds, day), blocks)
+        if is_volume and (passing[1] or 0) < MIN_ROWS_FOR_VOLUME_CHECK:
+            continue
+        if is_volume and day > busiest_day:  # a day that has only begun has no lower limit
+            passing, nonblocking = (None, passing[1]), (None, nonblocking[1])
+        yield _warn_within(_expectation(check, value, passing, day), nonblocking)
 
 
-def _whole(check: Steady, found: Profile, before: Earlier) -> Iterator[Expected]:
-    """A publication as a whole beside those before."""
-    history, value = before.whole(check.name, LEAST_ROWS), mean_of(found.days, check.name)
-    if value is None or found.rows < LEAST_ROWS or len(history) < LEAST_NUMBERS:
+def _expect_steady_publication(
+    check: Steady, profile: PublicationProfile, history: PublicationHistory
+) -> Iterator[Expectation]:
+    """Compare the mean over all rows with that of earlier publications."""
+    baseline = sorted(history.means(check.name, MIN_ROWS_FOR_VOLUME_CHECK))
+    value = weighted_mean(profile.days, check.name)
+    if value is None or profile.rows < MIN_ROWS_FOR_VOLUME_CHECK or len(baseline) < MIN_PUBLICATIONS:
         return
-    middle = sorted(history)[len(history) // 2]
-    allowed = max(check.within * (abs(middle) if check.by == "ratio" else 1.0), SPREADS * spread_of(history))
-    blocks = (middle - BLOCKS * allowed, middle + BLOCKS * allowed)
-    yield _told(_expected(check, value, (middle - allowed, middle + allowed), ""), blocks)
+    centre = baseline[len(baseline) // 2]
+    always_allowed = check.within * (abs(centre) if check.by == "ratio" else 1.0)
+    allowed = max(always_allowed, MAX_DEVIATIONS * robust_deviation(baseline))
+    nonblocking = (centre - BLOCKING_FACTOR * allowed, centre + BLOCKING_FACTOR * allowed)
+    yield _warn_within(_expectation(check, value, (centre - allowed, centre + allowed)), nonblocking)
 
 
-def of_shapes(spec: TableSpec, found: Shapes, before: Earlier) -> Iterator[Expected]:
-    """Shapes of the sample as they were before."""
+def expect_shapes(spec: TableSpec, shapes: Shapes, history: PublicationHistory) -> Iterator[Expectation]:
+    """Expect shapes of the sample close to those of earlier publications."""
     for check in spec.checks:
-        if isinstance(check, Sampled) and check.name in found.numbers and found.rows >= LEAST_ROWS:
-            history = [told[check.name] for told in before.numbers if check.name in told]
-            bounds, blocks = usual_share(check, history), usual_share(check, history, BLOCKS)
-            if bounds is not None and blocks is not None:
-                told = _told(_expected(check, found.numbers[check.name], bounds, ""), blocks)
-                # How far mixes move by themselves is not known yet: that says something, and blocks nothing.
-                yield told if len(history) >= LEAST_NUMBERS else replace(told, severity="warning")
+        if isinstance(check, Sampled) and check.name in shapes.numbers and shapes.rows >= MIN_ROWS_FOR_VOLUME_CHECK:
+            baseline = [numbers[check.name] for numbers in history.numbers if check.name in numbers]
+            passing = predict_shape_interval(check, baseline)
+            nonblocking = predict_shape_interval(check, baseline, BLOCKING_FACTOR)
+            if passing is not None and nonblocking is not None:
+                expectation = _warn_within(_expectation(check, shapes.numbers[check.name], passing), nonblocking)
+                # A mix has an interval before its normal variation is known: until then it only warns.
+                has_baseline = len(baseline) >= MIN_PUBLICATIONS
+                yield expectation if has_baseline else replace(expectation, severity="warning")
 
 
-def of_answers(spec: TableSpec, answers: Mapping[str, float]) -> Iterator[Expected]:
-    """Answers of queries in their bounds, and no value that refers to nothing."""
+def expect_query_results(spec: TableSpec, query_results: Mapping[str, float]) -> Iterator[Expectation]:
+    """Expect query results within their bounds, no unresolved reference, and no leak."""
     for check in spec.checks:
-        if isinstance(check, Query) and check.name in answers:
-            yield _expected(check, answers[check.name], (check.low, check.high), "")
-        elif isinstance(check, Reference) and check.name in answers:
-            yield _expected(check, answers[check.name], (None, 0), "")
-        elif isinstance(check, Leak) and check.name in answers:
-            yield _expected(check, answers[check.name], (None, check.within), "")
+        if check.name not in query_results:
+            continue
+        if isinstance(check, Query):
+            yield _expectation(check, query_results[check.name], (check.low, check.high))
+        elif isinstance(check, Reference):
+            yield _expectation(check, query_results[check.name], (None, 0))
+        elif isinstance(check, Leak):
+            yield _expectation(check, query_results[check.name], (None, check.within))
 
 
-def _told(one: Expected, blocks: Bounds) -> Expected:
-    """An expectation that blocks only where its number lies outside a wider interval, and else is told."""
-    low, high = blocks
-    is_close = (low is None or one.value >= low) and (high is None or one.value <= high)
-    return replace(one, severity="warning") if is_close else one
+def _warn_within(expectation: Expectation, nonblocking: Interval) -> Expectation:
+    """Reduce the severity to a warning if the number lies within a wider interval."""
+    low, high = nonblocking
+    is_close = (low is None or expectation.value >= low) and (high is None or expectation.value <= high)
+    return replace(expectation, severity="warning") if is_close else expectation
 
 
-def _expected(check: Check, value: float, of: Bounds, where: str) -> Expected:
-    column = f"{check.name}[{where}]" if where else check.name
-    return Expected(check.name, column, value, of[0], of[1], check.severity, check.message, where)
+def _expectation(check: Check, value: float, interval: Interval, day: str = "") -> Expectation:
+    column = f"{check.name}[{day}]" if day else check.name
+    return Expectation(check.name, column, value, *interval, check.severity, check.message, day)

@@ -1,4 +1,4 @@
-"""What earlier publications of a table looked like: their profiles, kept with the verdicts of the gate."""
+"""Publication history: profiles of a table's earlier publications, read from the verdicts of the gate."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -9,20 +9,21 @@ from typing import Any
 
 from longplay.paths import record_files
 
-NEWEST = 40
-"""So many earlier publications are looked at."""
+MAX_PUBLICATIONS = 40
+"""So many of the newest publications are compared with."""
 
-Verdicts = Callable[[str], Iterable[str]]
+PublishedVerdicts = Callable[[str], Iterable[str]]
+"""Gives the verdict files of a table's published versions, oldest first."""
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """The profiles of earlier publications of a table, oldest first.
+class PublicationHistory:
+    """The profiles of a table's earlier publications, oldest first.
 
     Attributes:
         days: measures by day, of each publication.
         numbers: of the sampled checks, of each publication.
-        memories: of the sampled checks, of each publication.
+        memories: what sampled checks compare with, of each publication.
     """
 
     days: tuple[Mapping[str, Mapping[str, float | None]], ...] = ()
@@ -30,59 +31,59 @@ class Earlier:
     memories: tuple[Mapping[str, Any], ...] = ()
 
     def rows_of(self, day: str) -> float:
-        """Rows of a day that were published before."""
-        return sum(float(told[day]["rows"] or 0) for told in self.days if day in told)
+        """Rows of a day in all earlier publications."""
+        return sum(float(days[day]["rows"] or 0) for days in self.days if day in days)
 
-    def by_day(self, name: str, least_rows: float) -> dict[date, float]:
-        """A measure of each day, of the publication that brought most of its rows."""
+    def values_by_day(self, name: str, min_rows: float) -> dict[date, float]:
+        """A measure by day, each taken from the publication with most rows of the day."""
         best: dict[date, tuple[float, float | None]] = {}
-        for told in self.days:
-            for day, measures in told.items():
+        for days in self.days:
+            for day, measures in days.items():
                 rows = float(measures["rows"] or 0)
-                if day != "all" and rows >= max(least_rows, best.get(date.fromisoformat(day), (0.0, None))[0]):
+                if day != "all" and rows >= max(min_rows, best.get(date.fromisoformat(day), (0.0, None))[0]):
                     best[date.fromisoformat(day)] = (rows, measures.get(name))
         return {day: value for day, (_, value) in best.items() if value is not None}
 
-    def whole(self, name: str, least_rows: float) -> list[float]:
-        """A measure of each publication as a whole."""
-        found = [mean_of(told, name) for told in self.days if sum(m["rows"] or 0 for m in told.values()) >= least_rows]
-        return [value for value in found if value is not None]
+    def means(self, name: str, min_rows: float) -> list[float]:
+        """The mean of a measure over all rows, of each publication with enough of them."""
+        large = [days for days in self.days if sum(measures["rows"] or 0 for measures in days.values()) >= min_rows]
+        return [mean for days in large if (mean := weighted_mean(days, name)) is not None]
 
 
-def mean_of(days: Mapping[str, Mapping[str, float | None]], name: str) -> float | None:
-    """The mean of a measure over the rows of all days."""
-    told = [(float(m["rows"] or 0), m.get(name)) for m in days.values()]
-    weight = sum(rows for rows, value in told if value is not None)
-    return sum(rows * value for rows, value in told if value is not None) / weight if weight else None
+def weighted_mean(days: Mapping[str, Mapping[str, float | None]], name: str) -> float | None:
+    """Compute the mean of a measure over all days, weighted by their rows; None where no day has it."""
+    weighted = [(float(m["rows"] or 0), value) for m in days.values() if (value := m.get(name)) is not None]
+    total = sum(rows for rows, _ in weighted)
+    return sum(rows * value for rows, value in weighted) / total if total else None
 
 
-def earlier(results: Path, table: str, published: Verdicts | None) -> Earlier:
-    """The profiles of the newest publications.
+def load_publication_history(results: Path, table: str, published: PublishedVerdicts | None) -> PublicationHistory:
+    """Load the profiles of the newest publications.
 
     Args:
-        results: where verdicts are kept.
-        table: whose.
-        published: names of the verdicts of published versions, oldest first. None: of all verdicts without an error,
-            for who has no store.
+        results: the folder of verdicts.
+        table: name of the table.
+        published: verdict files of published versions, oldest first. None, for callers without a store: use every
+            verdict without an error.
     """
-    files_by_name = {file.name: file for file in record_files(results)}
-    names = published(table) if published else [name for name in files_by_name if name.startswith(f"{table}-")]
-    files = [files_by_name[name] for name in list(dict.fromkeys(names))[-NEWEST:] if name in files_by_name]
-    told = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    kept = [one for one in told if one["table"] == table and (published or not one.get("errors"))]
-    return Earlier(
-        tuple(one["days"] for one in kept if "days" in one),
-        tuple(one["shapes"]["numbers"] for one in kept if "shapes" in one),
-        tuple(one["shapes"]["memory"] for one in kept if "shapes" in one),
+    files = {file.name: file for file in record_files(results)}
+    names = published(table) if published else [name for name in files if name.startswith(f"{table}-")]
+    newest_names = list(dict.fromkeys(names))[-MAX_PUBLICATIONS:]
+    verdicts = [json.loads(files[name].read_text(encoding="utf-8")) for name in newest_names if name in files]
+    verdicts = [v for v in verdicts if v["table"] == table and (published or not v.get("errors"))]
+    return PublicationHistory(
+        tuple(verdict["days"] for verdict in verdicts if "days" in verdict),
+        tuple(verdict["shapes"]["numbers"] for verdict in verdicts if "shapes" in verdict),
+        tuple(verdict["shapes"]["memory"] for verdict in verdicts if "shapes" in verdict),
     )
 
 
 def forget_ids(results: Path) -> None:
-    """Take the fingerprints of ids out of every verdict: they say of an id that is asked for whether it was there."""
+    """Remove the fingerprints of ids from every verdict: they could reveal whether an erased id was in the data."""
     for file in record_files(results):
-        told = json.loads(file.read_text(encoding="utf-8"))
-        memory = told.get("shapes", {}).get("memory", {})
-        kept = {name: one for name, one in memory.items() if "ids" not in one}
-        if kept != memory:
-            told["shapes"]["memory"] = kept
-            file.write_text(json.dumps(told, indent=1, default=str), encoding="utf-8")
+        verdict = json.loads(file.read_text(encoding="utf-8"))
+        memory = verdict.get("shapes", {}).get("memory", {})
+        without_ids = {name: entry for name, entry in memory.items() if "ids" not in entry}
+        if without_ids != memory:
+            verdict["shapes"]["memory"] = without_ids
+            file.write_text(json.dumps(verdict, indent=1, default=str), encoding="utf-8")

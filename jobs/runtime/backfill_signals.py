@@ -93,7 +93,12 @@ def _publish_backfill(context: RunContext, plan: BackfillPlan) -> None:
     )
     rows = values.withColumn("batch", F.lit(checkpoint.batch).cast("bigint"))
     gate = SignalGate(
-        context.gate, context.store, context.progress.say, plan.new, inputs.knowledge.watermark, beside=True
+        context.gate,
+        context.store,
+        context.progress.say,
+        plan.new,
+        inputs.knowledge.watermark,
+        keeps_other_signals=True,
     )
     # The published values hold no facts newer than those of the versions that their commit names.
     versions = {**inputs.versions, **context.store.commit_metadata(table.name)["inputs"]}

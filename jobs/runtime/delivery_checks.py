@@ -11,13 +11,13 @@ from longplay.errors import QualityError
 from quality.delivery_consistency import (
     ANSWERED,
     ANSWERS,
-    Agreement,
-    agreement,
-    complaints,
-    shares_aside,
-    unanswered,
-    unusual_share,
-    usually_answered,
+    LogAgreement,
+    compare_logs,
+    describe_unanswered,
+    exceeded_share_limit,
+    find_disagreements,
+    quarantined_shares,
+    were_answered,
 )
 
 DELIVERY = "delivery"
@@ -46,15 +46,15 @@ def check_delivery(
     for log in judged:
         read, clean = counts[f"{log}/read"], counts[f"{log}/clean"]
         share = 1 - clean / max(read, 1)
-        limit = unusual_share(share, read, shares_aside(log, before))
+        limit = exceeded_share_limit(share, read, quarantined_shares(log, before))
         if limit is not None:
             context.progress.say(f"warning: {share:.2%} of the {log} were set aside; usual is {limit:.2%} at most")
     if "exposures" not in judged:
         return {}
     found = _agreement(context, judged, max(counts["events/clean"], counts["exposures/clean"]))
-    faults = complaints(found)
-    if missing := unanswered(found):
-        if usually_answered(before):
+    faults = find_disagreements(found)
+    if missing := describe_unanswered(found):
+        if were_answered(before):
             faults = {"requests_answered": missing, **faults}
         else:
             context.progress.say(f"warning: {missing}; nothing blocks, as exposures may be a sample")
@@ -77,11 +77,11 @@ def refuse(context: RunContext, faults: Mapping[str, str]) -> None:
         )
 
 
-def _agreement(context: RunContext, judged: Mapping[str, DataFrame], rows: int) -> Agreement:
+def _agreement(context: RunContext, judged: Mapping[str, DataFrame], rows: int) -> LogAgreement:
     events, exposures = (judged[log].where("reason IS NULL") for log in ("events", "exposures"))
     known = None
     first = exposures.agg(F.min("known_ts")).first()
     if context.store.exists("exposures") and first is not None and first[0] is not None:
         since = first[0].date() - timedelta(days=LOOK_BACK_DAYS)
         known = context.store.read("exposures").where(F.col("as_of_day") >= F.lit(since))
-    return agreement(events, exposures, known, rows)
+    return compare_logs(events, exposures, known, rows)

@@ -11,12 +11,12 @@ from longplay.errors import LongplayError, first_line
 from longplay.paths import SourcePaths
 from longplay.status.row_accounting import has
 from longplay.status.verdicts import Publication, publications, read_verdict
-from quality.monitoring.anomaly_detection import anomalies
-from quality.monitoring.daily_volume import volumes
-from quality.monitoring.finding import Finding
+from quality.monitoring.anomaly import Anomaly
+from quality.monitoring.anomaly_detection import find_anomalies
+from quality.monitoring.daily_volume import daily_volumes
 from quality.monitoring.metric import Metric
-from quality.monitoring.metric_history import Recorder, history, measured_versions
-from quality.monitoring.publication_metrics import of_publication
+from quality.monitoring.metric_history import MetricRecorder, read_measured_versions, read_metric_history
+from quality.monitoring.publication_metrics import extract_metrics
 from tables import catalog
 from tables.arrow_store import read_commit_metadata, read_rows
 from tables.catalog import DAY_COUNTS, QUALITY_METRICS
@@ -25,7 +25,7 @@ REWRITTEN = "rewritten"
 """Marks the commit of a version that holds what an earlier one did, less a person: it is not measured again."""
 
 
-def keep_metrics(context: RunContext) -> list[Finding]:
+def keep_metrics(context: RunContext) -> list[Anomaly]:
     """Keep the metrics of versions that were published since the last time, also by a run that was killed.
 
     What the step did is done: where the history cannot be read or written, that is said, and nothing fails.
@@ -41,17 +41,19 @@ def keep_metrics(context: RunContext) -> list[Finding]:
         return []
 
 
-def _kept(context: RunContext) -> list[Finding]:
+def _kept(context: RunContext) -> list[Anomaly]:
     if not has(context.folder, "deliveries"):
         return []
     measured = [*_measured(context), *_volumes(context)]
     if not measured:
         return []
-    Recorder(context.folder, context.run_id, context.log.known_at(), context.gate.counts).record(measured)
+    MetricRecorder(context.folder, context.run_id, context.log.known_at(), context.gate.validate_counts).record(
+        measured
+    )
     new = {one for _, one in measured}
     series = {(one.table, one.metric, one.subject) for one in new if one.day is not None}
-    known = [one for one in history(context.folder) if (one.table, one.metric, one.subject) in series]
-    found = [one for one in anomalies(known) if one.metric in new]
+    known = [one for one in read_metric_history(context.folder) if (one.table, one.metric, one.subject) in series]
+    found = [one for one in find_anomalies(known) if one.metric in new]
     for one in found:
         context.progress.say(f"warning: {one.text()}")
     return found
@@ -59,7 +61,7 @@ def _kept(context: RunContext) -> list[Finding]:
 
 def _measured(context: RunContext) -> Iterator[tuple[int, Metric]]:
     """Metrics that are not kept yet, with the version they are of."""
-    kept = measured_versions(context.folder)
+    kept = read_measured_versions(context.folder)
     for table in catalog.ALL:
         if table == QUALITY_METRICS.name:  # else each record would be one more thing to record
             continue
@@ -75,8 +77,8 @@ def _volumes(context: RunContext) -> list[tuple[int, Metric]]:
     told: Mapping[str, Any] = read_commit_metadata(context.folder, DAY_COUNTS)
     if not told:
         return []
-    known = set(history(context.folder, "events"))
-    counted = volumes(read_rows(context.folder, DAY_COUNTS), context.log.frontier.date())
+    known = set(read_metric_history(context.folder, "events"))
+    counted = daily_volumes(read_rows(context.folder, DAY_COUNTS), context.log.frontier.date())
     return [(int(told["inputs"]["events"]), one) for one in counted if one not in known]
 
 
@@ -90,4 +92,4 @@ def _of(context: RunContext, table: str, one: Publication) -> list[Metric]:
         Metric(table, m["metric"], m["value"], m["subject"], date.fromisoformat(m["day"]) if m["day"] else None)
         for m in one.audit.get("metrics", ())
     )
-    return [*of_publication(catalog.get(table), told), *more]
+    return [*extract_metrics(catalog.get(table), told), *more]

@@ -1,7 +1,6 @@
 """Outages: counts of days, the outages that follow from them, and how signals see those."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -11,8 +10,14 @@ from pyspark.sql import functions as F
 from ingest.log_state import LogState
 from ingest.watermark import midnight
 from jobs.runtime.run_context import RunContext
-from quality.monitoring.daily_volume import day_counts
-from quality.monitoring.outage_detection import Counts, Outage, Search, Told, outages
+from quality.monitoring.daily_volume import compute_day_counts
+from quality.monitoring.outage_detection import (
+    DailyCounts,
+    OutagePart,
+    OutageSearch,
+    StatedOutage,
+    detect_outages,
+)
 from signals.maturity import OutageFlag
 from signals.outage_voids import find_watermark_reached_at
 from tables.arrow_store import publish_rows, read_commit_metadata, read_rows
@@ -63,7 +68,7 @@ def _recount_days(context: RunContext, batch: int, counted_batch: int | None) ->
         new_days = events.where(F.col("batch") > counted_batch).select("event_day").distinct()
         days = {row["event_day"] for row in new_days.collect()}
         events = events.where(_is_among(days))
-    return days, [row.asDict() for row in day_counts(events).collect()]
+    return days, [row.asDict() for row in compute_day_counts(events).collect()]
 
 
 def read_outage_flags(log: LogState) -> tuple[OutageFlag, ...]:
@@ -81,24 +86,25 @@ def read_outage_flags(log: LogState) -> tuple[OutageFlag, ...]:
     return tuple(sorted(flags, key=repr))
 
 
-def _detect_outages(context: RunContext, counts: Rows) -> list[Outage]:
+def _detect_outages(context: RunContext, counts: Rows) -> list[OutagePart]:
     settings, log = context.settings.quality.outages, context.log
-    search = Search(settings.metric, settings.threshold, settings.weeks, settings.wait_days)
+    search = OutageSearch(settings.metric, settings.threshold, settings.weeks, settings.wait_days)
     declared = [
-        Told(midnight(o.start), midnight(o.end), midnight(o.known), o.reason, o.dismissed) for o in settings.declared
+        StatedOutage(midnight(o.start), midnight(o.end), midnight(o.known), o.reason, o.dismissed)
+        for o in settings.declared
     ]
-    counted = Counts.of(counts, settings.metric)
-    return outages(counted, log.log_start.date(), log.frontier, search if settings.enabled else None, declared)
+    counted = DailyCounts.from_rows(counts, settings.metric)
+    return detect_outages(counted, log.log_start.date(), log.frontier, search if settings.enabled else None, declared)
 
 
-def _to_row(context: RunContext, outage: Outage) -> dict[str, Any]:
+def _to_row(context: RunContext, outage: OutagePart) -> dict[str, Any]:
     """A row of ``outages``."""
     history, withdrawn_at = context.log.watermarks(), outage.withdrawn_at
     known = {
         "known_ts": find_watermark_reached_at(outage.judged_at, history),
         "withdrawn_ts": find_watermark_reached_at(withdrawn_at, history) if withdrawn_at is not None else None,
     }
-    return {"source": context.source.name, **asdict(outage), **known}
+    return {"source": context.source.name, **outage.as_row(), **known}
 
 
 def _normalise(rows: Rows) -> Rows:
@@ -114,7 +120,7 @@ def _publish_rows(
     facts: dict[str, Any],
 ) -> None:
     lineage = context.tables.lineage(spec.name, inputs, facts)
-    context.progress.table(publish_rows(context.folder, spec, rows, lineage, context.gate.counts))
+    context.progress.table(publish_rows(context.folder, spec, rows, lineage, context.gate.validate_counts))
 
 
 def _is_among(days: set[date]) -> Column:

@@ -13,7 +13,15 @@ from longplay.definitions.reward import Label
 from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
 from quality.gate import Gate
-from quality.training_sets import Told, carried, of_span, strays, told_by, told_by_signals, with_own_rules
+from quality.training_sets import (
+    ColumnStatistics,
+    compute_label_statistics,
+    compute_statistics,
+    copied_columns,
+    describe_mismatches,
+    select_span,
+    with_training_set_rules,
+)
 from rankers.dataset.training_set import SplitPlan
 from tables.spec import TableSpec
 
@@ -46,7 +54,7 @@ class TrainingSetAudit:
         Raises:
             QualityError: naming what is wrong.
         """
-        gate_audit = self.gate(rows, with_own_rules(spec, rows.dtypes, self.plan.parts()))
+        gate_audit = self.gate(rows, with_training_set_rules(spec, rows.dtypes, self.plan.parts()))
         spine_rows = check_spine(rows, self.spine.count(), gate_audit["rows"], self.known_at)
         self._check_columns(rows)
         weights = measure_label_weights(rows, [label.name for label in self.labels])
@@ -56,8 +64,8 @@ class TrainingSetAudit:
         """Check that labels have the values of their signals for the same exposures, and features those of theirs."""
         span = (self.plan.train_start, self.plan.test_end)
         refs = {label.name: label.ref for label in self.labels if isinstance(label, Definition)}
-        signal_columns = told_by_signals(self.signal_values, refs, span, self.known_at)
-        sources = [of_span(source, span, self.known_at) for source in self.feature_sources]
+        signal_columns = compute_label_statistics(self.signal_values, refs, span, self.known_at)
+        sources = [select_span(source, span, self.known_at) for source in self.feature_sources]
         check_columns(rows, signal_columns, sources)
 
 
@@ -88,18 +96,18 @@ def check_spine(rows: DataFrame, spine_rows: int, row_count: int, known_at: date
     return spine_rows
 
 
-def check_columns(rows: DataFrame, signal_columns: Told, sources: Sequence[DataFrame]) -> None:
+def check_columns(rows: DataFrame, signal_columns: ColumnStatistics, sources: Sequence[DataFrame]) -> None:
     """Check that columns have as many values as their sources, and the same means.
 
     Raises:
         QualityError: naming the columns that do not.
     """
-    source_names = [carried(rows.dtypes, source.columns) for source in sources]
+    source_names = [copied_columns(rows.dtypes, source.columns) for source in sources]
     labels = [name for name in signal_columns if name in rows.columns]
-    set_columns = told_by(rows, [*labels, *chain(*source_names)])
-    faults = strays(set_columns, signal_columns, "signal")
+    set_columns = compute_statistics(rows, [*labels, *chain(*source_names)])
+    faults = describe_mismatches(set_columns, signal_columns, "signal")
     for source, names in zip(sources, source_names, strict=True):
-        faults += strays(set_columns, told_by(source, names), "source")
+        faults += describe_mismatches(set_columns, compute_statistics(source, names), "source")
     if faults:
         raise QualityError(
             "Columns of the training set differ from their sources.",

@@ -1,9 +1,8 @@
-"""The profile of a publication: what one fused pass over its rows counts, by day where its table has days.
+"""The profile of a publication: all counts that one fused pass over its rows takes, by day where the table has days.
 
-Cheap on purpose: nulls are counted by ``COUNT(column)``, rules by sums of 0 and 1, the checksum by two sums of longs.
-All of it stays inside one aggregate of simple expressions that Spark compiles as a whole. Sketches (estimates of how
-many values differ) cannot be compiled so and would slow down all beside them: they read their few columns in a branch
-of their own, in the same job.
+It is cheap on purpose. Nulls are counted by ``COUNT(column)``, rule violations by sums of 0 and 1, the checksum by two
+sums of longs, so Spark compiles the whole aggregate into one loop. Sketches (estimates of distinct values) cannot be
+compiled and would slow everything else: they read their few columns in a branch of their own, in the same job.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,107 +18,107 @@ from tables.checks import Bounded, Steady
 from tables.checksum import half_sums, join_halves, render, row_hash
 from tables.spec import TableSpec
 
-IN_DRIVER = 24_000_000
-"""Up to so many hashes of a grain are compared by the driver (8 bytes each, twice); more are dealt to the executors,
-which costs several times as much CPU."""
+MAX_HASHES_IN_DRIVER = 24_000_000
+"""The driver compares up to so many grain hashes (8 bytes each, twice). The executors compare more than that, at
+several times the CPU."""
 UNDATED = "all"
-"""Stands for the day of rows that have none."""
+"""Stands for the day of rows without one."""
 _HASH, _DAY = "_row_hash", "_day"
-_SKETCH = "approx_"
+_SKETCH_PREFIX = "approx_"
 
 
 @dataclass(frozen=True)
-class Profile:
-    """What was counted.
+class PublicationProfile:
+    """The counts of a publication.
 
     Attributes:
-        rows: of the publication.
-        broken: rows that break each rule, by its name.
-        content: rows and hash sum as text.
-        days: measures of each day by ISO date (``rows`` and those of checks, by name); rows without a day, all those of
-            a table without days among them, have the entry ``all``. None: the day has no value for it.
+        rows: number of rows.
+        violations: rows that violate each rule, by its name.
+        checksum: rows and hash sum as text.
+        days: measures by ISO date: ``rows`` and the measure of each check, by name. Rows without a day, such as those
+            of a table without days, have the entry ``all``. None: the day has no value.
     """
 
     rows: int
-    broken: Mapping[str, int]
-    content: str
+    violations: Mapping[str, int]
+    checksum: str
     days: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 def day_column(spec: TableSpec) -> str | None:
-    """The column by which a table's rows are profiled: its time, where that is a date."""
-    kinds = {column.name: column.type for column in spec.columns}
-    return spec.time if spec.time is not None and kinds[spec.time] == "date" else None
+    """The column by which a table's rows are profiled: its time, if that is a date."""
+    types = {column.name: column.type for column in spec.columns}
+    return spec.time if spec.time is not None and types[spec.time] == "date" else None
 
 
-def profile(frame: DataFrame, spec: TableSpec) -> Profile:
+def profile_publication(frame: DataFrame, spec: TableSpec) -> PublicationProfile:
     """Count everything in one Spark job. Grain in: that of the table."""
-    measures = {f"measure:{c.name}": c.measure for c in spec.checks if isinstance(c, Bounded | Steady)}
-    taken = {name: F.expr(sql).cast("double") for name, sql in measures.items()}
-    sketched = {name for name in taken if _SKETCH in measures[name]}
+    sql_by_name = {f"measure:{c.name}": c.measure for c in spec.checks if isinstance(c, Bounded | Steady)}
+    measures = {name: F.expr(sql).cast("double") for name, sql in sql_by_name.items()}
+    sketches = {name: column for name, column in measures.items() if _SKETCH_PREFIX in sql_by_name[name]}
     upper, lower = half_sums(_HASH)
-    wanted = {"rows": F.count("*"), "upper": upper, "lower": lower, **_breaks(spec)}
-    wanted |= {name: taken[name] for name in taken if name not in sketched}
-    found = _by_day(frame.withColumn(_HASH, row_hash(frame, spec.audit)), spec, wanted)
-    if sketched:
-        apart = _by_day(frame, spec, {name: taken[name] for name in sketched})
-        found = found.unionByName(apart, allowMissingColumns=True)
-    return _sum_up(spec, _together([row.asDict() for row in found.collect()]))
+    compiled = {"rows": F.count("*"), "upper": upper, "lower": lower, **_rule_counts(spec)}
+    compiled |= {name: column for name, column in measures.items() if name not in sketches}
+    counts = _aggregate_by_day(frame.withColumn(_HASH, row_hash(frame, spec.audit)), spec, compiled)
+    if sketches:
+        counts = counts.unionByName(_aggregate_by_day(frame, spec, sketches), allowMissingColumns=True)
+    return _to_profile(spec, _merge_by_day([row.asDict() for row in counts.collect()]))
 
 
-def _by_day(frame: DataFrame, spec: TableSpec, wanted: Mapping[str, Column]) -> DataFrame:
-    aggregates = [column.alias(name) for name, column in wanted.items()]
+def _aggregate_by_day(frame: DataFrame, spec: TableSpec, columns: Mapping[str, Column]) -> DataFrame:
+    aggregates = [column.alias(name) for name, column in columns.items()]
     day = day_column(spec)
     return frame.groupBy(F.col(day).alias(_DAY)).agg(*aggregates) if day else frame.agg(*aggregates)
 
 
-def _together(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What both branches found of a day."""
+def _merge_by_day(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Merge the rows that both branches give for a day."""
     days: dict[Any, dict[str, Any]] = {}
-    for part in parts:
-        days.setdefault(part.get(_DAY), {}).update({name: part[name] for name in part if part[name] is not None})
+    for row in rows:
+        days.setdefault(row.get(_DAY), {}).update({name: row[name] for name in row if row[name] is not None})
     return list(days.values())
 
 
-def _breaks(spec: TableSpec) -> dict[str, Column]:
-    """An aggregate for every rule; of a column that may not be null, how many are not."""
-    known = {f"{c.name}_not_null": F.count(F.col(f"`{c.name}`")) for c in spec.columns if not c.nullable}
-    return known | {rule.name: F.sum(F.when(F.expr(rule.violation), 1).otherwise(0)) for rule in spec.rules}
+def _rule_counts(spec: TableSpec) -> dict[str, Column]:
+    """An aggregate for every rule: its violations, or, of a column that may not be null, its values."""
+    values = {f"{c.name}_not_null": F.count(F.col(f"`{c.name}`")) for c in spec.columns if not c.nullable}
+    return values | {rule.name: F.sum(F.when(F.expr(rule.violation), 1).otherwise(0)) for rule in spec.rules}
 
 
-def _sum_up(spec: TableSpec, parts: list[dict[str, Any]]) -> Profile:
-    rows = sum(part["rows"] for part in parts)
-    total = sum(join_halves(part.get("upper", 0), part.get("lower", 0)) for part in parts)
-    broken = {rule.name: sum(part.get(rule.name, 0) for part in parts) for rule in spec.all_rules()}
-    measures = [check.name for check in spec.checks if isinstance(check, Bounded | Steady)]
+def _to_profile(spec: TableSpec, days: list[dict[str, Any]]) -> PublicationProfile:
+    rows = sum(day["rows"] for day in days)
+    hash_sum = sum(join_halves(day.get("upper", 0), day.get("lower", 0)) for day in days)
+    violations = {rule.name: sum(day.get(rule.name, 0) for day in days) for rule in spec.all_rules()}
     for column in spec.columns:
         if not column.nullable:
-            broken[f"{column.name}_not_null"] = rows - broken[f"{column.name}_not_null"]
-    days = {
-        str(part.get(_DAY, UNDATED)): {"rows": part["rows"], **{n: part.get(f"measure:{n}") for n in measures}}
-        for part in sorted(parts, key=lambda part: str(part.get(_DAY, "")))
+            violations[f"{column.name}_not_null"] = rows - violations[f"{column.name}_not_null"]
+    names = [check.name for check in spec.checks if isinstance(check, Bounded | Steady)]
+    measures_by_day = {
+        str(day.get(_DAY, UNDATED)): {"rows": day["rows"], **{name: day.get(f"measure:{name}") for name in names}}
+        for day in sorted(days, key=lambda day: str(day.get(_DAY, "")))
     }
-    return Profile(rows, broken, render(rows, total), days)
+    return PublicationProfile(rows, violations, render(rows, hash_sum), measures_by_day)
 
 
-def repeats(frame: DataFrame, spec: TableSpec, rows: int) -> int:
-    """Rows whose grain another row has: those beyond the first of each.
+def count_repeated_rows(frame: DataFrame, spec: TableSpec, rows: int) -> int:
+    """Count the rows beyond the first of each grain.
 
-    Hashes of 64 bits are compared first; only where two are the same, which by chance alone one publication of twenty
-    million rows in a hundred thousand has, are the columns themselves.
+    Hashes of 64 bits are compared first, and the columns themselves only where two hashes collide. By chance alone that
+    happens in one of a hundred thousand publications of twenty million rows.
     """
     hashes = frame.select(F.xxhash64(*[F.col(f"`{name}`") for name in spec.grain]).alias("hash"))
-    if rows <= IN_DRIVER:
-        again = _repeated(hashes.toArrow()["hash"].to_numpy())
+    if rows <= MAX_HASHES_IN_DRIVER:
+        repeated_hashes = _count_repeated_hashes(hashes.toArrow()["hash"].to_numpy())
     else:
-        again = hashes.groupBy("hash").count().where("count > 1").limit(1).count()
-    if not again:
+        repeated_hashes = hashes.groupBy("hash").count().where("count > 1").limit(1).count()
+    if not repeated_hashes:
         return 0
-    counted = frame.groupBy(*spec.grain).count().agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("n")).first()
-    assert counted is not None
-    return int(counted["n"])
+    repeats = F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("n")
+    row = frame.groupBy(*spec.grain).count().agg(repeats).first()
+    assert row is not None
+    return int(row["n"])
 
 
-def _repeated(hashes: npt.NDArray[np.int64]) -> int:
+def _count_repeated_hashes(hashes: npt.NDArray[np.int64]) -> int:
     ordered = np.sort(hashes)
     return int((ordered[1:] == ordered[:-1]).sum())

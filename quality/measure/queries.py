@@ -1,4 +1,4 @@
-"""Answers of checks that ask for a Spark job of their own: SQL queries, references to other tables, leaks."""
+"""Checks that need a Spark job of their own: SQL queries, references to other tables, leaks."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -6,48 +6,55 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from quality.measure.leakage import closest, numbers
-from quality.measure.profile import UNDATED, Profile, day_column
-from quality.measure.sample import ROWS
+from quality.measure.leakage import find_strongest_correlation, sample_features_and_labels
+from quality.measure.profile import UNDATED, PublicationProfile, day_column
+from quality.measure.sample import SAMPLE_ROWS
 from tables.checks import Leak, Query, Reference
 from tables.date_filters import on_days
 from tables.spec import TableSpec
 
-Reader = Callable[[str], DataFrame | None]
+TableReader = Callable[[str], DataFrame | None]
+"""Reads the newest version of a table; None: it was never published, or cannot be read."""
 
 
-def answers(frame: DataFrame, spec: TableSpec, read: Reader | None, profile: Profile) -> dict[str, float]:
-    """The number of each query, the rows of each reference that refer to nothing, the correlation of each leak.
+def run_queries(
+    frame: DataFrame, spec: TableSpec, read: TableReader | None, profile: PublicationProfile
+) -> dict[str, float]:
+    """Run the checks that need a job each: queries, references and leaks.
 
-    References are looked at for a sample of values, drawn by their hash on both sides; rows are counted as if all had
-    been looked at. Where the rows' day is among their columns, only the same days of the other table are read. A
-    reference to a table that was never published, or that nobody can read, is not looked at.
+    References are checked on a sample of values, drawn by their hash on both sides, and counted up to all rows. If the
+    reference contains the rows' day, only the same days of the other table are read. A reference to a table that
+    cannot be read is skipped.
+
+    Returns:
+        By name of the check: the number of a query, the unresolved rows of a reference, the correlation of a leak.
     """
-    found: dict[str, float] = {}
-    one_in = max(1, profile.rows // ROWS)
+    query_results: dict[str, float] = {}
+    one_in = max(1, profile.rows // SAMPLE_ROWS)
     for check in spec.checks:
         if isinstance(check, Query):
             row = frame.sparkSession.sql(check.query, object=frame).first()
-            found[check.name] = float(row[0]) if row is not None and row[0] is not None else 0.0
+            query_results[check.name] = float(row[0]) if row is not None and row[0] is not None else 0.0
         elif isinstance(check, Leak):
-            found[check.name], _ = closest(numbers(frame, check, spec.grain, one_in), check)
+            sample = sample_features_and_labels(frame, check, spec.grain, one_in)
+            query_results[check.name], _ = find_strongest_correlation(sample, check)
         elif isinstance(check, Reference):
-            other = read(check.table) if read is not None else None
-            if other is not None:
-                same = dict(zip(check.columns, check.keys, strict=True)).get(day_column(spec) or "")
-                beside = other.where(on_days(same, _days(profile.days))) if same else other
-                found[check.name] = _lost(frame, beside, check, one_in)
-    return found
+            target = read(check.table) if read is not None else None
+            if target is not None:
+                day = dict(zip(check.columns, check.keys, strict=True)).get(day_column(spec) or "")
+                target = target.where(on_days(day, _dated(profile.days))) if day else target
+                query_results[check.name] = _count_unresolved_rows(frame, target, check, one_in)
+    return query_results
 
 
-def _days(told: Iterable[str]) -> Iterable[date]:
-    """The days of a profile; a row without one refers to nothing."""
-    return [date.fromisoformat(day) for day in told if day != UNDATED]
+def _dated(days: Iterable[str]) -> Iterable[date]:
+    """The dates of a profile; rows without a day cannot be resolved."""
+    return [date.fromisoformat(day) for day in days if day != UNDATED]
 
 
-def _lost(frame: DataFrame, other: DataFrame, check: Reference, one_in: int) -> float:
+def _count_unresolved_rows(frame: DataFrame, target: DataFrame, check: Reference, one_in: int) -> float:
     names = [f"_key{n}" for n in range(len(check.columns))]
-    mine = frame.select(*[F.col(c).alias(n) for c, n in zip(check.columns, names, strict=True)]).dropna()
-    theirs = other.select(*[F.col(c).alias(n) for c, n in zip(check.keys, names, strict=True)])
-    drawn = F.pmod(F.xxhash64(*names), F.lit(one_in)) == 0
-    return float(mine.where(drawn).join(theirs.where(drawn), names, "left_anti").count() * one_in)
+    references = frame.select(*[F.col(c).alias(n) for c, n in zip(check.columns, names, strict=True)]).dropna()
+    keys = target.select(*[F.col(c).alias(n) for c, n in zip(check.keys, names, strict=True)])
+    is_drawn = F.pmod(F.xxhash64(*names), F.lit(one_in)) == 0
+    return float(references.where(is_drawn).join(keys.where(is_drawn), names, "left_anti").count() * one_in)

@@ -1,4 +1,4 @@
-"""The schema of a table as its spec says: checked before any Spark job."""
+"""Schema checks: columns as the table's spec lists them, before any Spark job."""
 
 from pyspark.sql import DataFrame
 
@@ -7,35 +7,31 @@ from tables.spec import TableSpec
 
 
 def check_schema(frame: DataFrame, spec: TableSpec) -> None:
-    """See that the columns are those of the spec, in type and order.
+    """Check names, types and order of the columns.
 
     Raises:
-        QualityError: naming the first column that is wrong.
+        QualityError: naming the first wrong column, the surplus columns, or the wrong order.
     """
-    found = dict(frame.dtypes)
+    types = dict(frame.dtypes)
     for column in spec.columns:
-        if found.get(column.name) != column.type:
-            raise QualityError(
-                f"Column '{column.name}' of '{spec.name}' is not as its spec says.",
-                where=f"table {spec.name}",
-                got=found.get(column.name, "no such column"),
-                fix=f"the spec says {column.type}",
+        if types.get(column.name) != column.type:
+            raise _schema_error(
+                spec,
+                f"Column '{column.name}' of '{spec.name}' does not match its spec.",
+                types.get(column.name, "no such column"),
+                f"give it the type {column.type}",
             )
-    extra = [
-        name for name in found if name not in spec.column_names() and not name.startswith(spec.families or ("\0",))
-    ]
+    expected = spec.column_names()
+    extra = [name for name in types if name not in expected and not name.startswith(spec.families or ("\0",))]
     if extra:
-        raise QualityError(
-            f"'{spec.name}' has columns that its spec does not know.",
-            where=f"table {spec.name}",
-            got=", ".join(extra),
-            fix=f"leave them out, or add them to the spec; it knows {', '.join(spec.column_names())}",
-        )
-    order = [name for name in found if name in spec.column_names()]
-    if order != spec.column_names():
-        raise QualityError(
-            f"The columns of '{spec.name}' are not in the order of its spec.",
-            where=f"table {spec.name}",
-            got=", ".join(order),
-            fix=f"the spec says {', '.join(spec.column_names())}",
-        )
+        message = f"'{spec.name}' has columns that its spec does not list."
+        fix = f"leave them out, or add them to the spec, which lists {', '.join(expected)}"
+        raise _schema_error(spec, message, ", ".join(extra), fix)
+    order = [name for name in types if name in expected]
+    if order != expected:
+        message = f"The columns of '{spec.name}' are not in the order of its spec."
+        raise _schema_error(spec, message, ", ".join(order), f"order them as {', '.join(expected)}")
+
+
+def _schema_error(spec: TableSpec, message: str, got: str, fix: str) -> QualityError:
+    return QualityError(message, where=f"table {spec.name}", got=got, fix=fix)

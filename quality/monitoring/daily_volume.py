@@ -1,4 +1,4 @@
-"""How much of each day was known by when: what outages are told from."""
+"""Daily volume: users and events of each day, by the day on which they became known."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,14 @@ from pyspark.sql import functions as F
 from quality.monitoring.metric import Metric
 from tables.catalog import DAY_COUNTS
 
+VOLUME_METRICS = ("users", "events")
 
-def day_counts(events: DataFrame) -> DataFrame:
-    """Users and events of each day, by the day on which they were first known.
 
-    A user counts once a day, on the known day of the first of their events of that day to become known: so the users
-    of a day as known by the end of some day are a sum over known days.
+def compute_day_counts(events: DataFrame) -> DataFrame:
+    """Count the users and events of each day by the day on which they first became known.
+
+    A user counts once per event day, on the day when the first of their events became known. The users of a day as
+    known by any later day are therefore a sum over known days.
 
     Args:
         events: grain: event_id.
@@ -32,11 +34,16 @@ def day_counts(events: DataFrame) -> DataFrame:
     return both.select(*DAY_COUNTS.column_names())
 
 
-def volumes(counts: Sequence[Mapping[str, Any]], end: date) -> list[Metric]:
-    """Users and events of each day before ``end``, whenever they became known, as metrics of the table ``events``."""
-    found: dict[tuple[str, date], float] = defaultdict(float)
-    for row in counts:
-        for name in ("users", "events"):
+def daily_volumes(day_counts: Sequence[Mapping[str, Any]], end: date) -> list[Metric]:
+    """Sum users and events of each day before ``end`` over all known days, as metrics of the table ``events``.
+
+    Args:
+        day_counts: rows of the table. Grain: event_day, known_day.
+        end: the first day to leave out.
+    """
+    totals: dict[tuple[str, date], float] = defaultdict(float)
+    for row in day_counts:
+        for name in VOLUME_METRICS:
             if row["event_day"] < end:
-                found[name, row["event_day"]] += row[name]
-    return [Metric("events", name, value, day=day) for (name, day), value in sorted(found.items())]
+                totals[name, row["event_day"]] += row[name]
+    return [Metric("events", name, value, day=day) for (name, day), value in sorted(totals.items())]

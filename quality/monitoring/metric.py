@@ -1,4 +1,4 @@
-"""A metric of a table: one number that a run measured, kept so that later runs can be held against it."""
+"""A metric of a table: one measured number, stored so that later runs can be compared with it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,14 +6,14 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Metric:
-    """One number. Grain: table, metric, subject, day (of a run).
+    """One number. Grain within a run: table, metric, subject, day.
 
     Attributes:
-        table: which table.
-        metric: what was measured, such as ``rows``, ``null_share`` or ``mean``.
+        table: name of the table.
+        metric: name of the metric, such as ``rows``, ``null_share`` or ``mean``.
         value: the number.
-        subject: the column, rule or signal it is about; empty: the whole table.
-        day: the UTC day it is about; None: all rows that the run judged.
+        subject: the column, rule or signal that it describes; empty: the whole table.
+        day: the UTC day that it describes; None: all rows that the run measured.
     """
 
     table: str

@@ -1,48 +1,53 @@
-"""Outages: days of which a log holds far too little, told from the counts of days. Pure Python, no Spark.
+"""Outages: days of which a log holds far too little, detected from daily counts. Pure Python, no Spark.
 
-A day is judged once, when the watermark has passed its end and a wait, by what was known then, against days before it
-as they were known after the same wait. So what is found is the same whether days come one by one or all at once, and
-when it was known is part of it. Facts that come later may withdraw it, and so may somebody who knows better.
+Each day is checked once, when the watermark has passed its end plus a wait. Its count as known then is compared with
+earlier days as known after the same wait. So daily runs and one backlog run detect the same outages at the same
+watermarks. Late facts can withdraw an outage, and so can a dismissal in the settings.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from ingest.watermark import midnight
 from longplay.config.duration import DAY
-from quality.monitoring.anomaly_detection import Expected, Seasonal
+from quality.monitoring.anomaly_detection import ExpectedRange, Seasonal
 
-FEWEST = 5.0
-"""Where fewer are expected than this, a day says nothing: it goes on as the day before."""
-Of = Literal["users", "events"]
+MIN_EXPECTED_COUNT = 5.0
+"""With fewer expected, a day is inconclusive: an outage of the day before continues."""
+CountedMetric = Literal["users", "events"]
 
 
 @dataclass(frozen=True)
-class Told:
-    """An interval that someone told, ``[start, end)`` UTC, and from when on it was known.
+class StatedOutage:
+    """An interval that a person stated in the settings, ``[start, end)`` UTC.
 
     Attributes:
-        dismissed: not an outage: people behaved so. What is found in it counts no more from ``known`` on.
+        known_at: from when on the statement counts.
+        dismissed: the interval is not an outage: people did behave so. It withdraws what was detected there.
     """
 
     start: datetime
     end: datetime
-    known: datetime
+    known_at: datetime
     reason: str
     dismissed: bool = False
 
+    def overlaps(self, day: date) -> bool:
+        """Whether the interval contains a part of a day."""
+        return self.start < midnight(day + DAY) and midnight(day) < self.end
+
 
 @dataclass(frozen=True)
-class Outage:
-    """A part of an outage, ``[start, end)`` UTC: a day that was found, or an interval that was told.
+class OutagePart:
+    """A part of an outage, ``[start, end)`` UTC: a detected day, or a stated interval.
 
     Attributes:
-        outage: start of the unbroken outage that it is part of.
-        judged_at: the watermark at which it counts.
-        withdrawn_at: the watermark at which it counts no more; None: it does.
+        outage: start of the unbroken outage that the part belongs to.
+        judged_at: the watermark from which on it counts.
+        withdrawn_at: the watermark from which on it no longer counts; None: it still does.
     """
 
     outage: datetime
@@ -50,156 +55,179 @@ class Outage:
     end: datetime
     found_by: Literal["counts", "settings"]
     judged_at: datetime
-    metric: Of | None = None
+    metric: CountedMetric | None = None
     expected: float | None = None
-    found: float | None = None
+    observed: float | None = None
     withdrawn_at: datetime | None = None
     dismissed: bool = False
     reason: str | None = None
 
+    @property
+    def day(self) -> date:
+        """The day on which it starts."""
+        return self.start.date()
+
+    def counts_at(self, watermark: datetime) -> bool:
+        """Whether it has not been withdrawn by a watermark."""
+        return self.withdrawn_at is None or self.withdrawn_at > watermark
+
+    def as_row(self) -> dict[str, Any]:
+        """Its columns in the table ``outages``."""
+        row = asdict(self)
+        row["found"] = row.pop("observed")
+        return row
+
 
 @dataclass(frozen=True)
-class Counts:
-    """What had become known of each day by when: day, then known day, then how many more."""
+class DailyCounts:
+    """Counts of each day by when they became known: event day, known day, how many more."""
 
     by_day: Mapping[date, Mapping[date, float]]
 
     @classmethod
-    def of(cls, rows: Iterable[Mapping[str, date | int]], of: Of) -> Self:
-        """From rows of the table ``day_counts``."""
-        found: dict[date, dict[date, float]] = defaultdict(dict)
+    def from_rows(cls, rows: Iterable[Mapping[str, date | int]], metric: CountedMetric) -> Self:
+        """Take one metric from rows of the table ``day_counts``."""
+        by_day: dict[date, dict[date, float]] = defaultdict(dict)
         for row in rows:
-            day, known, number = row["event_day"], row["known_day"], row[of]
-            assert isinstance(day, date)
-            assert isinstance(known, date)
-            assert isinstance(number, int)
-            found[day][known] = float(number)
-        return cls(found)
+            event_day, known_day, count = row["event_day"], row["known_day"], row[metric]
+            assert isinstance(event_day, date)
+            assert isinstance(known_day, date)
+            assert isinstance(count, int)
+            by_day[event_day][known_day] = float(count)
+        return cls(by_day)
 
-    def known(self, day: date, by: datetime) -> float:
-        """How many of a day were known before a midnight."""
-        return sum(n for known, n in self.by_day.get(day, {}).items() if known < by.date())
+    def count_known(self, day: date, by: datetime) -> float:
+        """Count what was known of a day before a midnight."""
+        return sum(count for known_day, count in self.by_day.get(day, {}).items() if known_day < by.date())
 
-    def reaches(self, day: date, number: float, after: datetime) -> datetime | None:
-        """The first midnight after a moment by which so many of a day were known; None: never."""
-        ends = sorted(midnight(known + DAY) for known in self.by_day.get(day, {}))
-        return next((end for end in ends if end > after and self.known(day, end) >= number), None)
+    def find_midnight_reaching(self, day: date, count: float, after: datetime) -> datetime | None:
+        """Find the first midnight after a moment by which so many of a day were known; None: never."""
+        midnights = sorted(midnight(known_day + DAY) for known_day in self.by_day.get(day, {}))
+        return next((end for end in midnights if end > after and self.count_known(day, end) >= count), None)
 
 
 @dataclass(frozen=True)
-class Search:
-    """How outages are looked for.
+class OutageSearch:
+    """How outages are detected.
 
     Attributes:
-        of: what is counted.
-        share: below this share of what is expected a day is low.
-        weeks: so many usual days of the same weekday say what is expected.
-        wait_days: a day is judged so many days after its end.
+        metric: what is counted.
+        threshold: a day below this share of its expected count is low.
+        weeks: size of the baseline: so many normal days of the same weekday.
+        wait_days: a day is checked so many days after its end.
     """
 
-    of: Of = "users"
-    share: float = 0.5
+    metric: CountedMetric = "users"
+    threshold: float = 0.5
     weeks: int = 6
     wait_days: int = 1
 
     def judged_at(self, day: date) -> datetime:
-        """The watermark at which a day is judged."""
+        """The watermark at which a day is checked."""
         return midnight(day + (1 + self.wait_days) * DAY)
 
 
-def outages(
-    counts: Counts, first: date, watermark: datetime, search: Search | None, told: Sequence[Told] = ()
-) -> list[Outage]:
-    """Every part of an outage that counts, or did, at a watermark; those found by day, then those that were told.
+def detect_outages(
+    counts: DailyCounts,
+    first_day: date,
+    watermark: datetime,
+    search: OutageSearch | None,
+    stated_outages: Sequence[StatedOutage] = (),
+) -> list[OutagePart]:
+    """Find every part of an outage that has counted by a watermark: detected ones by day, then stated ones.
 
     Args:
-        counts: what was known of each day by when.
-        first: the first day of the log.
-        watermark: how far the log is known to be complete.
-        search: how to look; None: what was told is all.
-        told: what someone told.
+        counts: daily counts by known day.
+        first_day: the first day of the log.
+        watermark: up to when the log is complete.
+        search: how to detect outages; None: use only the stated ones.
+        stated_outages: outages and dismissals from the settings.
     """
-    by_hand = [
-        Outage(t.start, t.start, t.end, "settings", t.known, reason=t.reason)
-        for t in told
-        if not t.dismissed and t.known <= watermark
-    ]
-    dismissals = [t for t in told if t.dismissed and t.known <= watermark]
-    return [*(_found(counts, first, watermark, search, dismissals) if search else []), *by_hand]
+    effective = [stated for stated in stated_outages if stated.known_at <= watermark]
+    dismissals = [stated for stated in effective if stated.dismissed]
+    detected = _detect(counts, first_day, watermark, search, dismissals) if search else []
+    return [*detected, *(_stated_part(stated) for stated in effective if not stated.dismissed)]
 
 
-def _found(
-    counts: Counts, first: date, watermark: datetime, search: Search, dismissals: Sequence[Told]
-) -> list[Outage]:
-    rule = Seasonal(weeks=search.weeks, share=search.share)
-    usual: dict[date, float] = {}
-    found: list[Outage] = []
-    day = first
-    while (judged := search.judged_at(day)) <= watermark:
-        # What was found too low and has been withdrawn since is usual like any other day.
-        for one in found:
-            if one.withdrawn_at is not None and one.withdrawn_at <= judged:
-                usual[one.start.date()] = counts.known(one.start.date(), judged)
-        value, before = counts.known(day, judged), _goes_on(found, day, judged)
-        expected = rule.expects(usual, day)
-        is_dismissed = any(t.known <= judged and _overlaps(t, day) for t in dismissals)
-        if expected is None or is_dismissed or not _is_low(value, expected, search, before):
-            usual[day] = value
+def _stated_part(stated: StatedOutage) -> OutagePart:
+    return OutagePart(stated.start, stated.start, stated.end, "settings", stated.known_at, reason=stated.reason)
+
+
+def _detect(
+    counts: DailyCounts, first_day: date, watermark: datetime, search: OutageSearch, dismissals: Sequence[StatedOutage]
+) -> list[OutagePart]:
+    rule = Seasonal(weeks=search.weeks, share=search.threshold)
+    baseline: dict[date, float] = {}
+    parts: list[OutagePart] = []
+    day = first_day
+    while (judged_at := search.judged_at(day)) <= watermark:
+        # A withdrawn day is normal like any other.
+        withdrawn = [part.day for part in parts if not part.counts_at(judged_at)]
+        baseline |= {low_day: counts.count_known(low_day, judged_at) for low_day in withdrawn}
+        count, previous = counts.count_known(day, judged_at), _continued_part(parts, day, judged_at)
+        expected = rule.predict_range(baseline, day)
+        is_dismissed = any(stated.known_at <= judged_at and stated.overlaps(day) for stated in dismissals)
+        if expected is None or is_dismissed or not _is_low(count, expected, search, previous):
+            baseline[day] = count
         else:
-            found.append(_part(day, value, expected, before, search))
-            found[-1] = _withdrawn(found[-1], before, counts, watermark, dismissals, search)
+            part = _detected_part(day, count, expected, previous, search)
+            parts.append(_with_withdrawal(part, previous, counts, watermark, dismissals, search))
         day += DAY
-    return found
+    return parts
 
 
-def _goes_on(found: Sequence[Outage], day: date, judged: datetime) -> Outage | None:
-    """The outage of the day before, if there was one and it still counts."""
-    last = found[-1] if found else None
-    if last is None or last.end != midnight(day) or (last.withdrawn_at is not None and last.withdrawn_at <= judged):
-        return None
-    return last
+def _continued_part(parts: Sequence[OutagePart], day: date, judged_at: datetime) -> OutagePart | None:
+    """The part of the day before, if it still counts."""
+    last = parts[-1] if parts else None
+    return last if last is not None and last.end == midnight(day) and last.counts_at(judged_at) else None
 
 
-def _is_low(value: float, expected: Expected, search: Search, before: Outage | None) -> bool:
-    """An outage begins where a day is low beyond chance, and goes on while days are low, or say nothing."""
+def _is_low(count: float, expected: ExpectedRange, search: OutageSearch, previous: OutagePart | None) -> bool:
+    """An outage begins on a day that is low beyond chance, and continues while days are low or inconclusive."""
     assert expected.centre is not None
     assert expected.low is not None
-    if before is None:
-        return value < expected.low
-    return expected.centre < FEWEST or value < search.share * expected.centre
+    if previous is None:
+        return count < expected.low
+    return expected.centre < MIN_EXPECTED_COUNT or count < search.threshold * expected.centre
 
 
-def _part(day: date, value: float, expected: Expected, before: Outage | None, search: Search) -> Outage:
+def _detected_part(
+    day: date, count: float, expected: ExpectedRange, previous: OutagePart | None, search: OutageSearch
+) -> OutagePart:
     assert expected.centre is not None
     start = midnight(day)
-    says = expected.centre >= FEWEST
-    return Outage(
-        before.outage if before else start, start, start + DAY, "counts", search.judged_at(day), search.of,
-        expected.centre if says else None, value,
-    )  # fmt: skip
+    return OutagePart(
+        outage=previous.outage if previous else start,
+        start=start,
+        end=start + DAY,
+        found_by="counts",
+        judged_at=search.judged_at(day),
+        metric=search.metric,
+        expected=expected.centre if expected.centre >= MIN_EXPECTED_COUNT else None,
+        observed=count,
+    )
 
 
-def _withdrawn(
-    one: Outage,
-    before: Outage | None,
-    counts: Counts,
+def _with_withdrawal(
+    part: OutagePart,
+    previous: OutagePart | None,
+    counts: DailyCounts,
     watermark: datetime,
-    dismissals: Sequence[Told],
-    search: Search,
-) -> Outage:
-    """The same with when and why it is withdrawn, if it is by the watermark: at the first reason to."""
-    day = one.start.date()
-    if one.expected is not None:
-        filled = counts.reaches(day, search.share * one.expected, one.judged_at)
-    else:  # a day that says nothing stands and falls with the one before it
-        filled = before.withdrawn_at if before is not None and not before.dismissed else None
-    ends = [(filled, False, "enough of it became known later")] if filled is not None else []
-    ends += [(t.known, True, t.reason) for t in dismissals if _overlaps(t, day) and t.known > one.judged_at]
-    at, dismissed, reason = min(ends, default=(None, False, None), key=lambda end: (end[0], end[1]))
+    dismissals: Sequence[StatedOutage],
+    search: OutageSearch,
+) -> OutagePart:
+    """Add when and why a part is withdrawn, if that happens by the watermark; the earliest reason counts."""
+    if part.expected is not None:
+        filled_at = counts.find_midnight_reaching(part.day, search.threshold * part.expected, part.judged_at)
+    else:  # an inconclusive day is withdrawn with the day before it
+        filled_at = previous.withdrawn_at if previous is not None and not previous.dismissed else None
+    reasons = [(filled_at, False, "enough of it became known later")] if filled_at is not None else []
+    reasons += [
+        (stated.known_at, True, stated.reason)
+        for stated in dismissals
+        if stated.overlaps(part.day) and stated.known_at > part.judged_at
+    ]
+    at, dismissed, reason = min(reasons, default=(None, False, None), key=lambda entry: (entry[0], entry[1]))
     if at is None or at > watermark:
-        return one
-    return replace(one, withdrawn_at=at, dismissed=dismissed, reason=reason)
-
-
-def _overlaps(told: Told, day: date) -> bool:
-    return told.start < midnight(day + DAY) and midnight(day) < told.end
+        return part
+    return replace(part, withdrawn_at=at, dismissed=dismissed, reason=reason)

@@ -1,13 +1,14 @@
-"""Whether a delay curve has shifted: a cohort's beside those of the cohorts before it. Plain numpy, no Spark.
+"""Drift of delay curves: whether a cohort's curve has shifted from those of earlier cohorts. Plain numpy, no Spark.
 
-At every age the cohort's share is held against the usual one, that of the preceding cohorts together. Two things make
-honest cohorts differ: each is a sample, and weeks differ from each other. So the tolerance at an age is
+At every age the cohort's share is compared with the pooled share of the preceding cohorts. Two things make sound
+cohorts differ: each is a sample, and weeks differ from each other. So the tolerance at an age is
 
-    z^2 (e^2 + u^2) + t^2 b^2 (1 + 1/k),  its root,
+    sqrt(z^2 (e^2 + u^2) + t^2 b^2 (1 + 1/k))
 
-with e and u the standard errors of the cohort and of the usual share, b^2 the variance between the k cohorts beyond
-their sampling errors (method of moments, DerSimonian and Laird 1986), z and t the quantiles of the normal distribution
-and of Student's with k - 1 degrees, at the level of the whole curve shared among its ages (Bonferroni).
+with e and u the standard errors of the cohort and of the pooled share, and b^2 the variance between the k cohorts
+beyond their sampling errors (method of moments, DerSimonian and Laird 1986). z and t are the quantiles of the normal
+distribution and of Student's with k - 1 degrees of freedom; the level of the whole curve is split among its ages
+(Bonferroni).
 """
 
 from collections.abc import Sequence
@@ -19,72 +20,76 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 Floats = NDArray[np.float64]
-LEVEL = 0.01
-"""Share of honest curves that raise an alarm, nominally: with few cohorts the variance between them is a guess."""
-PAST, FEWEST = 8, 4
-"""Cohorts before it that a curve is held against: so many at most, and at least."""
-LEAST = 0.05
-"""A shift of less than this is none, however surely it is there."""
+FALSE_ALARM_RATE = 0.01
+"""Nominal share of sound curves that raise an alarm; with few cohorts the variance between them is uncertain."""
+MAX_BASELINE_COHORTS, MIN_BASELINE_COHORTS = 8, 4
+MIN_SHIFT = 0.05
+"""A smaller shift is never an alarm, however certain it is."""
 
 
 @dataclass(frozen=True)
-class Curve:
-    """How much of a cohort's final values was seen by age.
+class DelayCurve:
+    """How much of a cohort's final values had been seen by age.
 
     Attributes:
         cohort: the Monday of its week.
         ages: in days, rising; the last is maturity.
-        whole: what there was to see, above 0.
-        missing: what was still to be seen, [ages].
-        error: standard error of the share seen, [ages]; NaN where it is not known.
+        total: the final values in total, above 0.
+        missing: what had not been seen yet, [ages].
+        error: standard error of the share, [ages]; NaN where unknown.
     """
 
     cohort: date
     ages: tuple[int, ...]
-    whole: float
+    total: float
     missing: Floats
     error: Floats
 
     @property
-    def seen(self) -> Floats:
-        """Share seen by age, [ages]."""
-        return 1 - self.missing / self.whole
+    def share(self) -> Floats:
+        """Share of the final values seen by age, [ages]."""
+        return 1 - self.missing / self.total
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether the standard error is known at every age."""
+        return bool(np.isfinite(self.error).all())
 
 
 @dataclass(frozen=True)
-class Usual:
-    """What a curve is held against, [ages]: the share seen by cohorts before it, and how far one may lie from it."""
+class CurveBaseline:
+    """The pooled share of earlier cohorts, and how far a sound curve may lie from it, both [ages]."""
 
-    seen: Floats
+    share: Floats
     tolerance: Floats
 
-    def left_by(self, curve: Curve) -> NDArray[np.bool_]:
-        """At which ages a curve lies further off, [ages]. By the last age all is seen, so nothing shifts there."""
-        return np.asarray(np.abs(curve.seen - self.seen) > self.tolerance)
+    def has_drifted(self, curve: DelayCurve) -> NDArray[np.bool_]:
+        """Whether a curve lies outside the tolerance, [ages]; never at the last age, where every share is 1."""
+        return np.asarray(np.abs(curve.share - self.share) > self.tolerance)
 
 
-def usual(curve: Curve, before: Sequence[Curve]) -> Usual | None:
-    """What a curve is held against; None while there is too little.
+def fit_baseline(curve: DelayCurve, earlier: Sequence[DelayCurve]) -> CurveBaseline | None:
+    """Fit the baseline of a curve; None with too few cohorts.
 
     Args:
         curve: the cohort's.
-        before: curves of the cohorts before it, oldest first, of the same ages.
+        earlier: curves of the cohorts before it, oldest first, of the same ages.
     """
-    past = [one for one in before if np.isfinite(one.error).all()][-PAST:]
-    if len(past) < FEWEST or not np.isfinite(curve.error).all():
+    past = [other for other in earlier if other.has_errors][-MAX_BASELINE_COHORTS:]
+    if len(past) < MIN_BASELINE_COHORTS or not curve.has_errors:
         return None
-    weights = np.array([one.whole for one in past])
+    weights = np.array([other.total for other in past])
     weights /= weights.sum()
-    seen, errors = np.array([one.seen for one in past]), np.array([one.error for one in past])
-    pooled: Floats = weights @ seen
+    shares, errors = np.array([other.share for other in past]), np.array([other.error for other in past])
+    pooled: Floats = weights @ shares
     sampling = curve.error**2 + weights**2 @ errors**2
-    between = _between(seen, errors)
-    k, tail = len(past), 1 - LEVEL / (2 * max(1, len(curve.ages) - 1))
+    between = _variance_between(shares, errors)
+    k, tail = len(past), 1 - FALSE_ALARM_RATE / (2 * max(1, len(curve.ages) - 1))
     tolerance = np.sqrt(norm.ppf(tail) ** 2 * sampling + t.ppf(tail, k - 1) ** 2 * between * (1 + 1 / k))
-    return Usual(pooled, np.maximum(tolerance, LEAST))
+    return CurveBaseline(pooled, np.maximum(tolerance, MIN_SHIFT))
 
 
-def _between(seen: Floats, errors: Floats) -> Floats:
+def _variance_between(shares: Floats, errors: Floats) -> Floats:
     """Variance between cohorts beyond their sampling errors, [ages]; both arguments are [cohorts, ages]."""
-    found: Floats = np.maximum(0.0, seen.var(axis=0, ddof=1) - (errors**2).mean(axis=0))
-    return found
+    variance: Floats = np.maximum(0.0, shares.var(axis=0, ddof=1) - (errors**2).mean(axis=0))
+    return variance

@@ -1,4 +1,4 @@
-"""What the counts of a publication of signal values mean: one finding a signal and check. great-expectations judges."""
+"""Findings of a publication of signal values: one per signal and check, validated by great-expectations."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,35 +8,35 @@ from math import log
 from typing import Any, Literal
 
 from longplay.definitions.signal_fields import Severity
-from quality.expectations import Expected
-from quality.gx.validate_metrics import Docs, failures, judge_numbers
+from quality.expectations import Expectation
+from quality.gx.validate_metrics import DataDocs, failed_expectations, validate_metrics
 from quality.monitoring.metric import Metric
-from quality.signal_values.profile import Profile
+from quality.signal_values.profile import SignalProfile
 
-PSI = 0.25
-"""Above this a distribution is commonly called another one (Siddiqi 2006, Credit Risk Scorecards)."""
-FEWEST = 500
-"""Distributions of fewer values are not compared: they differ by chance."""
-LEAST_SETTLED = 100
-"""Of fewer settled values the share that is mature says nothing."""
-STABLE = "stable"
+DEFAULT_MAX_PSI = 0.25
+"""A larger stability index commonly means another distribution (Siddiqi 2006, Credit Risk Scorecards)."""
+MIN_VALUES_FOR_PSI = 500
+"""Distributions of fewer values differ by chance and are not compared."""
+MIN_SETTLED_FOR_COVERAGE = 100
+"""The share of fewer settled values is too uncertain for the metric history."""
+STABLE_CHECK = "stable"
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a check found of a signal: a number, and where it has to lie.
+class SignalFinding:
+    """The outcome of a check of a signal. The gate's verdicts store it with these names.
 
     Attributes:
         signal: pinned name.
         check: name of the check.
-        severity: what a failure does.
-        value: the number.
-        low: at least; None: any.
-        high: at most; None: any.
-        expected: what was expected, in words.
-        got: what was found, in words.
-        condition: names the broken condition whose rows show it, if there is one.
-        verdict: what great-expectations says; None: it was not asked yet.
+        severity: whether a failure blocks or warns.
+        value: the measured number.
+        low: lowest valid value; None: no limit.
+        high: highest valid value; None: no limit.
+        expected: what was expected, as text.
+        got: what was measured, as text.
+        condition: the violated condition, which selects example rows; empty: there is none.
+        verdict: that of great-expectations; None: not validated yet.
     """
 
     signal: str
@@ -52,149 +52,170 @@ class Finding:
 
     @property
     def passed(self) -> bool:
-        """The verdict; until there is one, what the number says."""
+        """The verdict; before validation, whether the number lies within its limits."""
         if self.verdict is not None:
             return self.verdict
-        above = self.low is None or self.value >= self.low
-        return above and (self.high is None or self.value <= self.high)
+        is_high_enough = self.low is None or self.value >= self.low
+        return is_high_enough and (self.high is None or self.value <= self.high)
 
-    def number(self) -> Expected:
-        """The number and its interval as great-expectations is asked to judge it."""
+    def expectation(self) -> Expectation:
+        """The number and its limits, as great-expectations validates them."""
         severity: Literal["error", "warning"] = "error" if self.severity == "error" else "warning"
         name = f"{self.signal}: {self.check}"
-        return Expected(name, name, self.value, self.low, self.high, severity, self.expected)
+        return Expectation(name, name, self.value, self.low, self.high, severity, self.expected)
 
     def text(self) -> str:
-        """The finding in one line."""
+        """Describe the finding in one line."""
         return f"{self.signal}, {self.check}: expected {self.expected}, got {self.got}"
 
 
-def findings(
-    found: Mapping[str, Profile],
-    crossed: Mapping[str, tuple[int, int]],
-    fresh: Mapping[str, Mapping[str, int]],
-    released: Mapping[str, Mapping[str, int]],
-) -> list[Finding]:
-    """What the rules of signals say.
+def check_signals(
+    profiles: Mapping[str, SignalProfile],
+    crossings: Mapping[str, tuple[int, int]],
+    new_bins: Mapping[str, Mapping[str, int]],
+    released_bins: Mapping[str, Mapping[str, int]],
+) -> list[SignalFinding]:
+    """Check the counts of a publication against the rules of its signals.
 
     Args:
-        found: counts by pinned name.
-        crossed: how often a signal exceeds a longer one, and among how many, by ``short <= long``.
-        fresh: values at maturity that the last release did not have, by signal and bin.
-        released: those that it had; signals that it did not have, or meant otherwise, are left out.
+        profiles: counts by pinned name.
+        crossings: anchors whose value exceeds that of a longer signal, and compared anchors, by ``short <= long``.
+        new_bins: values at maturity that the last release did not contain, by signal and bin.
+        released_bins: those that it contained; a signal that is new or has changed its meaning has none.
     """
-    told = [one for profile in found.values() if profile.rows for one in _of_rows(profile)]
-    for name, (over, both) in crossed.items():
+    findings = [finding for profile in profiles.values() if profile.rows for finding in _check_rows(profile)]
+    for name, (exceeding, compared) in crossings.items():
         short, long = name.split(" <= ")
-        got = f"{over:,} of {both:,} anchors above it"
-        told.append(Finding(short, "monotone_in_horizon", "error", over, None, 0, f"at most {long}", got))
-    for ref, profile in found.items():
-        if (psi := stability(fresh.get(ref, {}), released.get(ref, {}))) is not None:
-            limit = profile.definition.quality.psi_at_most or PSI
+        got = f"{exceeding:,} of {compared:,} anchors above it"
+        findings.append(
+            SignalFinding(short, "monotone_in_horizon", "error", exceeding, None, 0, f"at most {long}", got)
+        )
+    for ref, profile in profiles.items():
+        psi = stability_index(new_bins.get(ref, {}), released_bins.get(ref, {}))
+        if psi is not None:
+            limit = profile.definition.quality.psi_at_most or DEFAULT_MAX_PSI
             severity = profile.definition.quality.severity.psi
             expected = f"a stability index of at most {limit:g} against the last release"
-            told.append(Finding(ref, STABLE, severity, psi, None, limit, expected, f"{psi:.3f}"))
-    return told
+            findings.append(SignalFinding(ref, STABLE_CHECK, severity, psi, None, limit, expected, f"{psi:.3f}"))
+    return findings
 
 
-def judged(told: Sequence[Finding], docs: Docs | None = None) -> tuple[list[Finding], dict[str, Any]]:
-    """The findings with the verdict of great-expectations on their numbers, and its result as JSON."""
-    if not told:
+def validate_findings(
+    findings: Sequence[SignalFinding], data_docs: DataDocs | None = None
+) -> tuple[list[SignalFinding], dict[str, Any]]:
+    """Let great-expectations validate the findings; return them with its verdict, and its result as JSON."""
+    if not findings:
         return [], {}
-    numbers = [one.number() for one in told]
-    result = judge_numbers("signals", numbers, docs)
-    bad = {one.column for one in failures(result, numbers)}
-    return [replace(one, verdict=n.column not in bad) for one, n in zip(told, numbers, strict=True)], result
+    expectations = [finding.expectation() for finding in findings]
+    result = validate_metrics("signals", expectations, data_docs)
+    failed_columns = {expectation.column for expectation in failed_expectations(result, expectations)}
+    pairs = zip(findings, expectations, strict=True)
+    validated = [replace(finding, verdict=number.column not in failed_columns) for finding, number in pairs]
+    return validated, result
 
 
-def lost(found: Mapping[str, Profile], before: Mapping[str, date], adds: bool) -> list[Finding]:
-    """Whether signals that had values of the newest anchors have none at all, though others of their anchor have.
+def check_for_lost_signals(
+    profiles: Mapping[str, SignalProfile], newest_before: Mapping[str, date], appends: bool
+) -> list[SignalFinding]:
+    """Check that signals which had values of the newest anchors still have, if others of the same anchor do.
 
     Args:
-        found: counts by pinned name.
-        before: newest day of t0 by pinned name, as the last publication left it.
-        adds: whether the rows are added to those that are there; then anchors that are new say something, old ones not.
+        profiles: counts by pinned name.
+        newest_before: newest day of t0 by pinned name, in the last publication.
+        appends: whether the rows are added to existing ones; then only new anchors count.
     """
-    told = []
-    groups: dict[tuple[str, str], list[Profile]] = defaultdict(list)
-    for profile in found.values():
+    findings = []
+    groups: dict[tuple[str, str], list[SignalProfile]] = defaultdict(list)
+    for profile in profiles.values():
         groups[(profile.definition.anchor, profile.definition.keys)].append(profile)
     for group in groups.values():
-        now = max((one.newest for one in group if one.newest), default=None)
-        then = max((before[one.definition.ref] for one in group if one.definition.ref in before), default=None)
-        if now is None or then is None or (adds and now <= then):
+        newest = max((profile.newest for profile in group if profile.newest), default=None)
+        refs = [profile.definition.ref for profile in group]
+        newest_published = max((newest_before[ref] for ref in refs if ref in newest_before), default=None)
+        if newest is None or newest_published is None or (appends and newest <= newest_published):
             continue
-        for one in group:
-            if before.get(one.definition.ref) == then:
-                got = f"{one.rows:,} rows" + (f", up to {one.newest}" if one.newest else "")
-                expected = f"values of anchors up to {now}, as others of '{one.definition.anchor}' have"
-                told.append(Finding(one.definition.ref, "has_values", "error", one.rows, 1, None, expected, got))
-    return told
+        for profile in group:
+            if newest_before.get(profile.definition.ref) == newest_published:
+                findings.append(_has_values(profile, newest))
+    return findings
 
 
-def _of_rows(profile: Profile) -> Iterator[Finding]:
-    one, quality = profile.definition, profile.definition.quality
-    yield _none(profile, "mature_when_due", "overdue", "no open value whose time has come")
-    yield _none(profile, "no_label_before_maturity", "early", "no mature value whose time has not come")
-    yield _none(profile, "bounds_of_type", "beyond_type", f"values in {one.value_bounds.text()}")
+def _has_values(profile: SignalProfile, newest: date) -> SignalFinding:
+    definition = profile.definition
+    got = f"{profile.rows:,} rows" + (f", up to {profile.newest}" if profile.newest else "")
+    expected = f"values of anchors up to {newest}, as other signals of '{definition.anchor}' have"
+    return SignalFinding(definition.ref, "has_values", "error", profile.rows, 1, None, expected, got)
+
+
+def _check_rows(profile: SignalProfile) -> Iterator[SignalFinding]:
+    definition, quality = profile.definition, profile.definition.quality
+    yield _no_rows(profile, "mature_when_due", "overdue", "no open value past its maturity")
+    yield _no_rows(profile, "no_label_before_maturity", "early", "no mature value before its maturity")
+    yield _no_rows(profile, "bounds_of_type", "beyond_type", f"values in {definition.value_bounds.text()}")
     if quality.bounds:
-        expected = f"values in [{quality.bounds[0]:g}, {quality.bounds[1]:g}], as its owner says"
-        yield _none(profile, "bounds_of_owner", "beyond_owner", expected, quality.severity.bounds)
+        expected = f"values in [{quality.bounds[0]:g}, {quality.bounds[1]:g}], as its owner requires"
+        yield _no_rows(profile, "bounds_of_owner", "beyond_owner", expected, quality.severity.bounds)
     if quality.coverage_at_least is not None and profile.coverage is not None:
-        least = quality.coverage_at_least
-        expected = f"at least {quality.coverage_at_least:.1%} of the settled values mature, as its owner says"
-        got = f"{profile.coverage:.1%} ({profile.mature:,} mature, {profile.void:,} void)"
-        yield Finding(one.ref, "coverage", quality.severity.coverage, profile.coverage, least, None, expected, got)
+        coverage, low = profile.coverage, quality.coverage_at_least
+        expected = f"at least {low:.1%} of the settled values mature, as its owner requires"
+        got = f"{coverage:.1%} ({profile.mature:,} mature, {profile.void:,} void)"
+        yield SignalFinding(definition.ref, "coverage", quality.severity.coverage, coverage, low, None, expected, got)
 
 
-def _none(profile: Profile, check: str, condition: str, expected: str, severity: Severity = "error") -> Finding:
+def _no_rows(
+    profile: SignalProfile, check: str, condition: str, expected: str, severity: Severity = "error"
+) -> SignalFinding:
+    """That no row meets a condition."""
     count = getattr(profile, condition)
     got = f"{count:,} of {profile.rows:,} rows"
-    return Finding(profile.definition.ref, check, severity, count, None, 0, expected, got, condition)
+    return SignalFinding(profile.definition.ref, check, severity, count, None, 0, expected, got, condition)
 
 
-def stability(fresh: Mapping[str, int], released: Mapping[str, int]) -> float | None:
-    """Population stability index of two distributions over the same bins; None where either is small.
+def stability_index(new_bins: Mapping[str, int], released_bins: Mapping[str, int]) -> float | None:
+    """Compute the population stability index of two distributions over the same bins; None if either is small.
 
-    ``sum (p - q) ln (p / q)``, half a value added to every bin so that empty ones have a logarithm.
+    ``sum (p - q) ln (p / q)``; each bin gets half a value more, so that empty bins have a logarithm.
     """
-    if min(sum(fresh.values()), sum(released.values())) < FEWEST:
+    if min(sum(new_bins.values()), sum(released_bins.values())) < MIN_VALUES_FOR_PSI:
         return None
-    bins = sorted({*fresh, *released})
-    p, q = (_shares([one.get(name, 0) for name in bins]) for one in (fresh, released))
+    names = sorted({*new_bins, *released_bins})
+    p, q = (_smoothed_shares([bins.get(name, 0) for name in names]) for bins in (new_bins, released_bins))
     return sum((a - b) * log(a / b) for a, b in zip(p, q, strict=True))
 
 
-def _shares(counts: Sequence[int]) -> list[float]:
-    whole = sum(counts) + 0.5 * len(counts)
-    return [(count + 0.5) / whole for count in counts]
+def _smoothed_shares(counts: Sequence[int]) -> list[float]:
+    total = sum(counts) + 0.5 * len(counts)
+    return [(count + 0.5) / total for count in counts]
 
 
-def added(before: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
-    """Counts by bin, added up."""
-    return {name: before.get(name, 0) + more.get(name, 0) for name in sorted({*before, *more})}
+def add_counts(bins: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Add two counts by bin."""
+    return {name: bins.get(name, 0) + more.get(name, 0) for name in sorted({*bins, *more})}
 
 
-def less(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
-    """What counts by bin have come to have since."""
-    return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
+def subtract_counts(bins: Mapping[str, int], earlier: Mapping[str, int]) -> dict[str, int]:
+    """Subtract earlier counts by bin; only bins that have grown remain."""
+    return {name: count - earlier.get(name, 0) for name, count in bins.items() if count > earlier.get(name, 0)}
 
 
-def metrics(found: Mapping[str, Profile], told: Sequence[Finding], day: date | None) -> list[Metric]:
-    """Numbers of a publication that later ones can be held against. Grain: metric, subject (a pinned name).
+def signal_metrics(
+    profiles: Mapping[str, SignalProfile], findings: Sequence[SignalFinding], day: date | None
+) -> list[Metric]:
+    """Collect the metrics of a publication for the metric history. Grain: metric, subject (a pinned name).
 
     Args:
-        found: counts by pinned name.
-        told: what the rules said of them; the stability index is told there.
-        day: the last day that is known completely; None: the rows are not those that a day brought.
+        profiles: counts by pinned name.
+        findings: of the publication, among them the stability indices.
+        day: the last completely known day; None: the rows are not those of one day.
 
     Returns:
-        ``values`` (rows), ``revisions``, and of signals of which enough has settled ``coverage`` and ``mean``; ``psi``.
+        ``values`` (rows) and ``revisions``; for signals with enough settled values ``coverage`` and ``mean``; ``psi``.
     """
-    kept = []
-    for ref, one in found.items():
-        numbers = {"values": float(one.rows), "revisions": float(sum(one.revisions.values()))}
-        if one.coverage is not None and one.mature + one.void >= LEAST_SETTLED:
-            numbers |= {"coverage": one.coverage} | ({"mean": one.mean} if one.mean is not None else {})
-        kept += [Metric("signal_values", name, value, ref, day) for name, value in numbers.items()]
-    return kept + [Metric("signal_values", "psi", one.value, one.signal, day) for one in told if one.check == STABLE]
+    metrics = []
+    for ref, profile in profiles.items():
+        numbers = {"values": float(profile.rows), "revisions": float(sum(profile.revisions.values()))}
+        if profile.coverage is not None and profile.mature + profile.void >= MIN_SETTLED_FOR_COVERAGE:
+            numbers |= {"coverage": profile.coverage} | ({"mean": profile.mean} if profile.mean is not None else {})
+        metrics += [Metric("signal_values", name, value, ref, day) for name, value in numbers.items()]
+    indices = [finding for finding in findings if finding.check == STABLE_CHECK]
+    return metrics + [Metric("signal_values", "psi", index.value, index.signal, day) for index in indices]

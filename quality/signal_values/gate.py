@@ -1,4 +1,4 @@
-"""The gate of signal values: the rules of their table, and then those that follow from what signals mean."""
+"""The gate of signal values: the contract of their table, then the rules that follow from signal definitions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,31 +15,45 @@ from longplay.delta import commits, open_table
 from longplay.errors import QualityError
 from longplay.lookup import revision_bands
 from longplay.lookup.releases import releases
-from quality.gate import Gate, keep
-from quality.gx.validate_metrics import Docs
-from quality.signal_values.findings import Finding, added, findings, judged, less, lost, metrics
-from quality.signal_values.profile import Pair, Profile, broken, crossings, profiles
-from quality.signal_values.rules import nested
+from quality.gate import Gate, write_verdict
+from quality.signal_values.findings import (
+    SignalFinding,
+    add_counts,
+    check_for_lost_signals,
+    check_signals,
+    signal_metrics,
+    subtract_counts,
+    validate_findings,
+)
+from quality.signal_values.profile import (
+    NestedPair,
+    SignalProfile,
+    count_crossings,
+    profile_signals,
+    violation_conditions,
+)
+from quality.signal_values.rules import find_nested_pairs
 from tables.spec import TableSpec
 from tables.store import Store
 
-SHOWN_ROWS = 3
-Bins = dict[str, dict[str, Any]]
-"""By pinned name: the definition's ``hash``, ``bins`` (how many values at maturity fall into each), ``newest`` t0."""
+MAX_EXAMPLE_ROWS = 3
+EXAMPLE_COLUMNS = ("anchor_id", "t0", "matures_at", "state", "value", "known_ts", "revision")
+SignalBins = dict[str, dict[str, Any]]
+"""By pinned name: the definition's ``hash``, ``bins`` (values at maturity by bin), ``newest`` t0."""
 
 
 @dataclass(frozen=True)
 class SignalGate:
-    """Judges the rows of a publication of ``signal_values``; what it found goes into the commit and a file.
+    """Validates a publication of ``signal_values``; its findings go into the commit and a verdict file.
 
     Attributes:
-        gate: the gate of all tables, which judges the rows first.
-        store: holds the values that are there.
+        gate: the gate of all tables, which validates the rows first.
+        store: holds the published values.
         report: shows a line to the person who runs the step.
-        definitions: the signals that are published.
+        definitions: the published signals.
         watermark: W(T) (UTC).
-        adds: whether the rows are added to settled ones that are there, or are all there are of their signals.
-        beside: whether values of other signals are there and stay.
+        appends: whether the rows are added to published, settled ones; else they replace those of their signals.
+        keeps_other_signals: whether published values of other signals stay.
     """
 
     gate: Gate
@@ -47,127 +61,160 @@ class SignalGate:
     report: Callable[[str], None]
     definitions: Sequence[Definition]
     watermark: datetime
-    adds: bool = False
-    beside: bool = False
+    appends: bool = False
+    keeps_other_signals: bool = False
 
     def __call__(self, frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
-        """Judge the rows; warnings are said, and kept with the rest.
+        """Validate the rows; warnings are shown, and stored with the rest.
 
         Raises:
             QualityError: naming the signals and rules that failed with severity error, and some of the rows.
         """
         audit = dict(self.gate(frame, spec))
-        found = profiles(frame, self.definitions, self.watermark)
-        here, released = self._bins(found), self._released()
-        before = {ref: _same(released, ref, here[ref]["hash"]) for ref in found}
-        fresh = {ref: less(here[ref]["bins"], of) if self.adds else here[ref]["bins"] for ref, of in before.items()}
-        told = findings(found, self._crossed(frame, found, audit["rows"]), fresh, before)
-        told += lost(found, self._newest(), self.adds)
-        told, result = judged(told, Docs(self.gate.docs, self.gate.run_id) if self.gate.docs else None)
-        self._keep(told, found, result)
-        self._say(told, found)
-        if failed := [one for one in told if not one.passed and one.severity == "error"]:
-            raise self._failure(frame, failed)
-        warned = [one.text() for one in told if not one.passed]
-        late = {ref: one.revisions for ref, one in found.items() if one.revisions}
-        kept = [asdict(one) for one in metrics(found, told, self._day)]
-        said = {"signal_checks": len(told), "warnings": warned, "revisions": late, "signals": here, "metrics": kept}
-        return audit | said
+        profiles = profile_signals(frame, self.definitions, self.watermark)
+        bins = self._bins(profiles)
+        findings, result = validate_findings(
+            [
+                *self._check_signals(profiles, bins, self._count_crossings(frame, profiles, audit["rows"])),
+                *check_for_lost_signals(profiles, self._newest_days(), self.appends),
+            ],
+            self.gate.data_docs,
+        )
+        self._write_verdict(findings, profiles, result)
+        self._report(findings, profiles)
+        if errors := [finding for finding in findings if not finding.passed and finding.severity == "error"]:
+            raise self._gate_error(frame, errors)
+        return audit | {
+            "signal_checks": len(findings),
+            "warnings": [finding.text() for finding in findings if not finding.passed],
+            "revisions": {ref: profile.revisions for ref, profile in profiles.items() if profile.revisions},
+            "signals": bins,
+            "metrics": [asdict(metric) for metric in signal_metrics(profiles, findings, self._day)],
+        }
 
     @property
     def _day(self) -> date | None:
-        """The last day that is known completely, where the rows are what that day brought."""
-        told = self.store.commit_metadata("signal_values").get("facts", {}) if self.adds else {}
-        if "frontier" not in told or not timedelta() < self.watermark - datetime.fromisoformat(told["frontier"]) <= DAY:
+        """The last completely known day, if the rows are those of that day."""
+        facts = self.store.commit_metadata("signal_values").get("facts", {}) if self.appends else {}
+        if "frontier" not in facts:
             return None
-        return (self.watermark - timedelta(microseconds=1)).date()
+        progress = self.watermark - datetime.fromisoformat(facts["frontier"])
+        return (self.watermark - timedelta(microseconds=1)).date() if timedelta() < progress <= DAY else None
 
-    def _bins(self, found: Mapping[str, Profile]) -> Bins:
-        """Values at maturity by bin, with those that are there if the rows are added to them."""
-        before, days = (self._there, self._newest()) if self.adds else ({}, {})
-        hashes = {ref: one.definition.hash for ref, one in found.items()}
-        here: Bins = dict(self._there) if self.beside else {}
-        for ref, one in found.items():
-            here[ref] = {"hash": hashes[ref], "bins": added(_same(before, ref, hashes[ref]), one.bins)}
-            if newest := max(filter(None, (one.newest, days.get(ref))), default=None):
-                here[ref]["newest"] = newest.isoformat()
-        return here
+    def _check_signals(
+        self, profiles: Mapping[str, SignalProfile], bins: SignalBins, crossings: Mapping[str, tuple[int, int]]
+    ) -> list[SignalFinding]:
+        """Check the rules; distributions are compared with the last release."""
+        released = self._released_bins()
+        released_counts = {ref: _bins_with_hash(released, ref, bins[ref]["hash"]) for ref in profiles}
+        new_counts = {
+            ref: subtract_counts(bins[ref]["bins"], counts) if self.appends else bins[ref]["bins"]
+            for ref, counts in released_counts.items()
+        }
+        return check_signals(profiles, crossings, new_counts, released_counts)
+
+    def _bins(self, profiles: Mapping[str, SignalProfile]) -> SignalBins:
+        """Values at maturity by bin, after this publication."""
+        published, days = (self._published_bins, self._newest_days()) if self.appends else ({}, {})
+        bins: SignalBins = dict(self._published_bins) if self.keeps_other_signals else {}
+        for ref, profile in profiles.items():
+            definition_hash = profile.definition.hash
+            counts = add_counts(_bins_with_hash(published, ref, definition_hash), profile.bins)
+            bins[ref] = {"hash": definition_hash, "bins": counts}
+            if newest := max(filter(None, (profile.newest, days.get(ref))), default=None):
+                bins[ref]["newest"] = newest.isoformat()
+        return bins
 
     @cached_property
-    def _there(self) -> Bins:
-        """What the last publication says of the values that are there; empty without one."""
-        return _bins_of(self.store.commit_metadata("signal_values"))
+    def _published_bins(self) -> SignalBins:
+        """Bins of the published values, from the last commit; empty without one."""
+        return _bins_of_commit(self.store.commit_metadata("signal_values"))
 
-    def _newest(self) -> dict[str, date]:
-        """Newest day of t0 of every signal, as the last publication left it."""
-        return {ref: date.fromisoformat(one["newest"]) for ref, one in self._there.items() if "newest" in one}
+    def _newest_days(self) -> dict[str, date]:
+        """Newest day of t0 of every signal in the last publication."""
+        bins = self._published_bins
+        return {ref: date.fromisoformat(entry["newest"]) for ref, entry in bins.items() if "newest" in entry}
 
-    def _released(self) -> Bins:
-        """Values at maturity by bin, as the newest release has them; empty without one."""
+    def _released_bins(self) -> SignalBins:
+        """Bins of the values in the newest release; empty without one."""
         newest = next(iter(releases(self.store.folder)), None)
         version = newest.versions.get("signal_values") if newest else None
         if version is None:
             return {}
-        # Commits that only rearrange files say nothing: what they hold, an earlier one tells.
-        for entry, told in commits(open_table(self.store.path("signal_values"))):
-            if int(entry["version"]) <= version and told:
-                return _bins_of(told)
+        # Commits that only rearrange files have no metadata; an earlier commit describes their content.
+        for entry, metadata in commits(open_table(self.store.path("signal_values"))):
+            if int(entry["version"]) <= version and metadata:
+                return _bins_of_commit(metadata)
         return {}
 
-    def _crossed(self, frame: DataFrame, found: Mapping[str, Profile], rows: int) -> dict[str, tuple[int, int]]:
-        """How often signals exceed longer ones; of the shorter, the settled values that are there count too."""
-        pairs: list[Pair] = [pair for pair in nested(self.definitions) if found[pair[1].ref].since]
+    def _count_crossings(
+        self, frame: DataFrame, profiles: Mapping[str, SignalProfile], rows: int
+    ) -> dict[str, tuple[int, int]]:
+        """Count how often signals exceed longer ones, including published, settled values of the shorter signals."""
+        nested = find_nested_pairs(self.definitions)
+        pairs: list[NestedPair] = [pair for pair in nested if profiles[pair[1].ref].since]
         if not pairs:
             return {}
         columns = ["signal", "user_id", "anchor_id", "revision", "state", "value", "prefix"]
         values = frame.select(*columns)
-        if self.adds:
-            since = min(day for _, long in pairs if (day := found[long.ref].since))
-            own = F.col("settled") & F.col("signal").isin([short.ref for short, _ in pairs])
-            there = self.store.read("signal_values").where(own & (F.col("t0_day") >= F.lit(since)))
-            values = values.unionByName(there.select(*columns))
-        return crossings(values, pairs, rows)
+        if self.appends:
+            since = min(day for _, long in pairs if (day := profiles[long.ref].since))
+            is_shorter = F.col("settled") & F.col("signal").isin([short.ref for short, _ in pairs])
+            published = self.store.read("signal_values").where(is_shorter & (F.col("t0_day") >= F.lit(since)))
+            values = values.unionByName(published.select(*columns))
+        return count_crossings(values, pairs, rows)
 
-    def _keep(self, told: Sequence[Finding], found: Mapping[str, Profile], result: Mapping[str, Any]) -> None:
-        """The verdict as a file, beside those of the tables."""
-        counts = {ref: {k: v for k, v in vars(one).items() if k != "definition"} for ref, one in found.items()}
-        listed = [asdict(one) | {"passed": one.passed} for one in told]
-        whole = {"watermark": self.watermark, "findings": listed, "signals": counts, "great_expectations": result}
-        keep(self.gate.results, f"signals-{self.gate.run_id}", whole)
+    def _write_verdict(
+        self,
+        findings: Sequence[SignalFinding],
+        profiles: Mapping[str, SignalProfile],
+        result: Mapping[str, Any],
+    ) -> None:
+        """Write the verdict file, next to those of the tables."""
+        verdict = {
+            "watermark": self.watermark,
+            "findings": [asdict(finding) | {"passed": finding.passed} for finding in findings],
+            "signals": {
+                ref: {name: value for name, value in vars(profile).items() if name != "definition"}
+                for ref, profile in profiles.items()
+            },
+            "great_expectations": result,
+        }
+        write_verdict(self.gate.results, f"signals-{self.gate.run_id}", verdict)
 
-    def _say(self, told: Sequence[Finding], found: Mapping[str, Profile]) -> None:
-        """Warnings, and how many mature values were revised, by how late that was."""
-        for one in told:
-            if not one.passed and one.severity == "warn":
-                self.report(f"warning: {one.text()}")
-        for ref, profile in found.items():
-            ended = f"; {profile.ended:,} ended: their anchors were none" if profile.ended else ""
+    def _report(self, findings: Sequence[SignalFinding], profiles: Mapping[str, SignalProfile]) -> None:
+        """Show warnings, and how many mature values were revised, by how late."""
+        for finding in findings:
+            if not finding.passed and finding.severity == "warn":
+                self.report(f"warning: {finding.text()}")
+        for ref, profile in profiles.items():
+            ended = f"; {profile.ended:,} invalidated with their anchors" if profile.ended else ""
             if profile.revisions or ended:
                 self.report(f"{ref}: revised after maturity: {revision_bands.as_text(profile.revisions)}{ended}")
 
-    def _failure(self, frame: DataFrame, failed: Sequence[Finding]) -> QualityError:
-        conditions, lines = broken(self.definitions, self.watermark), []
-        for one in failed:
-            lines.append(one.text())
-            if one.condition:
-                bad = frame.where((F.col("signal") == one.signal) & conditions[one.condition]).limit(SHOWN_ROWS)
-                shown = ("anchor_id", "t0", "matures_at", "state", "value", "known_ts", "revision")
-                lines += [f"    {row.asDict()}" for row in bad.select(*shown).collect()]
+    def _gate_error(self, frame: DataFrame, errors: Sequence[SignalFinding]) -> QualityError:
+        conditions, lines = violation_conditions(self.definitions, self.watermark), []
+        for error in errors:
+            lines.append(error.text())
+            if error.condition:
+                invalid = frame.where((F.col("signal") == error.signal) & conditions[error.condition])
+                examples = invalid.limit(MAX_EXAMPLE_ROWS).select(*EXAMPLE_COLUMNS).collect()
+                lines += [f"    {row.asDict()}" for row in examples]
         return QualityError(
             "The gate of signals failed; no value was published.",
             where="table signal_values",
             got="\n         ".join(lines),
-            fix="the rejected rows are kept under rejected/ beside the tables; mend the facts, the definition, or what "
-            "its owner expects ('quality' in its file), and run the step again",
+            fix="correct the facts, the definition, or what its owner requires ('quality' in its file), and run the "
+            "step again; the rejected rows are under rejected/",
         )
 
 
-def _bins_of(commit: Mapping[str, Any]) -> Bins:
-    found: Bins = commit.get("audit", {}).get("signals", {})
-    return found
+def _bins_of_commit(commit: Mapping[str, Any]) -> SignalBins:
+    bins: SignalBins = commit.get("audit", {}).get("signals", {})
+    return bins
 
 
-def _same(bins: Bins, ref: str, meaning: str) -> dict[str, int]:
-    """The bins of a signal, if it meant the same."""
-    there = bins.get(ref, {})
-    return dict(there["bins"]) if there.get("hash") == meaning else {}
+def _bins_with_hash(bins: SignalBins, ref: str, definition_hash: str) -> dict[str, int]:
+    """The bins of a signal, if its definition has this hash."""
+    entry = bins.get(ref, {})
+    return dict(entry["bins"]) if entry.get("hash") == definition_hash else {}

@@ -1,7 +1,7 @@
-"""What a publication of signal values holds, counted in one pass.
+"""The profile of a publication of signal values, counted in one pass.
 
-One Spark aggregate counts everything by signal and by bin of the value. Only where a signal must not exceed another one
-is there a second, over the anchors of these two. What follows from the counts, ``findings.py`` says.
+One Spark aggregate counts everything by signal and by bin of the value. A second one compares the anchors of nested
+signals, if there are any. ``findings.py`` draws the conclusions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,38 +14,40 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from longplay.config.duration import DAY_US
 from longplay.definitions.measures import ValueBounds
 from longplay.definitions.signal import Definition
 from longplay.lookup.revision_bands import ENDS, NAMES
 
-Pair = tuple[Definition, Definition]
-TINY = 1e-9
+NestedPair = tuple[Definition, Definition]
+"""A signal, and a longer one that it must not exceed."""
+VALUE_TOLERANCE = 1e-9
 """Values are exact to nine decimals."""
-FEW, PARTS = 32, 10
-"""So many whole numbers have a bin each; other bounded values have so many bins of one width."""
-COMPARED = 1_000_000
-"""Rows in which nested signals are compared, about: of more, some anchors are taken by their hashes."""
+MAX_WHOLE_NUMBER_BINS, INTERVAL_BINS = 32, 10
+"""A bounded signal has one bin per whole number, up to 32 of them; otherwise ten bins of equal width."""
+MAX_COMPARED_ROWS = 1_000_000
+"""Nested signals are compared in about so many rows at most; beyond that, on anchors sampled by their hash."""
 
 
 @dataclass(frozen=True)
-class Profile:
-    """The counts of one signal in the rows of a publication.
+class SignalProfile:
+    """The counts of one signal in a publication. The gate's verdicts store them with these names.
 
     Attributes:
         definition: the signal.
-        rows: of any state and revision.
+        rows: rows of any state and revision.
         open: open values.
-        mature: values that are mature, as they were at maturity.
-        void: anchors that were void from the beginning.
-        overdue: values that are open though the watermark has passed their maturity.
-        early: values that are mature though it has not.
-        beyond_type: mature values that the measure cannot give, revisions too.
-        beyond_owner: mature values beyond the owner's bounds, revisions too.
+        mature: mature values at maturity, without revisions.
+        void: anchors that were void from the start.
+        overdue: open values whose maturity the watermark has passed.
+        early: mature values whose maturity the watermark has not reached.
+        beyond_type: mature values that the measure cannot give, with revisions.
+        beyond_owner: mature values outside the owner's bounds, with revisions.
         total: sum of the values at maturity.
         bins: values at maturity by bin.
-        revisions: revisions by how late after maturity they were known.
-        ended: anchors that were mature, and that a fact known later showed to be none.
-        since: earliest day of t0 of a value that is open or was mature first; None without any.
+        revisions: revisions by how late after maturity they became known.
+        ended: mature anchors that a later fact invalidated.
+        since: earliest day of t0 of an open value or a value at maturity; None without any.
         newest: newest day of t0; None without rows.
     """
 
@@ -79,130 +81,147 @@ class Profile:
 _COUNTS = ("rows", "open", "mature", "void", "overdue", "early", "beyond_type", "beyond_owner", "ended")
 
 
-def profiles(values: DataFrame, definitions: Sequence[Definition], watermark: datetime) -> dict[str, Profile]:
-    """Count what a publication holds, by pinned name; one Spark job.
+def profile_signals(
+    values: DataFrame, definitions: Sequence[Definition], watermark: datetime
+) -> dict[str, SignalProfile]:
+    """Count a publication, by pinned name, in one Spark job.
 
     Args:
         values: rows of ``signal_values``. Grain: signal, anchor_id, revision.
         definitions: the signals.
         watermark: W(T).
     """
-    state, first = F.col("state"), F.col("revision") == 0
-    age = F.unix_micros("known_ts") - F.unix_micros("matures_at")
-    ends = [end * 86_400e6 for end in ENDS]
-    bands = [F.lit(True), *(age >= end for end in ends)]
-    outer = [*(age < end for end in ends), F.lit(True)]
-    counted = {
+    state = F.col("state")
+    at_maturity = (state == "mature") & (F.col("revision") == 0)
+    conditions = {**_state_conditions(), **violation_conditions(definitions, watermark), **_revision_conditions()}
+    aggregates = [F.count_if(condition).alias(name) for name, condition in conditions.items()]
+    aggregates += [
+        F.sum(F.when(at_maturity, F.col("value"))).alias("total"),
+        F.min(F.when((state == "open") | at_maturity, F.col("t0_day"))).alias("since"),
+        F.max("t0_day").alias("newest"),
+    ]
+    by_bin = values.groupBy("signal", F.when(at_maturity, _bin_column(definitions)).alias("bin")).agg(*aggregates)
+    rows_by_signal: dict[str, list[dict[str, Any]]] = {definition.ref: [] for definition in definitions}
+    for row in by_bin.collect():
+        rows_by_signal[row["signal"]].append(row.asDict())
+    return {definition.ref: _merge_bins(definition, rows_by_signal[definition.ref]) for definition in definitions}
+
+
+def _state_conditions() -> dict[str, Column]:
+    """The rows that count as each state."""
+    state, is_first = F.col("state"), F.col("revision") == 0
+    return {
         "rows": F.lit(True),
         "open": state == "open",
-        "mature": (state == "mature") & first,
-        "void": (state == "void") & first,
-        **broken(definitions, watermark),
-        "ended": (state == "void") & ~first,
-        **{
-            name: (state == "mature") & ~first & low & high for name, low, high in zip(NAMES, bands, outer, strict=True)
-        },
+        "mature": (state == "mature") & is_first,
+        "void": (state == "void") & is_first,
+        "ended": (state == "void") & ~is_first,
     }
-    at_maturity = (state == "mature") & first
-    told = [F.count_if(condition).alias(name) for name, condition in counted.items()]
-    told.append(F.sum(F.when(at_maturity, F.col("value"))).alias("total"))
-    told.append(F.min(F.when((state == "open") | at_maturity, F.col("t0_day"))).alias("since"))
-    told.append(F.max("t0_day").alias("newest"))
-    by = values.groupBy("signal", F.when(at_maturity, _bin(definitions)).alias("bin")).agg(*told)
-    found: dict[str, list[dict[str, Any]]] = {d.ref: [] for d in definitions}
-    for row in by.collect():
-        found[row["signal"]].append(row.asDict())
-    return {d.ref: _profile(d, found[d.ref]) for d in definitions}
 
 
-def _profile(definition: Definition, rows: Sequence[Mapping[str, Any]]) -> Profile:
+def _revision_conditions() -> dict[str, Column]:
+    """The revisions of each band of ages after maturity."""
+    is_revision = (F.col("state") == "mature") & (F.col("revision") != 0)
+    age_us = F.unix_micros("known_ts") - F.unix_micros("matures_at")
+    ends_us = [end * DAY_US for end in ENDS]
+    lower = [F.lit(True), *(age_us >= end for end in ends_us)]
+    upper = [*(age_us < end for end in ends_us), F.lit(True)]
+    return {name: is_revision & low & high for name, low, high in zip(NAMES, lower, upper, strict=True)}
+
+
+def _merge_bins(definition: Definition, rows: Sequence[Mapping[str, Any]]) -> SignalProfile:
     counts = {name: sum(row[name] for row in rows) for name in _COUNTS}
-    ordered = sorted((row for row in rows if row["bin"] is not None), key=lambda row: str(row["bin"]))
-    return Profile(
+    bins = sorted((row for row in rows if row["bin"] is not None), key=lambda row: str(row["bin"]))
+    return SignalProfile(
         definition,
         **counts,
-        total=sum(row["total"] for row in ordered),
-        bins={row["bin"]: row["mature"] for row in ordered},
-        revisions={name: n for name in NAMES if (n := sum(row[name] for row in rows))},
+        total=sum(row["total"] for row in bins),
+        bins={row["bin"]: row["mature"] for row in bins},
+        revisions={name: count for name in NAMES if (count := sum(row[name] for row in rows))},
         since=min((row["since"] for row in rows if row["since"]), default=None),
         newest=max((row["newest"] for row in rows if row["newest"]), default=None),
     )
 
 
-def broken(definitions: Sequence[Definition], watermark: datetime) -> dict[str, Column]:
-    """Conditions that no row may meet, by the name of what they count in a ``Profile``."""
-    state, reached = F.col("state"), F.lit(watermark) >= F.col("matures_at")
-    owners = {d.ref: ValueBounds(*d.quality.bounds, is_whole=False) for d in definitions if d.quality.bounds}
-    types = {d.ref: d.value_bounds for d in definitions}
+def violation_conditions(definitions: Sequence[Definition], watermark: datetime) -> dict[str, Column]:
+    """Conditions that no row may meet, by the name of their count in a ``SignalProfile``."""
+    state, is_due = F.col("state"), F.lit(watermark) >= F.col("matures_at")
+    owner_bounds = {d.ref: ValueBounds(*d.quality.bounds, is_whole=False) for d in definitions if d.quality.bounds}
+    measure_bounds = {d.ref: d.value_bounds for d in definitions}
     return {
-        "overdue": (state == "open") & reached,
-        "early": (state == "mature") & ~reached,
-        "beyond_type": (state == "mature") & _beyond(types),
-        "beyond_owner": (state == "mature") & _beyond(owners),
+        "overdue": (state == "open") & is_due,
+        "early": (state == "mature") & ~is_due,
+        "beyond_type": (state == "mature") & _is_outside(measure_bounds),
+        "beyond_owner": (state == "mature") & _is_outside(owner_bounds),
     }
 
 
-def _beyond(bounds: Mapping[str, ValueBounds]) -> Column:
-    """Whether a value lies beyond the bounds of its signal."""
-    value, found = F.col("value"), []
-    for ref, one in bounds.items():
-        outside = [value < one.low - TINY] if one.low is not None else []
-        outside += [value > one.high + TINY] if one.high is not None else []
-        outside += [F.abs(value - F.rint(value)) > TINY] if one.is_whole else []
-        found += [(F.col("signal") == ref) & reduce(or_, outside)] if outside else []
-    return F.coalesce(reduce(or_, found, F.lit(False)), F.lit(False))
+def _is_outside(bounds_by_signal: Mapping[str, ValueBounds]) -> Column:
+    """Whether a value lies outside the bounds of its signal."""
+    value, conditions = F.col("value"), []
+    for ref, bounds in bounds_by_signal.items():
+        outside = [value < bounds.low - VALUE_TOLERANCE] if bounds.low is not None else []
+        outside += [value > bounds.high + VALUE_TOLERANCE] if bounds.high is not None else []
+        outside += [F.abs(value - F.rint(value)) > VALUE_TOLERANCE] if bounds.is_whole else []
+        conditions += [(F.col("signal") == ref) & reduce(or_, outside)] if outside else []
+    return F.coalesce(reduce(or_, conditions, F.lit(False)), F.lit(False))
 
 
-def _bin(definitions: Sequence[Definition]) -> Column:
+def _bin_column(definitions: Sequence[Definition]) -> Column:
     """The bin of a value, by which distributions are compared."""
     column = F.lit(None).cast("string")
     for definition in definitions:
-        column = F.when(F.col("signal") == definition.ref, _bin_of(definition)).otherwise(column)
+        column = F.when(F.col("signal") == definition.ref, _bin_of_signal(definition)).otherwise(column)
     return column
 
 
-def _bin_of(definition: Definition) -> Column:
-    value, known = F.col("value"), definition.value_bounds
-    owner = definition.quality.bounds
-    low, high = owner or (known.low, known.high)
+def _bin_of_signal(definition: Definition) -> Column:
+    value, bounds = F.col("value"), definition.value_bounds
+    low, high = definition.quality.bounds or (bounds.low, bounds.high)
     if low is None or high is None:
-        # Two bins for each doubling, on either side of 0: they need no knowledge of the values.
+        # Two bins per doubling on either side of 0, which suit unbounded values of any scale.
         return (F.signum(value) * F.floor(2 * F.log2(1 + F.abs(value)))).cast("int").cast("string")
-    if known.is_whole and high - low <= FEW:
+    if bounds.is_whole and high - low <= MAX_WHOLE_NUMBER_BINS:
         return F.rint(value).cast("int").cast("string")
-    place = F.floor((value - low) / (high - low) * PARTS).cast("int")
-    return F.greatest(F.lit(0), F.least(F.lit(PARTS - 1), place)).cast("string")
+    number = F.floor((value - low) / (high - low) * INTERVAL_BINS).cast("int")
+    return F.greatest(F.lit(0), F.least(F.lit(INTERVAL_BINS - 1), number)).cast("string")
 
 
-def crossings(
-    values: DataFrame, pairs: Sequence[tuple[Definition, Definition]], rows: int
-) -> dict[str, tuple[int, int]]:
-    """How often a signal exceeds the one that it must not exceed, and among how many anchors; one Spark job.
+def count_crossings(values: DataFrame, pairs: Sequence[NestedPair], rows: int) -> dict[str, tuple[int, int]]:
+    """Count the anchors whose value exceeds that of the longer signal, and the compared anchors, in one Spark job.
 
     Args:
         values: rows of ``signal_values`` with both signals of the pairs. Grain: signal, anchor_id, revision.
-        pairs: of ``signal_rules.nested``.
-        rows: about how many rows there are; of more than ``COMPARED`` some anchors are taken.
+        pairs: from ``find_nested_pairs``.
+        rows: approximate number of rows; above ``MAX_COMPARED_ROWS`` only some anchors are compared.
 
     Returns:
         By ``short <= long``.
     """
-    refs = {d.ref: n for n, d in enumerate({d.ref: d for pair in pairs for d in pair}.values())}
-    some = F.pmod(F.xxhash64("anchor_id"), F.lit(max(1, rows // COMPARED))) == 0
-    first = values.where(
-        F.col("signal").isin(list(refs)) & (F.col("revision") == 0) & (F.col("state") != "void") & some
-    )
-    # An open value is what was seen so far. The longer window saw as much, whatever their states.
-    told = F.coalesce("value", "prefix")
-    columns = [F.max(F.when(F.col("signal") == ref, told)).alias(f"_{n}") for ref, n in refs.items()]
-    side_by_side = first.groupBy("user_id", "anchor_id").agg(*columns)
+    side_by_side, column_of = _pivot_by_anchor(values, pairs, max(1, rows // MAX_COMPARED_ROWS))
     counts = []
-    for number, (short, long) in enumerate(pairs):
-        a, b = F.col(f"_{refs[short.ref]}"), F.col(f"_{refs[long.ref]}")
-        counts += [F.count_if(a > b + TINY).alias(f"over_{number}"), F.count(a + b).alias(f"both_{number}")]
-    found = side_by_side.agg(*counts).first()
-    assert found is not None
+    for n, (short, long) in enumerate(pairs):
+        a, b = F.col(column_of[short.ref]), F.col(column_of[long.ref])
+        counts += [F.count_if(a > b + VALUE_TOLERANCE).alias(f"exceeding_{n}"), F.count(a + b).alias(f"compared_{n}")]
+    row = side_by_side.agg(*counts).first()
+    assert row is not None
     return {
-        f"{short.ref} <= {long.ref}": (int(found[f"over_{n}"]), int(found[f"both_{n}"]))
+        f"{short.ref} <= {long.ref}": (int(row[f"exceeding_{n}"]), int(row[f"compared_{n}"]))
         for n, (short, long) in enumerate(pairs)
     }
+
+
+def _pivot_by_anchor(
+    values: DataFrame, pairs: Sequence[NestedPair], one_in: int
+) -> tuple[DataFrame, Mapping[str, str]]:
+    """One row per anchor with the first value of each signal, and the column of each. Grain out: user_id, anchor_id."""
+    refs = list(dict.fromkeys(definition.ref for pair in pairs for definition in pair))
+    column_of = {ref: f"_{n}" for n, ref in enumerate(refs)}
+    is_drawn = F.pmod(F.xxhash64("anchor_id"), F.lit(one_in)) == 0
+    first_values = values.where(
+        F.col("signal").isin(refs) & (F.col("revision") == 0) & (F.col("state") != "void") & is_drawn
+    )
+    # An open value is the sum so far. The longer window has at least as much, whatever the states.
+    value = F.coalesce("value", "prefix")
+    columns = [F.max(F.when(F.col("signal") == ref, value)).alias(name) for ref, name in column_of.items()]
+    return first_values.groupBy("user_id", "anchor_id").agg(*columns), column_of

@@ -36,7 +36,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.train import list_arms, load_ranking_data, open_tracker, read_study
 from jobs.verify import verify
 from longplay.errors import ConfigError, NotFoundError, QualityError, StoreError
-from quality.monitoring.metric_history import history
+from quality.monitoring.metric_history import read_metric_history
 from rankers.dataset.manifest import manifest_name
 from rankers.dataset.training_set import join_training_set, select_spine
 from rankers.tracking.mlflow_tracker import quiet_mlflow
@@ -115,7 +115,7 @@ def test_counts_by_reason_add_up_to_the_rows_read(line: Line) -> None:
 
 def test_what_the_gates_measured_is_kept_once(line: Line) -> None:
     assert keep_metrics(line.job) == []  # one delivery: there are no days before to be held against
-    told = history(line.job.folder)
+    told = read_metric_history(line.job.folder)
     rows = {one.table: one.value for one in told if one.metric == "rows"}
     assert rows == {table: line.job.store.commit_metadata(table)["audit"]["rows"] for table in rows}
     assert set(rows) > {"events", "exposures", "user_days", "exposure_features", "signal_values", "training_set"}

@@ -1,4 +1,4 @@
-"""The gate's profile: its verdicts are those of great-expectations' own engine; days, samples and references count."""
+"""The gate's verdicts equal those of great-expectations' own engine; days, samples and references."""
 
 import json
 from dataclasses import replace
@@ -11,12 +11,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
-from quality.gate import Gate, judged, measured
-from quality.gx.validate_metrics import verdicts
-from quality.gx.validate_rows import judge_rows
-from quality.measure.profile import profile
-from quality.measure.queries import answers
-from quality.publication_history import Earlier
+from quality.gate import Gate, measure, validate
+from quality.gx.validate_metrics import passed_by_check
+from quality.gx.validate_rows import validate_rows
+from quality.measure.profile import profile_publication
+from quality.measure.queries import run_queries
+from quality.publication_history import PublicationHistory
 from tables.checks import GRAIN, Bounded, Query, Reference, Rule, Sampled, Steady
 from tables.checksum import checksum
 from tables.spec import TableSpec, columns
@@ -54,7 +54,7 @@ AGGREGATED = replace(
     ),
 )
 
-EARLIER = Earlier(numbers=({"repeats": 0.03, "top_kind": 0.3},) * 5)
+HISTORY = PublicationHistory(numbers=({"repeats": 0.03, "top_kind": 0.3},) * 5)
 """Shapes of five publications."""
 
 
@@ -73,21 +73,21 @@ def drawn(spark: SparkSession, seed: int) -> DataFrame:
 
 
 def test_the_verdict_is_that_of_great_expectations_own_engine_check_by_check(spark: SparkSession) -> None:
-    seen: dict[str, set[bool]] = {}
+    outcomes: dict[str, set[bool]] = {}
     for seed in (1, 2, 5):
         frame = drawn(spark, seed)
-        # Its own engine leaves rows without any of the grain out of uniqueness; such rows break not_null already.
-        found = measured(frame, AGGREGATED, EARLIER)
-        ours = judged(found, AGGREGATED, EARLIER)[0]["checks"]
-        own = verdicts(judge_rows(frame, AGGREGATED, found.expected(AGGREGATED, EARLIER)))
-        sound = measured(frame.dropna("all", subset=list(SPEC.grain)), SPEC, Earlier())
-        assert own.pop(GRAIN) == (sound.again == 0), seed
-        assert ours.pop(GRAIN) == (found.again == 0), seed
+        # Its own engine leaves rows without any of the grain out of uniqueness; they already break not_null.
+        measurements = measure(frame, AGGREGATED, HISTORY)
+        ours = validate(measurements, AGGREGATED, HISTORY)[0]["checks"]
+        own = passed_by_check(validate_rows(frame, AGGREGATED, measurements.expectations(AGGREGATED, HISTORY)))
+        without_empty = measure(frame.dropna("all", subset=list(SPEC.grain)), SPEC, PublicationHistory())
+        assert own.pop(GRAIN) == (without_empty.repeated_rows == 0), seed
+        assert ours.pop(GRAIN) == (measurements.repeated_rows == 0), seed
         assert own == ours, seed
-        assert found.profile.content == checksum(frame)
+        assert measurements.profile.checksum == checksum(frame)
         for name, passed in own.items():
-            seen.setdefault(name, set()).add(passed)
-    assert {name for name, both in seen.items() if both == {True, False}} >= {
+            outcomes.setdefault(name, set()).add(passed)
+    assert {name for name, both in outcomes.items() if both == {True, False}} >= {
         "kind_known",
         "day_not_null",
         "users",
@@ -103,9 +103,13 @@ def test_one_pass_profiles_every_day(spark: SparkSession) -> None:
         ("ann", START + timedelta(days=1), "play", -2.0),
     ]
     spec = TableSpec(**{**vars(SPEC), "checks": (Bounded("mean", "AVG(seconds)", "mean", 0.0, 60.0),)})
-    found = profile(spark.createDataFrame(rows, SCHEMA), spec)
-    assert found.days == {"2026-03-02": {"rows": 2, "mean": 10.0}, "2026-03-03": {"rows": 1, "mean": -2.0}}
-    assert (found.rows, found.broken["seconds_not_negative"], found.broken["user_id_not_null"]) == (3, 1, 0)
+    profile = profile_publication(spark.createDataFrame(rows, SCHEMA), spec)
+    assert profile.days == {"2026-03-02": {"rows": 2, "mean": 10.0}, "2026-03-03": {"rows": 1, "mean": -2.0}}
+    assert (profile.rows, profile.violations["seconds_not_negative"], profile.violations["user_id_not_null"]) == (
+        3,
+        1,
+        0,
+    )
 
 
 def test_a_day_unlike_those_before_is_refused_unless_it_is_accepted(spark: SparkSession, tmp_path: Path) -> None:
@@ -139,11 +143,11 @@ def test_a_day_unlike_those_before_is_refused_unless_it_is_accepted(spark: Spark
     assert "--set quality.accept" in caught.value.fix
     with pytest.raises(QualityError, match="known: most users were there before: 0, expected at least"):
         gate("run-b")(delivered(7, 250, "v"), spec)
-    told: list[str] = []
+    warnings: list[str] = []
     names = ["plays.known", "plays.users_exist", "plays.volume"]
-    accepted = gate("run-c", warn=told.append, accept=names)(delivered(7, 900), spec)
+    accepted = gate("run-c", warn=warnings.append, accept=names)(delivered(7, 900), spec)
     assert [f"plays.{name}" for name in accepted["warnings"]] == names
-    assert told[0].startswith("plays: volume: as many as usual: 900 on 2026-03-09")
+    assert warnings[0].startswith("plays: volume: as many as usual: 900 on 2026-03-09")
 
 
 def test_a_reference_with_its_day_is_looked_for_on_that_day_alone(spark: SparkSession) -> None:
@@ -154,7 +158,7 @@ def test_a_reference_with_its_day_is_looked_for_on_that_day_alone(spark: SparkSe
     frame = spark.createDataFrame(rows, SCHEMA)
     others = spark.createDataFrame([("ann", START), ("bob", START), ("dan", never)], "id string, on date")
     read = others.selectExpr(f"IF(on = DATE'{never}', raise_error('read in vain'), id) AS id", "on")
-    assert answers(frame, spec, lambda _: read, profile(frame, spec)) == {"shown": 1.0}  # bob, that is
+    assert run_queries(frame, spec, lambda _: read, profile_publication(frame, spec)) == {"shown": 1.0}  # bob, that is
 
 
 def test_few_rows_are_also_judged_by_its_own_engine(
@@ -163,10 +167,12 @@ def test_few_rows_are_also_judged_by_its_own_engine(
     rows = [("ann", START, "play", 1.0), ("bob", START, "jump", 2.0)]
     with pytest.raises(QualityError, match="kind_known: unknown kind: 1 of 2 rows"):
         Gate(tmp_path, "run-1", direct_below=3)(spark.createDataFrame(rows, SCHEMA), SPEC)
-    kept = json.loads((tmp_path / "plays-run-1.json").read_text(encoding="utf-8"))
-    assert verdicts(kept["great_expectations_on_rows"])["kind_known"] is False
-    # What it refuses is refused, whatever the profile says.
-    monkeypatch.setattr("quality.gate.judge_rows", lambda frame, spec, expected: kept["great_expectations_on_rows"])
+    verdict = json.loads((tmp_path / "plays-run-1.json").read_text(encoding="utf-8"))
+    assert passed_by_check(verdict["great_expectations_on_rows"])["kind_known"] is False
+    # Its own engine blocks by itself, whatever the profile says.
+    monkeypatch.setattr(
+        "quality.gate.validate_rows", lambda frame, spec, expected: verdict["great_expectations_on_rows"]
+    )
     with pytest.raises(QualityError, match="kind_known"):
         Gate(tmp_path, "run-2", direct_below=2)(spark.createDataFrame(rows[:1], SCHEMA), SPEC)
     assert Gate(tmp_path, "run-3", direct_below=1)(spark.createDataFrame(rows[:1], SCHEMA), SPEC)["rows"] == 1

@@ -1,4 +1,4 @@
-"""The gate: what each kind of check says, that great-expectations says it, and that every verdict is kept."""
+"""The gate: the message of each kind of check, the verdict of great-expectations, and its file."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
-from quality.gate import Gate, Measured, judged, measured
-from quality.measure.profile import Profile
+from quality.gate import Gate, Measurements, measure, validate
+from quality.measure.profile import PublicationProfile
 from quality.measure.sample import Shapes
-from quality.publication_history import Earlier
+from quality.publication_history import PublicationHistory
 from tables.checks import GRAIN
 from tables.checksum import checksum
 from tables.publish import Lineage, WritableStore
@@ -56,20 +56,20 @@ def test_a_sound_table_passes_and_its_verdict_is_kept(spark: SparkSession, gate:
     frame = plays(spark)
     audit = gate(frame, SPEC)
     assert audit == {"rows": 3, "checks": 5, "checksum": checksum(frame), "verdict": "plays-run-1.json"}
-    kept = json.loads((gate.results / "plays-run-1.json").read_text(encoding="utf-8"))
-    assert kept["profile"] == {
+    verdict = json.loads((gate.results / "plays-run-1.json").read_text(encoding="utf-8"))
+    assert verdict["profile"] == {
         "rows": 3,
         "user_id_not_null": 0,
         "day_not_null": 0,
         "seconds_not_negative": 0,
         "grain_is_unique": 0,
     }
-    assert kept["checks"] == dict.fromkeys(
+    assert verdict["checks"] == dict.fromkeys(
         ("has_rows", "user_id_not_null", "day_not_null", "seconds_not_negative", "grain_is_unique"), True
     )
-    evaluated = kept["great_expectations"]["results"]
+    evaluated = verdict["great_expectations"]["results"]
     assert {r["expectation_config"]["type"] for r in evaluated} == {"expect_column_values_to_be_between"}
-    assert kept["great_expectations"]["success"] is True
+    assert verdict["great_expectations"]["success"] is True
 
 
 def test_every_verdict_of_a_run_is_kept(spark: SparkSession, gate: Gate) -> None:
@@ -94,9 +94,9 @@ def test_a_failed_check_is_named_with_rows(
     assert line in error.got
     assert example in error.got
     assert "rejected/" in error.fix
-    kept = json.loads((gate.results / "plays-run-1.json").read_text(encoding="utf-8"))
-    assert [name for name, passed in kept["checks"].items() if not passed] == [line.split(":")[0]]
-    assert kept["great_expectations"]["success"] is False
+    verdict = json.loads((gate.results / "plays-run-1.json").read_text(encoding="utf-8"))
+    assert [name for name, passed in verdict["checks"].items() if not passed] == [line.split(":")[0]]
+    assert verdict["great_expectations"]["success"] is False
 
 
 def test_all_failed_checks_are_named_at_once_with_five_rows_each(spark: SparkSession, gate: Gate) -> None:
@@ -111,9 +111,13 @@ def test_all_failed_checks_are_named_at_once_with_five_rows_each(spark: SparkSes
 @pytest.mark.parametrize(
     ("expression", "what", "got"),
     [
-        (["user_id", "day"], "Column 'seconds' of 'plays' is not as its spec says.", "no such column"),
-        (["user_id", "cast(day as bigint) day", "seconds"], "Column 'day' of 'plays' is not as its spec", "bigint"),
-        (["*", "1 as surplus"], "'plays' has columns that its spec does not know.", "surplus"),
+        (["user_id", "day"], "Column 'seconds' of 'plays' does not match its spec.", "no such column"),
+        (
+            ["user_id", "cast(day as bigint) day", "seconds"],
+            "Column 'day' of 'plays' does not match its spec",
+            "bigint",
+        ),
+        (["*", "1 as surplus"], "'plays' has columns that its spec does not list.", "surplus"),
         (["day", "user_id", "seconds"], "The columns of 'plays' are not in the order", "day, user_id, seconds"),
     ],
 )
@@ -143,23 +147,25 @@ def test_a_warning_is_kept_and_blocks_nothing(spark: SparkSession, gate: Gate) -
     spec = TableSpec(**{**vars(SPEC), "rules": (*SPEC.rules, lenient)})
     audit = gate(plays(spark, ("cat", 3, 60.0)), spec)
     assert (audit["rows"], audit["warnings"]) == (4, ["seconds_below_a_minute"])
-    kept = json.loads((gate.results / audit["verdict"]).read_text(encoding="utf-8"))
-    assert kept["checks"]["seconds_below_a_minute"] is False
+    verdict = json.loads((gate.results / audit["verdict"]).read_text(encoding="utf-8"))
+    assert verdict["checks"]["seconds_below_a_minute"] is False
     error = refusal(gate, plays(spark, ("cat", 3, 60.0), ("dan", 3, -1.0)), spec)
     assert "seconds_not_negative" in error.got
     assert "seconds_below_a_minute" not in error.got
 
 
 def test_nulls_in_a_rule_are_no_violation_and_counts_are_exact(spark: SparkSession) -> None:
-    found = measured(plays(spark, ("cat", 1, -0.5), ("cat", 1, None), ("cat", 1, None)), SPEC, Earlier())
-    assert found.counted == {
+    measurements = measure(
+        plays(spark, ("cat", 1, -0.5), ("cat", 1, None), ("cat", 1, None)), SPEC, PublicationHistory()
+    )
+    assert measurements.row_counts == {
         "rows": 6,
         "user_id_not_null": 0,
         "day_not_null": 0,
         "seconds_not_negative": 1,
         GRAIN: 2,
     }
-    assert found.profile.content.startswith("6:")
+    assert measurements.profile.checksum.startswith("6:")
 
 
 @pytest.mark.parametrize(
@@ -172,14 +178,16 @@ def test_nulls_in_a_rule_are_no_violation_and_counts_are_exact(spark: SparkSessi
     ],
 )
 def test_great_expectations_gives_the_verdict(doctored: dict[str, int], failed: list[str]) -> None:
-    counted = {"rows": 3, "user_id_not_null": 0, "day_not_null": 0, "seconds_not_negative": 0, GRAIN: 0} | doctored
-    rows, again = counted.pop("rows"), counted.pop(GRAIN)
-    verdict, failures = judged(Measured(Profile(rows, counted, ""), again, Shapes(), {}), SPEC, Earlier())
-    assert [one.check for one in failures] == failed
+    row_counts = {"rows": 3, "user_id_not_null": 0, "day_not_null": 0, "seconds_not_negative": 0, GRAIN: 0} | doctored
+    rows, repeated_rows = row_counts.pop("rows"), row_counts.pop(GRAIN)
+    verdict, failures = validate(
+        Measurements(PublicationProfile(rows, row_counts, ""), repeated_rows, Shapes(), {}), SPEC, PublicationHistory()
+    )
+    assert [failure.check for failure in failures] == failed
     assert [name for name, passed in verdict["checks"].items() if not passed] == failed
     results = verdict["great_expectations"]["results"]
-    found = {r["expectation_config"]["kwargs"]["column"] for r in results if not r["success"]}
-    assert found == {"rows" if name == "has_rows" else name for name in failed}
+    failed_columns = {r["expectation_config"]["kwargs"]["column"] for r in results if not r["success"]}
+    assert failed_columns == {"rows" if name == "has_rows" else name for name in failed}
 
 
 def test_the_gate_decides_by_what_great_expectations_says(
@@ -187,7 +195,7 @@ def test_the_gate_decides_by_what_great_expectations_says(
 ) -> None:
     import great_expectations.expectations as gxe
 
-    # With expectations that let everything pass, the gate lets everything pass: there is no second judge.
+    # When every expectation passes, the gate passes: nothing else decides.
     between = gxe.ExpectColumnValuesToBeBetween
     monkeypatch.setattr(
         gxe, "ExpectColumnValuesToBeBetween", lambda column, meta, **_: between(column=column, min_value=0, meta=meta)

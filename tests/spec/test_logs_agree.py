@@ -1,11 +1,11 @@
-"""Events and exposures of a delivery, held against each other and against what was shown before."""
+"""Events and exposures of a delivery, compared with each other and with earlier exposures."""
 
 from datetime import datetime
 
 import pytest
 from pyspark.sql import SparkSession
 
-from quality.delivery_consistency import Agreement, agreement
+from quality.delivery_consistency import LogAgreement, compare_logs
 
 pytestmark = pytest.mark.spark
 
@@ -13,12 +13,12 @@ NOON = datetime(2026, 5, 4, 12)
 
 
 def test_hand_worked_agreement(spark: SparkSession) -> None:
-    """Two slates today and one of yesterday; r2 was shown yesterday too, r1 ten minutes before."""
+    """Two slates today; r2 was also shown yesterday, r1 ten minutes before. r0 was shown yesterday only."""
     exposures = spark.createDataFrame(
         [("r1", "ann", NOON), ("r1", "ann", NOON), ("r2", "bob", NOON)],
         "request_id string, user_id string, event_ts timestamp",
     )
-    known = spark.createDataFrame(
+    earlier_exposures = spark.createDataFrame(
         [
             ("r0", "cat", datetime(2026, 5, 3)),
             ("r2", "bob", datetime(2026, 5, 3, 12)),
@@ -30,9 +30,9 @@ def test_hand_worked_agreement(spark: SparkSession) -> None:
         [("r1", "ann"), ("r1", "ann"), ("r2", "ann"), ("r0", "cat"), ("r9", "dan"), (None, "eve")],
         "request_id string, user_id string",
     )
-    assert agreement(events, exposures, known, rows=6) == Agreement(
+    assert compare_logs(events, exposures, earlier_exposures, rows=6) == LogAgreement(
         answers=5, answered=4, same_user=3, shown=3, reused=1
     )
-    assert agreement(events, exposures, None, rows=6) == Agreement(
+    assert compare_logs(events, exposures, None, rows=6) == LogAgreement(
         answers=5, answered=3, same_user=2, shown=0, reused=0
     )

@@ -1,4 +1,4 @@
-"""The gate of signals on rows that break one rule each; and the jobs: what is published, refused and said."""
+"""The signal gate on rows that violate one rule each, and in the jobs: what it refuses, publishes and reports."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
 from longplay.lookup.delay_curves import delay_of
 from longplay.registry.registry import Registry, default_registry
-from quality.signal_values.profile import crossings, profiles
+from quality.signal_values.profile import count_crossings, profile_signals
 from tables.catalog import SIGNAL_VALUES
 from tests.reference.definitions_beyond import other
 from tests.reference.records import at
@@ -34,21 +34,21 @@ AMOUNT = other("amount_of_item", measure={"kind": "sql", "expression": "sum(amou
 def row(definition: Definition, anchor: str, t0: datetime, **changes: Any) -> dict[str, Any]:
     """A mature row of value 1, known when it matured."""
     due = definition.matures_at(t0)
-    told = {
+    columns = {
         "signal": definition.ref, "definition_hash": definition.hash, "anchor_id": anchor, "user_id": "u",
         "item_id": "i", "t0": t0, "t0_day": t0.date(), "window_end": definition.window_end(t0), "matures_at": due,
         "state": "mature", "void_reason": None, "value": 1.0, "prefix": None, "elapsed_share": 1.0,
         "event_observed": True, "ipc_weight": 1.0, "censoring": "administrative", "cluster_id": "c",
         "known_ts": due, "revision": 0, "batch": 1,
     } | changes  # fmt: skip
-    if told["state"] != "mature":
-        told |= {"value": None}
-    return told | {"settled": told["state"] != "open"}
+    if columns["state"] != "mature":
+        columns |= {"value": None}
+    return columns | {"settled": columns["state"] != "open"}
 
 
 def frame(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
     schema = ", ".join(f"{c.name} {c.type}" for c in SIGNAL_VALUES.columns)
-    return spark.createDataFrame([tuple(one[name] for name in SIGNAL_VALUES.column_names()) for one in rows], schema)
+    return spark.createDataFrame([tuple(row[name] for name in SIGNAL_VALUES.column_names()) for row in rows], schema)
 
 
 def test_every_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
@@ -74,17 +74,17 @@ def test_every_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
         row(owned, "c", early, value=99.0),
     ]
     values = frame(spark, rows)
-    found = profiles(values, [SHORT, LONG, owned], WATERMARK)
-    one = found[SHORT.ref]
-    assert (one.rows, one.open, one.mature, one.void) == (12, 2, 5, 1)
-    assert (one.overdue, one.early, one.beyond_type, one.beyond_owner) == (1, 1, 2, 0)
-    assert (one.coverage, one.mean) == (pytest.approx(5 / 6), pytest.approx(4.5 / 5))
-    assert one.bins == {"0": 2, "1": 2, "2": 1}  # rint(0.5) is 0
-    assert one.revisions == {"under 1 d": 1, "7 to 30 d": 1, "30 d or more": 1}
-    assert (one.ended, one.since) == (1, early.date())
-    assert (found[owned.ref].beyond_type, found[owned.ref].beyond_owner) == (0, 2)
-    assert found[owned.ref].bins == {"0": 1, "9": 2}
-    assert found[LONG.ref].rows == 0
+    profiles = profile_signals(values, [SHORT, LONG, owned], WATERMARK)
+    profile = profiles[SHORT.ref]
+    assert (profile.rows, profile.open, profile.mature, profile.void) == (12, 2, 5, 1)
+    assert (profile.overdue, profile.early, profile.beyond_type, profile.beyond_owner) == (1, 1, 2, 0)
+    assert (profile.coverage, profile.mean) == (pytest.approx(5 / 6), pytest.approx(4.5 / 5))
+    assert profile.bins == {"0": 2, "1": 2, "2": 1}  # rint(0.5) is 0
+    assert profile.revisions == {"under 1 d": 1, "7 to 30 d": 1, "30 d or more": 1}
+    assert (profile.ended, profile.since) == (1, early.date())
+    assert (profiles[owned.ref].beyond_type, profiles[owned.ref].beyond_owner) == (0, 2)
+    assert profiles[owned.ref].bins == {"0": 1, "9": 2}
+    assert profiles[LONG.ref].rows == 0
 
 
 def test_a_shorter_window_is_held_against_a_longer_one_anchor_by_anchor(spark: SparkSession) -> None:
@@ -105,7 +105,7 @@ def test_a_shorter_window_is_held_against_a_longer_one_anchor_by_anchor(spark: S
         row(SHORT, "void", early),
     ]
     values = frame(spark, rows)
-    assert crossings(values, [(SHORT, LONG)], len(rows)) == {f"{SHORT.ref} <= {LONG.ref}": (2, 5)}
+    assert count_crossings(values, [(SHORT, LONG)], len(rows)) == {f"{SHORT.ref} <= {LONG.ref}": (2, 5)}
 
 
 # ---- the jobs
@@ -132,39 +132,39 @@ def plays(weeks: Sequence[int]) -> list[str]:
 
 
 def made(spark: SparkSession, folder: Path) -> RunContext:
-    one = job(spark, folder / "store", source(), "training.labels=[]", "signals.shipped=[]")
-    ingest(one, write_csv(folder / "plays.csv", plays(range(WEEKS))))
-    return one
+    context = job(spark, folder / "store", source(), "training.labels=[]", "signals.shipped=[]")
+    ingest(context, write_csv(folder / "plays.csv", plays(range(WEEKS))))
+    return context
 
 
 def test_what_is_refused_published_said_and_remembered(spark: SparkSession, tmp_path: Path) -> None:
-    one = made(spark, tmp_path)
+    context = made(spark, tmp_path)
     impossible = Definition.model_validate(
         THREE.model_dump(mode="json", by_alias=True) | {"quality": {"bounds": [0, 0.5]}}
     )
-    one.registry = Registry({impossible.ref: impossible})
+    context.registry = Registry({impossible.ref: impossible})
     with pytest.raises(QualityError, match="The gate of signals failed") as caught:
-        build_signals(one)
-    assert f"{THREE.ref}, bounds_of_owner: expected values in [0, 0.5], as its owner says, got" in caught.value.got
+        build_signals(context)
+    assert f"{THREE.ref}, bounds_of_owner: expected values in [0, 0.5], as its owner requires, got" in caught.value.got
     assert "'value': 1.0" in caught.value.got
-    assert not one.store.exists("signal_values")
-    assert list((one.folder / "rejected").glob("signal_values-*"))
+    assert not context.store.exists("signal_values")
+    assert list((context.folder / "rejected").glob("signal_values-*"))
 
-    one.registry = Registry({d.ref: d for d in (THREE, SEVEN)})
-    build_signals(one)
-    audit = one.store.commit_metadata("signal_values")["audit"]
-    assert (audit["signal_checks"], audit["warnings"]) == (3 * 2 + 1, [])  # three rules a signal, and one pair
-    mature = one.store.read("signal_values").where(f"signal = '{SEVEN.ref}' and state = 'mature'").count()
+    context.registry = Registry({d.ref: d for d in (THREE, SEVEN)})
+    build_signals(context)
+    audit = context.store.commit_metadata("signal_values")["audit"]
+    assert (audit["signal_checks"], audit["warnings"]) == (3 * 2 + 1, [])  # three rules per signal, and one pair
+    mature = context.store.read("signal_values").where(f"signal = '{SEVEN.ref}' and state = 'mature'").count()
     assert sum(audit["signals"][SEVEN.ref]["bins"].values()) == mature
-    assert list((one.folder / "_quality").glob("signals-*.json"))
+    assert list((context.folder / "_quality").glob("signals-*.json"))
 
-    build_delays(one)
-    curve = delay_of(one.folder, SEVEN)
+    build_delays(context)
+    curve = delay_of(context.folder, SEVEN)
     assert curve is not None
     assert curve.points[-1] == (9, 1.0)
     # The week before the turn is the first whose windows hold plays of after it.
     assert [(drift.cohort - START.date()).days // 7 for drift in curve.drifts] == [TURN - 1]
-    assert f"warning: {SEVEN.ref}: the delay curve of the week of 2026-02-09 has shifted" in said(one)
-    version = one.store.version("signal_delays")
-    build_delays(one)
-    assert one.store.version("signal_delays") == version
+    assert f"warning: {SEVEN.ref}: the delay curve of the week of 2026-02-09 has shifted" in said(context)
+    version = context.store.version("signal_delays")
+    build_delays(context)
+    assert context.store.version("signal_delays") == version

@@ -15,7 +15,7 @@ from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.errors import InputError, QualityError
 from longplay.registry.registry import default_registry
-from quality.measure.profile import profile
+from quality.measure.profile import profile_publication
 from rankers.dataset.training_set import SPINE, SplitPlan, join_training_set, select_spine
 from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
@@ -286,7 +286,7 @@ def test_a_leak_on_either_side_is_found_by_the_rules_of_the_set(
 
     def broken(features: tuple[DataFrame, DataFrame], values: DataFrame) -> dict[str, int]:
         frame = join_training_set(spine, features, (LABELS, values), PLAN, WATERMARK)
-        return {name: n for name, n in profile(frame, TRAINING_SET).broken.items() if n}
+        return {name: n for name, n in profile_publication(frame, TRAINING_SET).violations.items() if n}
 
     assert broken((own, items), labels) == {}
     leak = moved(at_as_of, LATEST, F.col("as_of"), one).drop("as_of")

@@ -1,4 +1,4 @@
-"""Rules that follow from a training set's own columns and plan, and labels beside their signals."""
+"""Rules of a training set's own columns and plan, and its columns compared with their sources."""
 
 from datetime import datetime
 
@@ -6,8 +6,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from quality.measure.column_families import with_families
-from quality.measure.profile import profile
-from quality.training_sets import of_span, rules_of, told_by, told_by_signals, with_own_rules
+from quality.measure.profile import profile_publication
+from quality.training_sets import (
+    compute_label_statistics,
+    compute_statistics,
+    select_span,
+    training_set_rules,
+    with_training_set_rules,
+)
 from tables.spec import TableSpec, columns
 
 pytestmark = pytest.mark.spark
@@ -39,28 +45,28 @@ GOOD = [
 BAD = [
     ("f", datetime(2026, 1, 3), "train", 1.0, 1.0, 0.0, "mature"),  # the part has ended
     ("g", datetime(2026, 1, 5), "train", 1.0, 1.0, 0.0, "mature"),  # this is the test's span
-    ("h", datetime(2026, 1, 1), "purged", NAN, 1.0, 0.0, "mature"),  # this one the training's; and no number
-    ("i", datetime(2026, 1, 5), "test", INFINITE, 1.0, 0.0, "open"),  # infinite, and an open label that is a 0
-    ("j", datetime(2026, 1, 5), "test", 1.0, 1.0, None, "mature"),  # a mature label that is not there
+    ("h", datetime(2026, 1, 1), "purged", NAN, 1.0, 0.0, "mature"),  # this is the training's span; and no number
+    ("i", datetime(2026, 1, 5), "test", INFINITE, 1.0, 0.0, "open"),  # infinite, and an open label with value 0
+    ("j", datetime(2026, 1, 5), "test", 1.0, 1.0, None, "mature"),  # a mature label without a value
     ("k", datetime(2026, 1, 5), "test", 1.0, 1.0, 1.0, None),  # a label without a state
 ]
 
 
 def test_each_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
     frame = spark.createDataFrame([*GOOD, *BAD], SCHEMA)
-    rules = rules_of(frame.dtypes, SPLITS)
-    spec = with_own_rules(SPEC, frame.dtypes, SPLITS)
+    rules = training_set_rules(frame.dtypes, SPLITS)
+    spec = with_training_set_rules(SPEC, frame.dtypes, SPLITS)
     spec = with_families(spec, frame.dtypes)
-    broken = profile(frame, spec).broken
-    counts = {name: n for name, n in broken.items() if not name.endswith("_not_null")}
+    violations = profile_publication(frame, spec).violations
+    counts = {name: n for name, n in violations.items() if not name.endswith("_not_null")}
     assert counts == {"label_r_if_mature": 3, "numbers_are_finite": 2, "splits_follow_time": 3}
-    good = profile(spark.createDataFrame(GOOD, SCHEMA), spec).broken
+    good = profile_publication(spark.createDataFrame(GOOD, SCHEMA), spec).violations
     assert set(good.values()) == {0}
     assert {rule.name for rule in rules} < set(good)
 
 
 def test_labels_are_told_beside_the_signals_of_the_set_s_span(spark: SparkSession) -> None:
-    """Of r@1, 1.0 and 0.0 are mature in the span. A revision, an open one, one beyond, one known late do not count."""
+    """Of r@1, 1.0 and 0.0 count. A revision, an open value, one outside the span and one known late do not."""
     early, late = datetime(2026, 1, 2), datetime(2026, 2, 1)
     values = spark.createDataFrame(
         [
@@ -75,9 +81,12 @@ def test_labels_are_told_beside_the_signals_of_the_set_s_span(spark: SparkSessio
         "signal string, state string, revision int, t0 timestamp, known_ts timestamp, value double",
     )
     span = (SPLITS["train"][0], SPLITS["test"][1])
-    told = told_by_signals(values, {"r": "r@1", "s": "s@2"}, span, datetime(2026, 1, 9))
-    assert told == {"label_r": (2, 0.5), "label_s": (0, 0.0)}
-    assert told_by(spark.createDataFrame(GOOD, SCHEMA), ["label_r", "f_n"]) == {"label_r": (4, 0.5), "f_n": (5, 3.8)}
+    statistics = compute_label_statistics(values, {"r": "r@1", "s": "s@2"}, span, datetime(2026, 1, 9))
+    assert statistics == {"label_r": (2, 0.5), "label_s": (0, 0.0)}
+    assert compute_statistics(spark.createDataFrame(GOOD, SCHEMA), ["label_r", "f_n"]) == {
+        "label_r": (4, 0.5),
+        "f_n": (5, 3.8),
+    }
 
 
 def test_a_table_by_exposure_counts_in_the_set_s_span_as_known_at_its_cut_off(spark: SparkSession) -> None:
@@ -88,5 +97,5 @@ def test_a_table_by_exposure_counts_in_the_set_s_span_as_known_at_its_cut_off(sp
         ("after", datetime(2026, 1, 6), datetime(2026, 1, 6)),
     ]
     source = spark.createDataFrame(rows, "exposure_id string, as_of timestamp, known_ts timestamp")
-    found = of_span(source, (SPLITS["train"][0], SPLITS["test"][1]), datetime(2026, 1, 9))
-    assert [row["exposure_id"] for row in found.collect()] == ["first"]
+    selected = select_span(source, (SPLITS["train"][0], SPLITS["test"][1]), datetime(2026, 1, 9))
+    assert [row["exposure_id"] for row in selected.collect()] == ["first"]

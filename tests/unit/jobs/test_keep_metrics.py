@@ -16,7 +16,7 @@ from jobs.runtime.run_context import RunContext
 from longplay.status.row_accounting import has
 from quality.gate import Gate
 from quality.monitoring.metric import Metric
-from quality.monitoring.metric_history import history
+from quality.monitoring.metric_history import read_metric_history
 from tables.arrow_store import publish_rows, read_rows
 from tables.catalog import DAY_COUNTS, QUALITY_METRICS
 from tables.publish import Lineage
@@ -79,7 +79,7 @@ def test_an_unusual_share_of_nulls_is_said_once(tmp_path: Path) -> None:
     expected = "events: null_share of topic on 2026-03-11 is 0.08, expected -0.01 to 0.03 (change)"
     assert keep(tmp_path) == [expected]
     assert keep(tmp_path) == []
-    shares = [one.value for one in history(tmp_path, "events") if one.metric == "null_share"]
+    shares = [one.value for one in read_metric_history(tmp_path, "events") if one.metric == "null_share"]
     assert shares == [0.01] * 9 + [0.08]
 
 
@@ -88,7 +88,7 @@ def test_versions_of_a_run_that_was_killed_are_kept_by_the_next(tmp_path: Path) 
         publish(tmp_path, "events", number, 0.01)
     publish(tmp_path, "exposures", 0, 0.5)
     assert keep(tmp_path) == []
-    told = {(one.table, one.metric, one.day): one.value for one in history(tmp_path)}
+    told = {(one.table, one.metric, one.day): one.value for one in read_metric_history(tmp_path)}
     assert told[("events", "null_share", START + 2 * DAY)] == 0.01
     assert told[("exposures", "null_share", START)] == 0.5
     assert told[("events", "rows", None)] == 500
@@ -101,7 +101,7 @@ def test_what_the_gate_of_signals_says_is_kept_and_its_coverage_is_watched(tmp_p
         publish(tmp_path, "signal_values", number, 0.0, metrics=[{**kept, "day": str(START + number * DAY)}])
     (said,) = keep(tmp_path)
     assert said == f"signal_values: coverage of {RETURN} on 2026-03-10 is 0.7, expected 0.81 to 0.99 (change)"
-    assert Metric("signal_values", "coverage", 0.7, RETURN, START + 8 * DAY) in history(tmp_path)
+    assert Metric("signal_values", "coverage", 0.7, RETURN, START + 8 * DAY) in read_metric_history(tmp_path)
 
 
 def test_the_version_that_an_erasure_leaves_is_not_measured_again(tmp_path: Path) -> None:
@@ -121,13 +121,13 @@ def test_users_and_events_of_complete_days_are_kept_and_kept_anew_when_more_of_t
             {"event_day": START + n * DAY, "known_day": START + 5 * DAY, "users": users, "events": 9} for n in range(3)
         ]
         lineage = Lineage("run-1", "", {"events": version}, {})
-        publish_rows(tmp_path, DAY_COUNTS, rows, lineage, Run(tmp_path).gate.counts)
+        publish_rows(tmp_path, DAY_COUNTS, rows, lineage, Run(tmp_path).gate.validate_counts)
         assert keep(tmp_path) == []
     kept = [r for r in read_rows(tmp_path, QUALITY_METRICS) if r["metric"] == "users"]
     days = [str(START), str(START + DAY)]  # the third day lies beyond the watermark
     told = [(0, days[0], 5.0), (0, days[1], 5.0), (2, days[0], 6.0), (2, days[1], 6.0)]
     assert sorted((r["version"], r["day"], r["value"]) for r in kept) == told
-    assert [one.value for one in history(tmp_path, "events") if one.metric == "users"] == [6.0, 6.0]
+    assert [one.value for one in read_metric_history(tmp_path, "events") if one.metric == "users"] == [6.0, 6.0]
 
 
 def test_a_step_does_not_fail_because_of_its_metrics(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_step_does_not_fail_because_of_its_metrics(tmp_path: Path) -> None:
     assert "the metric history was left as it is" in run.said[0]
     publish(tmp_path, "events", 0, 0.01)
     assert keep(tmp_path) == []
-    assert len(history(tmp_path)) == 2
+    assert len(read_metric_history(tmp_path)) == 2
 
 
 def test_before_anything_is_delivered_there_is_nothing_to_keep(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from longplay.config.duration import DAY
 from longplay.status.metric_series import Series
 from quality.gate import Gate
 from quality.monitoring.metric import Metric
-from quality.monitoring.metric_history import Recorder
+from quality.monitoring.metric_history import MetricRecorder
 from tests.unit.jobs.test_keep_metrics import START, publish
 
 ODD = START + 9 * DAY
@@ -44,9 +44,9 @@ def test_status_says_what_was_unusual_of_late(tmp_path: Path) -> None:
     folder = tmp_path / "world"
     folder.mkdir()
     publish(folder, "events", 0, 0.01)
-    Recorder(folder, "run-1", datetime(2026, 4, 1, tzinfo=UTC), Gate(folder / "_quality", "run-1").counts).record(
-        [(0, one) for one in nulls(12)]
-    )
+    MetricRecorder(
+        folder, "run-1", datetime(2026, 4, 1, tzinfo=UTC), Gate(folder / "_quality", "run-1").validate_counts
+    ).record([(0, one) for one in nulls(12)])
     said = CliRunner().invoke(command, ["status", "--source", "world", "--store", str(tmp_path)])
     assert said.exit_code == 0, said.output
     assert "unusual: events: null_share of topic on 2026-03-11 is 0.2, expected -0.01 to 0.03 (change)" in said.output

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from jobs.outages import command
 from jobs.runtime.settings import load_settings
 from longplay.errors import ConfigError
-from quality.monitoring.daily_volume import volumes
+from quality.monitoring.daily_volume import daily_volumes
 from quality.monitoring.metric import Metric
 
 
@@ -41,11 +41,11 @@ def test_volumes_add_up_whatever_became_known_when() -> None:
         {"event_day": day, "known_day": day, "users": 3, "events": 5},
         {"event_day": day, "known_day": date(2026, 1, 4), "users": 1, "events": 2},
     ]
-    assert volumes(rows, day + timedelta(days=1)) == [
+    assert daily_volumes(rows, day + timedelta(days=1)) == [
         Metric("events", "events", 7, day=day),
         Metric("events", "users", 4, day=day),
     ]
-    assert volumes(rows, day) == []  # a day that has only begun
+    assert daily_volumes(rows, day) == []  # a day that has only begun
 
 
 def test_the_command_says_what_it_does() -> None:

@@ -1,6 +1,6 @@
-"""Checks that follow from columns which no contract names."""
+"""Checks of column families, which no contract names one by one."""
 
-from quality.measure.column_families import FINITE, with_families
+from quality.measure.column_families import FINITE_RULE, with_families
 from tables.checks import Rule, Steady
 from tables.spec import TableSpec, columns
 
@@ -14,10 +14,10 @@ def spec(time: str | None) -> TableSpec:
 
 
 def test_every_number_of_a_family_has_its_checks() -> None:
-    made = with_families(spec("day"), COLUMNS)
+    extended = with_families(spec("day"), COLUMNS)
     infinite = "isnan(`f_rate`) OR abs(`f_rate`) = double('infinity')"
-    assert made.rules == (OWN, Rule(FINITE, infinite, "numbers are finite or null"))
-    assert [(c.name, c.measure) for c in made.checks if isinstance(c, Steady)] == [
+    assert extended.rules == (OWN, Rule(FINITE_RULE, infinite, "numbers are finite or null"))
+    assert [(c.name, c.measure) for c in extended.checks if isinstance(c, Steady)] == [
         ("f_n_mean", "AVG(`f_n`)"),
         ("f_n_spread", "STDDEV(`f_n`)"),
         ("f_n_null_share", "1 - COUNT(`f_n`) / COUNT(*)"),
@@ -30,9 +30,9 @@ def test_every_number_of_a_family_has_its_checks() -> None:
 
 
 def test_a_table_without_days_has_nothing_to_be_held_against_and_finite_numbers_all_the_same() -> None:
-    made = with_families(spec(None), COLUMNS)
-    assert made.checks == ()
-    assert [rule.name for rule in made.rules] == ["id_is_short", FINITE]
+    extended = with_families(spec(None), COLUMNS)
+    assert extended.checks == ()
+    assert [rule.name for rule in extended.rules] == ["id_is_short", FINITE_RULE]
 
 
 def test_a_table_without_numbers_stays_as_it_is() -> None:

@@ -1,4 +1,4 @@
-"""What a gate measured of a publication, as metrics: of one day, of many days, of too few rows."""
+"""Metrics extracted from verdicts: rows of one day, of many days, and too few rows."""
 
 from datetime import date
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from quality.monitoring.metric import Metric
-from quality.monitoring.publication_metrics import of_publication
+from quality.monitoring.publication_metrics import extract_metrics
 from tables import catalog
 
 EVENTS = catalog.get("events")
@@ -14,7 +14,7 @@ MONDAY = date(2026, 5, 11)
 
 
 def verdict(**rows: int) -> dict[str, Any]:
-    """A verdict on rows of some days: of the first a tenth has no topic, of the others none has."""
+    """A verdict by rows of each day: a tenth of the first day lacks a topic, all others do."""
     first = min(rows)
     days = {
         day.replace("_", "-").removeprefix("d"): {
@@ -40,7 +40,7 @@ def verdict(**rows: int) -> dict[str, Any]:
 def test_means_are_of_all_rows_and_the_day_is_that_of_most(
     rows: dict[str, int], day: date | None, nulls: float, hours: float
 ) -> None:
-    assert of_publication(EVENTS, verdict(**rows)) == [
+    assert extract_metrics(EVENTS, verdict(**rows)) == [
         Metric("events", "rows", sum(rows.values())),
         Metric("events", "null_share", pytest.approx(nulls), "topic", day),
         Metric("events", "freshness_hours", pytest.approx(hours), "", day),
@@ -49,5 +49,5 @@ def test_means_are_of_all_rows_and_the_day_is_that_of_most(
 
 
 def test_of_few_rows_only_their_number_is_kept() -> None:
-    assert of_publication(EVENTS, verdict(d2026_05_11=99)) == [Metric("events", "rows", 99)]
-    assert of_publication(EVENTS, {}) == [Metric("events", "rows", 0)]
+    assert extract_metrics(EVENTS, verdict(d2026_05_11=99)) == [Metric("events", "rows", 99)]
+    assert extract_metrics(EVENTS, {}) == [Metric("events", "rows", 0)]

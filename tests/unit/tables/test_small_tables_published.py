@@ -17,7 +17,7 @@ RUN = Lineage("run-1", "print", {"events": 3}, {"batch": 2})
 
 def gate(folder: Path) -> RuleCountsGate:
     """The gate of the jobs."""
-    return Gate(folder / "_quality", RUN.run_id).counts
+    return Gate(folder / "_quality", RUN.run_id).validate_counts
 
 
 GOOD = {"event_day": date(2026, 1, 1), "known_day": date(2026, 1, 2), "users": 3, "events": 4}
