@@ -1,13 +1,13 @@
-"""Publishing is killed between stage, audit and commit, again and again: no reader sees a row that was not audited.
+"""Kills publishing between stage, audit and commit, again and again: no reader may see a row without an audit.
 
     python -m tests.chaos.killed_publishes --kills 30 --seed 1
 
-A process publishes versions of three tables, one a mode of the store, step by step. Every third step has one bad row
-among its good ones, which the gate must refuse. The process is killed (SIGKILL, its JVM with it): half of the times by
-itself at a hook exactly between two steps of publishing, half of the times from outside at a random moment; and it is
-started again on what it left. Meanwhile another process reads all the time: every version through the client's
-readers, and as any Delta reader would, past the store. In the end every table must hold what a run that nobody
-disturbs publishes. Takes about ten minutes on two cores; what is done is kept in OUT, and a further run goes on there.
+A process publishes versions of three tables, one for each mode of the store, step by step. Every third step has one bad
+row among its good ones, which the gate must refuse. The process is killed (SIGKILL, with its JVM): half of the times by
+itself, at a hook exactly between two steps of publishing, and half of the times from outside, at a random moment. Then
+it is started again on what it left. Meanwhile another process reads every version all the time, through the client's
+reader and, past the store, as any Delta reader would. At the end every table must equal that of an undisturbed run.
+Takes about ten minutes on two cores. Results are stored in OUT, and a further run continues from there.
 """
 
 import argparse
@@ -39,14 +39,14 @@ from tests.conftest import INTERPRETED
 
 STEPS, ROWS = 12, 300
 COLUMNS = columns("""
-    id    | string  | names the row
-    step  | int     | the step that made it
+    id    | string  | identifies the row
+    step  | int     | the step that wrote it
     good  | boolean | whether it may be published
 """)
 TABLES = {
     mode: TableSpec(
         name=f"kept_{mode}",
-        about="Rows that say whether they may be published.",
+        about="Rows that may or may not be published.",
         grain=("id",),
         columns=COLUMNS,
         rules=(Rule("is_good", "NOT good", "a bad row"),),
@@ -62,13 +62,13 @@ def is_bad(step: int) -> bool:
     return step % 3 == 2
 
 
-class Hooked(WritableStore):
-    """The store, with a hook between any two of its steps."""
+class HookedStore(WritableStore):
+    """The store, with a hook between any two steps of publishing."""
 
     step, mode, kill_at = 0, "", ""
 
     def hook(self, name: str) -> None:
-        """Die here, JVM and all, where this is the place."""
+        """Kill this process and its JVM, if it is to die here."""
         if self.kill_at == f"{name}/{self.mode}/{self.step}":
             os.killpg(os.getpgid(0), signal.SIGKILL)
 
@@ -78,25 +78,25 @@ class Hooked(WritableStore):
         self.hook("staged")
         return staged
 
-    def _commit(self, *of: Any) -> PublishedVersion:
+    def _commit(self, *args: Any) -> PublishedVersion:
         self.hook("before commit")
-        done = super()._commit(*of)
+        published = super()._commit(*args)
         self.hook("committed")
-        return done
+        return published
 
 
 def work(root: Path, kill_at: str, ready: Path) -> None:
-    """Publish every step that is not there yet."""
-    one = job(root)
+    """Publish the steps that are still missing."""
+    context = job(root)
     for key, value in INTERPRETED.items():
-        one.spark.conf.set(key, value)
-    store = Hooked(one.root, "kept", one.spark)
+        context.spark.conf.set(key, value)
+    store = HookedStore(context.root, "kept", context.spark)
     store.kill_at = kill_at
-    one.__dict__["store"] = store  # what the gate looks up, it looks up here
+    context.__dict__["store"] = store  # for the gate, too
 
     def gate(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
         try:
-            audit = one.gate(frame, spec)
+            audit = context.gate(frame, spec)
         except QualityError:
             store.hook("refused")
             raise
@@ -113,10 +113,10 @@ def work(root: Path, kill_at: str, ready: Path) -> None:
             if step >= first[mode]:
                 store.mode = mode
                 _publish(store, gate, spec, step)
-                ready.touch()  # Spark and great-expectations are there: what follows is publishing
+                ready.touch()  # Spark and great-expectations have started; only publishing follows
 
 
-def _publish(store: Hooked, gate: Any, spec: TableSpec, step: int) -> None:
+def _publish(store: HookedStore, gate: Any, spec: TableSpec, step: int) -> None:
     number = F.col("id")
     frame = store.spark.range(ROWS).select(
         F.format_string("%d-%d", F.lit(step), number).alias("id"),
@@ -137,7 +137,7 @@ def _publish(store: Hooked, gate: Any, spec: TableSpec, step: int) -> None:
 
 @dataclass
 class Reader:
-    """Reads every version of every table, once through the client's reader and once past it."""
+    """Reads every version of every table, through the client's reader and past it."""
 
     folder: Path
     polls: int = 0
@@ -145,28 +145,28 @@ class Reader:
     wrong: list[str] = field(default_factory=list)
 
     def poll(self) -> None:
-        """Look at whatever is there now."""
+        """Read the current versions and those that are new."""
         for spec in TABLES.values():
             path = self.folder / spec.name
             if DeltaTable.is_deltatable(str(path)):
                 self.polls += 1
-                self.look(path, "the client's reader", lambda path=path: read_arrow(path))
-                self.look(path, "Delta", lambda path=path: DeltaTable(str(path)).to_pyarrow_table())
-                self.every_version(path)
+                self.check_rows(path, "the client's reader", lambda path=path: read_arrow(path))
+                self.check_rows(path, "Delta", lambda path=path: DeltaTable(str(path)).to_pyarrow_table())
+                self.read_new_versions(path)
 
-    def every_version(self, path: Path) -> None:
-        """Versions that were not looked at yet: none may be missed because the next came at once."""
+    def read_new_versions(self, path: Path) -> None:
+        """Read versions that have not been read yet, even if the next one followed at once."""
         newest = DeltaTable(str(path)).version()
         for version in range(newest + 1):
             if (path.name, version) not in self.versions:
-                self.look(path, f"version {version}", lambda v=version: read_arrow(path, version=v))
-                told = [entry for entry in DeltaTable(str(path)).history() if entry.get("version") == version]
-                if "audit" not in json.loads(told[0].get("userMetadata") or "{}"):
-                    self.wrong.append(f"{path.name} {version}: its commit tells of no audit")
+                self.check_rows(path, f"version {version}", lambda v=version: read_arrow(path, version=v))
+                entries = [entry for entry in DeltaTable(str(path)).history() if entry.get("version") == version]
+                if "audit" not in json.loads(entries[0].get("userMetadata") or "{}"):
+                    self.wrong.append(f"{path.name} {version}: its commit has no audit")
                 self.versions.add((path.name, version))
 
-    def look(self, path: Path, how: str, read: Any) -> None:
-        """Rows must be good, and of whole steps."""
+    def check_rows(self, path: Path, how: str, read: Any) -> None:
+        """Check that rows are good and steps complete."""
         try:
             faults = faults_of(read())
         except (LongplayError, OSError, pa.ArrowException) as error:
@@ -175,7 +175,7 @@ class Reader:
 
 
 def faults_of(rows: pa.Table) -> list[str]:
-    """What is wrong with rows that a reader sees."""
+    """List what is wrong with rows that a reader sees."""
     counts = rows.group_by("step").aggregate([("id", "count")]).to_pydict()
     faults = [
         f"{n} of {ROWS} rows of step {s}" for s, n in zip(counts["step"], counts["id_count"], strict=True) if n != ROWS
@@ -185,8 +185,8 @@ def faults_of(rows: pa.Table) -> list[str]:
     return [*faults, *([f"{bad} bad rows"] if bad else [])]
 
 
-def read_all_the_time(folder: Path, stop: Path) -> None:
-    """Poll until told to stop, then say what was seen."""
+def read_until_stopped(folder: Path, stop: Path) -> None:
+    """Poll until the stop file exists, then print the outcome as JSON."""
     reader = Reader(folder)
     while not stop.exists():
         reader.poll()
@@ -196,13 +196,13 @@ def read_all_the_time(folder: Path, stop: Path) -> None:
 
 
 @dataclass
-class Killings:
+class Killer:
     """Starts the work, kills it, and starts it again.
 
     Attributes:
-        folder: of everything that is made.
-        log: what the processes say.
-        dice: for moments.
+        folder: of warehouses and results.
+        log: output of the processes.
+        dice: for random moments.
     """
 
     folder: Path
@@ -210,28 +210,28 @@ class Killings:
     dice: random.Random
 
     def start(self, name: str, kill_at: str = "") -> subprocess.Popen[bytes]:
-        """A process, in a group of its own so that its JVM dies with it."""
+        """Start a process in its own group, so that its JVM dies with it."""
         ready = self.folder / "ready"
         ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "tests.chaos.killed_publishes", "--work", str(self.folder / name), kill_at]
-        # A JVM that lives for seconds: what it would gain by compiling well, it does not live to see.
+        # A JVM that lives for seconds gains nothing from optimised compilation.
         quick = os.environ | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
         return subprocess.Popen([*command, str(ready)], stderr=self.log, start_new_session=True, env=quick)
 
     def finish(self, name: str) -> None:
-        """Let one come to its end."""
+        """Run a process to its end."""
         if self.start(name).wait():
             sys.exit(f"the work in '{name}' failed: {self.log.name}")
 
-    def at_hook(self, name: str, hook: str) -> bool:
-        """Let it die at a hook; False where it came to its end first."""
+    def kill_at_hook(self, name: str, hook: str) -> bool:
+        """Let a process die at a hook; False if it finished first."""
         code = self.start(name, hook).wait()
         if code not in (0, -signal.SIGKILL):
             sys.exit(f"the work in '{name}' failed: {self.log.name}")
         return code != 0
 
-    def at_random(self, name: str) -> bool:
-        """Kill it from outside while it publishes; False where it came to its end first."""
+    def kill_at_random(self, name: str) -> bool:
+        """Kill a process from outside while it publishes; False if it finished first."""
         process = self.start(name)
         while not (self.folder / "ready").exists() and process.poll() is None:
             time.sleep(0.02)
@@ -246,7 +246,7 @@ class Killings:
 
 
 def next_step(folder: Path) -> int:
-    """The first step that none of the tables has yet; STEPS where there is none."""
+    """The first step that no table contains yet; STEPS if there is none."""
     done = [-1]
     for path in (folder / spec.name for spec in TABLES.values()):
         if DeltaTable.is_deltatable(str(path)):
@@ -255,36 +255,38 @@ def next_step(folder: Path) -> int:
 
 
 def undisturbed() -> dict[str, list[dict[str, Any]]]:
-    """The rows of every table after all steps, had nobody disturbed them."""
+    """The rows of every table after an undisturbed run."""
     good = [step for step in range(STEPS) if not is_bad(step)]
-    found = {}
+    rows_by_table = {}
     for mode, spec in TABLES.items():
         steps = good[-1:] if mode == "replace" else good
         rows = [{"id": f"{step}-{n}", "step": step, "good": True} for step in steps for n in range(ROWS)]
-        found[spec.name] = sorted(rows, key=lambda row: row["id"])
-    return found
+        rows_by_table[spec.name] = sorted(rows, key=lambda row: row["id"])
+    return rows_by_table
 
 
 def differing(folder: Path) -> list[str]:
-    """Tables that are not as they would be had nobody disturbed them."""
+    """List the tables that differ from an undisturbed run."""
     expected = undisturbed()
     return [name for name in expected if read_arrow(folder / name).sort_by("id").to_pylist() != expected[name]]
 
 
 def main() -> None:
-    """Kill, look, and compare."""
+    """Kill, read, and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="folder of everything that is made [a new one]")
-    parser.add_argument("--minutes", type=float, default=600.0, help="kill nothing after so long; run again to go on")
-    parser.add_argument("--work", nargs=3, metavar=("ROOT", "HOOK", "READY"), help="publish (what is killed)")
-    parser.add_argument("--read", nargs=2, metavar=("FOLDER", "STOP"), help="read until the file STOP is there")
+    parser.add_argument("--out", type=Path, help="folder of warehouses and results [a new one]")
+    parser.add_argument(
+        "--minutes", type=float, default=600.0, help="kill nothing after so long; run again to continue"
+    )
+    parser.add_argument("--work", nargs=3, metavar=("ROOT", "HOOK", "READY"), help="publish (the process to kill)")
+    parser.add_argument("--read", nargs=2, metavar=("FOLDER", "STOP"), help="read until the file STOP exists")
     args = parser.parse_args()
     if args.work:
         work(Path(args.work[0]), args.work[1], Path(args.work[2]))
     elif args.read:
-        read_all_the_time(Path(args.read[0]), Path(args.read[1]))
+        read_until_stopped(Path(args.read[0]), Path(args.read[1]))
     else:
         folder = (args.out or Path(tempfile.mkdtemp(prefix="killed-publishes-"))).absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -292,62 +294,65 @@ def main() -> None:
 
 
 def race(folder: Path, kills: int, seed: int, until: float) -> int:
-    """Kill so often while another process reads; the exit code."""
+    """Kill so often while another process reads; return the exit code."""
     file = folder / "kills.json"
-    told = json.loads(file.read_text("utf-8")) if file.exists() else {"kills": [], "warehouses": 1, "seen": []}
+    results = json.loads(file.read_text("utf-8")) if file.exists() else {"kills": [], "warehouses": 1, "reports": []}
     with (folder / "log.txt").open("a") as log:
-        killings = Killings(folder, log, random.Random(seed + len(told["kills"])))
-        while len(told["kills"]) < kills and time.monotonic() < until:
-            _round(killings, told, kills, until)
-            file.write_text(json.dumps(told, indent=1), encoding="utf-8")
-    faults = [fault for seen in told["seen"] for fault in seen["wrong"]]
-    looks, versions = (sum(seen[key] for seen in told["seen"]) for key in ("polls", "versions"))
-    print(f"{len(told['kills'])} of {kills} kills in {told['warehouses']} warehouses")
+        killer = Killer(folder, log, random.Random(seed + len(results["kills"])))
+        while len(results["kills"]) < kills and time.monotonic() < until:
+            _round(killer, results, kills, until)
+            file.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    faults = [fault for report in results["reports"] for fault in report["wrong"]]
+    looks, versions = (sum(report[key] for report in results["reports"]) for key in ("polls", "versions"))
+    print(f"{len(results['kills'])} of {kills} kills in {results['warehouses']} warehouses")
     print(f"{looks} looks at {versions} versions of tables")
     print(f"{len(faults)} faults {faults[:5] or ''}")
-    return 1 if faults or len(told["kills"]) < kills else 0
+    return 1 if faults or len(results["kills"]) < kills else 0
 
 
-def _round(killings: Killings, told: dict[str, Any], kills: int, until: float) -> None:
-    """Kill the work in one warehouse until it comes to its end or there were enough, a reader looking on."""
-    name, ended = f"killed-{told['warehouses']}", False
-    kept = killings.folder / name / "kept"
-    reader = watch(killings.folder, name)
-    while len(told["kills"]) < kills and time.monotonic() < until and not ended:
-        where = strike(killings, name, next_step(kept), len(told["kills"]))
+def _round(killer: Killer, results: dict[str, Any], kills: int, until: float) -> None:
+    """Kill the work in one warehouse until it finishes or there are enough kills, while a reader reads."""
+    name, ended = f"killed-{results['warehouses']}", False
+    store = killer.folder / name / "kept"
+    reader = watch(killer.folder, name)
+    while len(results["kills"]) < kills and time.monotonic() < until and not ended:
+        where = strike(killer, name, next_step(store), len(results["kills"]))
         ended = not where
-        told["kills"] += [where] if where else []
-    if len(told["kills"]) >= kills and not ended:
-        killings.finish(name)
+        results["kills"] += [where] if where else []
+    if len(results["kills"]) >= kills and not ended:
+        killer.finish(name)
         ended = True
-    (killings.folder / f"stop-{name}").touch()
-    seen = json.loads(reader.communicate()[0])
+    (killer.folder / f"stop-{name}").touch()
+    report = json.loads(reader.communicate()[0])
     if ended:
-        seen["wrong"] += [f"{name}: {table} is not as undisturbed" for table in differing(kept)]
-        told["warehouses"] += len(told["kills"]) < kills
-    told["seen"].append(seen)
-    left = len(list((kept / "rejected").glob("*")))
-    print(f"{name}: {seen['polls']} looks, faults: {seen['wrong'] or 'none'}; {left} refused versions kept", flush=True)
+        report["wrong"] += [f"{name}: {table} differs from an undisturbed run" for table in differing(store)]
+        results["warehouses"] += len(results["kills"]) < kills
+    results["reports"].append(report)
+    refused = len(list((store / "rejected").glob("*")))
+    print(
+        f"{name}: {report['polls']} looks, faults: {report['wrong'] or 'none'}; {refused} refused versions",
+        flush=True,
+    )
 
 
-def strike(killings: Killings, name: str, step: int, number: int) -> str:
-    """One kill, by turns at a hook and at a random moment: where; empty: it came to its end first."""
+def strike(killer: Killer, name: str, step: int, number: int) -> str:
+    """Kill once, in turn at a hook and at a random moment; return where, or nothing if the work finished first."""
     if number % 2:
-        killed, where = killings.at_random(name), "at a random moment"
+        killed, where = killer.kill_at_random(name), "at a random moment"
     else:
         turn = number // 2
         hook, mode = HOOKS[turn % len(HOOKS)], list(TABLES)[(turn + turn // len(HOOKS)) % len(TABLES)]
         where = f"{hook}/{mode}/{step + 2 - step % 3 if hook == 'refused' else step}"
-        killed = killings.at_hook(name, where)
-    print(f"'{name}' {'killed' if killed else 'came to its end'}: {where}", flush=True)
+        killed = killer.kill_at_hook(name, where)
+    print(f"'{name}' {'killed' if killed else 'finished'}: {where}", flush=True)
     return where if killed else ""
 
 
 def watch(folder: Path, name: str) -> "subprocess.Popen[str]":
-    """A process that reads a warehouse all the time."""
-    kept, stop = folder / name / "kept", folder / f"stop-{name}"
+    """Start a process that reads a warehouse all the time."""
+    store, stop = folder / name / "kept", folder / f"stop-{name}"
     stop.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tests.chaos.killed_publishes", "--read", str(kept), str(stop)]
+    command = [sys.executable, "-m", "tests.chaos.killed_publishes", "--read", str(store), str(stop)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

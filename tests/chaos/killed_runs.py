@@ -1,11 +1,11 @@
-"""Runs that are killed at random moments, again and again, come to what an undisturbed run comes to.
+"""Kills runs at random moments, again and again: they must end up like an undisturbed run.
 
     python -m tests.chaos.killed_runs --kills 20 --seed 1
 
 A process ingests three deliveries with real lateness and brings every table up to date after each. It is killed
-(SIGKILL, its JVM and Python workers with it) after a random time, and started again on what it left, so many times;
-where it comes to its end first, the next begins anew. In the end every table of all of them must equal that of a run
-which nobody disturbed. Takes about 20 minutes on two cores.
+(SIGKILL, with its JVM and Python workers) after a random time and started again on what it left, a given number of
+times. If it finishes first, the next process starts in a new warehouse. At the end every table of every warehouse must
+equal that of an undisturbed run. Takes about 20 minutes on two cores.
 """
 
 import argparse
@@ -32,22 +32,22 @@ from tests.e2e.test_increments import SOURCE, bring_up, contents, deliveries, la
 
 
 def job(root: Path) -> RunContext:
-    """A job with a session of its own."""
+    """Open a run context with a session of its own."""
     overrides = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.driver_memory=2g")
     source = validate_model(Source, SOURCE, "killed runs")
-    one = RunContext(load_settings(overrides=overrides), source, default_registry(), root)
-    one.session = start(one.settings.spark, "killed runs")
-    return one
+    context = RunContext(load_settings(overrides=overrides), source, default_registry(), root)
+    context.session = start(context.settings.spark, "killed runs")
+    return context
 
 
 def work(root: Path, data: Path) -> None:
-    """The whole line of increments, as far as it is not done."""
-    one = job(root)
-    one.progress = Progress()
-    with one.exclusive():
+    """Run the remaining increments of the pipeline, end to end."""
+    context = job(root)
+    context.progress = Progress()
+    with context.exclusive():
         for part in sorted(data.iterdir()):
-            ingest(one, part)
-            bring_up(one)
+            ingest(context, part)
+            bring_up(context)
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at-most", type=float, default=60.0, help="longest time to a kill, in seconds")
-    parser.add_argument("--work", nargs=2, metavar=("ROOT", "DATA"), help="do the line (what is started and killed)")
+    parser.add_argument("--work", nargs=2, metavar=("ROOT", "DATA"), help="run the pipeline (the process to kill)")
     args = parser.parse_args()
     if args.work:
         work(Path(args.work[0]), Path(args.work[1]))
@@ -70,8 +70,8 @@ def main() -> None:
         names = runs.kill(args.kills, dice, args.at_most)
     quiet, wrong = contents(job(folder / "quiet")), 0
     for name in names:
-        found = contents(job(folder / name))
-        differ = {table: (quiet[table], found[table]) for table in quiet if quiet[table] != found[table]}
+        killed = contents(job(folder / name))
+        differ = {table: (quiet[table], killed[table]) for table in quiet if quiet[table] != killed[table]}
         wrong += len(differ)
         print(f"{name}: {len(quiet)} tables, {len(differ)} differ {differ or ''}")
     sys.exit(1 if wrong else 0)
@@ -79,24 +79,24 @@ def main() -> None:
 
 @dataclass
 class Runs:
-    """Processes that do the work in a warehouse of some name."""
+    """Processes that do the work in named warehouses."""
 
     folder: Path
     log: TextIO
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
-        """A process, in a group of its own so that its JVM and workers die with it."""
+        """Start a process in its own group, so that its JVM and workers die with it."""
         command = [sys.executable, "-m", "tests.chaos.killed_runs", "--work"]
         arguments = [*command, str(self.folder / name), str(self.folder / "data")]
         return subprocess.Popen(arguments, stderr=self.log, start_new_session=True)
 
     def finish(self, name: str) -> None:
-        """Let one come to its end."""
+        """Run a process to its end."""
         if self.start(name).wait():
             sys.exit(f"the work in '{name}' failed: {self.log.name}")
 
     def kill(self, kills: int, dice: random.Random, at_most: float) -> list[str]:
-        """Kill so many; one that comes to its end first is not counted, and the next begins in a new warehouse."""
+        """Kill so many processes; if one finishes first, the next starts in a new warehouse."""
         done, name, names = 0, "killed-1", ["killed-1"]
         while done < kills:
             process, wait = self.start(name), 8 + dice.random() * (at_most - 8)
@@ -110,15 +110,15 @@ class Runs:
                 process.wait()
                 time.sleep(0.5)
                 done += 1
-                print(f"kill {done}: '{name}' after {wait:.1f} s, last line: {self.said()}", flush=True)
+                print(f"kill {done}: '{name}' after {wait:.1f} s, last line: {self.last_line()}", flush=True)
         self.finish(name)
         return names
 
-    def said(self) -> str:
-        """The last line of progress: what the process was at."""
+    def last_line(self) -> str:
+        """The last line of progress that a process printed."""
         lines = Path(self.log.name).read_text(encoding="utf-8", errors="replace").splitlines()
-        told = [line for line in lines if line.endswith(" ...") or line.startswith("  ")]
-        return told[-1].strip() if told else "its start"
+        progress = [line for line in lines if line.endswith(" ...") or line.startswith("  ")]
+        return progress[-1].strip() if progress else "its start"
 
 
 if __name__ == "__main__":

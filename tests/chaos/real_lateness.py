@@ -1,15 +1,16 @@
-"""A real log with real lateness, delivered three ways: day by day, as a backfill, and in shuffled order.
+"""Delivers a real log with real lateness in three ways: day by day, as a backfill, and in shuffled order.
 
     python -m tests.chaos.real_lateness --data events.parquet --count 12 --days 1 --users 0.05
 
 Reads the log of the source ``git_contrib`` and cuts it by the time at which rows became known: one delivery with
-everything up to a day, then ``--count`` deliveries of ``--days`` days each. Each has a heartbeat, was made six hours
-after its end, and repeats what became known in the last six hours before its start. All tables are brought up to date
-after every delivery; then, beside it, once after all of them; then after every third of a shuffled order in which the
-large first delivery is not the first to come. Every table must have the same content. Exit code 1 where one differs.
+everything up to a day, then ``--count`` deliveries of ``--days`` days each. Each delivery has a heartbeat, was made six
+hours after its end, and repeats what became known in the six hours before its start. Tables are brought up to date
+after every delivery; in a second warehouse, once after all of them; in a third, after every third delivery of a
+shuffled order in which the large first one comes in the middle. Every table must have the same content in all three.
+Exit code 1 if one differs.
 
 ``--users`` takes a share of the users by their hash, ``--project`` one project. A run that is repeated with the same
-``--out`` goes on where it stopped.
+``--out`` continues where it stopped.
 """
 
 import argparse
@@ -36,9 +37,9 @@ from longplay.registry.registry import default_registry
 from tests.conftest import INTERPRETED
 from tests.e2e.test_increments import bring_up, contents
 
-AFTER = timedelta(hours=6)
-SMALL = 100_000
-"""With so few rows it costs more to compile a query than to run it."""
+DELIVERY_DELAY = timedelta(hours=6)
+MIN_ROWS_FOR_CODEGEN = 100_000
+"""With fewer rows, compiling a query costs more than running it."""
 AGES = {
     "under 1 day": 1,
     "1 to 7 days": 7,
@@ -55,48 +56,48 @@ def say(text: str) -> None:
 
 
 def sliced(path: Path, share: float, project: str | None) -> pd.DataFrame:
-    """The log, or some of its users or projects."""
+    """Read the log, or a share of its users, or one project."""
     log = pd.read_parquet(path)
     if project:
         log = log[log["project"] == project]
-    place = log["user"].str.slice(0, 8).map(lambda text: int(text, 16) / 2**32)
-    return log[place < share].reset_index(drop=True)
+    hash_share = log["user"].str.slice(0, 8).map(lambda text: int(text, 16) / 2**32)
+    return log[hash_share < share].reset_index(drop=True)
 
 
 def cut(folder: Path, log: pd.DataFrame, begins: date, borders: list[datetime]) -> list[Path]:
-    """Deliveries by known time, each with its word on what it holds."""
+    """Cut the log into deliveries by known time, each with a heartbeat."""
     first = datetime.combine(begins, datetime.min.time(), UTC)
-    made, late = [], pd.Series(dtype=float)
+    parts, late = [], pd.Series(dtype=float)
     for number, (low, high) in enumerate(itertools.pairwise([first, *borders])):
-        known = log["ingest_ts"]
-        since = low if number == 0 else low - AFTER
-        rows = log[(known >= since.timestamp()) & (known < high.timestamp())]
+        known_ts = log["ingest_ts"]
+        start = low if number == 0 else low - DELIVERY_DELAY
+        rows = log[(known_ts >= start.timestamp()) & (known_ts < high.timestamp())]
         part = folder / f"part-{number:03d}"
         part.mkdir(parents=True, exist_ok=True)
         rows.to_parquet(part / "events.parquet", index=False)
-        beat = {"complete_from": low, "complete_until": high, "observed_at": high + AFTER}
-        text = json.dumps({name: moment.isoformat() for name, moment in beat.items()})
+        heartbeat = {"complete_from": low, "complete_until": high, "observed_at": high + DELIVERY_DELAY}
+        text = json.dumps({name: moment.isoformat() for name, moment in heartbeat.items()})
         (part / "_delivery.json").write_text(text, encoding="utf-8")
-        made.append(part)
+        parts.append(part)
         own = rows[rows["ingest_ts"] >= low.timestamp()]
         ages = (own["ingest_ts"] - own["event_ts"]) / 86_400
         when = f"known {low:%Y-%m-%d} to {high:%Y-%m-%d}"
         say(f"{part.name}: {when}, {len(rows):,} rows, {(ages > 1).sum():,} late by a day")
         late = pd.concat([late, ages[ages != 0]]) if number else late
-    say(f"rows after the first delivery, by how late they were: {aged(late)}")
-    return made
+    say(f"rows after the first delivery, by how late they were: {describe_ages(late)}")
+    return parts
 
 
-def aged(days: pd.Series) -> str:
-    """Counts by age."""
+def describe_ages(days: pd.Series) -> str:
+    """Describe counts by age."""
     edges = [0, *AGES.values()]
     counts = np.histogram(days[days > 0], edges)[0]
-    said = [f"{name} {count:,}" for name, count in zip(AGES, counts, strict=True)]
-    return ", ".join([f"known before they happened {(days < 0).sum():,}", *said])
+    bands = [f"{name} {count:,}" for name, count in zip(AGES, counts, strict=True)]
+    return ", ".join([f"known before they happened {(days < 0).sum():,}", *bands])
 
 
 def orders(parts: list[Path], seed: int) -> dict[str, Order]:
-    """In which order deliveries come; None stands for bringing the tables up to date."""
+    """The orders of delivery; None stands for bringing the tables up to date."""
     mixed = parts[1:]
     random.Random(seed).shuffle(mixed)
     mixed.insert(len(mixed) // 2, parts[0])
@@ -110,26 +111,26 @@ def orders(parts: list[Path], seed: int) -> dict[str, Order]:
     }
 
 
-def arrive(one: RunContext, order: Order) -> None:
-    """Deliveries into a warehouse, with what each step took."""
+def deliver_all(context: RunContext, order: Order) -> None:
+    """Deliver into a warehouse, and print how long each step took."""
     for step in order:
         begun = time.monotonic()
         if step is None:
-            bring_up(one)
+            bring_up(context)
         else:
-            ingest(one, step)
+            ingest(context, step)
         say(f"  {'tables brought up to date' if step is None else step.name}: {time.monotonic() - begun:.0f} s")
 
 
-def revisions(one: RunContext) -> None:
-    """How many signal values changed after they were mature, by how long after."""
-    values = one.store.read("signal_values").where("revision > 0")
+def report_revisions(context: RunContext) -> None:
+    """Print how many signal values changed after maturity, by how long after."""
+    values = context.store.read("signal_values").where("revision > 0")
     age = (F.unix_seconds("known_ts") - F.unix_seconds("matures_at")) / 86_400
     rows = values.select("signal", "state", age.alias("age")).toPandas()
-    for (signal, state), found in rows.groupby(["signal", "state"]):
+    for (signal, state), revisions in rows.groupby(["signal", "state"]):
         what = "values changed after maturity" if state == "mature" else "discoveries superseded after maturity"
-        say(f"  {signal}: {len(found):,} {what}: {aged(found['age'])}")
-    states = one.store.read("signal_values").where("revision = 0").groupBy("state", "void_reason").count().collect()
+        say(f"  {signal}: {len(revisions):,} {what}: {describe_ages(revisions['age'])}")
+    states = context.store.read("signal_values").where("revision = 0").groupBy("state", "void_reason").count().collect()
     say("  " + ", ".join(f"{row[0]}{f' ({row[1]})' if row[1] else ''} {row[2]:,}" for row in sorted(states, key=str)))
 
 
@@ -138,13 +139,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path, help="events.parquet of git_contrib")
     parser.add_argument("--count", type=int, default=12, help="deliveries after the first")
-    parser.add_argument("--days", type=int, default=1, help="days that each of them holds")
-    parser.add_argument("--until", type=date.fromisoformat, default=date(2026, 8, 22), help="where the last one ends")
+    parser.add_argument("--days", type=int, default=1, help="days in each of them")
+    parser.add_argument("--until", type=date.fromisoformat, default=date(2026, 8, 22), help="end of the last one")
     parser.add_argument("--users", type=float, default=1.0, help="share of the users")
-    parser.add_argument("--project", help="one project alone")
-    parser.add_argument("--seed", type=int, default=1, help="of the shuffled order")
+    parser.add_argument("--project", help="only one project")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the shuffled order")
     parser.add_argument("--out", type=Path, help="folder of deliveries and warehouses [a temporary one]")
-    parser.add_argument("--accept", default="", help="checks of the gate that may fail, as quality.accept takes them")
+    parser.add_argument("--accept", default="", help="checks of the gate that may fail, as in quality.accept")
     parser.add_argument("--memory", default="3g", help="memory of Spark's driver")
     args = parser.parse_args()
     folder = args.out or Path(tempfile.mkdtemp(prefix="real-lateness-"))
@@ -163,27 +164,32 @@ def main() -> None:
             f"quality.accept=[{args.accept}]",
         )
     )
-    spark, found = start(settings.spark, "real lateness"), {}
-    for key, value in INTERPRETED.items() if len(log) < SMALL else ():
+    spark, contents_by_way = start(settings.spark, "real lateness"), {}
+    for key, value in INTERPRETED.items() if len(log) < MIN_ROWS_FOR_CODEGEN else ():
         spark.conf.set(key, value)
     for number, (way, order) in enumerate(orders(parts, args.seed).items()):
-        one = RunContext(settings, source, default_registry(), folder / f"warehouse-{number}")
-        one.session = spark
+        context = RunContext(settings, source, default_registry(), folder / f"warehouse-{number}")
+        context.session = spark
         say(f"{way}: {' '.join('build' if step is None else step.name for step in order)}")
         begun = time.monotonic()
-        arrive(one, order)
-        said = [line for lines in one.progress.notes.values() for line in lines if "behind the watermark" in line]
+        deliver_all(context, order)
+        late_lines = [
+            line for lines in context.progress.notes.values() for line in lines if "behind the watermark" in line
+        ]
         took = f"{time.monotonic() - begun:.0f} s in all"
-        say(f"  {took}; complete until {one.log.frontier:%Y-%m-%d}; {said or 'no row came behind the watermark'}")
-        found[way] = contents(one)
+        say(f"  {took}; complete until {context.log.frontier:%Y-%m-%d}; {late_lines or 'no row came behind the watermark'}")
+        contents_by_way[way] = contents(context)
         if number == 0:
-            revisions(one)
+            report_revisions(context)
     differ = 0
-    for table, first in found["day by day"].items():
-        same = all(of[table] == first for of in found.values())
+    for table, first in contents_by_way["day by day"].items():
+        same = all(tables[table] == first for tables in contents_by_way.values())
         differ += not same
-        say(f"{table:20s} {'same  ' if same else 'DIFFER'} " + "  ".join(of[table] for of in found.values()))
-    say(f"{len(found['day by day'])} tables, {differ} differ")
+        say(
+            f"{table:20s} {'same  ' if same else 'DIFFER'} "
+            + "  ".join(tables[table] for tables in contents_by_way.values())
+        )
+    say(f"{len(contents_by_way['day by day'])} tables, {differ} differ")
     sys.exit(1 if differ else 0)
 
 

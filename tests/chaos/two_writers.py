@@ -1,9 +1,9 @@
-"""Two processes bring the same tables up to date at the same moment: one waits, nothing is doubled or lost.
+"""Lets two processes bring the same tables up to date at once: one must wait, and nothing be doubled or lost.
 
     python -m tests.chaos.two_writers --rounds 3
 
 In each round two processes ingest the same deliveries into the same warehouse and build every table. Afterwards every
-table must equal that of one process alone. Takes about two minutes a round on two cores.
+table must equal that of a single process. Takes about two minutes a round on two cores.
 """
 
 import argparse
@@ -31,15 +31,15 @@ def main() -> None:
             print(f"{name}: exit codes {codes}", flush=True)
             wrong += any(codes)
     waited = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").count("waiting for it")
-    print(f"{waited} processes said that they waited for another; log: {folder}/log.txt")
+    print(f"{waited} processes waited for another; log: {folder}/log.txt")
     expected = contents(job(folder / "alone"))
     for name in names:
-        one = job(folder / name)
-        found = contents(one)
-        differ = [table for table in expected if expected[table] != found[table]]
+        context = job(folder / name)
+        actual = contents(context)
+        differ = [table for table in expected if expected[table] != actual[table]]
         wrong += len(differ)
         print(
-            f"{name}: {len(one.log.deliveries())} deliveries, {len(found)} tables, {len(differ)} differ {differ or ''}"
+            f"{name}: {len(context.log.deliveries())} deliveries, {len(actual)} tables, {len(differ)} differ {differ or ''}"
         )
     sys.exit(1 if wrong else 0)
 

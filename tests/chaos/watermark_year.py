@@ -1,12 +1,12 @@
-"""A year of a log with real lateness, seen again and again: what was known at T must not change afterwards.
+"""Looks at a year of a log with real lateness again and again: what was known at T must not change afterwards.
 
     python -m tests.chaos.watermark_year --data events.parquet --users 0.05 --every 7
 
 Reads the log of the source ``git_contrib``. The watermark moves to each midnight of a year when that midnight comes.
-Every ``--every`` days the values of all signals are computed with what was known then, and compared with what values
-computed at the end, when all is known, say of that moment: each value must be open, mature or void alike, with the same
-number, and an open one must have become mature or void once, and stayed. Says how many values were revised after
-maturity, by how long after. Exit code 1 where a value differs.
+Every ``--every`` days all signals are computed from what was known then. These values are compared with values computed
+at the end, as of that moment: each must be open, mature or void alike, with the same number, and an open value must
+later have become mature or void, once and for good. Prints how many values were revised after maturity, by how long
+after. Exit code 1 if a value differs.
 """
 
 import argparse
@@ -34,23 +34,23 @@ SIGNALS = (
     "active_days_28d", "return_d7", "return_d28_34", "habit_formed_28d", "habit_strength_28d", "regularity_28d",
     "days_to_inactivity_90d", "return_gap_10d", "stickiness_59d", "discovery_to_habit_28d",
 )  # fmt: skip
-TOLD = ("state", "void_reason", "value", "known_ts", "revision")
+COMPARED_COLUMNS = ("state", "void_reason", "value", "known_ts", "revision")
 
 
 def events_of(spark: SparkSession, path: Path, share: float, project: str | None) -> DataFrame:
-    """The log as the table ``events`` has it, as far as signals of users and discoveries read it."""
+    """Read the log as the table ``events``, with the columns that signals of users and discoveries read."""
     log = spark.createDataFrame(
         sliced(path, share, project)[["user", "item", "project", "event_ts", "ingest_ts", "n_files"]]
     )
-    happened, known = (F.timestamp_seconds(F.col(name)) for name in ("event_ts", "ingest_ts"))
+    event_ts, ingest_ts = (F.timestamp_seconds(F.col(name)) for name in ("event_ts", "ingest_ts"))
     rows = log.select(
         F.col("user").alias("user_id"),
         F.col("item").alias("item_id"),
         F.col("project").alias("topic"),
         F.lit("commit").alias("kind"),
-        happened.alias("event_ts"),
-        F.greatest(happened, known).alias("known_ts"),
-        F.to_date(happened).alias("event_day"),
+        event_ts.alias("event_ts"),
+        F.greatest(event_ts, ingest_ts).alias("known_ts"),
+        F.to_date(event_ts).alias("event_day"),
         F.col("n_files").cast("double").alias("amount"),
         F.lit(True).alias("is_consumption"),
         F.lit(True).alias("is_click"),
@@ -62,38 +62,38 @@ def events_of(spark: SparkSession, path: Path, share: float, project: str | None
 
 
 def knowledge_at(moment: datetime) -> Knowledge:
-    """What is known at a midnight of the year: the log up to it."""
+    """The knowledge at a midnight: the log up to it."""
     return Knowledge(moment, moment, LOG_START)
 
 
 def values_at(events: DataFrame, definitions: Sequence[Definition], moment: datetime, first: datetime) -> DataFrame:
-    """Values of the year's anchors as known at a moment."""
+    """Compute the values of the year's anchors as known at a moment."""
     none = events.sparkSession.createDataFrame([], ", ".join(f"{c.name} {c.type}" for c in EXPOSURES.columns))
-    found = compute_signal_values(definitions, events, none, knowledge_at(moment))
-    return found.where(F.col("t0") >= F.lit(first))
+    values = compute_signal_values(definitions, events, none, knowledge_at(moment))
+    return values.where(F.col("t0") >= F.lit(first))
 
 
 def differing(then: DataFrame, now: DataFrame) -> DataFrame:
-    """Values that were told otherwise at a moment than they are told of it now. Grain: signal, anchor_id."""
-    left = then.select("signal", "anchor_id", F.struct(*_told()).alias("then"))
-    right = now.select("signal", "anchor_id", F.struct(*_told()).alias("now"))
+    """Select values that differ between then and now, as of the same moment. Grain: signal, anchor_id."""
+    left = then.select("signal", "anchor_id", F.struct(*_compared_columns()).alias("then"))
+    right = now.select("signal", "anchor_id", F.struct(*_compared_columns()).alias("now"))
     both = left.join(right, ["signal", "anchor_id"], "full")
     was_open = F.col("then.state").eqNullSafe("open") & (F.col("now.state").isNull())
     return both.where(~F.col("then").eqNullSafe(F.col("now")) & ~was_open)
 
 
-def _told() -> list[Column]:
-    return [F.round(name, 9).alias(name) if name == "value" else F.col(name) for name in TOLD]
+def _compared_columns() -> list[Column]:
+    return [F.round(name, 9).alias(name) if name == "value" else F.col(name) for name in COMPARED_COLUMNS]
 
 
 def main() -> None:
-    """Go through the year."""
+    """Step through the year and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="events.parquet of git_contrib")
     parser.add_argument("--users", type=float, default=0.05, help="share of the users")
-    parser.add_argument("--project", help="one project")
+    parser.add_argument("--project", help="only one project")
     parser.add_argument("--year", type=int, default=2020)
-    parser.add_argument("--every", type=int, default=7, help="days between two moments")
+    parser.add_argument("--every", type=int, default=7, help="days between comparisons")
     args = parser.parse_args()
     settings = load_settings().spark
     spark = start(settings, "watermark year")
@@ -123,16 +123,16 @@ def main() -> None:
 
 
 def revisions(values: DataFrame) -> dict[str, int]:
-    """How many values were revised after maturity, by how long after."""
+    """Count the values revised after maturity, by how long after."""
     late = values.where("revision > 0 AND state = 'mature'").select(
         ((F.unix_micros("known_ts") - F.unix_micros("matures_at")) / (DAY / timedelta(microseconds=1))).alias("days")
     )
     ages = [row["days"] for row in late.collect()]
-    low, found = 0.0, {}
+    low, counts = 0.0, {}
     for name, high in AGES.items():
-        found[name] = len([a for a in ages if low <= a < high])
+        counts[name] = len([a for a in ages if low <= a < high])
         low = high
-    return found
+    return counts
 
 
 if __name__ == "__main__":

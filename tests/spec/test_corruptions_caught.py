@@ -1,4 +1,4 @@
-"""A few corruptions of the catalogue, delivered for real: refused, said why, and nothing of them published."""
+"""Some corruptions of the catalogue are delivered for real: refused with a reason, and nothing published."""
 
 import math
 
@@ -42,4 +42,4 @@ def test_a_corruption_is_refused(history: tuple[History, list[Signs]], name: str
     grown, _ = history
     signs = run(grown, everything()[name])
     assert signs.how == "error"
-    assert any(REFUSED[name] in said for said in signs.by), signs.by
+    assert any(REFUSED[name] in reason for reason in signs.by), signs.by

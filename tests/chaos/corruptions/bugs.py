@@ -1,4 +1,4 @@
-"""A step with a bug in it: it runs as ever, but other rows than it computed go to the gate and the store."""
+"""Steps with a bug: they run as usual, but corrupted rows go to the gate and the store instead of theirs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,39 +14,39 @@ from tests.chaos.corruptions.catalogue import Corruption
 from tests.chaos.corruptions.deliveries import as_frame, write_frame
 
 
-class Recording(WritableStore):
-    """A store that keeps what each table's step gives it, one file a table, before it goes to the gate."""
+class RecordingStore(WritableStore):
+    """A store that records what each step passes to the gate, one file per table."""
 
-    def __init__(self, like: WritableStore, spark: SparkSession, records: Path) -> None:
-        super().__init__(like.folder.parent, like.folder.name, spark)
+    def __init__(self, original: WritableStore, spark: SparkSession, records: Path) -> None:
+        super().__init__(original.folder.parent, original.folder.name, spark)
         self.records = records
 
     def publish(self, frame: DataFrame, spec: TableSpec, *rest: Any, **more: Any) -> PublishedVersion:
-        """Keep the rows, then publish what was kept."""
+        """Record the rows, then publish the record."""
         path = self.records / spec.name
         frame.write.mode("overwrite").parquet(str(path))
         return super().publish(self.spark.read.parquet(str(path)), spec, *rest, **more)
 
 
-class Buggy(WritableStore):
-    """A store in whose place rows of files come, whatever a step computed.
+class BuggyStore(WritableStore):
+    """A store that publishes rows from files instead of those that a step computed.
 
-    Steps say what they publish and Spark computes it when it is written, so what is replaced costs nothing.
+    Spark computes rows only when they are written, so replaced rows cost nothing.
     """
 
-    def __init__(self, like: WritableStore, spark: SparkSession, instead: Mapping[str, Path]) -> None:
-        super().__init__(like.folder.parent, like.folder.name, spark)
-        self.instead = instead
+    def __init__(self, original: WritableStore, spark: SparkSession, replacements: Mapping[str, Path]) -> None:
+        super().__init__(original.folder.parent, original.folder.name, spark)
+        self.replacements = replacements
 
     def publish(self, frame: DataFrame, spec: TableSpec, *rest: Any, **more: Any) -> PublishedVersion:
-        """Publish the other rows, where there are some."""
-        if spec.name in self.instead:
-            frame = self.spark.read.parquet(str(self.instead[spec.name]))
+        """Publish the replacement, if the table has one."""
+        if spec.name in self.replacements:
+            frame = self.spark.read.parquet(str(self.replacements[spec.name]))
         return super().publish(frame, spec, *rest, **more)
 
 
-def corrupted(corruption: Corruption, record: Path, out: Path) -> Path:
-    """The recorded rows of a table with a corruption in them, as a file."""
+def write_corrupted(corruption: Corruption, record: Path, out: Path) -> Path:
+    """Write the recorded rows of a table with a corruption applied; return the file."""
     frame = as_frame(pq.read_table(record))
     changed = corruption.mutate(frame, np.random.default_rng(1))
     out.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""What a corruption is, and the register of all of them: small named mutations of good data.
+"""The catalogue of corruptions: small, named mutations of good data.
 
-A corruption of a delivery changes the rows of one day's raw log before they are written, or the files afterwards. One
-of a derived table changes the rows that a step is about to publish. Its name is that of its function, what it does is
-the function's docstring.
+A corruption of a delivery changes the rows of one day's raw log before they are written, or the files afterwards. A
+corruption of a derived table changes the rows that a step is about to publish. Each is a function: its name is the
+corruption's name, and its docstring describes it.
 """
 
 from collections.abc import Callable
@@ -30,14 +30,14 @@ MODULES = (
 
 @dataclass(frozen=True)
 class Day:
-    """One day's raw log and what came the day before. Columns are Arrow's, so that types and nulls stay as they are.
+    """One day's raw log, and that of the day before. Columns have Arrow types, so types and nulls survive.
 
     Attributes:
         events: raw events that became known on the day.
         exposures: raw exposures that became known on the day.
         episodes: episodes released on the day.
         before: events and exposures of the day before.
-        rng: for what is drawn.
+        rng: for random choices.
     """
 
     events: pd.DataFrame
@@ -52,13 +52,13 @@ class Corruption:
     """One mutation.
 
     Attributes:
-        name: its name.
+        name: name of the function.
         about: what it does.
-        caught_by: what should see it.
+        caught_by: the check that should catch it.
         kind: what ``mutate`` takes: ``rows`` a Day, ``files`` the delivered folder, ``table`` rows and a generator.
-        mutate: gives the changed rows; changes the files in place.
-        table: which derived table, where it is one of a table.
-        text: the delivery is written as CSV and not as Parquet.
+        mutate: returns changed rows, or changes files in place.
+        table: the derived table; empty for a delivery.
+        text: whether the delivery is CSV instead of Parquet.
     """
 
     name: str
@@ -75,24 +75,24 @@ ALL: dict[str, Corruption] = {}
 
 def _register(caught_by: str, kind: Kind, mutate: Callable[..., Any], **more: Any) -> Callable[..., Any]:
     if mutate.__name__ in ALL:
-        raise ValueError(f"two corruptions are called '{mutate.__name__}'")
+        raise ValueError(f"two corruptions have the name '{mutate.__name__}'")
     about = " ".join((mutate.__doc__ or "").split())
     ALL[mutate.__name__] = Corruption(mutate.__name__, about, caught_by, kind, mutate, **more)
     return mutate
 
 
 def rows(caught_by: str, text: bool = False) -> Callable[[Callable[[Day], Day]], Callable[[Day], Day]]:
-    """Registers a corruption of a delivery's rows."""
+    """Register a corruption of a delivery's rows."""
     return lambda mutate: _register(caught_by, "rows", mutate, text=text)
 
 
 def files(caught_by: str, text: bool = False) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
-    """Registers a corruption of a delivery's files."""
+    """Register a corruption of a delivery's files."""
     return lambda mutate: _register(caught_by, "files", mutate, text=text)
 
 
 def table(name: str, caught_by: str) -> Callable[[Callable[..., pd.DataFrame]], Callable[..., pd.DataFrame]]:
-    """Registers a corruption of what a step is about to publish."""
+    """Register a corruption of the rows that a step is about to publish."""
     return lambda mutate: _register(caught_by, "table", mutate, table=name)
 
 

@@ -1,4 +1,4 @@
-"""A simulated world cut into one delivery a day, by the moment at which rows became known."""
+"""A simulated world, cut into daily deliveries by the time at which rows became known."""
 
 import json
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Deliveries:
 
     @cached_property
     def logs(self) -> dict[str, pd.DataFrame]:
-        """The raw logs, simulated where they are not there yet."""
+        """The raw logs; simulated on first use."""
         if not (self.folder / "log").exists():
             write_log(self.spec, self.folder)
         return {log: as_frame(pq.read_table(self.folder / "log" / f"{log}.parquet")) for log in LOGS}
@@ -43,13 +43,13 @@ class Deliveries:
         return self.spec.start + day * DAY
 
     def between(self, first: int, end: int) -> dict[str, pd.DataFrame]:
-        """What became known in the days ``[first, end)``; whatever was known earlier belongs to day 0."""
-        found = {}
+        """The rows that became known in the days ``[first, end)``; day 0 includes everything known earlier."""
+        rows = {}
         for log, frame in self.logs.items():
-            known = frame["released_at" if log == "episodes" else "ingest_ts"]
-            since = known >= self.start(first) if first else known.notna()
-            found[log] = frame[since & (known < self.start(end))].reset_index(drop=True)
-        return found
+            known_at = frame["released_at" if log == "episodes" else "ingest_ts"]
+            is_new = known_at >= self.start(first) if first else known_at.notna()
+            rows[log] = frame[is_new & (known_at < self.start(end))].reset_index(drop=True)
+        return rows
 
     def day(self, number: int, seed: int = 1) -> Day:
         """One day, with the day before it."""
@@ -65,12 +65,12 @@ class Deliveries:
         times = {"complete_until": self.start(end), "observed_at": self.start(end) + timedelta(hours=1)}
         if first:
             times["complete_from"] = self.start(first)
-        beat = {name: moment.isoformat() for name, moment in times.items()}
-        (folder / "_delivery.json").write_text(json.dumps(beat), encoding="utf-8")
+        heartbeat = {name: moment.isoformat() for name, moment in times.items()}
+        (folder / "_delivery.json").write_text(json.dumps(heartbeat), encoding="utf-8")
         return folder
 
     def deliver(self, folder: Path, number: int, corruption: Corruption | None = None, text: bool = False) -> Path:
-        """Write one day, as it was or with a corruption in it."""
+        """Write one day, with or without a corruption."""
         day = self.day(number)
         if corruption is not None and corruption.kind == "rows":
             day = corruption.mutate(day)
@@ -81,13 +81,13 @@ class Deliveries:
 
 
 def as_frame(table: pa.Table) -> pd.DataFrame:
-    """Rows with Arrow's own types."""
+    """Convert to pandas with Arrow types."""
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """One file of rows, CSV or Parquet by its name."""
+    """Write rows as CSV or Parquet, by the name of the file."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     if path.suffix == ".csv":
         pacsv.write_csv(pa.table({name: _text(table[name]) for name in table.column_names}), path)
@@ -102,7 +102,7 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def source(text: bool = False) -> Source:
-    """The shipped source of simulated worlds; ``text``: the same for CSV files, which many deliver."""
+    """The shipped source of simulated worlds; with ``text``, for CSV files instead of Parquet."""
     data: dict[str, Any] = read_yaml(Path(str(resources("conf"))) / "sources" / "world.yaml")
     if text:
         data["format"] = {"type": "csv"}

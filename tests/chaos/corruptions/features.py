@@ -1,4 +1,4 @@
-"""Corruptions of features that a step is about to publish."""
+"""Corruptions of the features that a step is about to publish."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ USERS, ITEMS = "exposure_features", "item_features"
 
 
 def busiest(frame: pd.DataFrame, number: int = 0) -> str:
-    """The numeric feature with the most different values."""
+    """The numeric feature with the most distinct values."""
     names = [c for c in frame if c.startswith("f_") and pd.api.types.is_numeric_dtype(frame[c])]
     return sorted(names, key=lambda c: (-frame[c].nunique(), c))[number]
 
@@ -73,7 +73,7 @@ def feature_columns_shifted(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(USERS, "no fact from the future")
 def feature_rows_shifted(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Features stand one row too low: each exposure has those of another."""
+    """Features are shifted by one row: each exposure has those of another."""
     names = [*features(frame), "latest_fact_ts"]
     ordered = frame.sort_values(["as_of", "exposure_id"], ignore_index=True)
     return ordered.assign(**{name: np.roll(ordered[name].array, 1) for name in names}).astype(frame.dtypes)
@@ -81,13 +81,13 @@ def feature_rows_shifted(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(USERS, "no fact from the future")
 def features_of_the_future(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Features see an hour that has not come."""
+    """Features include an hour after their exposure."""
     return frame.assign(latest_fact_ts=frame["as_of"] + timedelta(hours=1))
 
 
 @table(USERS, "freshness of the facts behind features")
 def features_a_month_old(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """A cache was read: the newest fact behind any feature is a month older than it was."""
+    """A stale cache: the newest fact behind each feature is a month too old."""
     return frame.assign(latest_fact_ts=frame["latest_fact_ts"] - timedelta(days=30))
 
 
@@ -118,7 +118,7 @@ def features_fanned_out(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(USERS, "features refer to exposures")
 def features_of_no_exposure(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Ids of exposures were hashed otherwise."""
+    """Exposure ids were hashed differently."""
     return frame.assign(exposure_id=frame["exposure_id"].str.slice(1) + "x")
 
 
@@ -130,7 +130,7 @@ def feature_as_text(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(USERS, "schema")
 def feature_columns_lost(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """One feature is no longer there."""
+    """One feature is missing."""
     return frame.drop(columns=busiest(frame))
 
 
@@ -148,7 +148,7 @@ def item_features_twice(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(ITEMS, "distribution of features against history")
 def item_features_zero(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Tiles were not there when items were counted."""
+    """Tiles were missing when items were counted."""
     names = [c for c in features(frame) if pd.api.types.is_numeric_dtype(frame[c])]
     return frame.assign(**{c: (frame[c] * 0).fillna(0) for c in names})
 
@@ -168,7 +168,7 @@ def item_features_mostly_lost(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(ITEMS, "mean of a feature against history")
 def item_features_counted_twice(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Every count is five times what it should be: tiles of five deliveries were taken for one day's."""
+    """Every count is five times what it should be: tiles of five deliveries were counted for one day."""
     names = [c for c in features(frame) if pd.api.types.is_numeric_dtype(frame[c])]
     return frame.assign(**{c: frame[c] * 5 for c in names})
 
@@ -177,5 +177,5 @@ def _some(frame: pd.DataFrame, rng: Rng, value: float) -> pd.DataFrame:
     name = busiest(frame)
     values = frame[name].to_numpy(dtype=float, na_value=np.nan).copy()
     values[rng.random(len(frame)) < 0.1] = value
-    # An array of Arrow's own: pandas takes NaN for null.
+    # An Arrow array, because pandas reads NaN as null.
     return frame.assign(**{name: pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values)))})

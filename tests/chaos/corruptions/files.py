@@ -1,4 +1,4 @@
-"""Corruptions of files: what an interrupted or wrong transfer leaves."""
+"""Corruptions of files, as an interrupted or wrong transfer leaves them."""
 
 import json
 from datetime import datetime, timedelta
@@ -12,12 +12,12 @@ def _cut(path: Path, share: float) -> None:
     path.write_bytes(content[: int(len(content) * share)])
 
 
-def _beat(folder: Path, **days: float) -> None:
+def _shift_heartbeat(folder: Path, **days: float) -> None:
     path = folder / "_delivery.json"
-    said = json.loads(path.read_text(encoding="utf-8"))
-    for name, by in days.items():
-        said[name] = (datetime.fromisoformat(said[name]) + timedelta(days=by)).isoformat()
-    path.write_text(json.dumps(said), encoding="utf-8")
+    heartbeat = json.loads(path.read_text(encoding="utf-8"))
+    for name, shift in days.items():
+        heartbeat[name] = (datetime.fromisoformat(heartbeat[name]) + timedelta(days=shift)).isoformat()
+    path.write_text(json.dumps(heartbeat), encoding="utf-8")
 
 
 @files("the log cannot be read")
@@ -28,7 +28,7 @@ def a_truncated_file(folder: Path) -> None:
 
 @files("the log is empty")
 def an_empty_file(folder: Path) -> None:
-    """The file of the exposures has no byte."""
+    """The file of the exposures is empty."""
     (folder / "exposures.parquet").write_bytes(b"")
 
 
@@ -46,39 +46,39 @@ def an_error_page(folder: Path) -> None:
 
 @files("the log cannot be read")
 def flipped_bytes(folder: Path) -> None:
-    """A bad disk: some bytes in the middle of the events are others."""
+    """A bad disk: some bytes in the middle of the events have changed."""
     path = folder / "events.parquet"
     content = bytearray(path.read_bytes())
-    for place in range(len(content) // 10, len(content) * 9 // 10, 997):
-        content[place] ^= 0xFF
+    for position in range(len(content) // 10, len(content) * 9 // 10, 997):
+        content[position] ^= 0xFF
     path.write_bytes(bytes(content))
 
 
 @files("the heartbeat is missing")
 def no_heartbeat(folder: Path) -> None:
-    """Nobody says how far the delivery is complete."""
+    """The delivery does not claim any completeness."""
     (folder / "_delivery.json").unlink()
 
 
 @files("the heartbeat cannot be read")
 def a_heartbeat_cut_off(folder: Path) -> None:
-    """The heartbeat ends in the middle."""
+    """The heartbeat is truncated."""
     _cut(folder / "_delivery.json", 0.5)
 
 
 @files("freshness: known times and heartbeat disagree")
 def yesterdays_heartbeat(folder: Path) -> None:
     """The heartbeat is that of the day before."""
-    _beat(folder, complete_from=-1, complete_until=-1, observed_at=-1)
+    _shift_heartbeat(folder, complete_from=-1, complete_until=-1, observed_at=-1)
 
 
-@files("freshness: the newest rows are far from where the log is said to be complete")
+@files("freshness: the newest rows are far from the claimed completeness")
 def a_heartbeat_a_week_ahead(folder: Path) -> None:
-    """The heartbeat vouches for a week that has not come."""
-    _beat(folder, complete_until=7, observed_at=7)
+    """The heartbeat claims a week that has not happened."""
+    _shift_heartbeat(folder, complete_until=7, observed_at=7)
 
 
-@files("freshness: nothing is complete any more")
+@files("freshness: the log stops being complete")
 def a_heartbeat_with_a_gap(folder: Path) -> None:
     """The heartbeat begins a day later than the last one ended."""
-    _beat(folder, complete_from=0.9)
+    _shift_heartbeat(folder, complete_from=0.9)

@@ -1,4 +1,4 @@
-"""A warehouse that grows day by day, and copies of it into which something else is delivered."""
+"""A warehouse that grows day by day, and copies of it that receive corrupted deliveries."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.registry.registry import default_registry
 from tests.chaos.corruptions.deliveries import Deliveries, source
-from tests.chaos.corruptions.signs import Signs, watched
+from tests.chaos.corruptions.signs import Signs, watch_run
 
 SETTINGS = (
     "signals.shipped=[click, return_to_item_14d, regret]",
@@ -33,8 +33,8 @@ SETTINGS = (
     "training.test_days=3",
 )
 CODEGEN = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
-TRAINABLE = 61
-"""From this day on the log is long enough for a training set: its three splits lie a label's horizon apart."""
+FIRST_TRAINABLE_DAY = 61
+"""From this day on the log is long enough for a training set with three splits a label's horizon apart."""
 
 
 @dataclass
@@ -43,10 +43,10 @@ class History:
 
     Attributes:
         spark: the one session of all runs.
-        days: what is delivered.
-        out: the folder of everything that is made.
-        first: the first day that is delivered by itself; all before it come as one delivery.
-        clean: how many days follow each other without a fault.
+        days: the world's deliveries.
+        out: the folder of warehouses and results.
+        first: the first day with a delivery of its own; all earlier days come as one delivery.
+        clean: number of days without a fault.
     """
 
     spark: SparkSession
@@ -62,37 +62,37 @@ class History:
 
     @property
     def target(self) -> int:
-        """The day after the clean ones: the one that comes good or corrupted."""
+        """The day after the clean ones, which comes with or without a corruption."""
         return self.first + self.clean
 
     def job(self, root: Path, text: bool = False) -> RunContext:
-        """A run of its own in some warehouse."""
+        """A run context for a warehouse."""
         progress = Progress(console=Console(file=StringIO()))
         settings = load_settings(overrides=SETTINGS)
-        one = RunContext(settings, source(text), default_registry(), root, False, progress)
-        one.session = self.spark
-        return one
+        context = RunContext(settings, source(text), default_registry(), root, False, progress)
+        context.session = self.spark
+        return context
 
     def grow(self, build_every: int, until: float) -> list[Signs]:
-        """Deliver the clean days that are not there yet; what was seen on each is kept in ``clean.json``.
+        """Deliver the remaining clean days; the signs of each are stored in ``clean.json``.
 
         Args:
-            build_every: all that is derived is built every so many days, and after the last; 0: never.
-            until: begin none after this moment of the monotonic clock.
+            build_every: days between builds of the derived tables, which also follow the last day; 0: no builds.
+            until: start nothing after this time of the monotonic clock.
         """
         file = self.out / "clean.json"
-        done = [Signs(**one) for one in json.loads(file.read_text("utf-8"))] if file.exists() else []
+        done = [Signs(**entry) for entry in json.loads(file.read_text("utf-8"))] if file.exists() else []
         for number in range(self.first - 1 + len(done), self.target):
             if time.monotonic() > until:
                 break
-            turn = bool(build_every) and number >= self.first and (self.target - 1 - number) % build_every == 0
-            done.append(self._deliver(number, turn))
+            is_build_day = bool(build_every) and number >= self.first and (self.target - 1 - number) % build_every == 0
+            done.append(self._deliver(number, is_build_day))
             print(done[-1].line(), flush=True)
-            file.write_text(json.dumps([vars(one) for one in done], indent=1), encoding="utf-8")
+            file.write_text(json.dumps([vars(entry) for entry in done], indent=1), encoding="utf-8")
         return done
 
     def _deliver(self, number: int, build: bool) -> Signs:
-        """One day, or all before the first; then the derived tables, where it is their turn."""
+        """Deliver one day, or all days before the first; then build the derived tables if wanted."""
         shutil.rmtree(self.out / "today", ignore_errors=True)
         if number < self.first:
             rows = self.days.between(0, self.first)
@@ -100,48 +100,48 @@ class History:
         else:
             data, name = self.days.deliver(self.out / "today", number), f"day {number}"
 
-        def work(one: RunContext) -> None:
-            ingest(one, data)
+        def work(context: RunContext) -> None:
+            ingest(context, data)
             if build:
-                with compiled(self.spark):
-                    for step in LINE if number >= TRAINABLE else LINE[:-1]:
-                        step(one)
+                with code_generation(self.spark):
+                    for step in STEPS if number >= FIRST_TRAINABLE_DAY else STEPS[:-1]:
+                        step(context)
 
-        return watched(self.job(self.root), f"{name}{' and all that is derived' if build else ''}", work)
+        return watch_run(self.job(self.root), f"{name}{' with derived tables' if build else ''}", work)
 
-    def copy(self, name: str, of: Path | None = None) -> Path:
-        """A copy of a warehouse (default: that of the clean days); rows are shared, for nobody changes a data file."""
+    def copy(self, name: str, original: Path | None = None) -> Path:
+        """Copy a warehouse (default: that of the clean days); data files are shared, because nothing changes them."""
         root = self.out / "work" / name
         shutil.rmtree(root, ignore_errors=True)
-        shutil.copytree(of or self.root, root, copy_function=_share)
+        shutil.copytree(original or self.root, root, copy_function=_share)
         return root
 
 
 @contextmanager
-def compiled(spark: SparkSession) -> Iterator[None]:
-    """Queries are compiled within: that pays where a whole history is read, and not for a day's delivery."""
-    usual = {key: spark.conf.get(key) for key in CODEGEN}
+def code_generation(spark: SparkSession) -> Iterator[None]:
+    """Compile queries inside the block: worthwhile for a whole history, not for a day's delivery."""
+    previous = {key: spark.conf.get(key) for key in CODEGEN}
     for key, value in CODEGEN.items():
         spark.conf.set(key, value)
     try:
         yield
     finally:
-        for key, value in usual.items():
+        for key, value in previous.items():
             spark.conf.set(key, value)
 
 
-def _features(one: RunContext) -> None:
-    build_histories(one)
-    build_features(one)
+def _features(context: RunContext) -> None:
+    build_histories(context)
+    build_features(context)
 
 
-def _training_set(one: RunContext) -> None:
-    release(one)
-    build_training_set(one)
+def _training_set(context: RunContext) -> None:
+    release(context)
+    build_training_set(context)
 
 
-LINE: tuple[Callable[[RunContext], None], ...] = (_features, build_signals, _training_set)
-STEP_OF = {
+STEPS: tuple[Callable[[RunContext], None], ...] = (_features, build_signals, _training_set)
+STEP_BY_TABLE = {
     "exposure_features": _features,
     "item_features": _features,
     "signal_values": build_signals,
@@ -150,7 +150,7 @@ STEP_OF = {
 
 
 def _share(source: str, target: str) -> None:
-    """Data files are shared; what may be written again in place is copied."""
+    """Share data files; copy files that may be rewritten in place."""
     if source.endswith(".parquet"):
         os.link(source, target)
     else:

@@ -1,4 +1,4 @@
-"""Corruptions of who, what and which: users, items, requests and keys."""
+"""Corruptions of identities: users, items, requests and keys."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,22 +14,22 @@ LOGS = ("events", "exposures")
 
 
 def changed(day: Day, column: str, change: Callable[["pd.Series[Any]"], Any], *logs: str) -> Day:
-    """One column changed in some logs (both where none is named), its type kept."""
-    made = {}
+    """Change a column in some logs (both by default), keeping its type."""
+    changed_logs = {}
     for log in logs or LOGS:
         frame: pd.DataFrame = getattr(day, log)
         new = pd.Series(change(frame[column]), index=frame.index).astype(frame[column].dtype)
-        made[log] = frame.assign(**{column: new})
-    return replace(day, **made)
+        changed_logs[log] = frame.assign(**{column: new})
+    return replace(day, **changed_logs)
 
 
 def hashed(column: "pd.Series[Any]") -> Any:
-    """Pseudonyms."""
+    """Hash ids into pseudonyms."""
     return column.map(lambda text: hashlib.md5(str(text).encode()).hexdigest()[:12], na_action="ignore")
 
 
 def renamed(column: "pd.Series[Any]", step: int) -> Any:
-    """Every value becomes another of those that are there."""
+    """Replace every value with another existing one."""
     names = sorted(column.dropna().unique())
     other = {name: names[(number + step) % len(names)] for number, name in enumerate(names)}
     return column.map(other, na_action="ignore")
@@ -49,13 +49,13 @@ def users_in_capitals(day: Day) -> Day:
 
 @rows("new users against history")
 def users_with_a_no_break_space(day: Day) -> Day:
-    """User ids end in a space that is none to those who trim."""
+    """User ids end in a space that trimming does not remove."""
     return changed(day, "user", lambda ids: ids + "\u00a0")
 
 
 @rows("new users against history")
 def users_as_numbers(day: Day) -> Day:
-    """A reader took user ids for numbers: 813 for u000813."""
+    """A reader took user ids for numbers: 813 instead of u000813."""
     return changed(day, "user", lambda ids: ids.str.slice(1).str.lstrip("0"))
 
 
@@ -67,13 +67,13 @@ def users_cut_short(day: Day) -> Day:
 
 @rows("null words as ids")
 def users_called_none(day: Day) -> Day:
-    """A tenth of the users is the text None."""
+    """A tenth of the users have the text None as id."""
     return changed(day, "user", lambda ids: ids.mask(ids.str.slice(-1) == "3", "None"))
 
 
 @rows("events of a user against history")
 def a_third_anonymous(day: Day) -> Day:
-    """A third of the rows is of a user 'anonymous'."""
+    """A third of the rows belong to a user 'anonymous'."""
     return changed(day, "user", lambda ids: ids.mask(ids.str.slice(-1).isin(["3", "6", "9"]), "anonymous"))
 
 
@@ -85,7 +85,7 @@ def a_tenth_of_users_null(day: Day) -> Day:
 
 @rows("share of quarantine against history")
 def some_items_null(day: Day) -> Day:
-    """The item is missing in 1% of the events: below the limit of the quarantine."""
+    """The item is missing in 1% of the events: below the quarantine limit."""
     few = pd.Series(day.rng.random(len(day.events)) < 0.01)
     return changed(day, "item", lambda ids: ids.mask(few), "events")
 
@@ -98,13 +98,13 @@ def users_of_exposures_hashed(day: Day) -> Day:
 
 @rows("an event's user is that of its request")
 def users_shuffled(day: Day) -> Day:
-    """Users of events are dealt to other events."""
+    """Users are shuffled among events."""
     return changed(day, "user", lambda ids: ids.sample(frac=1, random_state=3).to_numpy(), "events")
 
 
 @rows("an item has one topic")
 def items_remapped(day: Day) -> Day:
-    """A dictionary of items shifted by one: every item is another one that is known."""
+    """A dictionary of items shifted by one: every item becomes another existing one."""
     return changed(day, "item", lambda ids: renamed(ids, 1))
 
 
@@ -116,7 +116,7 @@ def items_all_new(day: Day) -> Day:
 
 @rows("new items against history")
 def a_fifth_of_the_items_new(day: Day) -> Day:
-    """A fifth of the items carries ids of another system."""
+    """A fifth of the items carry ids of another system."""
     return changed(day, "item", lambda ids: hashed(ids).where(ids.str.slice(-1).isin(["3", "6"]), ids))
 
 
@@ -129,7 +129,7 @@ def items_hold_topics(day: Day) -> Day:
 
 @rows("an event's item was shown by its request")
 def items_shuffled(day: Day) -> Day:
-    """Items of events are dealt to other events."""
+    """Items are shuffled among events."""
     return changed(day, "item", lambda ids: ids.sample(frac=1, random_state=3).to_numpy(), "events")
 
 
@@ -149,16 +149,16 @@ def topics_and_surfaces_swapped(day: Day) -> Day:
 
 @rows("an item has one topic")
 def topics_shuffled(day: Day) -> Day:
-    """Topics are dealt to other rows."""
+    """Topics are shuffled among rows."""
     return changed(day, "topic", lambda topics: topics.sample(frac=1, random_state=3).to_numpy())
 
 
 @rows("null share against history")
 def topics_mostly_null(day: Day) -> Day:
-    """The catalogue was not there when topics were joined: six in ten are null."""
+    """The catalogue was missing when topics were joined: six in ten are null."""
     logs = {name: of_some(getattr(day, name), "item", 0.6) for name in LOGS}
-    made = {n: getattr(day, n).assign(topic=getattr(day, n)["topic"].mask(none)) for n, none in logs.items()}
-    return replace(day, **made)
+    changed_logs = {n: getattr(day, n).assign(topic=getattr(day, n)["topic"].mask(none)) for n, none in logs.items()}
+    return replace(day, **changed_logs)
 
 
 @rows("null share against history")
@@ -169,7 +169,7 @@ def requests_lost(day: Day) -> Day:
 
 @rows("events refer to exposures")
 def requests_of_another_system(day: Day) -> Day:
-    """Requests of events are called otherwise than those of exposures."""
+    """Events and exposures use different names for requests."""
     return changed(day, "request", lambda ids: "q" + ids, "events")
 
 

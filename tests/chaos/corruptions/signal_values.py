@@ -1,4 +1,4 @@
-"""Corruptions of signal values that a step is about to publish."""
+"""Corruptions of the signal values that a step is about to publish."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ def delayed(frame: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def valued(frame: pd.DataFrame, values: "pd.Series[float]") -> pd.DataFrame:
-    """Other values for a delayed signal's mature rows."""
+    """Replace the values of a delayed signal's mature rows."""
     return frame.assign(value=frame["value"].mask(delayed(frame), values))
 
 
@@ -36,7 +36,7 @@ def signal_all_one(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SIGNALS, "mean value against history")
 def signal_inverted(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """1 for whoever did not come back."""
+    """1 means that a user did not return."""
     return valued(frame, 1 - frame["value"])
 
 
@@ -64,7 +64,7 @@ def open_filled_with_zero(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SIGNALS, "no label before maturity")
 def open_called_mature(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """What was seen so far is taken for the end."""
+    """Values so far count as final."""
     is_open = frame["state"] == "open"
     value = frame["value"].mask(is_open, frame["prefix"].fillna(0.0))
     return frame.assign(
@@ -74,7 +74,7 @@ def open_called_mature(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SIGNALS, "share of mature values by age")
 def mature_left_open(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Every value of a delayed signal that has become mature stays open."""
+    """Mature values of a delayed signal stay open."""
     rows = delayed(frame)
     return frame.assign(
         state=frame["state"].mask(rows, "open"),
@@ -85,7 +85,7 @@ def mature_left_open(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SIGNALS, "share of void values against history")
 def mature_made_void(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """An outage that was none makes every value of a delayed signal void."""
+    """A false outage makes every value of a delayed signal void."""
     rows = delayed(frame)
     return frame.assign(
         state=frame["state"].mask(rows, "void"),
@@ -97,7 +97,7 @@ def mature_made_void(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SIGNALS, "every signal has values")
 def a_signal_lost(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """One of the signals is not there any more."""
+    """One of the signals is missing."""
     keep = ~frame["signal"].str.startswith(DELAYED)
     return frame[keep].reset_index(drop=True)
 
@@ -108,9 +108,9 @@ def a_signal_misnamed(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
     return frame.assign(signal=frame["signal"].str.replace(DELAYED, "return_to_item_14d_", regex=False))
 
 
-@table(SIGNALS, "one definition a signal")
+@table(SIGNALS, "one definition per signal")
 def two_definitions_of_one_signal(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Half of a signal's values were made by another definition."""
+    """Half of a signal's values come from another definition."""
     half = pd.Series(np.arange(len(frame)) % 2 == 0) & frame["signal"].str.startswith(DELAYED).astype(bool)
     return frame.assign(definition_hash=frame["definition_hash"].mask(half, "0" * 12))
 
@@ -130,7 +130,7 @@ def signals_of_a_tenth(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SIGNALS, "a window ends after its anchor")
 def windows_the_wrong_way(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Windows look back, not ahead."""
+    """Windows look back instead of ahead."""
     return frame.assign(window_end=frame["t0"] - (frame["window_end"] - frame["t0"]))
 
 
@@ -143,7 +143,7 @@ def windows_twice_as_long(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SIGNALS, "mature not before maturity")
 def mature_before_their_time(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Values were known when they were anchored."""
+    """Values were known at their anchor."""
     return frame.assign(known_ts=frame["known_ts"].mask(delayed(frame), frame["t0"]))
 
 

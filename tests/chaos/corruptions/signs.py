@@ -1,4 +1,4 @@
-"""What a run shows that something is wrong: an error, a check that failed, a warning that was said."""
+"""Signs that something is wrong with a run: an error, a failed check, a warning."""
 
 import json
 import time
@@ -16,14 +16,14 @@ from tables.spark import SPARK_ERRORS
 
 @dataclass
 class Signs:
-    """What was seen of one run.
+    """The signs of one run.
 
     Attributes:
-        name: which run.
-        how: ``error`` (nothing of the table was published), ``warning``, ``crash`` (an error that is none of
-            Longplay's), or empty: nothing was seen.
-        by: the checks that saw it.
-        seconds: how long it took.
+        name: of the run.
+        how: ``error`` (nothing of the table was published), ``warning``, ``crash`` (an error that is not one of
+            Longplay's), or empty: no sign.
+        by: the checks that raised them.
+        seconds: duration of the run.
     """
 
     name: str
@@ -33,46 +33,46 @@ class Signs:
 
     @property
     def caught(self) -> bool:
-        """Whether anything was seen."""
+        """Whether there was any sign."""
         return bool(self.how)
 
     def line(self) -> str:
-        """One line of a table."""
+        """Describe the signs as one line of a table."""
         return f"{self.name:36} {self.how or 'nothing':8} {self.seconds:5.1f} s  {'; '.join(self.by)[:150]}"
 
 
-def watched(one: RunContext, name: str, work: Callable[[RunContext], None]) -> Signs:
-    """Run some work and see what it shows."""
-    before, start, found = set(verdicts(one)), time.monotonic(), Signs(name)
+def watch_run(context: RunContext, name: str, work: Callable[[RunContext], None]) -> Signs:
+    """Run some work and collect its signs."""
+    before, start, signs = set(verdict_files(context)), time.monotonic(), Signs(name)
     try:
-        work(one)
-        keep_metrics(one)  # as the commands do
+        work(context)
+        keep_metrics(context)  # as the commands do
     except LongplayError as error:
-        found.how, found.by = "error", [said_of(error)]
-    except (*SPARK_ERRORS, pa.ArrowException, OSError) as error:  # a fault of ours ends the harness: it caught nothing
-        found.how, found.by = "crash", [f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"]
-    failed = [check for path in verdicts(one) if path not in before for check in failed_checks(path)]
-    failed += [line for lines in one.progress.notes.values() for line in lines if line.startswith("warning:")]
-    if failed and not found.how:
-        found.how = "warning"
-    found.by = list(dict.fromkeys([*failed, *found.by]))
-    found.seconds = time.monotonic() - start
-    return found
+        signs.how, signs.by = "error", [summarise(error)]
+    except (*SPARK_ERRORS, pa.ArrowException, OSError) as error:  # our own faults end the harness
+        signs.how, signs.by = "crash", [f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"]
+    failed = [check for path in verdict_files(context) if path not in before for check in failed_checks(path)]
+    failed += [line for lines in context.progress.notes.values() for line in lines if line.startswith("warning:")]
+    if failed and not signs.how:
+        signs.how = "warning"
+    signs.by = list(dict.fromkeys([*failed, *signs.by]))
+    signs.seconds = time.monotonic() - start
+    return signs
 
 
-def verdicts(one: RunContext) -> list[Path]:
-    """Files of verdicts, oldest first."""
-    return sorted((one.folder / "_quality").glob("*.json"), key=lambda path: path.stat().st_mtime)
+def verdict_files(context: RunContext) -> list[Path]:
+    """List the verdict files, oldest first."""
+    return sorted((context.folder / "_quality").glob("*.json"), key=lambda path: path.stat().st_mtime)
 
 
 def failed_checks(path: Path) -> list[str]:
-    """The checks that failed in a verdict, as TABLE.CHECK; in one of signals, as SIGNAL.CHECK."""
+    """List the failed checks of a verdict, as TABLE.CHECK, or SIGNAL.CHECK for signals."""
     verdict = json.loads(path.read_text(encoding="utf-8"))
     if "findings" in verdict:
-        return [f"{one['signal']}.{one['check']}" for one in verdict["findings"] if not one["passed"]]
+        return [f"{finding['signal']}.{finding['check']}" for finding in verdict["findings"] if not finding["passed"]]
     return [f"{verdict['table']}.{name}" for name, passed in verdict["checks"].items() if not passed]
 
 
-def said_of(error: LongplayError) -> str:
-    """One line of an error: what went wrong, and what was found."""
+def summarise(error: LongplayError) -> str:
+    """Summarise an error in one line."""
     return " ".join(f"{error.what} {error.got}".split())[:300]

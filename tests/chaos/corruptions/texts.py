@@ -1,4 +1,4 @@
-"""Corruptions of deliveries in CSV: what text alone can have."""
+"""Corruptions of CSV deliveries that only text can have."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ def a_text_cut_off(folder: Path) -> None:
 
 @files("the log cannot be read: columns are missing", text=True)
 def a_header_missing(folder: Path) -> None:
-    """The first line is a row already."""
+    """The first line is a data row."""
     path, lines = _lines(folder)
     path.write_text("".join(lines[1:]), encoding="utf-8")
 
 
 @files("the log cannot be read: columns are missing", text=True)
 def another_delimiter(folder: Path) -> None:
-    """Fields are parted by semicolons."""
+    """Fields are separated by semicolons."""
     path, lines = _lines(folder)
     path.write_text("".join(lines).replace(",", ";"), encoding="utf-8")
 
@@ -42,7 +42,7 @@ def another_encoding(folder: Path) -> None:
 
 @files("quarantine: the wrong values in the columns", text=True)
 def fields_out_of_order(folder: Path) -> None:
-    """The header is as ever, the fields of the rows begin with what was the second one."""
+    """The header is unchanged, but rows begin with their second field and end with their first."""
     path, lines = _lines(folder)
     moved = [",".join([*line.rstrip("\n").split(",")[1:], line.split(",")[0]]) + "\n" for line in lines[1:]]
     path.write_text("".join([lines[0], *moved]), encoding="utf-8")
@@ -50,7 +50,7 @@ def fields_out_of_order(folder: Path) -> None:
 
 @files("quarantine limit: malformed rows", text=True)
 def a_stray_delimiter(folder: Path) -> None:
-    """A tenth of the rows has a field too many."""
+    """A tenth of the rows have an extra field."""
     path, lines = _lines(folder)
     more = [line.replace(",", ",,", 1) if n % 10 == 5 else line for n, line in enumerate(lines)]
     path.write_text("".join(more), encoding="utf-8")
@@ -58,14 +58,14 @@ def a_stray_delimiter(folder: Path) -> None:
 
 @files("volume against history; malformed rows", text=True)
 def a_quote_never_closed(folder: Path) -> None:
-    """An item's name opens a quote that nothing closes: it swallows what follows."""
+    """An item's name opens a quote that is never closed, and swallows the rest."""
     path, lines = _lines(folder)
     middle = len(lines) // 3
     lines[middle] = lines[middle].replace(',"', ',"""', 1)
     path.write_text("".join([*lines[:middle], '"' + lines[middle], *lines[middle + 1 :]]), encoding="utf-8")
 
 
-@files("quarantine: header rows within; duplicates", text=True)
+@files("quarantine: header among the rows; duplicates", text=True)
 def two_files_in_one(folder: Path) -> None:
     """The file was written twice, header and all."""
     path, lines = _lines(folder)
@@ -98,5 +98,5 @@ def umlauts_twice_encoded(day: Day) -> Day:
 
 
 def _times(day: Day, write) -> Day:
-    made = {c: day.events[c].map(write).astype("string[pyarrow]") for c in ("ts", "ingest_ts")}
-    return Day(**{**vars(day), "events": day.events.assign(**made)})
+    times = {c: day.events[c].map(write).astype("string[pyarrow]") for c in ("ts", "ingest_ts")}
+    return Day(**{**vars(day), "events": day.events.assign(**times)})

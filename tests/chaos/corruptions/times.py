@@ -1,4 +1,4 @@
-"""Corruptions of when things happened and when they became known."""
+"""Corruptions of event times and known times."""
 
 from dataclasses import replace
 
@@ -10,24 +10,24 @@ TIMES = ("ts", "ingest_ts")
 
 
 def shifted(frame: pd.DataFrame, by: str, *columns: str) -> pd.DataFrame:
-    """Times moved by some time, such as ``2h``."""
+    """Move times of a log by a duration such as ``2h``."""
     return frame.assign(**{column: frame[column] + pd.Timedelta(by) for column in columns or ("ts",)})
 
 
 def both(day: Day, by: str, *columns: str) -> Day:
-    """Both logs' times moved."""
+    """Move times of both logs."""
     return replace(day, events=shifted(day.events, by, *columns), exposures=shifted(day.exposures, by, *columns))
 
 
-@rows("clock skew: nearly all is known before it happens")
+@rows("clock skew: nearly everything is known before it happens")
 def local_time_as_utc_east(day: Day) -> Day:
-    """Event times are local ones of UTC+2 said to be UTC."""
+    """Event times are local times of UTC+2, labelled as UTC."""
     return both(day, "2h")
 
 
 @rows("lateness against history")
 def local_time_as_utc_west(day: Day) -> Day:
-    """Event times are local ones of UTC-5 said to be UTC."""
+    """Event times are local times of UTC-5, labelled as UTC."""
     return both(day, "-5h")
 
 
@@ -37,7 +37,7 @@ def both_clocks_eight_hours_off(day: Day) -> Day:
     return both(day, "-8h", *TIMES)
 
 
-@rows("events refer to exposures that were not there yet")
+@rows("events refer to exposures that had not happened yet")
 def events_an_hour_off(day: Day) -> Day:
     """Daylight saving: times of events, known ones too, are an hour early; those of exposures are right."""
     return replace(day, events=shifted(day.events, "-1h", *TIMES))
@@ -45,7 +45,7 @@ def events_an_hour_off(day: Day) -> Day:
 
 @rows("clock skew")
 def known_times_an_hour_back(day: Day) -> Day:
-    """The collector's clock is an hour late."""
+    """The collector's clock is an hour behind."""
     return both(day, "-1h", "ingest_ts")
 
 
@@ -56,7 +56,7 @@ def event_times_rounded_to_days(day: Day) -> Day:
     return replace(day, events=day.events.assign(ts=cut))
 
 
-@rows("events refer to exposures that were not there yet")
+@rows("events refer to exposures that had not happened yet")
 def event_times_rounded_to_hours(day: Day) -> Day:
     """Event times are whole hours."""
     return replace(day, events=day.events.assign(ts=day.events["ts"].dt.floor("h")))
@@ -77,7 +77,7 @@ def a_twentieth_in_the_future(day: Day) -> Day:
 
 @rows("share of quarantine against history")
 def a_hundredth_in_the_future(day: Day) -> Day:
-    """1% of events are dated three days ahead: below the limit of the quarantine, ten times what is usual."""
+    """1% of events are dated three days ahead: below the quarantine limit, but ten times the baseline."""
     ahead = shifted(day.events, "3D")["ts"]
     return replace(day, events=day.events.assign(ts=day.events["ts"].mask(_some(day, 0.01), ahead)))
 
@@ -106,7 +106,7 @@ def a_year_back(day: Day) -> Day:
 
 @rows("lateness against history")
 def all_two_days_late(day: Day) -> Day:
-    """Everything happened two days before it became known: a stuck queue, or a day in another's place."""
+    """Everything happened two days before it became known: a stuck queue, or the wrong day."""
     return both(day, "-2D")
 
 
@@ -119,17 +119,17 @@ def event_and_known_times_swapped(day: Day) -> Day:
 
 @rows("shares of hours against history")
 def all_at_noon(day: Day) -> Day:
-    """Every event has one and the same time."""
+    """Every event has the same time."""
     noon = day.events["ts"].dt.floor("D") + pd.Timedelta("12h")
     return replace(day, events=day.events.assign(ts=noon))
 
 
-@rows("events refer to exposures that were not there yet")
+@rows("events refer to exposures that had not happened yet")
 def times_shuffled(day: Day) -> Day:
-    """Times are dealt to other events, event time and known time together."""
+    """Times are shuffled among events, event time and known time together."""
     order = day.rng.permutation(len(day.events))
-    dealt = {column: day.events[column].take(order).reset_index(drop=True) for column in TIMES}
-    return replace(day, events=day.events.assign(**dealt))
+    shuffled_times = {column: day.events[column].take(order).reset_index(drop=True) for column in TIMES}
+    return replace(day, events=day.events.assign(**shuffled_times))
 
 
 def _some(day: Day, share: float) -> "pd.Series[bool]":

@@ -1,4 +1,4 @@
-"""Corruptions of a training set that a step is about to publish."""
+"""Corruptions of the training set that a step is about to publish."""
 
 from datetime import timedelta
 
@@ -15,15 +15,15 @@ LABEL = "label_return_to_item_14d"
 
 @table(SET, "no feature is its label")
 def a_label_leak(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """A feature is the label, but for a little noise."""
+    """A feature is the label plus a little noise."""
     name = busiest(frame)
     noise = rng.normal(0, 0.01, len(frame))
     return frame.assign(**{name: frame[LABEL].fillna(0.0) * 10 + noise})
 
 
-@table(SET, "a label looks at what followed")
+@table(SET, "a label looks ahead")
 def a_label_of_the_past(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Labels look from a day before the exposure."""
+    """Labels start a day before the exposure."""
     return frame.assign(labels_t0=frame["labels_t0"] - timedelta(days=1))
 
 
@@ -53,7 +53,7 @@ def labels_null(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SET, "a label if and only if mature")
 def open_labels_as_zero(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Labels whose state is not mature are 0 and not null: a fifth is said to be open."""
+    """Labels whose state is not mature are 0 instead of null: a fifth are called open."""
     few = pd.Series(rng.random(len(frame)) < 0.2)
     state = LABEL.replace("label_", "state_")
     return frame.assign(**{state: frame[state].mask(few, "open"), LABEL: frame[LABEL].mask(few, 0.0)})
@@ -65,9 +65,9 @@ def labels_in_percent(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
     return frame.assign(**{LABEL: frame[LABEL] * 100})
 
 
-@table(SET, "splits are parted by time")
+@table(SET, "splits are separated by time")
 def splits_shuffled(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """Rows were dealt to splits at random."""
+    """Rows were assigned to splits at random."""
     return frame.assign(split=pd.array(rng.permutation(frame["split"].to_numpy()), dtype=frame["split"].dtype))
 
 
@@ -103,19 +103,19 @@ def rows_fanned_out_under_new_ids(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame
 
 @table(SET, "every exposure has features")
 def features_missing(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """A hundredth of the exposures has no features."""
+    """A hundredth of the exposures have no features."""
     none = pd.Series(np.arange(len(frame)) % 100 == 0)
     return frame.assign(has_features=frame["has_features"].mask(none, False))
 
 
 @table(SET, "null share of features against history")
 def features_of_the_newest_days_null(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """The tests' rows have no features: their build came too late."""
+    """Test rows have no features: they were built too late."""
     late = frame["split"] == "test"
     return frame.assign(**{c: frame[c].mask(late) for c in features(frame)})
 
 
-@table(SET, "features from the past alone")
+@table(SET, "features only from the past")
 def a_fact_of_the_future(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
     """Features rest on facts of the day after."""
     return frame.assign(latest_fact_ts=frame["latest_fact_ts"] + timedelta(days=1))
@@ -136,5 +136,5 @@ def a_feature_constant(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
 
 @table(SET, "schema; labels in the set are those of the settings")
 def a_label_lost(frame: pd.DataFrame, rng: Rng) -> pd.DataFrame:
-    """A label's columns are not there."""
+    """A label's columns are missing."""
     return frame.drop(columns=[LABEL, LABEL.replace("label_", "state_")])

@@ -1,4 +1,4 @@
-"""Corruptions of what rows say: amounts, kinds, positions, propensities, surfaces."""
+"""Corruptions of values: amounts, kinds, positions, propensities, surfaces."""
 
 from dataclasses import replace
 from math import log
@@ -24,7 +24,7 @@ def seconds_in_minutes(day: Day) -> Day:
 
 @rows("quarantine limit")
 def seconds_negative(day: Day) -> Day:
-    """Amounts are end minus start the wrong way round."""
+    """Amounts are start minus end."""
     return changed(day, "seconds", lambda s: -s - 1, "events")
 
 
@@ -42,7 +42,7 @@ def seconds_zero(day: Day) -> Day:
 
 @rows("mean amount against history")
 def seconds_cut_at_thirty(day: Day) -> Day:
-    """A player that reports 30 s at most."""
+    """A player reports 30 s at most."""
     return changed(day, "seconds", lambda s: s.clip(upper=30), "events")
 
 
@@ -75,7 +75,7 @@ def a_new_kind(day: Day) -> Day:
 
 @rows("shares of kinds against history")
 def clicks_and_skips_swapped(day: Day) -> Day:
-    """Kinds have each other's names."""
+    """Clicks and skips are swapped."""
     return changed(day, "kind", lambda k: k.replace({"click": "skip", "skip": "click"}), "events")
 
 
@@ -118,7 +118,7 @@ def positions_reversed(day: Day) -> Day:
 
 @rows("quarantine limit: bad_propensity")
 def propensities_not_logs(day: Day) -> Day:
-    """Probabilities where their logarithms are due."""
+    """Probabilities instead of their logarithms."""
     return changed(day, "log_propensity", lambda p: p.map(lambda x: 2.718281828**x), "exposures")
 
 
@@ -149,44 +149,44 @@ def propensities_null(day: Day) -> Day:
 
 @rows("mean propensity against history")
 def propensities_in_percent(day: Day) -> Day:
-    """Logarithms of per mille: a thousandth of each propensity."""
+    """Propensities are a thousand times too small."""
     return changed(day, "log_propensity", lambda p: p - log(1000), "exposures")
 
 
 @rows("shares of policies against history")
 def an_unknown_policy(day: Day) -> Day:
-    """The policy is named after a build that nobody registered."""
+    """The policy has the name of an unregistered build."""
     return changed(day, "policy", lambda p: p.mask(p.notna(), "build-4711"), "exposures")
 
 
 @rows("null share against history")
 def policies_null(day: Day) -> Day:
-    """No exposure says which policy chose it."""
+    """No exposure names its policy."""
     return changed(day, "policy", lambda p: p.mask(p.notna()), "exposures")
 
 
 @rows("shares of surfaces against history")
 def surfaces_in_capitals(day: Day) -> Day:
-    """Surfaces in the other case."""
+    """Surfaces are in upper case."""
     return changed(day, "surface", lambda s: s.str.upper())
 
 
 @rows("shares of surfaces against history")
 def surfaces_renamed(day: Day) -> Day:
-    """Surfaces have each other's names, in both logs."""
+    """Two surfaces are swapped, in both logs."""
     names = sorted(day.exposures["surface"].dropna().unique())[:2]
     return changed(day, "surface", lambda s: s.replace(dict(zip(names, names[::-1], strict=True))))
 
 
 @rows("surface is never null")
 def surfaces_null(day: Day) -> Day:
-    """No exposure says where it was."""
+    """No exposure names its surface."""
     return changed(day, "surface", lambda s: s.mask(s.notna()), "exposures")
 
 
 @rows("the log cannot be read: a column is missing")
 def a_column_dropped(day: Day) -> Day:
-    """Amounts are not delivered any more."""
+    """Amounts are no longer delivered."""
     return replace(day, events=day.events.drop(columns="seconds"))
 
 
@@ -198,7 +198,7 @@ def a_column_renamed(day: Day) -> Day:
 
 @rows("quarantine limit: bad_time")
 def times_as_numbers(day: Day) -> Day:
-    """Times come as seconds since 1970 where dates are due."""
+    """Times come as seconds since 1970 instead of dates."""
 
     def seconds(times: "pd.Series[Any]") -> "pd.Series[Any]":
         return (times.astype("int64") // 1_000_000).astype("int64[pyarrow]")

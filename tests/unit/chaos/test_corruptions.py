@@ -1,4 +1,4 @@
-"""The catalogue of corruptions: there are many, each has a name of its own, and each changes the data."""
+"""The catalogue of corruptions: many, each with its own name, and each changes the data."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +14,8 @@ from tests.chaos.corruptions.deliveries import LOGS, Deliveries, as_frame, sourc
 from worlds.spec import WorldSpec
 
 ALL = everything()
-DELIVERED = [one for one in ALL.values() if one.kind != "table"]
-DERIVED = [one for one in ALL.values() if one.kind == "table"]
+DELIVERED = [corruption for corruption in ALL.values() if corruption.kind != "table"]
+DERIVED = [corruption for corruption in ALL.values() if corruption.kind == "table"]
 DAY, ROWS = 20, 400
 START = datetime(2024, 1, 10, tzinfo=UTC)
 ARROW = {
@@ -52,7 +52,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def made_up(table: str) -> pd.DataFrame:
-    """Rows of a derived table with values that differ."""
+    """Rows of a derived table with varying values."""
     rng = np.random.default_rng(5)
     columns: dict[str, pa.Array] = {}
     for number, column in enumerate(catalog.get(table).columns):
@@ -70,11 +70,11 @@ def made_up(table: str) -> pd.DataFrame:
     columns |= {name: pa.array(rng.random(ROWS) * (number + 3)) for number, name in enumerate(FEATURES[table])}
     frame = as_frame(pa.table(columns))
     types = {"state_return_to_item_14d": "string[pyarrow]"} if table == "training_set" else {}
-    return frame.assign(**told(table)).astype({**frame.dtypes, **types})
+    return frame.assign(**required_columns(table)).astype({**frame.dtypes, **types})
 
 
-def told(table: str) -> dict[str, object]:
-    """What some columns must say for a mutation to find its rows."""
+def required_columns(table: str) -> dict[str, object]:
+    """Column values that mutations need in order to find their rows."""
     n = np.arange(ROWS)
     if table == "signal_values":
         state = np.array(["mature", "mature", "open"])[n % 3]
@@ -94,23 +94,23 @@ def told(table: str) -> dict[str, object]:
 
 def test_there_are_many_and_each_says_what_it_does() -> None:
     assert len(ALL) >= 60
-    assert len({(one.table, one.about) for one in ALL.values()}) == len(ALL)
-    assert all(len(one.about) > 10 and len(one.caught_by) > 4 for one in ALL.values())
-    assert {one.table for one in DERIVED} == set(FEATURES)
+    assert len({(corruption.table, corruption.about) for corruption in ALL.values()}) == len(ALL)
+    assert all(len(corruption.about) > 10 and len(corruption.caught_by) > 4 for corruption in ALL.values())
+    assert {corruption.table for corruption in DERIVED} == set(FEATURES)
 
 
-@pytest.mark.parametrize("corruption", DELIVERED, ids=lambda one: one.name)
+@pytest.mark.parametrize("corruption", DELIVERED, ids=lambda corruption: corruption.name)
 def test_a_delivery_is_another_one(
     corruption: Corruption, days: Deliveries, good: dict[bool, dict[str, bytes]], tmp_path: Path
 ) -> None:
-    found = content(days.deliver(tmp_path / "day", DAY, corruption, corruption.text))
-    assert found != good[corruption.text]
-    if corruption.kind == "rows":  # those of the frame and of the shared columns: not the way they are written
+    delivered = content(days.deliver(tmp_path / "day", DAY, corruption, corruption.text))
+    assert delivered != good[corruption.text]
+    if corruption.kind == "rows":  # compare the rows, not only the bytes of the files
         day, bad = days.day(DAY), corruption.mutate(days.day(DAY))
         assert any(not getattr(day, log).equals(getattr(bad, log)) for log in LOGS)
 
 
-@pytest.mark.parametrize("corruption", DERIVED, ids=lambda one: one.name)
+@pytest.mark.parametrize("corruption", DERIVED, ids=lambda corruption: corruption.name)
 def test_rows_of_a_table_are_others(corruption: Corruption, tmp_path: Path) -> None:
     frame = made_up(corruption.table)
     write_frame(frame, tmp_path / "good.parquet")
@@ -121,10 +121,10 @@ def test_rows_of_a_table_are_others(corruption: Corruption, tmp_path: Path) -> N
 
 
 def test_the_days_of_a_world_are_the_whole_of_it(days: Deliveries) -> None:
-    """Nothing is delivered twice or left out; each heartbeat begins where the last one ended."""
+    """Every row is delivered exactly once."""
     parts = [days.between(0, 10), *(days.between(day, day + 1) for day in range(10, 24))]
     for log in ("events", "exposures"):
-        whole = days.logs[log]
-        assert sum(len(part[log]) for part in parts) == int((whole["ingest_ts"] < days.start(24)).sum())
+        log_rows = days.logs[log]
+        assert sum(len(part[log]) for part in parts) == int((log_rows["ingest_ts"] < days.start(24)).sum())
     assert source(text=True).format.type == "csv"
     assert source(text=True).name == source().name

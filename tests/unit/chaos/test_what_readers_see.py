@@ -1,4 +1,4 @@
-"""The reader that looks on while publishing is killed sees each kind of fault, and none where there is none."""
+"""The reader that watches killed publishes reports each kind of fault, and nothing else."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.chaos.killed_publishes import ROWS, STEPS, TABLES, Reader, differing,
 
 
 def rows(*steps: int, less: int = 0, bad: int = 0) -> pa.Table:
-    """Whole steps, but for the last rows, and some of them bad."""
+    """Rows of steps, without the last ``less`` rows, the first ``bad`` of them bad."""
     ids = [(f"{step}-{n}", step) for step in steps for n in range(ROWS)][: len(steps) * ROWS - less]
     good = [n >= bad for n in range(len(ids))]
     return pa.table({"id": [i for i, _ in ids], "step": pa.array([s for _, s in ids], pa.int32()), "good": good})
@@ -33,7 +33,7 @@ def test_a_version_that_no_audit_is_told_of_is_seen_once(tmp_path: Path) -> None
     reader.poll()
     reader.poll()
     assert (reader.polls, reader.versions) == (2, {(spec.name, 0)})
-    assert reader.wrong == [f"{spec.name} 0: its commit tells of no audit"]
+    assert reader.wrong == [f"{spec.name} 0: its commit has no audit"]
     write_deltalake(str(tmp_path / spec.name), rows(1, bad=1), mode="overwrite")
     reader.poll()
     assert sum("1 bad rows" in fault for fault in reader.wrong) == 3  # the client's reader, Delta's, and the version
