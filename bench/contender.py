@@ -1,7 +1,7 @@
-"""One side of a race: a process that is warm, runs what it is told, and says what that cost.
+"""A contender in a race: a process that stays warm, runs requests, and measures what they cost.
 
-It reads requests from standard input, one JSON object a line, and answers each with one line: CPU-seconds of its whole
-process tree (JVM and Python workers included), wall seconds, and what the run itself returned.
+It reads requests from standard input, one JSON object a line, and answers each with one line: CPU-seconds of its
+process tree (with JVM and Python workers), wall seconds, and what the run itself returned.
 """
 
 import json
@@ -15,7 +15,7 @@ import psutil
 
 
 def tree_cpu() -> float:
-    """CPU-seconds of this process, all that live below it, and all that they have buried."""
+    """CPU-seconds of this process and all of its descendants, running or finished."""
     total = 0.0
     me = psutil.Process()
     for process in [me, *me.children(recursive=True)]:
@@ -30,7 +30,7 @@ def tree_cpu() -> float:
 def serve(run: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Answer requests until the input ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print goes to standard error, so that answers stay alone
+    os.dup2(2, 1)  # libraries print to standard error; standard output carries answers only
     for line in sys.stdin:
         request = json.loads(line)
         cpu, wall = tree_cpu(), time.monotonic()

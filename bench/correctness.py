@@ -1,24 +1,23 @@
-"""The last value as of a moment on hard cases: Longplay beside Feast (on Spark and on DuckDB) and tempo.
+"""Compares the last value as of a moment on hard cases: Longplay, Feast (on Spark and on DuckDB) and tempo.
 
     python -m bench.correctness --peers /path/to/peers/bin/python
 
-Small tables, each with one difficulty: ties, keys that read alike when glued together, late and restated facts, facts
-exactly at ``as_of``, a hot key, nulls, repeated rows, and all of it at random. Every contender gets the same Parquet
-files and is used as its documentation advises; a plain search in Python says what is right: of the facts with
-``max(event_ts, known_ts) < as_of`` the one with the newest ``event_ts``, of its versions the one known last, of equal
-ones the one with the larger ``x0``. It takes five to ten minutes on two cores, most of it Spark
-starting and compiling.
+Each case is a small table with one difficulty: ties, keys that collide when concatenated, late and restated facts,
+facts exactly at ``as_of``, a hot key, nulls, repeated rows, and all of it at random. Every contender reads the same
+Parquet files and is used as its documentation advises. A plain search in Python gives the right answer: of the facts
+with ``max(event_ts, known_ts) < as_of`` the one with the newest ``event_ts``; of its versions the one known last; of
+equal ones the one with the larger ``x0``. Takes five to ten minutes on two cores, mostly for Spark to start and
+compile.
 
 How to read a cell:
-    right        one row for each row that asked, with the values of the plain search
-    n wrong      rows that asked and did not get exactly their one row
-    n under <=   the same under the rule that a fact at ``as_of`` itself is seen, which Feast and tempo have by design;
-                 said where it differs
-    n leak       answered rows with a value that was known only after ``as_of``
-    n mixed      answered rows with values of more than one fact
-    n rows       how many rows came back, where they are not as many as asked
+    right        one row for each spine row, with the values of the plain search
+    n wrong      spine rows that did not get exactly their one row
+    n under <=   the same if facts at ``as_of`` itself count, as Feast and tempo intend; shown where it differs
+    n leak       answers with a value that became known only after ``as_of``
+    n mixed      answers with values of more than one fact
+    n rows       number of answers, where it differs from the spine
 
-Without --peers Longplay is checked alone. Exit status 1 says that Longplay was wrong somewhere.
+Without --peers only Longplay is checked. Exit status 1: Longplay was wrong somewhere.
 """
 
 import argparse
@@ -48,7 +47,7 @@ PEERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def write(folder: Path, case: Case) -> dict[str, Any]:
-    """A case as Parquet, and the request that asks about it."""
+    """Write a case as Parquet and return its request."""
     folder.mkdir(parents=True)
     pq.write_table(facts_table(case), folder / "facts.parquet")
     pq.write_table(spine_table(case), folder / "spine.parquet")
@@ -56,50 +55,57 @@ def write(folder: Path, case: Case) -> dict[str, Any]:
 
 
 def ask(contender: Contender, case: Case, request: Mapping[str, Any]) -> Verdict | str:
-    """One contender's verdict on one case, or the error in one line."""
-    said = contender.ask(request)
-    if "failed" not in said:
+    """Ask a contender about a case; return the verdict, or the error in one line."""
+    answer = contender.ask(request)
+    if "failed" not in answer:
         return judge(case, rows_of(case, pq.read_table(request["answer"])))
     lines = contender.log.read_text(errors="replace").split("\n") if contender.log else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), str(said["failed"]))
+    return next((line.strip() for line in reversed(lines) if line.strip()), str(answer["failed"]))
 
 
 def contenders(peers: str | None, folder: Path) -> Iterator[tuple[str, Contender, dict[str, Any]]]:
-    """Name, process and options of each; a peer's process answers all of its columns."""
-    made: dict[str, Contender] = {}
+    """Give name, process and options of each; variants of a peer share its process."""
+    contender_by_module: dict[str, Contender] = {}
     sides: dict[str, tuple[str, dict[str, Any]]] = {"Longplay": ("longplay", {})} | (PEERS if peers else {})
     for name, (module, options) in sides.items():
         python, package = (sys.executable, "bench") if module == "longplay" else (str(peers), "bench.peers")
         command = [python, "-m", f"{package}.correctness_{module}"]
-        yield name, made.setdefault(module, Contender(module, command, 180.0, folder / f"{module}.log")), options
+        yield (
+            name,
+            contender_by_module.setdefault(module, Contender(module, command, 180.0, folder / f"{module}.log")),
+            options,
+        )
 
 
 def collect(
     sides: Iterable[tuple[str, Contender, dict[str, Any]]], folder: Path, cases: Mapping[str, Case]
 ) -> dict[str, dict[str, Verdict | str]]:
-    """By contender and case, the verdict; one contender's process runs at a time."""
+    """Collect verdicts by contender and case; one contender's process runs at a time."""
     requests = {name: write(folder / name, case) for name, case in cases.items()}
-    found: dict[str, dict[str, Verdict | str]] = {}
+    verdicts: dict[str, dict[str, Verdict | str]] = {}
     before: Contender | None = None
     for name, contender, options in sides:
         if before is not None and before is not contender:
             before.stop()
         before = contender
-        found[name] = {}
+        verdicts[name] = {}
         for case, request in requests.items():
             answer = str(folder / case / f"{name}.parquet")
-            found[name][case] = ask(contender, cases[case], {**request, "options": options, "answer": answer})
-            print(f"  {name}: {case}: {found[name][case]}", file=sys.stderr, flush=True)
+            verdicts[name][case] = ask(contender, cases[case], {**request, "options": options, "answer": answer})
+            print(f"  {name}: {case}: {verdicts[name][case]}", file=sys.stderr, flush=True)
     if before is not None:
         before.stop()
-    return found
+    return verdicts
 
 
-def table(cases: Mapping[str, Case], found: Mapping[str, Mapping[str, Verdict | str]]) -> str:
-    """Case by contender, as Markdown."""
-    lines = [f"| case | rows in | {' | '.join(found)} |", "|---" * (len(found) + 2) + "|"]
+def table(cases: Mapping[str, Case], verdicts: Mapping[str, Mapping[str, Verdict | str]]) -> str:
+    """Render cases by contenders as a Markdown table."""
+    lines = [f"| case | rows in | {' | '.join(verdicts)} |", "|---" * (len(verdicts) + 2) + "|"]
     for name, case in cases.items():
-        cells = [one[name] if isinstance(one[name], Verdict) else f"error: {one[name]}" for one in found.values()]
+        cells = [
+            by_case[name] if isinstance(by_case[name], Verdict) else f"error: {by_case[name]}"
+            for by_case in verdicts.values()
+        ]
         lines.append(f"| {name} | {len(case.spine)} | {' | '.join(str(cell) for cell in cells)} |")
     return "\n".join(lines)
 
@@ -108,15 +114,17 @@ def main() -> None:
     """Ask and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", help="Python of an environment with bench/peers/requirements.txt")
-    parser.add_argument("--cases", nargs="*", metavar="WORD", help="only cases whose name has one of these words in it")
-    parser.add_argument("--only", nargs="*", metavar="WORD", help="only contenders whose name has one of these words")
+    parser.add_argument("--cases", nargs="*", metavar="WORD", help="only cases whose name contains one of these words")
+    parser.add_argument(
+        "--only", nargs="*", metavar="WORD", help="only contenders whose name contains one of these words"
+    )
     args = parser.parse_args()
     chosen = {c.name: c for c in all_cases() if not args.cases or any(word in c.name for word in args.cases)}
     folder = scratch("correctness")
     sides = [s for s in contenders(args.peers, folder) if not args.only or any(word in s[0] for word in args.only)]
-    found = collect(sides, folder, chosen)
-    print(table(chosen, found))
-    sys.exit(any(not isinstance(v, Verdict) or not v.right for v in found.get("Longplay", {}).values()))
+    verdicts = collect(sides, folder, chosen)
+    print(table(chosen, verdicts))
+    sys.exit(any(not isinstance(v, Verdict) or not v.right for v in verdicts.get("Longplay", {}).values()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Longplay's answers to the hard cases, as a contender."""
+"""Contender: Longplay's answers to the hard cases."""
 
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Join and write the answer; ``x0`` decides between facts with equal times."""
     folder = Path(request["folder"])
     facts, spine = (spark.read.parquet(str(folder / f"{name}.parquet")) for name in ("facts", "spine"))
-    found = join_last_values(facts, spine, request["keys"], tie="x0")
-    pq.write_table(found.toArrow(), request["answer"])
+    joined = join_last_values(facts, spine, request["keys"], tie="x0")
+    pq.write_table(joined.toArrow(), request["answer"])
     return {}
 
 

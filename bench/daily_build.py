@@ -1,15 +1,15 @@
-"""A day's build on histories of growing size: Longplay beside DuckDB written by hand.
+"""Races a day's build on histories of growing size: Longplay and hand-written DuckDB.
 
     python -m bench.daily_build --peers /path/to/peers/bin/python
 
-1, 5 and 20 million events over 150 days, 100 a user, an exposure for every twelve of them; then single days of the same
-volume. Each contender first takes the 150 days in one delivery, then day after day, in turn with the other: it adds the
-day's rows, computes the features of the day's exposures and of the items that were shown, and brings two labels up to
-date (click, return_to_item_14d: those of 16 days are open). Facts are known at once, so that a script that does not
-keep known times apart answers the same question. What each holds in the end is compared, column by column.
+1, 5 and 20 million events over 150 days, 100 per user, and an exposure for every twelve of them; then single days of
+the same volume. Each contender first takes the 150 days in one delivery, then day after day, in turn with the other.
+For each day it adds the rows, computes the features of the day's exposures and of their items, and brings two labels up
+to date (click, return_to_item_14d: those of 16 days are open). Facts are known at once, so that a script without known
+times answers the same question. At the end the contents of both are compared, column by column.
 
-Longplay does more for its seconds: it judges rows and tables before they are published, sets bad rows aside, and keeps
-what was known when.
+Longplay does more in its time: it validates rows and tables before publishing, quarantines bad rows, and records when
+each fact became known.
 """
 
 import json
@@ -28,12 +28,12 @@ from bench.training_set import EVENTS_PER_EXPOSURE, EVENTS_PER_USER, ROWS_PER_IT
 from features.packed_order import Longs
 
 BASE = 150
-"""Days of the first delivery: longer than what features and the two labels look back on."""
+"""Days of the first delivery: longer than any look-back of features and labels."""
 WARM = 3
 
 
 def write(folder: Path, events: int, days: int) -> None:
-    """A base and single days after it; one event in ten answers an exposure or comes back to one's item."""
+    """Write a base and single days after it; one event in ten answers an exposure or returns to its item."""
     rng = np.random.default_rng(events)
     users, items = events // EVENTS_PER_USER, max(events // ROWS_PER_ITEM, 50)
     for number in range(days + 1):
@@ -49,7 +49,7 @@ def write(folder: Path, events: int, days: int) -> None:
 
 
 def event_rows(rng: np.random.Generator, drawn: list[Longs], number: int) -> pa.Table:
-    """A row an event, as a log has it."""
+    """Raw events, one per row."""
     rows = len(drawn[0])
     kinds = np.array(["play", "tap", "skip"])[rng.choice(3, rows, p=[0.6, 0.3, 0.1])]
     ids = [f"e-{number}-{n}" for n in range(rows)]
@@ -58,7 +58,7 @@ def event_rows(rng: np.random.Generator, drawn: list[Longs], number: int) -> pa.
 
 
 def exposure_rows(drawn: list[Longs], number: int) -> pa.Table:
-    """A row an exposure, as a log has it."""
+    """Raw exposures, one per row."""
     rows = len(drawn[0])
     ids = [f"x-{number}-{n}" for n in range(rows)]
     shown = {"surface": ["home"] * rows, "position": pa.array(np.ones(rows, np.int32)), "policy": ["p"] * rows}
@@ -68,7 +68,7 @@ def exposure_rows(drawn: list[Longs], number: int) -> pa.Table:
 
 
 def keys(drawn: list[Longs]) -> dict[str, list[str]]:
-    """Who, what, and of which topic."""
+    """Columns of users, items and topics."""
     _, who, what = drawn
     return {
         "user_id": [f"user-{n:07d}" for n in who.tolist()],
@@ -78,15 +78,15 @@ def keys(drawn: list[Longs]) -> dict[str, list[str]]:
 
 
 def times(moments: Longs) -> pa.Array:
-    """Moments (UTC) of microseconds since the beginning."""
+    """Timestamps (UTC) from microseconds since the start."""
     return pa.array(int(BEGIN.timestamp()) * 1_000_000 + moments).cast(pa.timestamp("us", "UTC"))
 
 
 def spans(days: int) -> dict[str, str]:
-    """Days (UTC, ISO): the single ones, whose features are compared, and those whose labels have settled since."""
+    """Limits (UTC, ISO) of the single days, whose features are compared, and of the labels settled since."""
     end = BASE + days
-    named = {"first": BASE, "end": end, "labels": BASE - 16, "settled": end - 15}
-    return {name: f"{BEGIN + timedelta(days=n):%Y-%m-%d}" for name, n in named.items()}
+    days_by_name = {"first": BASE, "end": end, "labels": BASE - 16, "settled": end - 15}
+    return {name: f"{BEGIN + timedelta(days=n):%Y-%m-%d}" for name, n in days_by_name.items()}
 
 
 def main() -> None:
@@ -102,20 +102,20 @@ def main() -> None:
         if args.peers:
             commands["duckdb"] = [args.peers, "-m", "bench.peers.daily_build_duckdb", str(folder)]
         chosen = [Contender(who, what, args.limit, folder / f"{who}.log") for who, what in commands.items()]
-        found = race(chosen, {name: {"do": "day"}}, args.runs, warmups=1 + WARM, stop=False)
-        held = [one.ask({"do": "compare", **spans(days)}) for one in chosen]
-        for row, sums in zip(found, held, strict=True):
-            row["wrong"] = wrong(sums, held[0])
-        for one in chosen:
-            one.stop()
-        rows += found
+        results = race(chosen, {name: {"do": "day"}}, args.runs, warmups=1 + WARM, stop=False)
+        contents = [contender.ask({"do": "compare", **spans(days)}) for contender in chosen]
+        for row, sums in zip(results, contents, strict=True):
+            row["wrong"] = wrong(sums, contents[0])
+        for contender in chosen:
+            contender.stop()
+        rows += results
     print(table(rows, "duckdb" if args.peers else "longplay"))
     print(growth(rows))
     print(json.dumps(rows), file=sys.stderr)
 
 
 def wrong(sums: dict[str, Any], first: dict[str, Any]) -> str:
-    """What is not as the first contender has it; each says rows and the sum of every column."""
+    """List the row counts and column sums that differ from the first contender's."""
     names = sorted((set(sums) | set(first)) - {"cpu", "wall"})
     both = sums.keys() & first.keys()
     differs = [n for n in names if n not in both or abs(sums[n] - first[n]) > 1e-6 * max(1, abs(first[n]))]

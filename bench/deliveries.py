@@ -1,4 +1,4 @@
-"""Deliveries that wait in a folder, taken one after the other through Longplay's daily line."""
+"""Deliveries in a folder, taken one after the other through Longplay's daily pipeline."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,10 +19,10 @@ from longplay.registry.registry import default_registry
 
 
 class Deliveries:
-    """What a warehouse is still to take, by name.
+    """The deliveries that a warehouse has not taken yet, in order of their names.
 
     Args:
-        spark: the session that all runs share.
+        spark: the session of all runs.
         source: a source file of the bench.
         data: folder of the deliveries.
         root: folder of the warehouse.
@@ -36,21 +36,21 @@ class Deliveries:
         self._waiting = sorted(data.iterdir())
 
     def job(self) -> RunContext:
-        """A run over the warehouse."""
-        job = RunContext(self._settings, self._source, default_registry(), self._root)
-        job.session = self._spark
-        return job
+        """Open a run context for the warehouse."""
+        context = RunContext(self._settings, self._source, default_registry(), self._root)
+        context.session = self._spark
+        return context
 
     def take(self) -> dict[str, Any]:
-        """The next one, through every table; what was read and written, by step."""
-        job, delivery = self.job(), self._waiting.pop(0)
-        steps = {"ingest": lambda: ingest(job, delivery)}
-        steps |= {step.__name__: partial(step, job) for step in (build_histories, build_features, build_signals)}
+        """Take the next delivery through every table; return bytes and seconds by step."""
+        context, delivery = self.job(), self._waiting.pop(0)
+        steps = {"ingest": lambda: ingest(context, delivery)}
+        steps |= {step.__name__: partial(step, context) for step in (build_histories, build_features, build_signals)}
         bytes_of: dict[str, int] = {}
         with read_by(self._spark) as read:
             for name, step in steps.items():
-                with job.progress.step(name), read_by(self._spark) as own:
+                with context.progress.step(name), read_by(self._spark) as own:
                     step()
                 bytes_of[name] = own["bytes_read"]
-        seconds = {name: round(s, 1) for name, s in job.progress.seconds.items()}
+        seconds = {name: round(s, 1) for name, s in context.progress.seconds.items()}
         return {**read, "steps": seconds, "bytes_of_steps": bytes_of}

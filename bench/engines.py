@@ -1,11 +1,11 @@
-"""The same transforms on Spark and on pysail: what each costs.
+"""Races the same transforms on Spark and on pysail.
 
     python -m bench.engines --sail /path/to/sail --millions 2
 
-Facts and spine of ``bench.last_value`` (100 facts a user) and events of ``bench.training_set``. ``last value``: the
-point-in-time join to the last fact. ``tiles``: a history of users, items and days. ``checksum``: the content of a table
-in one number, as the gate takes it. Each engine in a process of its own that stays warm, in turn; pysail is a server of
-two threads that is asked over Spark Connect, and its CPU-seconds count with those of who asks.
+Facts and spine of ``bench.last_value`` (100 facts per user) and events of ``bench.training_set``. ``last value``: the
+point-in-time join to the last fact. ``tiles``: a history of users, items and days. ``checksum``: the checksum that the
+gate computes for a table. Each engine runs in a warm process of its own, in turn. pysail is a server with two threads,
+reached over Spark Connect; its CPU-seconds count together with the client's.
 """
 
 import json
@@ -31,9 +31,9 @@ def main() -> None:
         Contender(name, [sys.executable, "-m", "bench.engines_longplay", program], args.limit, folder / f"{name}.log")
         for name, program in (("spark", ""), ("pysail", args.sail))
     ]
-    found = race(chosen, {case: {"case": case, "folder": str(folder)} for case in CASES}, args.runs)
-    print(table(found, "spark"))
-    print(json.dumps(found), file=sys.stderr)
+    results = race(chosen, {case: {"case": case, "folder": str(folder)} for case in CASES}, args.runs)
+    print(table(results, "spark"))
+    print(json.dumps(results), file=sys.stderr)
 
 
 if __name__ == "__main__":

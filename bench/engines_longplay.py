@@ -1,4 +1,4 @@
-"""Longplay's transforms on Spark, or on pysail where its program is given, as a contender."""
+"""Contender: Longplay's transforms on Spark, or on pysail if its program is given."""
 
 import os
 import subprocess
@@ -18,24 +18,24 @@ from tests.over_connect import ROOT, free_port, wait_for
 CONNECT = {"spark.sql.session.timeZone": "UTC", "spark.sql.shuffle.partitions": "4"}
 
 
-def asked(program: str) -> SparkSession:
-    """A session on a server of pysail with two threads; it lives as long as this process."""
+def start_sail_session(program: str) -> SparkSession:
+    """Start a pysail server with two threads for the life of this process; open a session on it."""
     port = free_port()
-    told = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), "TOKIO_WORKER_THREADS": "2"}
-    server = subprocess.Popen([program, "spark", "server", "--port", str(port)], env=told, stdout=2)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), "TOKIO_WORKER_THREADS": "2"}
+    server = subprocess.Popen([program, "spark", "server", "--port", str(port)], env=environment, stdout=2)
     wait_for(port, server)
     return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").config(map=CONNECT).getOrCreate()
 
 
-spark = asked(sys.argv[1]) if sys.argv[1] else session()
+spark = start_sail_session(sys.argv[1]) if sys.argv[1] else session()
 
 
-def summed(case: str, folder: str) -> DataFrame:
-    """One row that needs every row of the transform."""
+def summarise(case: str, folder: str) -> DataFrame:
+    """Aggregate a transform into one row that depends on all of its rows."""
     if case == "last value":
         facts, spine = (spark.read.parquet(f"{folder}/{case}/{name}.parquet") for name in ("facts", "spine"))
-        found = join_last_values(facts, spine, ["user_id"])
-        return found.agg(F.count("*").alias("rows"), F.round(F.sum("x0"), 6).alias("sum"))
+        joined = join_last_values(facts, spine, ["user_id"])
+        return joined.agg(F.count("*").alias("rows"), F.round(F.sum("x0"), 6).alias("sum"))
     events = spark.read.parquet(f"{folder}/log/events")
     if case == "tiles":
         tiles = build_daily_tiles(events, ["user_id", "item_id"])
@@ -44,8 +44,8 @@ def summed(case: str, folder: str) -> DataFrame:
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """The transform, summed up."""
-    row = summed(request["case"], request["folder"]).first()
+    """Run a transform and return its aggregate."""
+    row = summarise(request["case"], request["folder"]).first()
     assert row is not None
     return {"rows": row["rows"], "sum": str(row["sum"])}
 

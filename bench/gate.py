@@ -1,14 +1,13 @@
-"""What the gate of events costs: beside the build that it guards, and beside great-expectations' own Spark engine.
+"""Races the gate of events against the build that it guards and great-expectations' own Spark engine.
 
     python -m bench.gate --millions 1 5
 
-A raw log like the simulated world's, one day of it. ``build`` is ingest's work on it: read, judge, count the reasons,
-stage, commit, without a gate. ``gate`` judges the staged rows by the contract of events, as ``publish`` does. ``own
-engine`` judges the same suite on great-expectations' Spark engine: nulls, row rules, grain, number of rows, aggregates
-and shapes (of all rows, where the gate looks at a sample), but for the shapes that rest on what is remembered of
-earlier publications. ``check by check`` gives it these expectations one by one; in a suite it answers some together.
-Each in a process of its own that stays warm, in turn; what starting Spark and importing great-expectations cost is in
-the round that does not count.
+The input is one day of a raw log like the simulated world's. ``build`` is ingest's work without a gate: read, validate,
+count the reasons, stage, commit. ``gate`` validates the staged rows against the contract of events, as ``publish``
+does. ``own engine`` validates the same suite on great-expectations' Spark engine: nulls, row rules, grain, number of
+rows, aggregates and shapes (of all rows, where the gate uses a sample), except shapes that rest on earlier
+publications. ``check by check`` runs these expectations one by one; a suite answers some of them together. Each runs in
+a warm process of its own, in turn. The uncounted first round pays for starting Spark and importing great-expectations.
 """
 
 import json
@@ -24,12 +23,12 @@ from bench.race import Contender, arguments, race, scratch, table
 
 US_A_DAY, EPOCH = 86_400_000_000, 1_735_689_600_000_000  # 1 January 2025
 KINDS = ("click", "play", "complete", "skip", "hide")
-WHO = ("build", "gate", "check by check", "own engine")
+CONTENDERS = ("build", "gate", "check by check", "own engine")
 FILES = 4
 
 
 def write(folder: Path, rows: int) -> None:
-    """A day of the raw log, and its events as they are staged."""
+    """Write a day of the raw log, and its events as staged."""
     rng = np.random.default_rng(rows)
     when = np.sort(EPOCH + rng.integers(0, US_A_DAY, rows))
     kind = rng.choice(len(KINDS), rows, p=[0.35, 0.4, 0.1, 0.1, 0.05])
@@ -50,7 +49,7 @@ def write(folder: Path, rows: int) -> None:
     }
     _save(folder / "log" / "events.parquet", raw)
     day = _times(when).cast(pa.date32())
-    known = raw["ingest_ts"]
+    known_ts = raw["ingest_ts"]
     hex_ids = rng.bytes(16 * rows).hex()
     staged = {
         "event_id": pa.array([hex_ids[32 * n : 32 * n + 32] for n in range(rows)]),
@@ -59,9 +58,9 @@ def write(folder: Path, rows: int) -> None:
         "topic": raw["topic"],
         "kind": names,
         "event_ts": raw["ts"],
-        "known_ts": known,
+        "known_ts": known_ts,
         "event_day": day,
-        "known_day": known.cast(pa.date32()),
+        "known_day": known_ts.cast(pa.date32()),
         "amount": raw["seconds"],
         "is_consumption": pa.array(kind == 1),
         "is_click": pa.array(kind == 0),
@@ -84,18 +83,20 @@ def _times(micros: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pa.Array:
 
 
 def _save(folder: Path, columns: dict[str, pa.Array]) -> None:
-    whole = pa.table(columns)
+    rows = pa.table(columns)
     folder.mkdir(parents=True)
-    step = -(-len(whole) // FILES)
+    step = -(-len(rows) // FILES)
     for number in range(FILES):
-        pq.write_table(whole.slice(number * step, step), folder / f"part-{number}.parquet", coerce_timestamps="us")
+        pq.write_table(rows.slice(number * step, step), folder / f"part-{number}.parquet", coerce_timestamps="us")
 
 
 def main() -> None:
     """Race and print."""
     parser = arguments(__doc__)
     parser.add_argument("--millions", nargs="*", type=float, default=[1, 5])
-    parser.add_argument("--only", nargs="*", choices=WHO, default=list(WHO), help="who takes part")
+    parser.add_argument(
+        "--only", nargs="*", choices=CONTENDERS, default=list(CONTENDERS), help="contenders that take part"
+    )
     args = parser.parse_args()
     folder = scratch("gate")
     requests = {f"{millions:g} M": {"case": f"{millions:g} M"} for millions in args.millions}

@@ -1,4 +1,4 @@
-"""The build of events, the gate that guards it, and the same suite check by check on great-expectations' own engine."""
+"""Contender: the build of events, its gate, and the same suite on great-expectations' own engine."""
 
 import shutil
 import sys
@@ -31,7 +31,7 @@ VALIDATED = replace(
         Bounded(c.name, c.measure, c.message, -WIDE, WIDE) if isinstance(c, Steady) else c for c in EVENTS.checks
     ),
 )
-"""Every aggregate has an interval, as if there were earlier days to take it from."""
+"""Every aggregate has an interval, as if there were earlier days."""
 INTERVALS = [
     Expectation(c.name, c.name, 0.0, -WIDE, WIDE, "error", c.message, "2025-01-01" if isinstance(c, Bounded) else "")
     for c in VALIDATED.checks
@@ -47,7 +47,7 @@ def skip_gate(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
 
 
 def build(log: Path, out: Path) -> dict[str, Any]:
-    """What ingest does to make events of a raw log: read, judge, count, stage, commit. Nothing is audited."""
+    """Build events from a raw log as ingest does, without a gate."""
     source = load_source("world")
     shutil.rmtree(out, ignore_errors=True)
     raw = readers.read_raw(spark, readers.locate(log, source.events), source, source.events)
@@ -60,7 +60,7 @@ def build(log: Path, out: Path) -> dict[str, Any]:
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """One run of what this process does."""
+    """Run this contender's part once."""
     case = folder / request["case"]
     out = case / f"store-{request['round']}"
     if what == "build":
@@ -81,7 +81,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_by_check(staged: DataFrame) -> dict[str, bool]:
-    """The suite on great-expectations' own engine, one expectation after the other."""
+    """Validate the suite on great-expectations' own engine, one expectation after the other."""
     gx, _, definition = open_spark_batch(VALIDATED)
     batch = definition.get_batch(batch_parameters={"dataframe": staged})
     return {

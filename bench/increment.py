@@ -1,12 +1,12 @@
-"""A day's increment on a history, and on ten times that history: what it costs, and what it reads.
+"""Races a day's increment on a history against one on ten times that history: cost, and bytes read.
 
     python -m bench.increment
 
-Days of equal size, a tenth of their events known up to three days late. Each contender is the whole line (ingest,
-histories, features, signals) with a warehouse of its own: it takes a base in one delivery, then day after day, in turn
-with the other. The shorter history is longer than what any definition looks back on (59 days of maturing, after 180
-days in which there was nothing), so both read as far back. The last days carry one event of three months ago each: a
-late event costs its own days only.
+Days have equal size, and a tenth of their events become known up to three days late. Each contender is the whole
+pipeline (ingest, histories, features, signals) with a warehouse of its own. It takes a base in one delivery, then day
+after day, in turn with the other. The shorter history exceeds every look-back (59 days of maturing, after 180 days
+without events), so both read equally far back. Each of the last days carries one event from three months ago: a late
+event should cost only its own days.
 """
 
 import itertools
@@ -25,19 +25,19 @@ from longplay.config.duration import DAY, DAY_US
 BEGIN = datetime(2022, 1, 1, tzinfo=UTC)
 
 
-def events(first: int, last: int, a_day: int, seed: int) -> pa.Table:
-    """Events of the days ``[first, last)`` since ``BEGIN``, by the day on which they happened."""
+def events(first: int, last: int, per_day: int, seed: int) -> pa.Table:
+    """Events that happened in the days ``[first, last)`` since ``BEGIN``."""
     rng = np.random.default_rng(seed)
-    rows = (last - first) * a_day
+    rows = (last - first) * per_day
     start = int(BEGIN.timestamp()) * 1_000_000
     when = start + first * DAY_US + rng.integers(0, (last - first) * DAY_US, rows)
     late = np.where(rng.random(rows) < 0.1, rng.integers(0, 3 * DAY_US, rows), 0)
     kind = np.array(["play", "tap", "skip"])[rng.choice(3, rows, p=[0.65, 0.2, 0.15])]
-    what = (a_day // 10 * rng.random(rows) ** 2).astype(int)
+    what = (per_day // 10 * rng.random(rows) ** 2).astype(int)
     return pa.table(
         {
             "event_id": [f"{seed}-{n}" for n in range(rows)],
-            "user_id": [f"user-{n:06d}" for n in rng.integers(a_day // 2, size=rows).tolist()],
+            "user_id": [f"user-{n:06d}" for n in rng.integers(per_day // 2, size=rows).tolist()],
             "item_id": [f"item-{n:06d}" for n in what.tolist()],
             "topic": [f"topic-{n % 20}" for n in what.tolist()],
             "event_ts": pa.array(when).cast(pa.timestamp("us", "UTC")),
@@ -49,24 +49,24 @@ def events(first: int, last: int, a_day: int, seed: int) -> pa.Table:
 
 
 def deliver(folder: Path, first: int, last: int, rows: pa.Table) -> None:
-    """A delivery: rows that became known in ``[first, last)``, and its word that these are all."""
+    """Write a delivery: the rows that became known in ``[first, last)``, and a heartbeat."""
     folder.mkdir(parents=True)
     pq.write_table(rows, folder / "events.parquet")
     start, end = BEGIN + first * DAY, BEGIN + last * DAY
-    beat = {"complete_from": start, "complete_until": end, "observed_at": end}
-    (folder / "beat.json").write_text(json.dumps({k: v.isoformat() for k, v in beat.items()}), encoding="utf-8")
+    heartbeat = {"complete_from": start, "complete_until": end, "observed_at": end}
+    (folder / "beat.json").write_text(json.dumps({k: v.isoformat() for k, v in heartbeat.items()}), encoding="utf-8")
 
 
-def write(folder: Path, days: int, a_day: int, more: int) -> None:
-    """A base of so many days and single days after it; the last three of them with an event of three months ago."""
-    whole = events(0, days + more, a_day, seed=days)
+def write(folder: Path, days: int, per_day: int, more: int) -> None:
+    """Write a base and single days after it; each of the last three has an event from three months ago."""
+    all_events = events(0, days + more, per_day, seed=days)
     start = int(BEGIN.timestamp()) * 1_000_000
-    known = (whole["known_ts"].cast(pa.int64()).to_numpy() - start) // DAY_US
+    known_days = (all_events["known_ts"].cast(pa.int64()).to_numpy() - start) // DAY_US
     borders = [0, *range(days, days + more + 1)]
     for number, (first, last) in enumerate(itertools.pairwise(borders)):
-        rows = whole.filter(pa.array((known >= first) & (known < last)))
+        rows = all_events.filter(pa.array((known_days >= first) & (known_days < last)))
         if number > more - 3:
-            old = events(last - 90, last - 89, a_day, seed=10**6 + number).slice(0, 1)
+            old = events(last - 90, last - 89, per_day, seed=10**6 + number).slice(0, 1)
             moment = pa.array([start + last * DAY_US - 1]).cast(pa.timestamp("us", "UTC"))
             rows = pa.concat_tables([rows, old.set_column(old.schema.get_field_index("known_ts"), "known_ts", moment)])
         deliver(folder / f"{number:03d}", first, last, rows)
@@ -75,9 +75,9 @@ def write(folder: Path, days: int, a_day: int, more: int) -> None:
 def main() -> None:
     """Race and print."""
     parser = arguments(__doc__)
-    parser.add_argument("--days", type=int, default=260, help="days of the shorter history, above any look-back")
-    parser.add_argument("--times", type=int, default=10, help="how many times longer the other is")
-    parser.add_argument("--events", type=int, default=500, help="events a day")
+    parser.add_argument("--days", type=int, default=260, help="days of the shorter history, longer than any look-back")
+    parser.add_argument("--times", type=int, default=10, help="length of the other history as a multiple")
+    parser.add_argument("--events", type=int, default=500, help="events per day")
     args = parser.parse_args()
     folder = scratch("increment")
     chosen = []

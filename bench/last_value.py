@@ -1,9 +1,9 @@
-"""Last value as of a moment: Longplay beside tempo, Feast on Spark, Feast on DuckDB, and DuckDB written by hand.
+"""Races the last value as of a moment: Longplay, tempo, Feast on Spark, Feast on DuckDB, and hand-written DuckDB.
 
     python -m bench.last_value --peers /path/to/peers/bin/python
 
-2,000,000 facts of five doubles, 200,000 spine rows; 10, 100 and 1,000 facts a user, and one user with 175,000 of them.
-Each contender gets the same Parquet files. Longplay's answer is exact for facts that were known late and for
+2,000,000 facts of five doubles, 200,000 spine rows; 10, 100 and 1,000 facts per user, and one user with 175,000 of
+them. Each contender reads the same Parquet files. Longplay's answer is exact for facts that were known late and for
 corrections; the plain cases have neither, so that all contenders answer the same question.
 """
 
@@ -24,14 +24,14 @@ EPOCH = 1_735_689_600_000_000  # 1 January 2025
 
 
 def write(folder: Path, facts: int, spine: int, per_user: int, hot: int = 0, columns: int = 5) -> None:
-    """Facts and spine as Parquet; ``hot`` facts belong to one user."""
+    """Write facts and spine as Parquet; ``hot`` facts belong to one user."""
     rng = np.random.default_rng(per_user + hot)
     users = np.repeat(np.arange((facts - hot) // per_user), per_user)
     users = np.concatenate([users, np.full(facts - len(users), 10**6)])
     when = EPOCH + rng.integers(0, DAYS * US, len(users))
-    asked = rng.choice(np.unique(users), spine)
+    spine_users = rng.choice(np.unique(users), spine)
     if hot:
-        asked[: spine // 10] = 10**6
+        spine_users[: spine // 10] = 10**6
     values = {f"x{n}": rng.normal(size=len(users)) for n in range(columns)}
     order = rng.permutation(len(users))
     table = {"user_id": _ids(users), "event_ts": _moments(when), "known_ts": _moments(when), **values}
@@ -39,7 +39,8 @@ def write(folder: Path, facts: int, spine: int, per_user: int, hot: int = 0, col
     pq.write_table(pa.table(table).take(order), folder / "facts.parquet", row_group_size=250_000)
     at = EPOCH + rng.integers(0, DAYS * US, spine)
     pq.write_table(
-        pa.table({"row_id": np.arange(spine), "user_id": _ids(asked), "as_of": _moments(at)}), folder / "spine.parquet"
+        pa.table({"row_id": np.arange(spine), "user_id": _ids(spine_users), "as_of": _moments(at)}),
+        folder / "spine.parquet",
     )
 
 
@@ -52,16 +53,20 @@ def _moments(numbers: NDArray[np.int64]) -> pa.Array:
 
 
 def truth(folder: Path) -> dict[str, float]:
-    """Rows, rows with a value, and the sum of x0, by a plain search: what every contender must return."""
+    """Compute what every contender must return by a plain search: rows, rows with a value, and the sum of x0."""
     facts, spine = pq.read_table(folder / "facts.parquet"), pq.read_table(folder / "spine.parquet")
     codes = pa.concat_arrays([facts["user_id"].combine_chunks(), spine["user_id"].combine_chunks()]).dictionary_encode()
     keys = codes.indices.to_numpy()
     times, at = (t.cast(pa.int64()).to_numpy() for t in (facts["event_ts"], spine["as_of"]))
     order = np.lexsort((times, keys[: len(facts)]))
     packed = keys[: len(facts)][order].astype(np.int64) * 2**44 + times[order] - EPOCH
-    place = np.searchsorted(packed, keys[len(facts) :].astype(np.int64) * 2**44 + at - EPOCH) - 1
-    hit = (place >= 0) & (keys[: len(facts)][order][np.maximum(place, 0)] == keys[len(facts) :])
-    return {"rows": len(spine), "found": int(hit.sum()), "sum": float(facts["x0"].to_numpy()[order[place[hit]]].sum())}
+    position = np.searchsorted(packed, keys[len(facts) :].astype(np.int64) * 2**44 + at - EPOCH) - 1
+    hit = (position >= 0) & (keys[: len(facts)][order][np.maximum(position, 0)] == keys[len(facts) :])
+    return {
+        "rows": len(spine),
+        "found": int(hit.sum()),
+        "sum": float(facts["x0"].to_numpy()[order[position[hit]]].sum()),
+    }
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Longplay's last value as of, as a contender."""
+"""Contender: Longplay's last value as of a moment."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ spark = session()
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """The whole join, summed up so that every row is made."""
+    """Join, and aggregate so that every row is computed."""
     facts = spark.read.parquet(request["folder"] + "/facts.parquet")
     spine = spark.read.parquet(request["folder"] + "/spine.parquet")
-    found = join_last_values(facts, spine, ["user_id"])
-    row = found.agg(F.count("*"), F.count("x0"), F.sum("x0"), *[F.max(f"x{n}") for n in range(1, 5)]).first()
+    joined = join_last_values(facts, spine, ["user_id"])
+    row = joined.agg(F.count("*"), F.count("x0"), F.sum("x0"), *[F.max(f"x{n}") for n in range(1, 5)]).first()
     assert row is not None
     return {"rows": row[0], "found": row[1], "sum": row[2]}
 

@@ -1,11 +1,11 @@
-"""Three layouts of a table of events: what writing, adding a day and reading cost with each.
+"""Races three layouts of a table of events: writing, adding a day, and reading.
 
     python -m bench.layout
 
 Events of ``bench.training_set``, 5 million over 180 days, as one delivery, then ten single days, each a delivery of its
 own. ``sorted``: as the store writes them, sorted by day within a task, in files of at most 250,000 rows. ``by day``: a
 folder for each day. ``clustered``: Delta's liquid clustering by day and user, with an OPTIMIZE after the base and after
-the ten days. Each in a process of its own that stays warm, in turn.
+the ten days. Each runs in a warm process of its own, in turn.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A table of events in one layout, as a contender: written, added to, put in order, read."""
+"""Contender: a table of events in one layout, which is written, extended, optimised and read."""
 
 import shutil
 import sys
@@ -26,7 +26,7 @@ written, added = 0, 0
 
 
 def save(frame: DataFrame) -> None:
-    """Add rows in the layout."""
+    """Append rows in the layout."""
     if layout == "clustered" and not path.exists():
         columns = ", ".join(f"{name} {kind}" for name, kind in frame.dtypes)
         spark.sql(f"CREATE TABLE delta.`{path}` ({columns}) USING delta CLUSTER BY (event_day, user_id)")
@@ -37,23 +37,23 @@ def save(frame: DataFrame) -> None:
 
 
 def base() -> None:
-    """All of them, in a new folder: Delta remembers the log of an old one."""
+    """Write all events into a new folder, because Delta caches the log of an old one."""
     global path, written
     shutil.rmtree(path, ignore_errors=True)
     written += 1
     path = folder / f"events {layout} {written}"
     save(events)
-    put_in_order()
+    run_maintenance()
 
 
-def put_in_order() -> None:
-    """What a layout asks for besides: clusters are made by OPTIMIZE alone."""
+def run_maintenance() -> None:
+    """Run the maintenance of a layout: only OPTIMIZE clusters."""
     if layout == "clustered":
         spark.sql(f"OPTIMIZE delta.`{path}`")
 
 
 def add() -> None:
-    """The next day: the rows of a day of the base, moved."""
+    """Append the next day: the rows of a base day, with a new date."""
     global added
     day = FIRST + (DAYS + added) * DAY
     rows = events.where(F.col("event_day") == FIRST + added * DAY)
@@ -62,15 +62,15 @@ def add() -> None:
 
 
 def read(what: str) -> None:
-    """A count and a sum over what is asked for."""
-    found = spark.read.format("delta").load(str(path))
+    """Count and sum the requested rows."""
+    table = spark.read.format("delta").load(str(path))
     wanted = {
         "a day": F.col("event_day") == FIRST + 100 * DAY,
         "28 days": F.col("event_day").between(FIRST + 100 * DAY, FIRST + 127 * DAY),
         "a user": F.col("user_id") == "user-000000123",
         "all": F.lit(True),
     }
-    found.where(wanted[what]).agg(F.count("*"), F.sum("amount"), F.max("item_id")).collect()
+    table.where(wanted[what]).agg(F.count("*"), F.sum("amount"), F.max("item_id")).collect()
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         elif request["do"] == "add":
             add()
         elif request["do"] == "optimise":
-            put_in_order()
+            run_maintenance()
         else:
             read(request["do"])
     return {**counted, "files": len(DeltaTable(str(path)).file_uris())}

@@ -1,8 +1,8 @@
-"""Look-ups over HTTP under load, while a new release is published: errors, mixed answers, latency, memory.
+"""Times look-ups over HTTP under load, while a new release is published: errors, mixed answers, latency, memory.
 
-``python -m bench.lookups`` writes 5 million values twice (the second time every value differs), starts
-``longplay serve`` as a process, and asks at a fixed rate for 60 s. Requests are sent when they are due, whatever came
-of those before, and latency counts from then, so that waiting in a queue counts. Half-way the second release is
+``python -m bench.lookups`` writes 5 million values twice, with different values the second time, starts ``longplay
+serve`` as a process, and sends requests at a fixed rate for 60 s. Each request is sent when it is due, whatever
+happened to earlier ones, and its latency counts from then, so that queueing counts. Half-way the second release is
 published.
 """
 
@@ -34,8 +34,16 @@ SOURCE = "bench"
 
 @dataclass
 class Memory:
-    """Largest sizes seen, in bytes: the server's own and mapped pages, its own alone, the builder's; and the
-    server's CPU seconds, and those that its main thread was ready to run and waited for a core."""
+    """The server's use of memory and CPU.
+
+    Attributes:
+        server: largest size with mapped pages, in bytes.
+        own: largest size without shared pages, in bytes.
+        builder: largest size of an index builder, in bytes.
+        cpu: CPU-seconds.
+        waited: seconds that the main thread was ready to run and waited for a core.
+        done: ends ``watch``.
+    """
 
     server: int = 0
     own: int = 0
@@ -45,12 +53,12 @@ class Memory:
     done: threading.Event = field(default_factory=threading.Event)
 
     def watch(self, pid: int) -> None:
-        """Look every quarter of a second until ``done``."""
-        process, before = psutil.Process(pid), waited_for_a_core(pid)
+        """Sample every quarter of a second until ``done``."""
+        process, before = psutil.Process(pid), seconds_waiting_for_core(pid)
         while not self.done.wait(0.25):
-            told = process.memory_info()
-            self.server, self.own = max(self.server, told.rss), max(self.own, told.rss - told.shared)
-            self.cpu, self.waited = sum(process.cpu_times()[:2]), waited_for_a_core(pid) - before
+            memory = process.memory_info()
+            self.server, self.own = max(self.server, memory.rss), max(self.own, memory.rss - memory.shared)
+            self.cpu, self.waited = sum(process.cpu_times()[:2]), seconds_waiting_for_core(pid) - before
             for child in process.children():
                 try:
                     self.builder = max(self.builder, child.memory_info().rss)
@@ -58,14 +66,14 @@ class Memory:
                     continue
 
 
-def waited_for_a_core(pid: int | str) -> float:
+def seconds_waiting_for_core(pid: int | str) -> float:
     """Seconds that a process's main thread was ready to run and waited for a core (Linux)."""
     return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
 @contextmanager
 def server(store: Path, load: Load, poll: float) -> Iterator[tuple[int, float]]:
-    """``longplay serve`` until the block ends. Gives its process id and the seconds until it was ready."""
+    """Run ``longplay serve`` inside the block. Gives its process id and the seconds until it was ready."""
     check_port("127.0.0.1", load.port)
     begin = time.perf_counter()
     options = ["--store", store, "--source", SOURCE, "--cache", store / "cache", "--port", load.port, "--poll", poll]
@@ -98,7 +106,7 @@ def report(answers: Sequence[Answer], published: float, load: Load) -> None:
     print(f"requests {len(answers):,}, errors {len(wrong) - mixed}, mixed answers {mixed}")
     for text in sorted({a.wrong for a in wrong}):
         print(f"  {text}: {sum(a.wrong == text for a in wrong)}")
-    print("| latency from the due moment, ms | requests | median | p95 | p99 | max |")
+    print("| latency since due, ms | requests | median | p95 | p99 | max |")
     print("| --- | --- | --- | --- | --- | --- |")
     for kind in ("all", BY_ANCHOR, BY_USER, PAGE, "while the index is built"):
         own = np.array([1_000 * a.took for a in answers if kind in ("all", a.kind) or _building(kind, a, published)])
@@ -107,7 +115,7 @@ def report(answers: Sequence[Answer], published: float, load: Load) -> None:
             print(f"| {kind} | {len(own):,} | {p50:.1f} | {p95:.1f} | {p99:.1f} | {own.max():.1f} |")
     ends = {r: [a.due + a.took for a in answers if a.release == r] for r in (FIRST, SECOND)}
     if not ends[SECOND]:
-        print(f"the second release was not seen within {load.seconds - published:.1f} s")
+        print(f"no answer from the second release within {load.seconds - published:.1f} s")
         return
     last, first = max(ends[FIRST]) - published, min(ends[SECOND]) - published
     print(f"published at {published:.1f} s; first new answer after {first:.1f} s, last old one {last:.1f} s")
@@ -119,15 +127,15 @@ def _building(kind: str, answer: Answer, published: float) -> bool:
 
 @click.command()
 @click.option("--values", default=5_000_000, show_default=True, help="Stored values.")
-@click.option("--rate", default=200.0, show_default=True, help="Requests a second.")
-@click.option("--seconds", default=60.0, show_default=True, help="How long.")
+@click.option("--rate", default=200.0, show_default=True, help="Requests per second.")
+@click.option("--seconds", default=60.0, show_default=True, help="Duration.")
 @click.option("--skew", default=1.0, show_default=True, help="Exponent of Zipf's law over keys.")
-@click.option("--poll", default=1.0, show_default=True, help="Seconds between two looks of the server.")
+@click.option("--poll", default=1.0, show_default=True, help="Seconds between the server's checks for releases.")
 @click.option("--port", default=8471, show_default=True)
 def command(poll: float, **options: Any) -> None:
-    """Ask a server for values while a new release is published."""
+    """Send requests to a server while a new release is published."""
     load, definitions = Load(**options), [d for d in default_registry().newest() if d.keys == "user_item"]
-    asked = list(requests_of(load, definitions, np.random.default_rng(1)))
+    requests = list(requests_of(load, definitions, np.random.default_rng(1)))
     with tempfile.TemporaryDirectory(prefix="longplay-lookups-") as name:
         store = Path(name)
         versions = [tables.write_values(store / SOURCE, load.values, v, definitions) for v in (0, 1)]
@@ -138,11 +146,11 @@ def command(poll: float, **options: Any) -> None:
             tables.write_release(store / SOURCE, SECOND, later, versions[1], definitions)
 
         with server(store, load, poll) as (pid, seconds):
-            memory, before = Memory(), waited_for_a_core("self")
+            memory, before = Memory(), seconds_waiting_for_core("self")
             threading.Thread(target=memory.watch, args=(pid,), daemon=True).start()
-            answers, published = asyncio.run(drive(load, asked, publish))
+            answers, published = asyncio.run(drive(load, requests, publish))
             memory.done.set()
-            waited = waited_for_a_core("self") - before
+            waited = seconds_waiting_for_core("self") - before
         size = sum(file.stat().st_size for file in (store / "cache").glob(f"*/{FIRST}.0/*.arrow"))
     print(f"{load.values:,} values, {load.rate:g} requests/s for {load.seconds:g} s, Zipf {load.skew:g}")
     print(f"first index built and served after {seconds:.1f} s; an index has {size / 1e6:,.0f} MB")

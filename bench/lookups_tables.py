@@ -1,4 +1,4 @@
-"""Tables of values for the bench of look-ups, written without Spark: two versions, whose values all differ."""
+"""Tables of values for the look-up bench, written without Spark: two versions that differ in every value."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,19 +14,19 @@ from longplay.definitions.signal import Definition
 
 START, DAYS = datetime(2026, 1, 1, tzinfo=UTC), 120
 KNOWN_AT = START + timedelta(days=DAYS + 60)
-ITEMS, ROWS_A_USER, CHUNK = 20_000, 25, 500_000
+ITEMS, ROWS_PER_USER, CHUNK = 20_000, 25, 500_000
 SHIFT = 1_000_000.0
-"""By which every value of the second version is larger."""
+"""How much larger every value of the second version is."""
 _TIME = pa.timestamp("us", "UTC")
 
 
 def value_at(numbers: npt.NDArray[np.int64], version: int) -> npt.NDArray[np.float64]:
-    """Values of the first (0) or second (1) version, by row number."""
+    """Compute values of the first (0) or second (1) version by row number."""
     return (numbers % 1_000).astype(np.float64) + version * SHIFT
 
 
 def t0_of(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Times of anchors, in microseconds since 1970: scattered over the days, all different for one user."""
+    """Compute times of anchors, in microseconds since 1970: scattered over the days, and distinct for each user."""
     seconds = (numbers * 7_919) % (DAYS * 86_400)
     return (int(START.timestamp()) + seconds) * 1_000_000 + numbers % 1_000_000
 
@@ -36,7 +36,7 @@ def anchor_of(number: int) -> str:
 
 
 def user_of(number: int, values: int) -> str:
-    return f"u{number % max(1, values // ROWS_A_USER):09d}"
+    return f"u{number % max(1, values // ROWS_PER_USER):09d}"
 
 
 def item_of(number: int) -> str:
@@ -44,7 +44,7 @@ def item_of(number: int) -> str:
 
 
 def write_values(folder: Path, values: int, version: int, definitions: list[Definition]) -> int:
-    """Write ``signal_values`` anew; row n belongs to definition n modulo their number. Gives the Delta version."""
+    """Rewrite ``signal_values``; row n belongs to definition n modulo their number. Gives the Delta version."""
     first = _rows(np.arange(1, dtype=np.int64), values, version, definitions)
     batches = _batches(values, version, definitions)
     reader = pa.RecordBatchReader.from_batches(first.schema, batches)
@@ -56,7 +56,7 @@ def write_values(folder: Path, values: int, version: int, definitions: list[Defi
 def write_release(
     folder: Path, release_id: str, known_at: datetime, version: int, definitions: list[Definition]
 ) -> None:
-    """Append the row that 'longplay release' writes."""
+    """Append the row that 'longplay release' would write."""
     columns = {
         "release_id": pa.array([release_id]),
         "known_at": pa.array([known_at], _TIME),
@@ -88,7 +88,7 @@ def _rows(numbers: npt.NDArray[np.int64], values: int, version: int, definitions
             "signal": pa.array([d.ref for d in definitions]).take(which),
             "definition_hash": pa.array([d.hash for d in definitions]).take(which),
             "anchor_id": _ids("e", numbers, 31),
-            "user_id": _ids("u", numbers % max(1, values // ROWS_A_USER), 9),
+            "user_id": _ids("u", numbers % max(1, values // ROWS_PER_USER), 9),
             "item_id": _ids("i", (numbers * 31) % ITEMS, 9),
             "t0": times(0),
             "t0_day": times(0).cast(pa.date32()),

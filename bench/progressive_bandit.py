@@ -1,7 +1,8 @@
-"""A bandit that recommends shows and learns what 59 days of a listener are worth: as they come, at once, or late.
+"""A bandit that recommends shows and learns the value of 59 days of a listener: progressively, at once, or late.
 
-Thompson sampling over shows of unknown worth, so many actions a day; an action's trace begins on its day, and what was
-seen of it is known the next morning. Regret of a day: worth of the best show less the mean worth of the shows shown.
+Thompson sampling over shows of unknown value, with a fixed number of actions per day. An action's trace begins on its
+day, and each day of it is known the next morning. The regret of a day is the value of the best show, less the mean
+value of the shows that were shown.
 """
 
 from collections.abc import Iterator
@@ -27,13 +28,13 @@ POLICIES: tuple[Policy, ...] = ("progressive", "oracle", "delayed", "day-2")
 
 @dataclass(frozen=True)
 class Task:
-    """What every policy faces.
+    """The problem that every policy faces.
 
     Attributes:
         pool: traces that listeners are drawn from, with replacement, [shows, traces, DAYS].
         prior: learnt from other shows.
-        days: how long.
-        actions: a day.
+        days: number of days.
+        actions: per day.
     """
 
     pool: Traces
@@ -44,13 +45,13 @@ class Task:
     @property
     def worth(self) -> Floats:
         """Mean reward of each show, [shows]."""
-        found: Floats = self.pool.sum(axis=2).mean(axis=1)
-        return found
+        worth: Floats = self.pool.sum(axis=2).mean(axis=1)
+        return worth
 
     def draw(self, chosen: np.ndarray, rng: np.random.Generator) -> Floats:
-        """A trace for each action, [actions, DAYS]."""
-        found: Floats = self.pool[chosen, rng.integers(self.pool.shape[1], size=len(chosen))].astype(np.float64)
-        return found
+        """Draw a trace for each action, [actions, DAYS]."""
+        traces: Floats = self.pool[chosen, rng.integers(self.pool.shape[1], size=len(chosen))].astype(np.float64)
+        return traces
 
 
 def regrets(task: Task, policy: Policy, rng: np.random.Generator) -> Floats:
@@ -61,7 +62,7 @@ def regrets(task: Task, policy: Policy, rng: np.random.Generator) -> Floats:
 
 
 def _progressive(task: Task, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Every day of every open trace counts, from the next morning on."""
+    """Learn from every day of every open trace, from the next morning on."""
     whitened = TraceFilter.from_prior(task.prior, np.ones(DAYS))
     sums = TraceSums.zeros(len(task.pool), DAYS)
     running: list[tuple[np.ndarray, Floats]] = []
@@ -75,7 +76,7 @@ def _progressive(task: Task, rng: np.random.Generator) -> Iterator[np.ndarray]:
 
 
 def _by_one_number(task: Task, policy: Policy, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The whole reward the next morning (oracle) or once its days are over (delayed), or the first day (day-2)."""
+    """Learn from the complete reward the next morning (oracle) or at its end (delayed), or from day one (day-2)."""
     prior, late = task.prior, DAYS - 1 if policy == "delayed" else 0
     part = slice(0, 1) if policy == "day-2" else slice(0, DAYS)
     mean, variance, noise = prior.mean[part].sum(), prior.between[part, part].sum(), prior.within[part, part].sum()

@@ -1,4 +1,4 @@
-"""Errors of estimates from open traces, and how often their intervals hold the truth, on shows new to the prior."""
+"""Errors of estimates from open traces, and coverage of their intervals, on shows that the prior has not seen."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from signals.progressive.filter import RewardBeliefs, TraceFilter, TraceSums, in
 from signals.progressive.prior import Floats
 
 COUNTS = (50, 1000)
-"""Numbers of traces that estimates are made from."""
+"""Numbers of traces behind an estimate."""
 AGES = (0, 5, 10, 20, 30, 60)
 """Days since the traces began."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Shows to judge by.
+class ValidationShows:
+    """Shows for validation.
 
     Attributes:
         whitened: the filter.
         y: by number of traces, whitened sums over that many traces of each show, [shows, DAYS].
-        others: mean reward of each show's traces that no estimate has seen, [shows].
+        others: mean reward of each show's traces outside all estimates, [shows].
         mean: the expected reward of each show, [shows].
     """
 
@@ -31,33 +31,39 @@ class Judged:
     others: Floats
     mean: Floats
 
-    def believed(self, age: int, traces: int) -> RewardBeliefs:
-        """What some traces of each show say when all are of one age, in days."""
-        known = np.arange(DAYS) < age
-        n: Floats = np.broadcast_to(known * float(traces), self.y[traces].shape)
-        return infer_rewards(self.whitened, TraceSums(n, np.where(known, self.y[traces], 0.0)))
+    def infer(self, age: int, traces: int) -> RewardBeliefs:
+        """Infer rewards from some traces of each show, all of one age in days."""
+        is_seen = np.arange(DAYS) < age
+        n: Floats = np.broadcast_to(is_seen * float(traces), self.y[traces].shape)
+        return infer_rewards(self.whitened, TraceSums(n, np.where(is_seen, self.y[traces], 0.0)))
 
 
-def judged(whitened: TraceFilter, of: Iterable[tuple[Show, Traces]], rng: np.random.Generator) -> Judged:
-    """Add up the traces of some shows, one show at a time; they are shuffled in place first."""
+def sum_validation_traces(
+    whitened: TraceFilter, shows: Iterable[tuple[Show, Traces]], rng: np.random.Generator
+) -> ValidationShows:
+    """Shuffle the traces of each show in place, and sum them, one show at a time."""
     y: dict[int, list[Floats]] = {count: [] for count in COUNTS}
     others, mean = [], []
-    for show, traces in of:
+    for show, traces in shows:
         rng.shuffle(traces)
         for count in COUNTS:
-            whole = np.full(count, DAYS)
-            y[count].append(sum_traces(whitened, np.zeros_like(whole), traces[:count], whole, 1).s[0])
+            full_ages = np.full(count, DAYS)
+            y[count].append(sum_traces(whitened, np.zeros_like(full_ages), traces[:count], full_ages, 1).s[0])
         others.append(traces[max(COUNTS) :].sum(axis=1).mean())
         mean.append(show.mean.sum())
-    return Judged(whitened, {count: np.array(sums) for count, sums in y.items()}, np.array(others), np.array(mean))
+    return ValidationShows(
+        whitened, {count: np.array(sums) for count, sums in y.items()}, np.array(others), np.array(mean)
+    )
 
 
-def errors(found: Judged, traces: int) -> dict[int, float]:
-    """Mean absolute error by age."""
-    return {age: float(np.abs(found.believed(age, traces).mean - found.others).mean()) for age in AGES}
+def errors(validation: ValidationShows, traces: int) -> dict[int, float]:
+    """Compute the mean absolute error by age."""
+    return {age: float(np.abs(validation.infer(age, traces).mean - validation.others).mean()) for age in AGES}
 
 
-def coverage(found: Judged, traces: int) -> dict[int, float]:
-    """Share of shows whose true mean lies in the 95% interval, by age."""
-    ends = {age: found.believed(age, traces).interval(0.95) for age in AGES}
-    return {age: float(np.mean((low <= found.mean) & (found.mean <= high))) for age, (low, high) in ends.items()}
+def coverage(validation: ValidationShows, traces: int) -> dict[int, float]:
+    """Compute the share of shows whose true mean lies in the 95% interval, by age."""
+    ends = {age: validation.infer(age, traces).interval(0.95) for age in AGES}
+    return {
+        age: float(np.mean((low <= validation.mean) & (validation.mean <= high))) for age, (low, high) in ends.items()
+    }

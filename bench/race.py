@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-NOTED = ("rows", "files", "sum", "bytes_read", "rows_read", "wrong")
+NOTED_KEYS = ("rows", "files", "sum", "bytes_read", "rows_read", "wrong")
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:
-    """The options that all races have."""
+    """Create a parser with the options of all races."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", help="Python of an environment with bench/peers/requirements.txt")
     parser.add_argument("--runs", type=int, default=5, help="counted rounds, after one that warms up")
@@ -28,11 +28,11 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
 
 
 def scratch(name: str) -> Path:
-    """A folder for a bench's data. It is gone when the bench is done; one that failed leaves it, with the logs."""
+    """Create a folder for a bench's data; it is removed at the end, unless the bench fails."""
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
 
     def clear() -> None:
-        if not hasattr(sys, "last_type"):  # set by an exception that nobody caught
+        if not hasattr(sys, "last_type"):  # set by an uncaught exception
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(clear)
@@ -41,7 +41,7 @@ def scratch(name: str) -> Path:
 
 @dataclass
 class Contender:
-    """A process that answers requests; it is started when it is first asked."""
+    """A process that answers requests; it starts with the first one."""
 
     name: str
     command: Sequence[str]
@@ -50,7 +50,7 @@ class Contender:
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """One run; ``{"failed": why}`` where it died or took longer than its limit."""
+        """Run one request; ``{"failed": why}`` if the process died or exceeded its limit."""
         if self._process is None or self._process.poll() is not None:
             errors = self.log.open("a") if self.log else subprocess.DEVNULL
             self._process = subprocess.Popen(
@@ -75,7 +75,7 @@ class Contender:
         return dict(json.loads(line))
 
     def stop(self) -> None:
-        """End the process and what it started."""
+        """Kill the process and its descendants."""
         if self._process is not None:
             import psutil
 
@@ -83,8 +83,8 @@ class Contender:
                 below = psutil.Process(self._process.pid).children(recursive=True)
             except psutil.NoSuchProcess:
                 below = []
-            for one in [*below, self._process]:
-                one.kill()
+            for running in [*below, self._process]:
+                running.kill()
             self._process.wait()
             self._process = None
 
@@ -97,10 +97,10 @@ def race(
     keep: bool = True,
     stop: bool = True,
 ) -> list[dict[str, Any]]:
-    """Every contender on every request, in turn, round by round.
+    """Run every contender on every request, in turn, round by round.
 
     Args:
-        contenders: who runs.
+        contenders: to run.
         requests: by name of the case.
         runs: counted rounds.
         warmups: rounds that do not count.
@@ -108,25 +108,25 @@ def race(
         stop: whether processes end after the last case.
 
     Returns:
-        A row a case and contender: medians, extremes, and what the last run returned.
+        One row per case and contender: medians, extremes, and what the last run returned.
     """
     rows = []
     for case, request in requests.items():
-        found: dict[str, list[dict[str, Any]]] = {c.name: [] for c in contenders}
-        out: set[str] = set()
+        answers_by_contender: dict[str, list[dict[str, Any]]] = {c.name: [] for c in contenders}
+        failed: set[str] = set()
         for number in range(warmups + runs):
             for contender in contenders:
-                if contender.name in out:
+                if contender.name in failed:
                     continue
                 answer = contender.ask({**request, "round": number})
                 note = answer.get("failed") or f"{answer['cpu']:.2f} CPU-s"
                 print(f"  {case} round {number} {contender.name}: {note}", file=sys.stderr, flush=True)
                 if "failed" in answer:
-                    out.add(contender.name)
-                    found[contender.name] = [answer]
+                    failed.add(contender.name)
+                    answers_by_contender[contender.name] = [answer]
                 elif number >= warmups:
-                    found[contender.name].append(answer)
-        rows += [_row(case, name, answers) for name, answers in found.items()]
+                    answers_by_contender[contender.name].append(answer)
+        rows += [_row(case, name, answers) for name, answers in answers_by_contender.items()]
         if not keep:
             for contender in contenders:
                 contender.stop()
@@ -155,19 +155,19 @@ def _row(case: str, name: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def table(rows: Sequence[Mapping[str, Any]], against: str) -> str:
-    """Rows as a Markdown table, with each one's ratio to a contender of the same case."""
+    """Render rows as a Markdown table, with ratios to one contender in the same case."""
     base = {row["case"]: row.get("cpu") for row in rows if row["contender"] == against}
     lines = [f"| case | contender | CPU-s (min to max) | wall s | / {against} | notes |", "|---|---|---|---|---|---|"]
     for row in rows:
         if "failed" in row:
             lines.append(f"| {row['case']} | {row['contender']} | {row['failed']} | | | |")
             continue
-        of = base.get(row["case"])
-        notes = ", ".join(f"{k} {v}" for k, v in row.items() if k in NOTED)
+        base_cpu = base.get(row["case"])
+        notes = ", ".join(f"{k} {v}" for k, v in row.items() if k in NOTED_KEYS)
         lines.append(
             f"| {row['case']} | {row['contender']} | {row['cpu']:.2f} ({row['low']:.2f} to {row['high']:.2f}) "
-            f"| {row['wall']:.2f} | {row['cpu'] / of:.2f} | {notes} |"
-            if of
+            f"| {row['wall']:.2f} | {row['cpu'] / base_cpu:.2f} | {notes} |"
+            if base_cpu
             else f"| {row['case']} | {row['contender']} | {row['cpu']:.2f} | {row['wall']:.2f} | | {notes} |"
         )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What Spark read and shuffled while something ran, from its own counters.
+"""Measures what Spark reads and shuffles, from its own counters.
 
 Bytes are counted only without Parquet's vectored reads (``bench.spark_session`` turns them off).
 """
@@ -11,20 +11,20 @@ from pyspark.sql import SparkSession
 
 @contextmanager
 def read_by(spark: SparkSession) -> Iterator[dict[str, int]]:
-    """Bytes and rows read from storage and bytes shuffled by what runs inside; filled in at its end."""
-    before, found = _counters(spark), dict[str, int]()
-    yield found
-    found.update({name: n - before[name] for name, n in _counters(spark).items()})
+    """Measure bytes and rows read and bytes shuffled inside the block; the counters are filled in at its end."""
+    before, counters = _counters(spark), dict[str, int]()
+    yield counters
+    counters.update({name: n - before[name] for name, n in _counters(spark).items()})
 
 
 def _counters(spark: SparkSession) -> dict[str, int]:
     store = spark.sparkContext._jsc.sc().statusStore()
     defaults = [getattr(store, f"stageList$default${n}")() for n in (4, 5)]
     stages = store.stageList(None, False, False, *defaults)
-    found = {"bytes_read": 0, "rows_read": 0, "bytes_shuffled": 0}
-    for place in range(stages.size()):
-        stage = stages.apply(place)
-        found["bytes_read"] += stage.inputBytes()
-        found["rows_read"] += stage.inputRecords() if stage.inputBytes() else 0
-        found["bytes_shuffled"] += stage.shuffleWriteBytes()
-    return found
+    counters = {"bytes_read": 0, "rows_read": 0, "bytes_shuffled": 0}
+    for n in range(stages.size()):
+        stage = stages.apply(n)
+        counters["bytes_read"] += stage.inputBytes()
+        counters["rows_read"] += stage.inputRecords() if stage.inputBytes() else 0
+        counters["bytes_shuffled"] += stage.shuffleWriteBytes()
+    return counters

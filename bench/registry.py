@@ -1,7 +1,7 @@
-"""A large registry: how long look-ups take from a cold start, the start of Python included.
+"""Times look-ups in a large registry from a cold start, including the start of Python.
 
-``python -m bench.registry`` makes a registry of 2,000 signals with five versions each, by applying them, and times
-every look-up as a process of its own. Medians of five, after one run that warms the disk's cache.
+``python -m bench.registry`` applies 2,000 signals with five versions each to a registry, and times every look-up
+as a process of its own. Prints medians of five runs, after one that warms the disk cache.
 """
 
 import argparse
@@ -44,7 +44,7 @@ WORDS = [
 LOOK_UPS = {
     "show, one signal": ["show", "{name}"],
     "show, an alias": ["show", "{name}@champion"],
-    "show, a name that is not there": ["show", "{name}x"],
+    "show, an unknown name": ["show", "{name}x"],
     "list, a page": ["list"],
     "list, all as JSON": ["list", "--json"],
     "list, one owner": ["list", "--owner", "team_3", "--limit", "20"],
@@ -57,13 +57,13 @@ _ENTRY = "from longplay.cli import main; main()"
 
 
 def proposals(signals: int, versions: int, seed: int) -> Iterator[Proposal]:
-    """Definitions with other words, owners and windows; every version has another window."""
+    """Generate definitions with different names and owners; every version has its own window."""
     rng = random.Random(seed)
     for number in range(signals):
-        words = rng.sample(WORDS, 3)
+        name_words = rng.sample(WORDS, 3)
         data = {
-            "name": f"{'_'.join(words)}_{number}",
-            "title": f"{' '.join(words).capitalize()}, number {number}",
+            "name": f"{'_'.join(name_words)}_{number}",
+            "title": f"{' '.join(name_words).capitalize()}, number {number}",
             "description": f"1 if the listener came back to the {' of the '.join(rng.sample(WORDS, 6))}.",
             "owner": f"team_{number % 40}",
             "status": "published",
@@ -75,20 +75,20 @@ def proposals(signals: int, versions: int, seed: int) -> Iterator[Proposal]:
             "measure": {"kind": "any", "of": "consumption"},
         }
         for version in range(1, versions + 1):
-            whole = {**data, "version": version, "window": {"kind": "calendar", "from": 1, "to": 6 + version}}
-            text = yaml.dump(whole, Dumper=yaml.CSafeDumper, sort_keys=False)
-            yield Proposal(validate_model(Definition, whole, "bench"), text, f"{data['name']}.v{version}.yaml")
+            versioned = {**data, "version": version, "window": {"kind": "calendar", "from": 1, "to": 6 + version}}
+            text = yaml.dump(versioned, Dumper=yaml.CSafeDumper, sort_keys=False)
+            yield Proposal(validate_model(Definition, versioned, "bench"), text, f"{data['name']}.v{version}.yaml")
 
 
-def timed(arguments: list[str]) -> float:
-    """Seconds of one command as a process of its own."""
+def time_command(arguments: list[str]) -> float:
+    """Time one command as a process of its own."""
     before = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", _ENTRY, "signals", *arguments], env=environment, cwd=ROOT, capture_output=True, text=True
     )
-    if done.returncode not in (0, 7):
-        sys.exit(f"{arguments} ended with {done.returncode}:\n{done.stderr}")
+    if process.returncode not in (0, 7):
+        sys.exit(f"{arguments} ended with {process.returncode}:\n{process.stderr}")
     return time.perf_counter() - before
 
 
@@ -98,21 +98,21 @@ def main() -> None:
     parser.add_argument("--versions", type=int, default=5)
     parser.add_argument("--runs", type=int, default=5, help="counted runs, after one that warms up")
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    args = parser.parse_args()
     with TemporaryDirectory() as folder:
-        file, made = Path(folder) / "registry.db", list(proposals(given.signals, given.versions, given.seed))
+        file, proposed = Path(folder) / "registry.db", list(proposals(args.signals, args.versions, args.seed))
         before = time.perf_counter()
-        lifecycle.apply(file, made, Terms("bench"))
+        lifecycle.apply(file, proposed, Terms("bench"))
         took = time.perf_counter() - before
-        print(f"{len(made):,} versions applied in {took:.1f} s; {file.stat().st_size / 1e6:.1f} MB")
-        name = made[len(made) // 2].definition.name
+        print(f"{len(proposed):,} versions applied in {took:.1f} s; {file.stat().st_size / 1e6:.1f} MB")
+        name = proposed[len(proposed) // 2].definition.name
         lifecycle.move_alias(file, f"{name}@champion", 2, Terms("bench"))
-        one = Path(folder) / "one.yaml"
-        one.write_text(next(p.text for p in made if p.definition.name == name), encoding="utf-8")
+        definition_file = Path(folder) / "one.yaml"
+        definition_file.write_text(next(p.text for p in proposed if p.definition.name == name), encoding="utf-8")
         for what, pattern in LOOK_UPS.items():
-            arguments = [part.format(name=name, file=one) for part in pattern]
+            arguments = [part.format(name=name, file=definition_file) for part in pattern]
             arguments += ["--registry", str(file)]
-            taken = [timed(arguments) for _ in range(given.runs + 1)][1:]
+            taken = [time_command(arguments) for _ in range(args.runs + 1)][1:]
             print(f"{what:<32}{statistics.median(taken):.3f} s  ({min(taken):.3f} to {max(taken):.3f})")
 
 

@@ -1,11 +1,11 @@
-"""What eleven more signals cost: twelve of one anchor and grain beside one alone.
+"""Races twelve signals of one anchor and grain against one: what do eleven more cost?
 
     python -m bench.signals
 
 Events and exposures of ``bench.training_set``, 5 million events. ``one`` computes ``returns_to_item_28d@1``, ``twelve``
-that and eleven more with the same anchor and keys: shipped ones, and sums, counts, caps and filters in SQL. Each in a
-process of its own that stays warm, in turn. ``computed`` makes every row and drops it; ``written`` writes them as
-Parquet, which for twelve is twelve times as many.
+adds eleven more with the same anchor and keys: shipped ones, and sums, counts, caps and filters in SQL. Each runs in a
+warm process of its own, in turn. ``computed`` computes every row and drops it; ``written`` writes them as Parquet,
+which for twelve means twelve times as many rows.
 """
 
 import json
@@ -22,7 +22,7 @@ ONE = SHIPPED[:1]
 
 
 def twelve() -> list[Definition]:
-    """Five shipped signals and seven of the bench's own, all of exposures and their items."""
+    """Five shipped signals and seven of the bench's own, all with exposures as anchors and user_item as keys."""
     registry = default_registry()
     base = registry.get(ONE[0]).model_dump(mode="json", by_alias=True, exclude_none=True)
     weeks = {"kind": "calendar", "from": 1, "to": 28}

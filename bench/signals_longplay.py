@@ -1,4 +1,4 @@
-"""One signal, or twelve of the same anchor and grain, from events and exposures, as a contender."""
+"""Contender: one signal, or twelve with the same anchor and grain, from events and exposures."""
 
 import shutil
 import sys

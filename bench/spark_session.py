@@ -1,4 +1,4 @@
-"""The Spark that every contender on Spark gets: two cores, the same memory, few shuffle partitions."""
+"""The Spark session of every contender on Spark: two cores, the same memory, few shuffle partitions."""
 
 import os
 import sys
@@ -25,11 +25,11 @@ AS_JOBS = {
     "spark.hadoop.parquet.block.size": str(4 << 20),
     "spark.buffer.pageSize": "4m",
 }
-"""As jobs start it."""
+"""Further options, as jobs set them."""
 
 
 def session(**more: str) -> SparkSession:
-    """A session on two cores."""
+    """Start a session on two cores."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
     built = SparkSession.builder.master("local[2]").appName("bench").config(map={**OPTIONS, **more}).getOrCreate()
     built.sparkContext.setLogLevel("ERROR")

@@ -1,11 +1,11 @@
-"""A whole training set from facts, at growing sizes: Longplay beside DuckDB written by hand.
+"""Races a complete training set from facts, at growing sizes: Longplay and hand-written DuckDB.
 
     python -m bench.training_set --peers /path/to/peers/bin/python
 
-1, 5 and 20 million events over 180 days, 100 a user, and an exposure for every twelve of them; of these the ones of 105
+1, 5 and 20 million events over 180 days, 100 per user, and an exposure for every twelve of them. The exposures of 105
 days are the rows of the set, each with every shipped feature and two labels (click, return_to_item_14d). Each contender
-reads the same Parquet files and writes the set as Parquet. Facts are known at once, so that a script which does not
-keep known times apart answers the same question; Longplay's plan is the one that is exact for late facts too.
+reads the same Parquet files and writes the set as Parquet. Facts are known at once, so that a script without known
+times answers the same question; Longplay's plan is the one that is also exact for late facts.
 """
 
 import itertools
@@ -35,9 +35,9 @@ COLUMNS = [*(f"label_{name}" for name in LABELS), *feature_names()]
 
 
 def write(folder: Path, events: int) -> None:
-    """Events and exposures as Longplay's fact tables hold them, in files of a million rows.
+    """Write events and exposures like Longplay's fact tables, in files of a million rows.
 
-    One event in twenty answers an exposure within the hour; as many come back to one's item within the next 14 days.
+    One event in twenty answers an exposure within the hour; as many return to its item within 14 days.
     """
     rng = np.random.default_rng(events)
     users, items = events // EVENTS_PER_USER, max(events // ROWS_PER_ITEM, 50)
@@ -55,13 +55,13 @@ def write(folder: Path, events: int) -> None:
 
 
 def draw(rng: np.random.Generator, rows: int, users: int, items: int, span: tuple[int, int]) -> list[Longs]:
-    """Moments (microseconds) within a span, users and items; a few items take most of it."""
+    """Draw times (microseconds) within a span, users and items; a few items take the largest share."""
     what = (items * rng.random(rows) ** 3).astype(np.int64)
     return [rng.integers(*span, rows), rng.integers(users, size=rows), what]
 
 
 def respond(rng: np.random.Generator, done: list[Longs], shown: list[Longs], end: int) -> None:
-    """Let one event in twenty answer an exposure within the hour, and one come back to its item within 14 days."""
+    """Let one event in twenty answer an exposure within the hour, and another return to its item within 14 days."""
     for share, reach in ((0.05, US // 24), (0.05, 14 * US)):
         rows = rng.random(len(done[0])) < share
         of = rng.integers(len(shown[0]), size=int(rows.sum()))
@@ -137,28 +137,28 @@ def main() -> None:
 
 
 def buckets(events: int) -> int:
-    """As the store chooses them: so that none holds more than 250,000 rows."""
+    """The number of buckets that the store chooses, with at most 250,000 rows each."""
     return max(8, -(-events * (EVENTS_PER_EXPOSURE + 1) // EVENTS_PER_EXPOSURE // 250_000))
 
 
 def sums(out: Path) -> dict[str, float]:
-    """How many rows a written set has, and the sum of every label and feature."""
-    found = ds.dataset(out, format="parquet")
-    total: dict[str, float] = {"rows": found.count_rows()}
+    """Count the rows of a written set, and sum every label and feature."""
+    dataset = ds.dataset(out, format="parquet")
+    total: dict[str, float] = {"rows": dataset.count_rows()}
     for name in COLUMNS:
-        total[name] = float(pc.sum(found.to_table(columns=[name])[name]).as_py() or 0.0)
+        total[name] = float(pc.sum(dataset.to_table(columns=[name])[name]).as_py() or 0.0)
     return total
 
 
 def wrong(row: dict[str, Any], first: dict[str, Any]) -> str:
-    """Columns whose sum is not that of the first contender."""
+    """List the columns whose sum differs from the first contender's."""
     names = ["rows", *COLUMNS]
     differs = [n for n in names if "failed" in row or abs(row[n] - first[n]) > 1e-6 * max(1.0, abs(first[n]))]
     return ", ".join(differs) or "nothing"
 
 
 def growth(rows: list[dict[str, Any]]) -> str:
-    """CPU-seconds a million events more, from size to size."""
+    """CPU-seconds per further million events, from size to size."""
     lines = []
     for name in dict.fromkeys(row["contender"] for row in rows):
         own = [(float(r["case"].split()[0]), r["cpu"]) for r in rows if r["contender"] == name and "cpu" in r]
@@ -166,7 +166,7 @@ def growth(rows: list[dict[str, Any]]) -> str:
             f"{(cpu - before) / (size - smaller):.2f} from {smaller:g} to {size:g} M"
             for (smaller, before), (size, cpu) in itertools.pairwise(own)
         ]
-        lines.append(f"{name}: CPU-s for a million events more: {', '.join(steps)}")
+        lines.append(f"{name}: CPU-s per further million events: {', '.join(steps)}")
     return "\n".join(lines)
 
 

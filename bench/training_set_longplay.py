@@ -1,4 +1,4 @@
-"""Longplay's whole training set, as a contender: one plan from events and exposures to Parquet."""
+"""Contender: Longplay's complete training set, in one plan from events and exposures to Parquet."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ spark = session(**AS_JOBS)
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """Write the set; says what was read and where it lies."""
+    """Write the set; return what was read, and its folder."""
     folder = Path(request["folder"])
     out = folder / "longplay"
     shutil.rmtree(out, ignore_errors=True)
@@ -30,10 +30,10 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     end = START + DAYS * day
     events, exposures = (spark.read.parquet(str(folder / name)) for name in ("events", "exposures"))
     definitions = [default_registry().get(name) for name in LABELS]
-    whole = TrainingFacts(events, exposures, build_first_seen(events), request["buckets"])
+    source_facts = TrainingFacts(events, exposures, build_first_seen(events), request["buckets"])
     with read_by(spark) as read:
-        made = build_from_facts(whole, definitions, plan, end, Knowledge(end, end, START))
-        made.write.parquet(str(out))
+        rows = build_from_facts(source_facts, definitions, plan, end, Knowledge(end, end, START))
+        rows.write.parquet(str(out))
     return {**read, "out": str(out)}
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a join's answer to a case, in numbers."""
+"""Verdicts: how many rows of an answer to a case are wrong, and how."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ Row = tuple[Asked, Values]
 
 @dataclass(frozen=True)
 class Verdict:
-    """How an answer compares.
+    """How an answer compares with the right one.
 
     Attributes:
-        rows_in: rows that asked.
-        rows_out: rows that came back.
-        wrong: rows that asked and did not get exactly their one row; of equal rows, as many as are too few or too many.
-        wrong_inclusive: the same where a fact at ``as_of`` itself is seen.
-        leaks: answered rows with a value that was known only after ``as_of``.
-        mixed: answered rows with values of more than one fact.
+        rows_in: spine rows.
+        rows_out: answers.
+        wrong: spine rows that did not get exactly their one row; of equal rows, the surplus or shortage.
+        wrong_inclusive: the same if facts at ``as_of`` itself count.
+        leaks: answers with a value that became known only after ``as_of``.
+        mixed: answers with values of more than one fact.
     """
 
     rows_in: int
@@ -31,16 +31,20 @@ class Verdict:
 
     @property
     def right(self) -> bool:
-        """Whether every row got what it must get."""
+        """Whether every row has the right answer."""
         return not self.wrong and self.rows_in == self.rows_out
 
     def __str__(self) -> str:
         """A cell of the table."""
         if self.right:
             return "right"
-        said = {"leak": self.leaks, "mixed": self.mixed, "rows": self.rows_out if self.rows_out != self.rows_in else 0}
+        counts = {
+            "leak": self.leaks,
+            "mixed": self.mixed,
+            "rows": self.rows_out if self.rows_out != self.rows_in else 0,
+        }
         inclusive = f" ({self.wrong_inclusive} under <=)" if self.wrong_inclusive != self.wrong else ""
-        more = [f"{count} {word}" for word, count in said.items() if count]
+        more = [f"{count} {word}" for word, count in counts.items() if count]
         return ", ".join([f"{self.wrong} wrong{inclusive}", *more])
 
 
@@ -59,12 +63,12 @@ def judge(case: Case, rows: Sequence[Row]) -> Verdict:
 
 
 def _wrong(case: Case, rows: Sequence[Row], *, inclusive: bool) -> int:
-    """Rows too few or too many, by asking row."""
+    """Count surplus or missing answers, by spine row."""
     expected: dict[Asked, Counter[Values]] = defaultdict(Counter)
-    found: dict[Asked, Counter[Values]] = defaultdict(Counter)
-    for asked, values in zip(case.spine, answers(case, inclusive=inclusive), strict=True):
-        expected[asked][values] += 1
-    for asked, values in rows:
-        found[asked][values] += 1
-    pairs = [(expected[asked], found[asked]) for asked in {*expected, *found}]
+    actual: dict[Asked, Counter[Values]] = defaultdict(Counter)
+    for spine_row, values in zip(case.spine, answers(case, inclusive=inclusive), strict=True):
+        expected[spine_row][values] += 1
+    for spine_row, values in rows:
+        actual[spine_row][values] += 1
+    pairs = [(expected[spine_row], actual[spine_row]) for spine_row in {*expected, *actual}]
     return sum(max((a - b).total(), (b - a).total()) for a, b in pairs)

@@ -1,8 +1,8 @@
-"""Trailing sums over 7, 30 and 90 days as of a moment: Longplay beside Spark's RANGE windows and DuckDB by hand.
+"""Races trailing sums over 7, 30 and 90 days as of a moment: Longplay, Spark's RANGE windows, hand-written DuckDB.
 
     python -m bench.windowed_sums --peers /path/to/peers/bin/python
 
-2,000,000 facts, 200,000 spine rows, 100 and 1,000 facts a user. Facts and questions are those of ``bench.last_value``.
+2,000,000 facts, 200,000 spine rows, 100 and 1,000 facts per user, generated as in ``bench.last_value``.
 Longplay's sums are exact for facts that were known late; RANGE windows order by one time and cannot be.
 """
 
@@ -14,8 +14,8 @@ from bench.last_value import write
 from bench.race import Contender, arguments, race, scratch, table
 
 WINDOWS = (7, 30, 90)
-CLOSE = 1e-7
-"""Difference a row: Longplay adds amounts up as whole numbers of a small unit, so that their order does not matter."""
+TOLERANCE_PER_ROW = 1e-7
+"""Longplay sums amounts as whole numbers of a small unit, so that their order does not matter."""
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     rows = race(chosen, requests, args.runs)
     for row in rows:
         expected = next(r for r in rows if r["case"] == row["case"] and r["contender"] == "longplay")
-        same = [abs(row[f"s{w}"] - expected[f"s{w}"]) < CLOSE * args.spine for w in WINDOWS]
+        same = [abs(row[f"s{w}"] - expected[f"s{w}"]) < TOLERANCE_PER_ROW * args.spine for w in WINDOWS]
         row["wrong"] = "nothing" if all(same) else "sums"
     print(table(rows, "longplay"))
     print(json.dumps(rows), file=sys.stderr)

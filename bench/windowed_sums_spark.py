@@ -1,4 +1,4 @@
-"""Trailing sums on Spark, as a contender: ``longplay`` or ``range``."""
+"""Contender: trailing sums on Spark, by ``longplay`` or ``range``."""
 
 import sys
 from typing import Any
@@ -18,29 +18,31 @@ spark = session()
 
 
 def longplay(facts: DataFrame, spine: DataFrame) -> DataFrame:
-    """The point-in-time join."""
+    """Sum by Longplay's point-in-time join."""
     visible = F.greatest("event_ts", "known_ts").alias("visible_ts")
-    known = facts.select("user_id", "event_ts", visible, F.lit(True).alias("consumed"), "x0")
-    return as_of_join([VIEW], known, spine)
+    visible_facts = facts.select("user_id", "event_ts", visible, F.lit(True).alias("consumed"), "x0")
+    return as_of_join([VIEW], visible_facts, spine)
 
 
 def ranges(facts: DataFrame, spine: DataFrame) -> DataFrame:
-    """A RANGE window a length over facts and spine together."""
+    """Sum by RANGE windows over facts and spine together."""
     no_id = F.lit(None).cast("bigint").alias("row_id")
     both = facts.select("user_id", F.unix_micros("event_ts").alias("t"), "x0", no_id)
-    asked = spine.select("user_id", F.unix_micros("as_of").alias("t"), F.lit(None).cast("double").alias("x0"), "row_id")
-    whole = both.unionByName(asked)
+    questions = spine.select(
+        "user_id", F.unix_micros("as_of").alias("t"), F.lit(None).cast("double").alias("x0"), "row_id"
+    )
+    ordered = both.unionByName(questions)
     by = Window.partitionBy("user_id").orderBy("t")
     sums = [F.coalesce(F.sum("x0").over(by.rangeBetween(-w * DAY_US, -1)), F.lit(0.0)).alias(f"s{w}") for w in WINDOWS]
-    return whole.select("row_id", *sums).where(F.col("row_id").isNotNull())
+    return ordered.select("row_id", *sums).where(F.col("row_id").isNotNull())
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """All sums, added up so that every row is made."""
+    """Compute all sums, and aggregate so that every row is computed."""
     facts = spark.read.parquet(request["folder"] + "/facts.parquet")
     spine = spark.read.parquet(request["folder"] + "/spine.parquet")
-    found = {"longplay": longplay, "range": ranges}[sys.argv[1]](facts, spine)
-    row = found.agg(F.count("*").alias("rows"), *[F.sum(f"s{w}").alias(f"s{w}") for w in WINDOWS]).first()
+    summed = {"longplay": longplay, "range": ranges}[sys.argv[1]](facts, spine)
+    row = summed.agg(F.count("*").alias("rows"), *[F.sum(f"s{w}").alias(f"s{w}") for w in WINDOWS]).first()
     assert row is not None
     return dict(row.asDict())
 

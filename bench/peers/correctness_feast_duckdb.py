@@ -1,4 +1,4 @@
-"""Answers of Feast's DuckDB offline store to the hard cases (feast 0.67.0)."""
+"""Contender: Feast's DuckDB offline store on the hard cases (feast 0.67.0)."""
 
 from typing import Any
 
@@ -19,11 +19,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         timestamp_field="event_ts",
         created_timestamp_column="known_ts",
     )
-    made = store(folder, {"type": "duckdb"}, source, columns, request["keys"])
+    feature_store = store(folder, {"type": "duckdb"}, source, columns, request["keys"])
     spine = pq.read_table(folder + "/spine.parquet").to_pandas().rename(columns={"as_of": "event_timestamp"})
-    found = made.get_historical_features(spine, [f"facts:{c}" for c in columns], **request["options"]).to_arrow()
-    names = ["as_of" if name == "event_timestamp" else name for name in found.column_names]
-    pq.write_table(found.rename_columns(names), request["answer"])
+    joined = feature_store.get_historical_features(
+        spine, [f"facts:{c}" for c in columns], **request["options"]
+    ).to_arrow()
+    names = ["as_of" if name == "event_timestamp" else name for name in joined.column_names]
+    pq.write_table(joined.rename_columns(names), request["answer"])
     return {}
 
 

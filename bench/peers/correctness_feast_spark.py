@@ -1,4 +1,4 @@
-"""Answers of Feast's Spark offline store to the hard cases (feast 0.67.0)."""
+"""Contender: Feast's Spark offline store on the hard cases (feast 0.67.0)."""
 
 from typing import Any
 
@@ -21,12 +21,14 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         timestamp_field="event_ts",
         created_timestamp_column="known_ts",
     )
-    made = store(folder, {"type": "spark"}, source, columns, request["keys"])
+    feature_store = store(folder, {"type": "spark"}, source, columns, request["keys"])
     spine = spark.read.parquet(folder + "/spine.parquet").withColumnRenamed("as_of", "event_timestamp")
     spine.createOrReplaceTempView("spine")
-    job = made.get_historical_features("SELECT * FROM spine", [f"facts:{c}" for c in columns], **request["options"])
-    found = job.to_spark_df().withColumnRenamed("event_timestamp", "as_of")
-    pq.write_table(found.toArrow(), request["answer"])
+    job = feature_store.get_historical_features(
+        "SELECT * FROM spine", [f"facts:{c}" for c in columns], **request["options"]
+    )
+    joined = job.to_spark_df().withColumnRenamed("event_timestamp", "as_of")
+    pq.write_table(joined.toArrow(), request["answer"])
     return {}
 
 

@@ -1,8 +1,8 @@
-"""tempo's answers to the hard cases (dbl-tempo 0.1.30).
+"""Contender: tempo on the hard cases (dbl-tempo 0.1.30).
 
-Facts carry a sequence number, as tempo's guide advises for rows of one moment: in order of ``event_ts``, ``known_ts``
-and ``x0``. tempo has no known time; with ``by known`` the facts' time is when they could first be seen, which is the
-nearest that one time column comes to it.
+Facts carry a sequence number, as tempo's guide advises for rows with equal times: in order of ``event_ts``,
+``known_ts`` and ``x0``. tempo has no known time; with ``by_known`` a fact's time is when it first became visible, which
+is as close as one time column can come.
 """
 
 from typing import Any
@@ -27,9 +27,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     spine = spark.read.parquet(request["folder"] + "/spine.parquet").withColumnRenamed("as_of", "event_ts")
     left = TSDF(spine, ts_col="event_ts", partition_cols=keys)
     right = TSDF(facts.drop("known_ts"), ts_col="event_ts", partition_cols=keys, sequence_col="sequence")
-    found = left.asofJoin(right, right_prefix="r", skipNulls=options["skip_nulls"], suppress_null_warning=True).df
+    joined = left.asofJoin(right, right_prefix="r", skipNulls=options["skip_nulls"], suppress_null_warning=True).df
     payload = [F.col(f"r_x{n}").alias(f"x{n}") for n in range(request["columns"])]
-    pq.write_table(found.select(*keys, F.col("event_ts").alias("as_of"), *payload).toArrow(), request["answer"])
+    pq.write_table(joined.select(*keys, F.col("event_ts").alias("as_of"), *payload).toArrow(), request["answer"])
     return {}
 
 

@@ -1,4 +1,4 @@
-"""A daily build in DuckDB by hand, in one database file: what one machine can do for facts that are known at once."""
+"""Contender: a hand-written daily build in one DuckDB file, for facts that are known at once."""
 
 import sys
 from pathlib import Path
@@ -11,13 +11,13 @@ from bench.peers.training_set_duckdb import counts, of_users, ratios
 
 FOLDER = Path(sys.argv[1])
 DAY_US, OPEN_DAYS = 86_400_000_000, 16
-waiting = sorted((FOLDER / "log").iterdir())
+deliveries = sorted((FOLDER / "log").iterdir())
 db = duckdb.connect(str(FOLDER / "by-hand.db"))
 db.sql("SET threads = 2; SET TimeZone = 'UTC'; SET memory_limit = '10GB'; SET preserve_insertion_order = false")
 
 
 def take(delivery: Path) -> None:
-    """The rows of a delivery, each once; those of a base are only kept."""
+    """Insert the rows of a delivery, each once; build features and labels, except for a base."""
     is_base = not db.sql("SHOW TABLES").fetchall()
     db.sql(f"CREATE TEMP VIEW log AS SELECT * FROM '{delivery}/events.parquet'")
     rows = """SELECT event_id, event_ts, event_ts::DATE AS event_day, user_id, item_id, topic,
@@ -45,15 +45,15 @@ def take(delivery: Path) -> None:
     db.sql("CHECKPOINT")
 
 
-def keep(table: str, rows: str) -> None:
-    """Rows into a table, which is made by the first of them."""
-    made = (table,) in db.sql("SHOW TABLES").fetchall()
-    db.sql(f"INSERT INTO {table} {rows}" if made else f"CREATE TABLE {table} AS {rows}")
+def insert(table: str, rows: str) -> None:
+    """Insert rows into a table; the first insert creates it."""
+    exists = (table,) in db.sql("SHOW TABLES").fetchall()
+    db.sql(f"INSERT INTO {table} {rows}" if exists else f"CREATE TABLE {table} AS {rows}")
 
 
 def build() -> None:
-    """Features of the new exposures and their items, and the labels that are open."""
-    keep(
+    """Build features of new exposures and their items, and open labels."""
+    insert(
         "exposure_features",
         f"""SELECT s.exposure_id, s.as_of_day, u.* EXCLUDE (exposure_id, _u, _p),
             _u / {DAY_US} AS f_user_days_since_consumption, _p / {DAY_US} AS f_user_item_days_since_consumption,
@@ -61,15 +61,15 @@ def build() -> None:
                 AS f_user_tenure_days
         FROM spine s JOIN ({of_users()}) u USING (exposure_id) LEFT JOIN firsts f USING (user_id)""",
     )
-    keep("item_features", of_items())
+    insert("item_features", of_items())
     first = f"(SELECT min(as_of_day) - {OPEN_DAYS} FROM spine)"
     if ("labels",) in db.sql("SHOW TABLES").fetchall():
         db.sql(f"DELETE FROM labels WHERE as_of_day >= {first}")
-    keep("labels", labels(first))
+    insert("labels", labels(first))
 
 
 def of_items() -> str:
-    """Features of each item and day that was asked for: windows of whole days before it."""
+    """SQL for features of each requested item and day, over windows of complete days before it."""
     sums = [
         part.replace("s.as_of -", "s.day -").replace("e.event_ts", "e.event_day")
         for windows, of, flag in (
@@ -80,15 +80,15 @@ def of_items() -> str:
         for part in counts("f_item", of, flag, windows)
     ]
     return f"""
-        WITH asked AS (SELECT DISTINCT item_id, as_of_day AS day FROM spine),
+        WITH requested AS (SELECT DISTINCT item_id, as_of_day AS day FROM spine),
         done AS (
             SELECT s.item_id, s.day, {", ".join(sums)}, count(DISTINCT e.user_id) FILTER (
                 e.is_consumption AND e.event_day >= s.day - INTERVAL 28 DAY) AS f_item_distinct_users_28d
-            FROM asked s LEFT JOIN events e
+            FROM requested s LEFT JOIN events e
             ON e.item_id = s.item_id AND e.event_day < s.day AND e.event_day >= s.day - INTERVAL 90 DAY GROUP BY ALL
         ),
         shown AS (
-            SELECT s.item_id, s.day, count(x.item_id) AS f_item_exposures_28d FROM asked s LEFT JOIN exposures x
+            SELECT s.item_id, s.day, count(x.item_id) AS f_item_exposures_28d FROM requested s LEFT JOIN exposures x
             ON x.item_id = s.item_id AND x.as_of_day < s.day AND x.as_of_day >= s.day - INTERVAL 28 DAY GROUP BY ALL
         )
         SELECT d.item_id, d.day AS as_of_day, d.* EXCLUDE (item_id, day), f_item_exposures_28d,
@@ -98,13 +98,13 @@ def of_items() -> str:
 
 
 def labels(first: str) -> str:
-    """Both labels of exposures since a day."""
+    """SQL for both labels of exposures since a day."""
     return f"""
-        WITH asked AS (SELECT * FROM exposures WHERE as_of_day >= {first}),
+        WITH requested AS (SELECT * FROM exposures WHERE as_of_day >= {first}),
         clicked AS (
             SELECT x.exposure_id, x.user_id, x.item_id, x.as_of_day,
                 bool_or(e.event_ts < x.as_of + INTERVAL 1 HOUR) AS at_once
-            FROM asked x JOIN events e ON e.user_id = x.user_id AND e.item_id = x.item_id AND e.is_click
+            FROM requested x JOIN events e ON e.user_id = x.user_id AND e.item_id = x.item_id AND e.is_click
                 AND e.event_ts >= x.as_of AND e.event_ts < x.as_of + INTERVAL 24 HOUR AND e.event_day >= {first}
             GROUP BY ALL
         ),
@@ -115,34 +115,34 @@ def labels(first: str) -> str:
         )
         SELECT x.exposure_id, x.as_of_day, coalesce(c.at_once, false)::INT AS click,
             (r.exposure_id IS NOT NULL)::INT AS return_to_item_14d
-        FROM asked x LEFT JOIN clicked c USING (exposure_id) LEFT JOIN returned r USING (exposure_id)
+        FROM requested x LEFT JOIN clicked c USING (exposure_id) LEFT JOIN returned r USING (exposure_id)
     """
 
 
 def compare(request: dict[str, Any]) -> dict[str, Any]:
-    """Rows and sums of the features of single days, and of the labels that are settled."""
-    found: dict[str, Any] = {}
+    """Count rows and sum the features of single days and the settled labels."""
+    sums_by_name: dict[str, Any] = {}
     between = f"as_of_day >= '{request['first']}' AND as_of_day < '{request['end']}'"
     for table in ("exposure_features", "item_features"):
         names = [row[0] for row in db.sql(f"DESCRIBE {table}").fetchall() if row[0].startswith("f_")]
         sums = ", ".join(f"sum({name})::DOUBLE AS {name}" for name in names)
-        found |= one(f"SELECT count(*) AS 'rows of {table}', {sums} FROM {table} WHERE {between}")
+        sums_by_name |= fetch_row(f"SELECT count(*) AS 'rows of {table}', {sums} FROM {table} WHERE {between}")
     for name in ("click", "return_to_item_14d"):
-        found |= one(f"""SELECT count(*) AS 'rows of {name}', sum({name})::DOUBLE AS {name} FROM labels
+        sums_by_name |= fetch_row(f"""SELECT count(*) AS 'rows of {name}', sum({name})::DOUBLE AS {name} FROM labels
             WHERE as_of_day >= '{request["labels"]}' AND as_of_day < '{request["settled"]}'""")
-    return found
+    return sums_by_name
 
 
-def one(query: str) -> dict[str, Any]:
-    """The only row of an answer."""
-    asked = db.sql(query)
-    return dict(zip(asked.columns, asked.fetchall()[0], strict=True))
+def fetch_row(query: str) -> dict[str, Any]:
+    """Fetch the only row of an answer."""
+    answer = db.sql(query)
+    return dict(zip(answer.columns, answer.fetchall()[0], strict=True))
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     if request["do"] == "compare":
         return compare(request)
-    take(waiting.pop(0))
+    take(deliveries.pop(0))
     return {}
 
 

@@ -23,15 +23,15 @@ def store(
         online_store=None,
         entity_key_serialization_version=3,
     )
-    made = FeatureStore(config=config)
+    feature_store = FeatureStore(config=config)
     entities = [Entity(name=key, join_keys=[key], value_type=ValueType.STRING) for key in keys]
     view = FeatureView(
         name="facts",
         entities=entities,
-        ttl=timedelta(0),  # facts never grow too old
+        ttl=timedelta(0),  # facts never expire
         schema=[Field(name=name, dtype=Float64) for name in columns],
         source=source,
         online=False,
     )
-    made.apply([*entities, view])
-    return made
+    feature_store.apply([*entities, view])
+    return feature_store

@@ -1,4 +1,4 @@
-"""DuckDB by hand, without Spark: the bound of what one machine can do."""
+"""Contender: hand-written DuckDB without Spark, the bound of what one machine can do."""
 
 from typing import Any
 

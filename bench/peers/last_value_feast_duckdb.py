@@ -1,4 +1,4 @@
-"""Feast's DuckDB offline store (feast 0.67.0)."""
+"""Contender: Feast's DuckDB offline store (feast 0.67.0)."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         )
         stores[folder] = store(folder, {"type": "duckdb"}, source, COLUMNS)
     spine = pq.read_table(folder + "/spine.parquet").to_pandas().rename(columns={"as_of": "event_timestamp"})
-    found = stores[folder].get_historical_features(spine, [f"facts:{c}" for c in COLUMNS]).to_df()
-    return {"rows": len(found), "found": int(found["x0"].count()), "sum": float(found["x0"].sum())}
+    features = stores[folder].get_historical_features(spine, [f"facts:{c}" for c in COLUMNS]).to_df()
+    return {"rows": len(features), "found": int(features["x0"].count()), "sum": float(features["x0"].sum())}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Feast's Spark offline store (feast 0.67.0)."""
+"""Contender: Feast's Spark offline store (feast 0.67.0)."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     spine = spark.read.parquet(folder + "/spine.parquet").withColumnRenamed("as_of", "event_timestamp")
     spine.createOrReplaceTempView("spine")
     job = stores[folder].get_historical_features("SELECT * FROM spine", [f"facts:{c}" for c in COLUMNS])
-    found = job.to_spark_df()
-    row = found.agg(F.count("*"), F.count("x0"), F.sum("x0"), *[F.max(f"x{n}") for n in range(1, 5)]).first()
+    features = job.to_spark_df()
+    row = features.agg(F.count("*"), F.count("x0"), F.sum("x0"), *[F.max(f"x{n}") for n in range(1, 5)]).first()
     return {"rows": row[0], "found": row[1], "sum": row[2]}
 
 

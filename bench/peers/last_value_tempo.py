@@ -1,4 +1,4 @@
-"""tempo's as-of join (dbl-tempo 0.1.30), rows kept whole (skipNulls=False)."""
+"""Contender: tempo's as-of join (dbl-tempo 0.1.30), with complete rows (skipNulls=False)."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     spine = spark.read.parquet(request["folder"] + "/spine.parquet").withColumnRenamed("as_of", "event_ts")
     left = TSDF(spine, ts_col="event_ts", partition_cols=["user_id"])
     right = TSDF(facts, ts_col="event_ts", partition_cols=["user_id"])
-    found = left.asofJoin(right, right_prefix="r", skipNulls=False, suppress_null_warning=True).df
-    row = found.agg(F.count("*"), F.count("r_x0"), F.sum("r_x0"), *[F.max(f"r_x{n}") for n in range(1, 5)]).first()
+    joined = left.asofJoin(right, right_prefix="r", skipNulls=False, suppress_null_warning=True).df
+    row = joined.agg(F.count("*"), F.count("r_x0"), F.sum("r_x0"), *[F.max(f"r_x{n}") for n in range(1, 5)]).first()
     return {"rows": row[0], "found": row[1], "sum": row[2]}
 
 

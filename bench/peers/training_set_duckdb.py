@@ -1,4 +1,4 @@
-"""A whole training set in DuckDB by hand: what one machine can do for facts that are known at once.
+"""Contender: a complete, hand-written training set in DuckDB: what one machine can do for facts that are known at once.
 
 Features of users by joins on the longest window and conditional aggregates; those of items from daily tiles, with
 distinct users counted by the days on which they enter and leave the window.
@@ -50,7 +50,7 @@ def of_users() -> str:
 
 
 def of_items() -> str:
-    """Asked days are rows of the tiles with nothing in them; a window is a frame over days."""
+    """SQL that adds requested days to the tiles as empty rows; a window is a frame over days."""
     frames = ", ".join(
         f"w{w} AS (PARTITION BY item_id ORDER BY day RANGE BETWEEN {w} PRECEDING AND 1 PRECEDING)"
         for w in (1, 7, 28, 90)

@@ -1,4 +1,4 @@
-"""Trailing sums in DuckDB by hand: running sums, probed at both ends of each window by ASOF joins."""
+"""Contender: hand-written trailing sums in DuckDB: running sums, probed at both ends of each window by ASOF joins."""
 
 from typing import Any
 

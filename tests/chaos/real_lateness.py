@@ -177,7 +177,8 @@ def main() -> None:
             line for lines in context.progress.notes.values() for line in lines if "behind the watermark" in line
         ]
         took = f"{time.monotonic() - begun:.0f} s in all"
-        say(f"  {took}; complete until {context.log.frontier:%Y-%m-%d}; {late_lines or 'no row came behind the watermark'}")
+        say(f"  {took}; complete until {context.log.frontier:%Y-%m-%d}")
+        say(f"  {late_lines or 'no row came behind the watermark'}")
         contents_by_way[way] = contents(context)
         if number == 0:
             report_revisions(context)

@@ -38,9 +38,8 @@ def main() -> None:
         actual = contents(context)
         differ = [table for table in expected if expected[table] != actual[table]]
         wrong += len(differ)
-        print(
-            f"{name}: {len(context.log.deliveries())} deliveries, {len(actual)} tables, {len(differ)} differ {differ or ''}"
-        )
+        count = len(context.log.deliveries())
+        print(f"{name}: {count} deliveries, {len(actual)} tables, {len(differ)} differ {differ or ''}")
     sys.exit(1 if wrong else 0)
 
 
