@@ -1,9 +1,8 @@
-"""Deploy: every ranker before the same fresh listeners of the simulated world, for 90 days."""
+"""Deploy: every ranker serves the same new listeners of the simulated world, for 90 days."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -46,42 +45,46 @@ DEPLOYMENT_CODE = (
 
 
 def deploy(context: RunContext, data: Path) -> Verdict:
-    """Deploy every arm, unless this very deployment was done before, and keep the verdict."""
-    world = build_world(read_spec(truth_of(data)))
+    """Deploy every arm and store the verdict, unless the same deployment was done before."""
+    world = build_world(read_spec(truth_file(data)))
     known_at = context.log.known_at()
-    if world.spec.end != known_at:
-        raise InputError(
-            "This world is not the one that was ingested.",
-            where=str(data),
-            got=f"its log ends {world.spec.end:%Y-%m-%d}, the watermark is {known_at:%Y-%m-%d}",
-            fix="give the --data that was ingested, or another --store",
-        )
-    file = record_file(SourcePaths(context.folder).deployments, deployment_id(context, world))
+    _check_world(world, data, known_at)
+    file = record_file(SourcePaths(context.folder).deployments, hash_deployment(context, world))
     use_labels(context, "deployment", f"{context.source.name} {file.stem}")
     if file.exists() and not context.force:
-        context.progress.say(f"deployed before, nothing to do ({file.name}; --force does it again)")
+        context.progress.say(f"already deployed ({file.name}; --force repeats it)")
         return Verdict.from_json(file.read_text(encoding="utf-8"))
-    outcomes = _deploy_all(context, world, item_view(context, world, known_at))
+    outcomes = _deploy_all(context, world, load_item_view(context, world, known_at))
     verdict = reach_verdict(outcomes, context.settings.deploy.days)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(verdict.to_json(), encoding="utf-8")
     return verdict
 
 
-def truth_of(data: Path) -> Path:
-    """Where the truth of a simulated log lies: beside the log, never in it."""
+def _check_world(world: World, data: Path, known_at: datetime) -> None:
+    if world.spec.end != known_at:
+        raise InputError(
+            "This world is not the one that was ingested.",
+            where=str(data),
+            got=f"its log ends {world.spec.end:%Y-%m-%d}, the watermark is {known_at:%Y-%m-%d}",
+            fix="pass the --data that was ingested, or another --store",
+        )
+
+
+def truth_file(data: Path) -> Path:
+    """The truth of a simulated log, which lies next to the log and never in it."""
     return data.absolute().parent / "truth" / "world.json"
 
 
-def item_view(context: RunContext, world: World, known_at: datetime) -> ItemView:
-    """The item features at the start of the deployment, from the release's tiles: what a ranker is served with."""
+def load_item_view(context: RunContext, world: World, known_at: datetime) -> ItemView:
+    """The item features that rankers are served with: those at the start of the deployment, from the release."""
     versions = open_release(context, read_study(context).release_id)["versions"]
     tables = ("item_days", "user_item_days", "item_exposure_days", "first_seen")
     tiles = feature_facts.build_item_day_facts(*[context.tables.read(versions, name) for name in tables])
     ids = pd.DataFrame({"item_id": list(world.item_ids)})
     spine = context.spark.createDataFrame(ids).withColumn("as_of", F.lit(known_at))
-    found = as_of_join([shipped_views.ITEM], tiles, spine).drop("as_of").toPandas()
-    return frozen_item_view(world.item_ids, world.topics, found)
+    features = as_of_join([shipped_views.ITEM], tiles, spine).drop("as_of").toPandas()
+    return frozen_item_view(world.item_ids, world.topics, features)
 
 
 def load_rankers(context: RunContext) -> dict[str, TrainedRanker | None]:
@@ -97,36 +100,33 @@ def load_rankers(context: RunContext) -> dict[str, TrainedRanker | None]:
     return {**dict.fromkeys(BASELINE_ARMS), **learned}
 
 
-def deployment_id(context: RunContext, world: World) -> str:
+def hash_deployment(context: RunContext, world: World) -> str:
     """A hash over everything that decides the outcome."""
-    pinned = read_study(context)
-    whole = [str(world.spec), context.settings.deploy.model_dump(exclude={"processes"}), hash_code(DEPLOYMENT_CODE)]
-    whole += [arm.spec.fingerprint(pinned) for arm in list_arms(context)]
-    return hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
+    study, settings = read_study(context), context.settings.deploy.model_dump(exclude={"processes"})
+    inputs = [str(world.spec), settings, hash_code(DEPLOYMENT_CODE)]
+    inputs += [arm.spec.fingerprint(study) for arm in list_arms(context)]
+    return hashlib.sha256(json.dumps(inputs, default=str).encode()).hexdigest()[:16]
 
 
 def _deploy_all(context: RunContext, world: World, items: ItemView) -> dict[str, Outcomes]:
     settings, rankers = context.settings.deploy, load_rankers(context)
     plan = DeploymentPlan(settings.users, settings.days, settings.seed, settings.entropy_share, settings.exploration)
     outcomes = {}
-    # New processes, not forks: this one holds a JVM connection and threads that do not survive a fork.
+    # Spawned processes, not forks: this process holds a JVM connection and threads that do not survive a fork.
     with ProcessPoolExecutor(settings.processes, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(deploy_arm, world, arm, r, items, plan): arm for arm, r in rankers.items()}
-        for arm, done in _finished(waiting):
-            outcomes[arm] = done
-            context.progress.say(f"{arm}: {done.survived.mean():.1%} of {settings.users:,} still listening")
+        arms = {pool.submit(deploy_arm, world, arm, ranker, items, plan): arm for arm, ranker in rankers.items()}
+        for future in as_completed(arms):
+            arm = arms[future]
+            outcomes[arm] = future.result()
+            share = outcomes[arm].survived.mean()
+            context.progress.say(f"{arm}: {share:.1%} of {settings.users:,} still listening")
     return {arm: outcomes[arm] for arm in rankers}
 
 
-def _finished(waiting: Mapping[Future[Outcomes], str]) -> Iterator[tuple[str, Outcomes]]:
-    for future in as_completed(waiting):
-        yield waiting[future], future.result()
-
-
-@job_command("deploy", short_help="Put the rankers before simulated listeners for 90 days.")
+@job_command("deploy", short_help="Deploy the rankers to simulated listeners for 90 days.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="The world's log folder, as ingested.")
 def command(context: RunContext, data: Path) -> None:
-    """Deploy every ranker to fresh listeners of the simulated world, at matched entropy, beside random and popularity.
+    """Deploy every ranker to new listeners of the simulated world at matched entropy, next to random and popularity.
 
     Example: longplay deploy --source world --data world/log --set deploy.users=5000
     """

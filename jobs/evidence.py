@@ -1,4 +1,4 @@
-"""Evidence: the verdict over several worlds, and over true nulls in which no label can beat the click."""
+"""Evidence: the verdict over several worlds, and over null worlds in which no label can beat the click."""
 
 import json
 from collections.abc import Sequence
@@ -21,19 +21,17 @@ from worlds.spec import WorldSpec
 
 
 def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) -> dict[str, tuple[PooledFamily, ...]]:
-    """The whole line for every seed, in the real world and (with ``nulls``) in the null; verdicts pooled.
+    """Run the pipeline for every seed, in real worlds and (with ``nulls``) in null worlds, and pool the verdicts.
 
-    The report of every world is written again with what all worlds of its kind say together.
+    The report of every world is written again with the pooled result of its kind of world.
     """
     pooled = {}
     for kind in ("real", "null") if nulls else ("real",):
-        jobs = [_job(context, kind, seed) for seed in seeds]
-        verdicts = [
-            _one(own, WorldSpec.from_size(size, seed=seed, null=kind == "null"))
-            for own, seed in zip(jobs, seeds, strict=True)
-        ]
+        contexts = [_world_context(context, kind, seed) for seed in seeds]
+        specs = [WorldSpec.from_size(size, seed=seed, null=kind == "null") for seed in seeds]
+        verdicts = [_run_world(own, spec) for own, spec in zip(contexts, specs, strict=True)]
         pooled[kind] = pool_families(verdicts)
-        for own, verdict in zip(jobs, verdicts, strict=True):
+        for own, verdict in zip(contexts, verdicts, strict=True):
             write_report(own, verdict, pooled[kind])
         print_full_width(_table(kind, seeds, verdicts, pooled[kind]), context.progress.console)
     file = StorePaths(context.root).evidence
@@ -43,16 +41,16 @@ def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) 
     return pooled
 
 
-def _job(context: RunContext, kind: str, seed: int) -> RunContext:
+def _world_context(context: RunContext, kind: str, seed: int) -> RunContext:
     return replace(context, root=StorePaths(context.root).evidence_store(kind, seed), session=context.spark)
 
 
-def _one(context: RunContext, spec: WorldSpec) -> Verdict:
+def _run_world(context: RunContext, spec: WorldSpec) -> Verdict:
     context.progress.console.rule(f"{context.root.name.replace('-', ' world, seed ')}")
     world = StorePaths(context.root).world
     simulate(spec, world, context.progress)
     verdict = run(context, world / "log")
-    assert verdict is not None, "a world's log lies beside its truth"
+    assert verdict is not None, "the truth of a world lies next to its log"
     return verdict
 
 
@@ -69,19 +67,19 @@ def _cell(estimate: Estimate) -> str:
     return f"{estimate.value:+.3f} ({estimate.low:+.3f}, {estimate.high:+.3f})"
 
 
-@job_command("evidence", short_help="The verdict over several worlds, and over true nulls.")
+@job_command("evidence", short_help="The verdict over several worlds, and over null worlds.")
 @click.option("--size", default="small", show_default=True, help="Size of each world.")
-@click.option("--seeds", default="1,2,3", show_default=True, help="Seeds of the worlds, with commas.")
-@click.option("--nulls/--no-nulls", default=True, show_default=True, help="Also in the true null of each seed.")
+@click.option("--seeds", default="1,2,3", show_default=True, help="Seeds of the worlds, separated by commas.")
+@click.option("--nulls/--no-nulls", default=True, show_default=True, help="Also run the null world of each seed.")
 def command(context: RunContext, size: str, seeds: str, nulls: bool) -> None:
-    """Repeat the whole line over several worlds and pool what it says; needs minutes a world.
+    """Run the pipeline in several worlds and pool their verdicts. This takes minutes a world.
 
     Example: longplay evidence --source world --store evidence --set deploy.users=5000
     """
     try:
         numbers = [int(part) for part in seeds.split(",")]
     except ValueError as error:
-        raise ConfigError("--seeds wants whole numbers with commas.", got=seeds, fix="--seeds 1,2,3") from error
+        raise ConfigError("--seeds takes whole numbers separated by commas.", got=seeds, fix="--seeds 1,2,3") from error
     evidence(context, size, numbers, nulls)
 
 

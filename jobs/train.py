@@ -1,4 +1,4 @@
-"""Train: every family on every label, tracked in MLflow."""
+"""Train: every ranker family on every label, tracked in MLflow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ from experiments.report.data import (
 )
 from experiments.report.page import render_report
 from experiments.report.terminal import build_terminal_tables
-from jobs.deploy import deploy, truth_of
+from jobs.deploy import deploy, truth_file
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import label_names, use_labels
 from jobs.runtime.releases import open_release
@@ -33,13 +33,12 @@ from rankers.models.families import get_family
 
 
 def verdict(context: RunContext, data: Path | None) -> Verdict | None:
-    """Write the report of the newest study and print its tables; deploys first where the log is a world's.
+    """Write the report of the newest training study and print its tables; deploys first if the log is a world's.
 
     Returns:
-        What the deployment found; None where there is no simulated world to deploy in.
+        The verdict of the deployment; None without a simulated world to deploy in.
     """
-    simulated = data is not None and truth_of(data).exists()
-    outcome = deploy(context, data) if simulated and data is not None else None
+    outcome = deploy(context, data) if data is not None and truth_file(data).exists() else None
     use_labels(context, "experiment", read_study(context).experiment)
     for table in build_terminal_tables(write_report(context, outcome)):
         print_full_width(table, context.progress.console)
@@ -48,21 +47,20 @@ def verdict(context: RunContext, data: Path | None) -> Verdict | None:
 
 
 def report_file(context: RunContext) -> Path:
-    """Where the report of a source lies."""
+    """The file of a source's report."""
     return SourcePaths(context.folder).report
 
 
 def write_report(context: RunContext, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
-    """Write the one page, and give what it tells."""
-    report = report_input(context, outcome, pooled)
+    """Write the report; returns its content."""
+    report = collect_report(context, outcome, pooled)
     report_file(context).write_text(render_report(report), encoding="utf-8")
     return report
 
 
-def report_input(context: RunContext, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
-    """Everything the report tells, from MLflow, the release and the deliveries."""
-    labels = label_names(context)
-    release = open_release(context)
+def collect_report(context: RunContext, outcome: Verdict | None, pooled: Sequence[PooledFamily] = ()) -> ReportInput:
+    """The content of the report, from MLflow, the release and the deliveries."""
+    labels, release = label_names(context), open_release(context)
     return ReportInput(
         title=f"Longplay: {context.source.name}",
         source=context.source.about.strip(),
@@ -76,32 +74,32 @@ def report_input(context: RunContext, outcome: Verdict | None, pooled: Sequence[
             "watermark": f"{release['watermark']:%Y-%m-%d %H:%M} UTC",
             "split": read_study(context).split,
         },
-        rankers=ranker_rows(context),
+        rankers=collect_ranker_rows(context),
         verdict=outcome,
         pooled=tuple(pooled),
-        ingest=ingest_counts(context),
-        maturity=maturity(context, release["versions"]["signal_values"]),
+        ingest=collect_ingest_counts(context),
+        maturity=count_signal_states(context, release["versions"]["signal_values"]),
         steps=tuple(StepTime(step, seconds) for step, seconds in context.progress.seconds.items()),
-        tables=table_versions(context, release["versions"]),
+        tables=collect_table_versions(context, release["versions"]),
         definitions=tuple(DefinitionHash(ref, h) for ref, h in sorted(release["definition_hashes"].items())),
     )
 
 
-def ranker_rows(context: RunContext) -> tuple[RankerRow, ...]:
-    """Offline metrics of every finished run of the newest study."""
-    tracker, pinned = open_tracker(context), read_study(context)
+def collect_ranker_rows(context: RunContext) -> tuple[RankerRow, ...]:
+    """Offline metrics of every finished run of the newest training study."""
+    tracker, study = open_tracker(context), read_study(context)
     rows = []
     for arm in list_arms(context):
-        run_id = tracker.find_run(pinned, arm.spec)
+        run_id = tracker.find_run(study, arm.spec)
         if run_id is not None:
             trained_on = arm.spec.label if get_family(arm.spec.family).is_learned else ""
             rows.append(RankerRow(arm.name, arm.spec.family, trained_on, tracker.test_metrics(run_id)))
     return tuple(rows)
 
 
-def ingest_counts(context: RunContext) -> tuple[IngestCount, ...]:
-    """Rows of all deliveries by log and reason; the exclusive ones add up to the rows read."""
-    counts = sum_counts(context)
+def collect_ingest_counts(context: RunContext) -> tuple[IngestCount, ...]:
+    """Rows of all deliveries by log and reason; the exclusive counts add up to the rows read."""
+    counts = sum_delivery_counts(context)
     rows: list[IngestCount] = []
     for log in sorted({name.split("/")[0] for name in counts}):
         rows.append(IngestCount(log, "accepted", counts[f"{log}/clean"], counts[f"{log}/clean"]))
@@ -112,16 +110,16 @@ def ingest_counts(context: RunContext) -> tuple[IngestCount, ...]:
     return tuple(rows)
 
 
-def sum_counts(context: RunContext) -> dict[str, int]:
-    """Counts of all deliveries together."""
+def sum_delivery_counts(context: RunContext) -> dict[str, int]:
+    """The counts of all deliveries, added up by name."""
     total: Counter[str] = Counter()
     for row in context.log.deliveries():
         total.update(row["counts"])
     return dict(total)
 
 
-def maturity(context: RunContext, version: int) -> tuple[SignalMaturity, ...]:
-    """Values by state of every signal, first revisions only."""
+def count_signal_states(context: RunContext, version: int) -> tuple[SignalMaturity, ...]:
+    """Number of each signal's values by state, first revisions only."""
     values = context.store.read("signal_values", version).where("revision = 0")
     states = [F.count_if(F.col("state") == state).alias(state) for state in ("open", "mature", "void")]
     rows: list[Any] = values.groupBy("signal").agg(*states).collect()
@@ -130,8 +128,8 @@ def maturity(context: RunContext, version: int) -> tuple[SignalMaturity, ...]:
     )
 
 
-def table_versions(context: RunContext, versions: dict[str, int]) -> tuple[TableVersion, ...]:
-    """Every table of the release with its rows, counted from file statistics."""
+def collect_table_versions(context: RunContext, versions: dict[str, int]) -> tuple[TableVersion, ...]:
+    """Every table of the release with its number of rows, from file statistics."""
     rows = []
     for name, version in sorted(versions.items()):
         actions = open_table(context.store.path(name), version).get_add_actions(flatten=True)
@@ -141,10 +139,12 @@ def table_versions(context: RunContext, versions: dict[str, int]) -> tuple[Table
 
 @job_command("verdict", short_help="Did the mid-term reward keep listeners? Table and report.")
 @click.option(
-    "--data", type=click.Path(path_type=Path), help="A world's log folder: deploys first. [offline metrics only]"
+    "--data",
+    type=click.Path(path_type=Path),
+    help="A world's log folder, to deploy there first. Without it: offline metrics only.",
 )
 def command(context: RunContext, data: Path | None) -> None:
-    """Print the comparison and write STORE/SOURCE/report.html: one page, no outside resource.
+    """Print the comparison and write STORE/SOURCE/report.html, a page that loads nothing else.
 
     Example: longplay verdict --source world --data world/log
     """

@@ -241,8 +241,8 @@ def test_a_second_run_publishes_nothing(line: Line) -> None:
     run(again, line.log, line.date)
     assert again.tables.versions(*OF_LINE) == line.versions
     assert "was ingested before; nothing to do" in said(again)
-    assert "its run is there already" in said(again)
-    assert "deployed before, nothing to do" in said(again)
+    assert "already trained with this training set" in said(again)
+    assert "already deployed" in said(again)
 
 
 def age_logs(store: Store, table: str) -> None:
