@@ -68,7 +68,7 @@ def client(tracker: Tracker) -> Any:
 
 
 def test_runs_lie_side_by_side_and_carry_the_pins(client: Any, logged: dict[str, LoggedRanker]) -> None:
-    runs = {family: client.get_run(one.run_id) for family, one in logged.items()}
+    runs = {family: client.get_run(entry.run_id) for family, entry in logged.items()}
     (experiment,) = {run.info.experiment_id for run in runs.values()}
     assert {r.info.run_id for r in client.search_runs([experiment])} >= {r.info.run_id for r in runs.values()}
     assert not any("mlflow.parentRunId" in run.data.tags for run in runs.values())
@@ -100,14 +100,14 @@ def test_the_training_set_is_the_input(tracker: Tracker, client: Any, logged: di
 
 def test_every_model_has_the_same_test_metrics_on_run_and_model(client: Any, logged: dict[str, LoggedRanker]) -> None:
     keys = {"ndcg_at_10_click", "ndcg_at_10_click_lo", "ndcg_at_10_return_to_item_14d_hi", "top_coverage_at_10"}
-    for one in logged.values():
-        run = client.get_run(one.run_id)
-        assert keys <= one.metrics.keys() <= run.data.metrics.keys()
+    for entry in logged.values():
+        run = client.get_run(entry.run_id)
+        assert keys <= entry.metrics.keys() <= run.data.metrics.keys()
         (model,) = client.search_logged_models(
-            [run.info.experiment_id], filter_string=f"source_run_id = '{one.run_id}'"
+            [run.info.experiment_id], filter_string=f"source_run_id = '{entry.run_id}'"
         )
         values = {metric.key: metric.value for metric in model.metrics}
-        assert values["ndcg_at_10_click"] == one.metrics["ndcg_at_10_click"]
+        assert values["ndcg_at_10_click"] == entry.metrics["ndcg_at_10_click"]
         assert {metric.dataset_name for metric in model.metrics} == {"training_set"}
 
 
@@ -130,8 +130,8 @@ def test_a_model_that_was_logged_is_reused(
 def test_a_ranker_comes_back_for_deployment(
     tracker: Tracker, data: RankingData, logged: dict[str, LoggedRanker]
 ) -> None:
-    for one in logged.values():
-        assert tracker.load_ranker(one.run_id).score(data).tolist() == one.ranker.score(data).tolist()
+    for entry in logged.values():
+        assert tracker.load_ranker(entry.run_id).score(data).tolist() == entry.ranker.score(data).tolist()
     with pytest.raises(NotFoundError, match="no such run"):
         tracker.load_ranker("0" * 32)
 
@@ -151,25 +151,25 @@ def model_uri(client: Any, run_id: str) -> str:
 
 
 @pytest.fixture
-def some(data: RankingData) -> RankingData:
+def first_rows(data: RankingData) -> RankingData:
     return data.subset(np.arange(len(data.frame)) < 12)
 
 
 def test_a_logged_model_loads_and_scores(
-    tracker: Tracker, client: Any, some: RankingData, logged: dict[str, LoggedRanker]
+    tracker: Tracker, client: Any, first_rows: RankingData, logged: dict[str, LoggedRanker]
 ) -> None:
-    one = logged["xgboost"]
+    entry = logged["xgboost"]
     mlflow.set_tracking_uri(tracker.uri)
-    model = mlflow.pyfunc.load_model(model_uri(client, one.run_id))
-    assert model.predict(scoring_frame(one.ranker, some)).tolist() == one.ranker.score(some).tolist()
+    model = mlflow.pyfunc.load_model(model_uri(client, entry.run_id))
+    assert model.predict(scoring_frame(entry.ranker, first_rows)).tolist() == entry.ranker.score(first_rows).tolist()
 
 
 def test_a_logged_model_loads_and_scores_in_a_fresh_process(
-    tracker: Tracker, client: Any, some: RankingData, logged: dict[str, LoggedRanker], tmp_path: Path
+    tracker: Tracker, client: Any, first_rows: RankingData, logged: dict[str, LoggedRanker], tmp_path: Path
 ) -> None:
-    one = logged["transformer"]
-    asked, answer = tmp_path / "asked.parquet", tmp_path / "answer.parquet"
-    scoring_frame(one.ranker, some).to_parquet(asked)
-    arguments = [tracker.uri, model_uri(client, one.run_id), str(asked), str(answer)]
+    entry = logged["transformer"]
+    frame_file, scores_file = tmp_path / "frame.parquet", tmp_path / "scores.parquet"
+    scoring_frame(entry.ranker, first_rows).to_parquet(frame_file)
+    arguments = [tracker.uri, model_uri(client, entry.run_id), str(frame_file), str(scores_file)]
     subprocess.run([sys.executable, "-c", RELOAD, *arguments], cwd=ROOT, check=True)
-    assert pd.read_parquet(answer)["score"].to_numpy() == pytest.approx(one.ranker.score(some), abs=1e-5)
+    assert pd.read_parquet(scores_file)["score"].to_numpy() == pytest.approx(entry.ranker.score(first_rows), abs=1e-5)

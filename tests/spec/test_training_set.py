@@ -1,4 +1,4 @@
-"""Training sets: every exposure is one row, no label before its time, and parts that do not read each other."""
+"""Training sets: one row an exposure, no label before its time, and parts that do not read each other."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -114,7 +114,7 @@ def test_a_log_that_is_just_long_enough_passes_and_one_that_is_a_day_short_does_
 
 @pytest.fixture(scope="module")
 def exposures() -> list[Exposure]:
-    """On every border and a tick before it; then rows that look alike."""
+    """Exposures on every border and a tick before it, then exposures that look alike."""
     borders = sorted({b for start, end in parts(PLAN) for b in (start, end)})
     moments = [moment for border in borders for moment in (border - TICK, border)]
     shown = [Exposure(f"x{n}", f"r{n}", "ann", "song", moment, moment) for n, moment in enumerate(moments)]
@@ -157,13 +157,13 @@ def features_of(spark: SparkSession, exposures: Sequence[Exposure]) -> tuple[Dat
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, exposures: list[Exposure], labels: DataFrame) -> dict[str, Row]:
-    """The set by exposure. It would be smaller than this list if a row were there twice."""
+    """The set by exposure; every exposure occurs once."""
     spine = select_spine(exposures_frame(spark, exposures), PLAN)
     tables = features_of(spark, exposures)
     # A value of another meaning under the same name is no label of this set.
     foreign = labels.where(f"signal = '{CLICK.ref}'").withColumn("definition_hash", F.lit("0" * 16))
-    whole = labels.unionByName(foreign)
-    built = join_training_set(spine, tables, (LABELS, whole), PLAN, WATERMARK).collect()
+    values = labels.unionByName(foreign)
+    built = join_training_set(spine, tables, (LABELS, values), PLAN, WATERMARK).collect()
     inside = [e.exposure_id for e in exposures if PLAN.train_start <= e.as_of < PLAN.test_end]
     assert sorted(row["exposure_id"] for row in built) == sorted(inside)
     return {row["exposure_id"]: row for row in built}
@@ -171,7 +171,7 @@ def rows(spark: SparkSession, exposures: list[Exposure], labels: DataFrame) -> d
 
 @pytest.mark.spark
 def test_one_row_an_exposure_with_just_the_columns_of_the_contract(rows: dict[str, Row]) -> None:
-    """That rows in are rows out is asserted where the set is built, duplicates and gaps included."""
+    """The fixture asserts that the set preserves rows, duplicates and gaps included."""
     names = [f"{part}_{d.name}" for d in LABELS for part in ("label", "state", "weight")]
     audit = ["has_features", LATEST, "labels_known_ts", "labels_t0"]
     assert list(rows["y0"].asDict()) == [*SPINE, "split", *audit, *feature_names(), *names]
@@ -187,11 +187,11 @@ def test_splits_end_exactly_on_their_borders(rows: dict[str, Row]) -> None:
         "valid": [PLAN.valid_start, PLAN.valid_end - TICK],
         "test": [PLAN.test_start, PLAN.test_end - TICK],
     }
-    found: dict[str, list[datetime]] = {}
+    times_by_split: dict[str, list[datetime]] = {}
     for row in rows.values():
         if row["exposure_id"].startswith("x"):
-            found.setdefault(row["split"], []).append(utc(row["as_of"]))
-    assert {split: sorted(moments) for split, moments in found.items()} == expected
+            times_by_split.setdefault(row["split"], []).append(utc(row["as_of"]))
+    assert {split: sorted(moments) for split, moments in times_by_split.items()} == expected
 
 
 @pytest.mark.spark
@@ -268,7 +268,7 @@ def test_an_open_label_is_null_and_no_zero(spark: SparkSession, exposures: list[
 
 
 def moved(frame: DataFrame, column: str, value: Column, where: Column) -> DataFrame:
-    """A table some of whose rows say something else."""
+    """A table with another value in some rows."""
     return frame.withColumn(column, F.when(where, value).otherwise(F.col(column)))
 
 
@@ -276,10 +276,10 @@ def moved(frame: DataFrame, column: str, value: Column, where: Column) -> DataFr
 def test_a_leak_on_either_side_is_found_by_the_rules_of_the_set(
     spark: SparkSession, exposures: list[Exposure], labels: DataFrame
 ) -> None:
-    """What is wrong with one input of the set breaks one rule of its contract, and nothing does where nothing is."""
+    """A fault in one input breaks one rule of the set's contract; without a fault no rule is broken."""
     spine = select_spine(exposures_frame(spark, exposures), PLAN).where("user_id <> 'nobody'")
     own, items = features_of(spark, exposures)
-    one, day = F.col("exposure_id") == "y0", F.expr("INTERVAL 1 DAY")
+    is_y0, day = F.col("exposure_id") == "y0", F.expr("INTERVAL 1 DAY")
     shown = exposures_frame(spark, exposures).select("exposure_id", "as_of")
     at_as_of = own.join(shown, "exposure_id")
     is_click = (F.col("signal") == CLICK.ref) & (F.col("anchor_id") == "y0")
@@ -289,14 +289,14 @@ def test_a_leak_on_either_side_is_found_by_the_rules_of_the_set(
         return {name: n for name, n in profile_publication(frame, TRAINING_SET).violations.items() if n}
 
     assert broken((own, items), labels) == {}
-    leak = moved(at_as_of, LATEST, F.col("as_of"), one).drop("as_of")
+    leak = moved(at_as_of, LATEST, F.col("as_of"), is_y0).drop("as_of")
     assert broken((leak, items), labels) == {"features_from_the_past": 1}
     at_midnight = items.withColumn(LATEST, F.col("as_of_day").cast("timestamp") + day)
     assert broken((own, at_midnight), labels).keys() == {"features_from_the_past"}
     # Another label that looks from the exposure on does not hide it.
     before = moved(labels, "t0", F.col("t0") - F.expr("INTERVAL 1 MICROSECOND"), is_click)
     assert broken((own, items), before) == {"labels_from_the_future": 1}
-    assert broken((own.where(~one), items), labels) == {"features_are_there": 1}
+    assert broken((own.where(~is_y0), items), labels) == {"features_are_there": 1}
 
 
 @pytest.mark.spark

@@ -144,8 +144,8 @@ def test_in_the_null_clicks_do_not_depend_on_clickbait():
     real = build_world(WorldSpec.from_size("small", seed=6))
     policy = _Recording()
     deploy(real, policy, DeploymentPlan(users=1500, days=12, seed=3, entropy_share=1.0))
-    seen = np.zeros(150)
+    real_clicks = np.zeros(150)
     for batch in policy.batches:
-        seen += np.bincount(batch.items[batch.kind == KINDS["click"]], minlength=150)
+        real_clicks += np.bincount(batch.items[batch.kind == KINDS["click"]], minlength=150)
     assert abs(slope) < 0.06
-    assert np.polyfit(real.truth.clickbait, seen / seen.mean(), 1)[0] > 0.3
+    assert np.polyfit(real.truth.clickbait, real_clicks / real_clicks.mean(), 1)[0] > 0.3

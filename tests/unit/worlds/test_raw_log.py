@@ -113,7 +113,7 @@ def test_slate_events_follow_an_exposure_of_their_item_in_their_request(clean):
 
 
 def test_a_user_s_steps_do_not_overlap_in_time(clean):
-    """A policy which observes step after step has seen all that happened before a request."""
+    """A policy which observes step after step has active all that happened before a request."""
     events, exposures, _ = clean
     last = events.groupby(["user", "request"]).ts.max().rename("ended").reset_index()
     first = exposures.groupby(["user", "request"]).ts.min().reset_index()
@@ -141,7 +141,7 @@ def test_events_of_a_click_are_consistent(clean):
     assert (events.seconds.notna() == timed).all()
     slate = events[events.request.notna()]
     kinds = slate.groupby(["request", "item"]).kind.agg(set)
-    assert kinds.map(lambda seen: {"click", "play"} <= seen).mean() > 0.999  # the log's last minutes are cut
+    assert kinds.map(lambda kinds: {"click", "play"} <= kinds).mean() > 0.999  # the log's last minutes are cut
     skipped = events[events.kind == "skip"].merge(events[events.kind == "play"], on=["user", "item", "ts"])
     assert len(skipped)
     assert (skipped.seconds_y < 30).all()
@@ -150,15 +150,15 @@ def test_events_of_a_click_are_consistent(clean):
 def test_users_who_left_never_come_back_and_none_comes_before_joining(clean):
     events, exposures, users = clean
     start = pd.Timestamp(SPEC.start)
-    seen = exposures.groupby("user").ts.agg(["min", "max"])
-    seen = seen.join(users.set_index("user"))
-    first, last = (seen["min"] - start).dt.days, (seen["max"] - start).dt.days
-    assert (first >= seen.join_day).all()
-    left = seen.churn_day.notna()
+    active = exposures.groupby("user").ts.agg(["min", "max"])
+    active = active.join(users.set_index("user"))
+    first, last = (active["min"] - start).dt.days, (active["max"] - start).dt.days
+    assert (first >= active.join_day).all()
+    left = active.churn_day.notna()
     assert left.sum() > 5
-    assert (last[left] <= seen.churn_day[left]).all()
-    latest = events.groupby("user").ts.max().sub(start).dt.days.reindex(seen.index)
-    assert not (latest[left] > seen.churn_day[left] + 1).any()  # an evening may run past midnight
+    assert (last[left] <= active.churn_day[left]).all()
+    latest = events.groupby("user").ts.max().sub(start).dt.days.reindex(active.index)
+    assert not (latest[left] > active.churn_day[left] + 1).any()  # an evening may run past midnight
 
 
 def test_no_item_is_shown_before_its_release(written, clean):
@@ -184,8 +184,8 @@ def test_releases_name_every_episode_that_was_heard_and_make_seasons_of_four(wri
     assert released.index.is_unique
     assert (events.ts >= events.episode.map(released)).all()
     assert (episodes.episode.str.split("-e").str[0] == episodes.item).all()
-    whole = episodes.groupby("season").episode.nunique()
-    assert whole.max() == 4
+    episodes_by_season = episodes.groupby("season").episode.nunique()
+    assert episodes_by_season.max() == 4
     assert (episodes.season_episodes == 4).all()
     assert released.max() < pd.Timestamp(SPEC.end)
     late = released.loc[[name for name in released.index if name.startswith(episodes.item[0])]].sort_index()
@@ -201,9 +201,9 @@ def test_dirt_is_extra_and_cleaning_gives_the_log_as_it_happened(written, clean)
     assert (raw.ts > end).any()
     assert (raw.seconds < 0).any()
     assert raw.duplicated().sum() == pytest.approx(0.005 * len(raw), rel=0.4)
-    kept = raw[~bad].drop_duplicates().sort_values("event_id").reset_index(drop=True)
-    assert not kept.event_id.duplicated().any()
-    pd.testing.assert_frame_equal(kept, clean[0].sort_values("event_id").reset_index(drop=True))
+    cleaned = raw[~bad].drop_duplicates().sort_values("event_id").reset_index(drop=True)
+    assert not cleaned.event_id.duplicated().any()
+    pd.testing.assert_frame_equal(cleaned, clean[0].sort_values("event_id").reset_index(drop=True))
 
 
 def test_most_rows_arrive_within_minutes_and_a_few_hours_to_days_late():
