@@ -1,53 +1,71 @@
-"""Candidates for logs without exposures: a sampler whose probabilities are stored, and which knows no future.
+"""Candidates for logs without exposures: a sampler that stores its probabilities and sees no future.
 
-Every moment at which a user clicked becomes a request. Its items are positives; to them come ``per_request`` draws
-with replacement from a mixture that knows only what was visible before the request's day: with probability
-``uniform_share`` an item drawn uniformly from those clicked before, else the item of a uniformly drawn click of the
-``popularity_days`` before, that is, by popularity (uniformly as well where there was none). A candidate's stored
-propensity is the probability of one draw, ``q(i) = s / items_before + (1 - s) * clicks(i) / clicks``. They are marked
-``sampled``: they are not impressions and must never be read as logged ones.
+Each moment at which a user clicked becomes a request. Its clicked items are the positives. The sampler adds
+``per_request`` draws with replacement from a mixture of what was visible before the request's day:
+
+- with probability ``uniform_share``, an item drawn uniformly from the items clicked so far;
+- otherwise the item of a uniformly drawn click of the last ``popularity_days``, that is, by popularity. If there was no
+  such click, the draw is uniform as well.
+
+The stored propensity of a candidate is the probability of one draw,
+``q(i) = s / items_before + (1 - s) * clicks(i) / clicks``. The rows are marked ``sampled``: they are not impressions,
+so never read them as logged ones.
 """
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from features.feature_facts import end_of_day
 from features.feature_view import Feature, View
 from features.point_in_time_join import as_of_join
 from ingest.source_config import CandidateSampler
 from tables.catalog import EXPOSURES
 
 _ROW = ["request_id", "user_id", "event_ts", "item_id"]
+_HASH_RANGE = 1 << 52
+"""Doubles hold every whole number below this one."""
 
 
 def sample_candidates(
-    new: DataFrame, events: DataFrame, seen: DataFrame, settings: CandidateSampler, batch: int
+    new_events: DataFrame, events: DataFrame, first_seen: DataFrame, settings: CandidateSampler, batch: int
 ) -> DataFrame:
-    """Requests with positives and sampled candidates, in the form of exposures.
+    """Requests with positives and sampled candidates, as exposures.
 
     Args:
-        new: events whose clicks make requests. Grain: event_id.
-        events: what popularity is read from: clicks visible in the ``popularity_days`` before each request's day.
-        seen: rows of ``first_seen``; since when items are known by their clicks.
-        settings: the sampler's.
-        batch: number of the delivery that the rows come with.
+        new_events: events whose clicks make requests. Grain: event_id.
+        events: source of popularity: clicks visible in the ``popularity_days`` before each request's day.
+        first_seen: rows of the table ``first_seen``, which date the first click of each item.
+        settings: the sampler's settings.
+        batch: number of the delivery that the rows belong to.
 
     Returns:
         Grain: exposure_id.
     """
-    clicks = new.where("is_click").select("user_id", "item_id", "topic", "event_ts", "known_ts")
-    requests = _requests(clicks)
+    clicks = new_events.where("is_click").select("user_id", "item_id", "topic", "event_ts", "known_ts")
+    requests = _find_requests(clicks)
     positives = requests.join(clicks, ["user_id", "event_ts"]).select(
         *_ROW, "topic", F.lit(None).cast("double").alias("q"), "known_ts"
     )
-    # A candidate is known with its request; a click of the request that becomes known later finds it drawn already.
-    drawn = _draws(requests, events, seen, settings).select(
+    # A candidate becomes known with its request. A click of the request that becomes known later finds it drawn.
+    drawn = _draw_candidates(requests, events, first_seen, settings).select(
         *_ROW, "topic", "q", F.col("request_known_ts").alias("known_ts")
     )
-    # Draws may repeat, and a basket may hold an item twice: one row an item. What was known first counts, a click
-    # before a draw. The topic is that of the clicks drawn: one that an item is given later is not known yet.
-    rows = positives.unionByName(drawn).groupBy(*_ROW)
-    first = rows.agg(F.min(F.struct("known_ts", F.col("q").isNotNull().alias("is_draw"), "q", "topic")).alias("_first"))
-    return first.select(
+    return _format_exposures(_keep_first_known(positives.unionByName(drawn)), batch)
+
+
+def _keep_first_known(rows: DataFrame) -> DataFrame:
+    """One row an item of a request, in ``_first``. Grain: request_id, item_id.
+
+    Draws may repeat, and a basket may hold an item twice. The row known first counts, and a click counts before a draw.
+    The topic is that of the chosen row, because a topic that the item receives later is not known yet.
+    """
+    first = F.min(F.struct("known_ts", F.col("q").isNotNull().alias("is_draw"), "q", "topic"))
+    return rows.groupBy(*_ROW).agg(first.alias("_first"))
+
+
+def _format_exposures(rows: DataFrame, batch: int) -> DataFrame:
+    """Rows of the table ``exposures``. Grain: exposure_id."""
+    return rows.select(
         _hash("request_id", "item_id").alias("exposure_id"),
         "request_id",
         "user_id",
@@ -65,8 +83,8 @@ def sample_candidates(
     ).select(*EXPOSURES.column_names())
 
 
-def _requests(clicks: DataFrame) -> DataFrame:
-    """Grain: user_id, event_ts. All of a user's clicks of one moment are one request, known with the first."""
+def _find_requests(clicks: DataFrame) -> DataFrame:
+    """Grain: user_id, event_ts. A user's clicks at one moment form one request, known with the first of them."""
     moments = clicks.groupBy("user_id", "event_ts").agg(F.min("known_ts").alias("request_known_ts"))
     return moments.select(
         _hash("user_id", F.unix_micros("event_ts").cast("string")).alias("request_id"),
@@ -75,33 +93,46 @@ def _requests(clicks: DataFrame) -> DataFrame:
     )
 
 
-def _draws(requests: DataFrame, events: DataFrame, seen: DataFrame, settings: CandidateSampler) -> DataFrame:
+def _draw_candidates(
+    requests: DataFrame, events: DataFrame, first_seen: DataFrame, settings: CandidateSampler
+) -> DataFrame:
     """Grain: request_id, draw. Each draw with its item and probability q."""
-    clicks = events.where("is_click").select("event_id", "item_id", "topic", _day_visible("event_ts", "known_ts"))
-    items = (
-        seen.where("kind = 'clicked_item'")
-        .groupBy(F.col("key").alias("item_id"))
-        .agg(F.min(F.struct("visible_ts", "event_ts", "topic")).alias("_first"))
-    ).select("item_id", "_first.topic", F.to_date("_first.visible_ts").alias("day"))
-    days = _days(requests, clicks, items, settings)
-    known = requests.join(days.where("items > 0"), "day")
-    slots = known.select("*", F.explode(F.sequence(F.lit(1), F.lit(settings.per_request))).alias("draw"))
+    clicks = events.where("is_click").select("event_id", "item_id", "topic", _visible_day("event_ts", "known_ts"))
+    items = _find_clicked_items(first_seen)
+    days = _count_by_day(requests, clicks, items, settings)
+    slots = requests.join(days.where("items > 0"), "day").select(
+        "*", F.explode(F.sequence(F.lit(1), F.lit(settings.per_request))).alias("draw")
+    )
+    drawn = _draw_positions(slots, settings).join(_index_rows(clicks, items, days), ["is_uniform", "at"])
+    return _add_probability(drawn, clicks, settings)
+
+
+def _find_clicked_items(first_seen: DataFrame) -> DataFrame:
+    """Items with the topic and UTC day of their first visible click. Grain: item_id."""
+    items = first_seen.where("kind = 'clicked_item'").groupBy(F.col("key").alias("item_id"))
+    first = items.agg(F.min(F.struct("visible_ts", "event_ts", "topic")).alias("_first"))
+    return first.select("item_id", "_first.topic", F.to_date("_first.visible_ts").alias("day"))
+
+
+def _draw_positions(slots: DataFrame, settings: CandidateSampler) -> DataFrame:
+    """Adds ``is_uniform`` and ``at``, the number of the drawn item or click, to each draw."""
     is_uniform = (_uniform("mix", settings.seed) < settings.uniform_share) | (F.col("clicks") == 0)
     place = _uniform("at", settings.seed)
-    chosen = slots.withColumn("is_uniform", is_uniform).withColumn(
-        "at",
-        F.when(F.col("is_uniform"), F.floor(place * F.col("items")))
-        .otherwise(F.col("clicks_to") - F.col("clicks") + F.floor(place * F.col("clicks")))
-        .cast("bigint"),
-    )
-    by_click = _numbered(clicks, "event_id", days.select("day", F.col("clicks_to").alias("before")))
-    by_item = _numbered(items, "item_id", days.select("day", F.col("items").alias("before")))
-    index = by_click.withColumn("is_uniform", F.lit(False)).unionByName(by_item.withColumn("is_uniform", F.lit(True)))
-    return _with_probability(chosen.join(index, ["is_uniform", "at"]), clicks, settings)
+    of_items = F.floor(place * F.col("items"))
+    of_clicks = F.col("clicks_to") - F.col("clicks") + F.floor(place * F.col("clicks"))
+    at = F.when(F.col("is_uniform"), of_items).otherwise(of_clicks).cast("bigint")
+    return slots.withColumn("is_uniform", is_uniform).withColumn("at", at)
 
 
-def _with_probability(drawn: DataFrame, clicks: DataFrame, settings: CandidateSampler) -> DataFrame:
-    """Adds q, with each item's clicks before the request's day by the point-in-time operator."""
+def _index_rows(clicks: DataFrame, items: DataFrame, days: DataFrame) -> DataFrame:
+    """What can be drawn, by number. Grain: is_uniform, at."""
+    by_click = _number_rows(clicks, "event_id", days.select("day", F.col("clicks_to").alias("before")))
+    by_item = _number_rows(items, "item_id", days.select("day", F.col("items").alias("before")))
+    return by_click.withColumn("is_uniform", F.lit(False)).unionByName(by_item.withColumn("is_uniform", F.lit(True)))
+
+
+def _add_probability(drawn: DataFrame, clicks: DataFrame, settings: CandidateSampler) -> DataFrame:
+    """Adds q. The point-in-time join counts each item's clicks before the request's day."""
     popularity = View(
         "candidate_popularity",
         ("item_id",),
@@ -113,33 +144,33 @@ def _with_probability(drawn: DataFrame, clicks: DataFrame, settings: CandidateSa
         F.lit(1).cast("bigint").alias("clicks"),
         F.lit(True).alias("consumed"),
         F.col("day").cast("timestamp").alias("event_ts"),
-        (F.date_add("day", 1).cast("timestamp") - F.expr("INTERVAL 1 MICROSECOND")).alias("visible_ts"),
+        end_of_day(F.col("day")).alias("visible_ts"),
     )
-    days = drawn.select("item_id", "day", F.col("day").cast("timestamp").alias("as_of")).distinct()
-    found = as_of_join([popularity], facts, days).drop("as_of")
+    item_days = drawn.select("item_id", "day", F.col("day").cast("timestamp").alias("as_of")).distinct()
+    item_clicks = as_of_join([popularity], facts, item_days).drop("as_of")
     share = settings.uniform_share
     mixed = share / F.col("items") + (1 - share) * F.col("clicks_of_item") / F.col("clicks")
     q = F.when(F.col("clicks") > 0, mixed).otherwise(1 / F.col("items"))
-    return drawn.join(found, ["item_id", "day"]).select(*_ROW, "topic", "request_known_ts", q.alias("q"))
+    return drawn.join(item_clicks, ["item_id", "day"]).select(*_ROW, "topic", "request_known_ts", q.alias("q"))
 
 
-def _numbered(rows: DataFrame, order: str, offsets: DataFrame) -> DataFrame:
-    """Rows numbered 0, 1, ... in order of day: within days in parallel, then offset by the days before."""
+def _number_rows(rows: DataFrame, order: str, offsets: DataFrame) -> DataFrame:
+    """Rows numbered 0, 1, ... in order of day: in parallel within days, then offset by the days before."""
     place = F.row_number().over(Window.partitionBy("day").orderBy(order))
     numbered = rows.withColumn("_place", place).join(offsets, "day")
     return numbered.select("item_id", "topic", (F.col("before") + F.col("_place") - 1).alias("at"))
 
 
-def _days(requests: DataFrame, clicks: DataFrame, items: DataFrame, settings: CandidateSampler) -> DataFrame:
-    """What was visible before each day: ``clicks_to`` of all given, ``clicks`` of the window, ``items`` ever clicked.
+def _count_by_day(requests: DataFrame, clicks: DataFrame, items: DataFrame, settings: CandidateSampler) -> DataFrame:
+    """What was visible before each day: ``clicks_to`` of all clicks, ``clicks`` of the window, ``items`` ever clicked.
 
-    Grain: day; a log has hundreds or thousands, so one partition orders them.
+    Grain: day. A log has hundreds or thousands of days, so one partition orders them.
     """
-    zero, one = F.lit(0).cast("bigint"), F.lit(1).cast("bigint")
+    none, single = F.lit(0).cast("bigint"), F.lit(1).cast("bigint")
     counted = [
-        requests.select("day", zero.alias("n_clicks"), zero.alias("n_items")).distinct(),
-        clicks.select("day", one.alias("n_clicks"), zero.alias("n_items")),
-        items.select("day", zero.alias("n_clicks"), one.alias("n_items")),
+        requests.select("day", none.alias("n_clicks"), none.alias("n_items")).distinct(),
+        clicks.select("day", single.alias("n_clicks"), none.alias("n_items")),
+        items.select("day", none.alias("n_clicks"), single.alias("n_items")),
     ]
     new = counted[0].unionByName(counted[1]).unionByName(counted[2])
     by_day = new.groupBy("day").agg(F.sum("n_clicks").alias("n_clicks"), F.sum("n_items").alias("n_items"))
@@ -148,20 +179,20 @@ def _days(requests: DataFrame, clicks: DataFrame, items: DataFrame, settings: Ca
     recent = Window.orderBy("_n").rangeBetween(-settings.popularity_days, -1)
     return by_day.withColumn("_n", number).select(
         "day",
-        F.coalesce(F.sum("n_clicks").over(earlier), zero).alias("clicks_to"),
-        F.coalesce(F.sum("n_clicks").over(recent), zero).alias("clicks"),
-        F.coalesce(F.sum("n_items").over(earlier), zero).alias("items"),
+        F.coalesce(F.sum("n_clicks").over(earlier), none).alias("clicks_to"),
+        F.coalesce(F.sum("n_clicks").over(recent), none).alias("clicks"),
+        F.coalesce(F.sum("n_items").over(earlier), none).alias("items"),
     )
 
 
-def _day_visible(event: str, known: str) -> Column:
-    return F.to_date(F.greatest(event, known)).alias("day")
+def _visible_day(event_ts: str, known_ts: str) -> Column:
+    return F.to_date(F.greatest(event_ts, known_ts)).alias("day")
 
 
 def _uniform(salt: str, seed: int) -> Column:
-    """A number in [0, 1) that depends on request, draw, salt and seed alone."""
+    """A number in [0, 1) that depends on nothing but request, draw, salt and seed."""
     mixed = F.xxhash64("request_id", "draw", F.lit(salt), F.lit(seed))
-    return F.pmod(mixed, F.lit(1 << 52)) / F.lit(float(1 << 52))
+    return F.pmod(mixed, F.lit(_HASH_RANGE)) / F.lit(float(_HASH_RANGE))
 
 
 def _hash(*parts: str | Column) -> Column:

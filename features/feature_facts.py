@@ -1,4 +1,4 @@
-"""Facts as the point-in-time join wants them, made from events and tiles. Pure transforms."""
+"""Facts for the point-in-time join, built from events and tiles. Pure transforms."""
 
 from datetime import datetime
 
@@ -17,10 +17,10 @@ def select_known_facts(facts: DataFrame, known_at: datetime) -> DataFrame:
 
 
 def build_user_facts(events: DataFrame, first_seen: DataFrame) -> DataFrame:
-    """Events with their flags as numbers, and since when each user is known. Grain: fact.
+    """Events with their flags as numbers, and the first event of each user. Grain: fact.
 
-    Rows of ``first_seen`` serve tenure alone (``firsts``) and add to no other sum; so of all the past nothing else is
-    needed, and events may be cut to the longest window.
+    Rows of ``first_seen`` serve tenure alone (``firsts``) and add to no other sum. No other feature needs the full
+    past, so ``events`` may be cut to the longest window.
     """
     facts = events.select(
         "user_id",
@@ -41,9 +41,9 @@ def build_user_facts(events: DataFrame, first_seen: DataFrame) -> DataFrame:
 def build_item_day_facts(
     item_days: DataFrame, user_item_days: DataFrame, exposure_days: DataFrame, first_seen: DataFrame
 ) -> DataFrame:
-    """Tiles as facts of the item view: placed at their day, visible once the day on which they were known is over.
+    """Tiles as facts of the item view: each lies on its event day and is visible from the end of its known day.
 
-    Grain: tile. Rows from ``user_item_days`` serve the distinct count of users alone, rows of ``first_seen`` the age.
+    Grain: tile. Rows of ``user_item_days`` serve only the distinct count of users, rows of ``first_seen`` only the age.
     """
     users = user_item_days.where("consumptions > 0").select("item_id", "user_id", "event_day", "known_day")
     firsts = _firsts(first_seen, "item").select(

@@ -9,11 +9,11 @@ Kind = Literal["count", "rate", "sum", "mean", "distinct", "entropy", "last", "r
 AMOUNTS = frozenset({"sum", "mean", "last"})
 """Kinds that read an amount."""
 CODED = frozenset({"distinct", "entropy"})
-"""Kinds that tell values apart."""
+"""Kinds that distinguish values."""
 DERIVED = frozenset({"ratio"})
-"""Kinds that are made from other features."""
+"""Kinds that are computed from other features."""
 OF_EVENTS = frozenset({"mean", "last", "entropy"})
-"""Kinds that weigh single events, which daily tiles have added up."""
+"""Kinds that need single events; daily tiles hold sums only."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Feature:
 
     Attributes:
         name: column name, ``f_`` first.
-        kind: ``count`` sums ``of`` over the window, ``rate`` divides that by the window's days; ``sum`` and ``mean``
-            are of the consumed amount (the mean is an event's); ``distinct`` counts the values of ``of`` that were
-            consumed, ``entropy`` says how evenly, in nats; ``last`` is the newest consumed amount; ``recency`` is the
-            time since the last row with ``of``, ``age`` since the first; ``ratio`` divides a feature of the same view
-            by the sum of others (null where that is 0).
+        kind: ``count`` sums ``of`` over the window; ``rate`` divides that by the window's days. ``sum`` and ``mean``
+            aggregate the consumed amount, ``mean`` per event. ``distinct`` counts the consumed values of ``of``;
+            ``entropy`` measures how evenly they are consumed, in nats. ``last`` is the newest consumed amount.
+            ``recency`` is the time since the last row with ``of``, ``age`` the time since the first. ``ratio`` divides
+            a feature of the same view by the sum of others (null where that is 0).
         of: column of the facts (for ``ratio``: name of the numerator).
-        window: days w of ``[as_of - w d, as_of)``; None is all of the past.
+        window: days w of ``[as_of - w d, as_of)``; None for the full past.
         unit: unit of the values.
-        per: for ``ratio``, names of the divisor's summands.
+        per: for ``ratio``, names of the features whose sum is the divisor.
     """
 
     name: str
@@ -50,9 +50,14 @@ class Feature:
 class View:
     """A set of features of one grain.
 
-    ``about`` says in plain words what the view tells, ``owner`` who answers for it.
-    ``resolution`` says from where windows are cut: ``event`` from the moment ``as_of``, ``day`` from midnight
-    UTC of its day. Facts count when ``visible_ts < as_of`` (strict), or were known on an earlier day.
+    Attributes:
+        name: name of the view.
+        keys: columns of the grain.
+        resolution: where windows end: ``event`` at the moment ``as_of``, ``day`` at midnight UTC of its day. Facts
+            count when ``visible_ts < as_of`` (strict), or when they were known on an earlier day.
+        features: the features, in order.
+        about: description in plain words.
+        owner: who answers for the view.
     """
 
     name: str
@@ -63,18 +68,18 @@ class View:
     owner: str = "longplay"
 
     def __post_init__(self) -> None:
-        """See that every feature can be told at the view's resolution.
+        """Check that every feature can be computed at the view's resolution.
 
         Raises:
-            ConfigError: naming the first that cannot.
+            ConfigError: naming the first feature that cannot.
         """
-        wrong = [f for f in self.features if f.kind in OF_EVENTS and self.resolution == "day"]
-        if wrong:
+        unsupported = [f for f in self.features if f.kind in OF_EVENTS and self.resolution == "day"]
+        if unsupported:
             raise ConfigError(
-                f"'{wrong[0].name}' cannot be told of whole days.",
+                f"'{unsupported[0].name}' cannot be computed from whole days.",
                 where=f"view {self.name}",
-                got=f"kind {wrong[0].kind}, which weighs single events",
-                fix="make the view's resolution 'event'; a mean is the ratio of a sum and a count",
+                got=f"kind {unsupported[0].kind}, which needs single events",
+                fix="set the view's resolution to 'event', or write a mean as the ratio of a sum and a count",
             )
 
     def names(self) -> list[str]:
@@ -83,5 +88,5 @@ class View:
 
 
 def count_features(prefix: str, of: str, windows: tuple[int, ...]) -> tuple[Feature, ...]:
-    """Counts of one flag over several windows: a line a view."""
+    """Counts of one flag over several windows."""
     return tuple(Feature(f"{prefix}_{of}_{w}d", "count", of, w) for w in windows)

@@ -1,7 +1,7 @@
-"""Histories from events: daily tiles and sequences. Pure transforms; all rows are kept, none is summed away.
+"""Histories from events: daily tiles and sequences. Pure transforms that drop no row.
 
-A tile holds what happened on ``event_day``, was known on ``known_day`` and came with one delivery: a fact that comes in
-late makes a tile of its own, so what was known on an earlier day never changes, and a new delivery only adds rows.
+A tile sums the facts of one ``event_day``, ``known_day`` and delivery. A late fact makes a tile of its own: what was
+known on an earlier day never changes, and a new delivery only adds rows.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def build_daily_tiles(events: DataFrame, keys: Sequence[str]) -> DataFrame:
         F.count_if("is_consumption").alias("consumptions"),
         F.count_if("is_click").alias("clicks"),
         F.count_if("is_negative").alias("negatives"),
-        # A decimal sum does not depend on the order of rows, a sum of doubles does.
+        # Sums of decimals do not depend on the order of rows; sums of doubles do.
         F.coalesce(F.sum(consumed_amount.cast("decimal(28,6)")), F.lit(0)).cast("double").alias("amount"),
         F.min("event_ts").alias("first_event_ts"),
         F.max("event_ts").alias("last_event_ts"),
@@ -41,7 +41,7 @@ def build_exposure_tiles(exposures: DataFrame) -> DataFrame:
 
 
 def merge_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
-    """Tiles whatever deliveries they came with: the canonical form. Grain: keys, event_day, known_day."""
+    """Tiles summed over deliveries, the canonical form. Grain: keys, event_day, known_day."""
     sums = [F.sum(name).alias(name) for name in _SUMS if name in tiles.columns]
     if "amount" in tiles.columns:
         sums.append(F.sum(F.col("amount").cast("decimal(28,6)")).cast("double").alias("amount"))
@@ -50,6 +50,6 @@ def merge_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
 
 
 def select_sequences(events: DataFrame) -> DataFrame:
-    """Consumptions, to be read in order of user_id, event_ts, event_id. Grain: event_id."""
+    """Consumptions, which readers order by user_id, event_ts, event_id. Grain: event_id."""
     consumed = events.where("is_consumption")
     return consumed.withColumn("visible_ts", F.greatest("event_ts", "known_ts")).select(*SEQUENCES.column_names())

@@ -1,8 +1,8 @@
 """Features at serving time: the numpy twin of the Spark feature views.
 
-The same words, the same numbers: trailing windows are ``[as_of - w, as_of)`` on event time, strictly
-before ``as_of``. A live service knows an event when it happens, so event time is also known time here.
-Item features are not kept up to date: the item view is pinned to a release and given as a matrix.
+Names and numbers are those of the views: trailing windows are ``[as_of - w, as_of)`` on event time, strictly before
+``as_of``. A live service knows an event as it happens, so event time is also known time here. Item features do not
+change while serving: the item view is pinned to a release and passed as a matrix.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ Counter = tuple[str, int]
 """A measure and its trailing window in days."""
 
 RECENT_DAYS = 90
-"""Recency looks so far back and no further."""
+"""Recency looks back no further."""
 _CONSUMPTION, _CLICK, _NEGATIVE = "consumption", "click", "negative"
 _COUNTERS: tuple[Counter, ...] = (
     (_CONSUMPTION, 1),
@@ -33,12 +33,12 @@ _COUNTERS: tuple[Counter, ...] = (
     (_NEGATIVE, 28),
 )
 _BITS = {_CONSUMPTION: 1, _CLICK: 2, _NEGATIVE: 4}
-# A 28-day window touches at most 29 UTC days, so 32 slots never hold two of them at once.
 _DAY_SLOTS = 32
-# Users a pass of a query: few enough for a block of the answer to stay in the processor's cache.
-_BLOCK = 256
-_NEVER = np.int64(-(2**61))
-_FAR = np.int64(2**62)
+"""A 28-day window touches at most 29 UTC days, so no slot holds two of them at once."""
+_USERS_PER_PASS = 256
+"""Few enough for one pass of a query to stay in the processor's cache."""
+_NEVER_US = np.int64(-(2**61))
+_FUTURE_US = np.int64(2**62)
 
 
 def microseconds(times: Times) -> Ints:
@@ -47,24 +47,24 @@ def microseconds(times: Times) -> Ints:
 
 
 def _flatten(starts: Ints, lengths: Ints) -> tuple[Ints, Ints]:
-    """Rows ``[starts, starts + lengths)`` laid end to end: the row number and the column of each cell."""
+    """The row number and the column of each cell of rows ``[starts, starts + lengths)``, laid end to end."""
     rows = np.repeat(np.arange(len(starts)), lengths)
     ends = np.cumsum(lengths)
     return rows, np.arange(len(rows)) - np.repeat(ends - lengths, lengths) + np.repeat(starts, lengths)
 
 
 class Timelines:
-    """One time-ordered row of events a user, padded into arrays [users, capacity] which grow by doubling.
+    """One time-ordered row of events a user, padded into arrays [users, capacity] that grow by doubling.
 
-    Events of one user at the same moment keep the order in which they were inserted.
+    Events of one user at the same moment keep the order of their insertion.
 
     Args:
-        users: how many users there are; they are numbered from 0.
+        users: number of users, numbered from 0.
     """
 
     def __init__(self, users: int) -> None:
         self.size = np.zeros(users, np.int64)
-        self.ts = np.full((users, 16), _FAR)
+        self.ts = np.full((users, 16), _FUTURE_US)
         self.item = np.zeros((users, 16), np.int32)
         self.flags = np.zeros((users, 16), np.uint8)
 
@@ -83,7 +83,7 @@ class Timelines:
         self._sort_tails(who[mixed], start[mixed])
 
     def count_before(self, users: Ints, moment: Ints) -> Ints:
-        """How many events of each user lie strictly before ``moment`` [n]: a binary search a row."""
+        """How many events of each user lie strictly before ``moment`` [n], by binary search."""
         low, high = np.zeros(len(users), np.int64), self.size[users]
         while (open_rows := np.flatnonzero(low < high)).size:
             middle = (low[open_rows] + high[open_rows]) // 2
@@ -96,13 +96,13 @@ class Timelines:
         """The last ``length`` events of each user strictly before ``moment``, oldest first, right-padded.
 
         Returns:
-            items [n, length], times in microseconds [n, length], and which cells are real [n, length].
+            items [n, length], times in microseconds [n, length], and which cells hold an event [n, length].
         """
-        known = self.count_before(users, moment)
-        columns = np.maximum(known - length, 0)[:, None] + np.arange(length)
-        real = columns < known[:, None]
-        cells = (users[:, None], np.where(real, columns, 0))
-        return self.item[cells].astype(np.int64), self.ts[cells], real
+        counts = self.count_before(users, moment)
+        columns = np.maximum(counts - length, 0)[:, None] + np.arange(length)
+        is_event = columns < counts[:, None]
+        cells = (users[:, None], np.where(is_event, columns, 0))
+        return self.item[cells].astype(np.int64), self.ts[cells], is_event
 
     def between(self, users: Ints, since: Ints, until: Ints) -> "EventSlice":
         """The events of ``users`` with ``since <= event_ts < until`` (both [n])."""
@@ -113,7 +113,7 @@ class Timelines:
         return EventSlice(users[rows], self.item[cells].astype(np.int64), self.ts[cells], self.flags[cells])
 
     def _sort_tails(self, users: Ints, start: Ints) -> None:
-        """Orders the rows of ``users`` again from column ``start`` [n] on."""
+        """Sorts the rows of ``users`` from column ``start`` [n] on."""
         rows, columns = _flatten(start, self.size[users] - start)
         target = (users[rows], columns)
         order = np.lexsort((self.ts[target], rows))
@@ -126,28 +126,28 @@ class Timelines:
         if needed <= capacity:
             return
         wider = max(needed, 2 * capacity) - capacity
-        self.ts = np.hstack([self.ts, np.full((users, wider), _FAR)])
+        self.ts = np.hstack([self.ts, np.full((users, wider), _FUTURE_US)])
         self.item = np.hstack([self.item, np.zeros((users, wider), np.int32)])
         self.flags = np.hstack([self.flags, np.zeros((users, wider), np.uint8)])
 
 
 @dataclass(frozen=True)
 class EventSlice:
-    """Some events, one cell an event: user, item, time in microseconds, flags as bits."""
+    """Events as arrays [m]: user, item, time in microseconds, flags as bits."""
 
     users: Ints
     items: Ints
     ts: Ints
     flags: NDArray[np.uint8]
 
-    def where(self, keep: Flags) -> "EventSlice":
-        """The events for which ``keep`` is true."""
-        return EventSlice(self.users[keep], self.items[keep], self.ts[keep], self.flags[keep])
+    def where(self, rows: Flags) -> "EventSlice":
+        """The events in some rows."""
+        return EventSlice(self.users[rows], self.items[rows], self.ts[rows], self.flags[rows])
 
 
 @dataclass(frozen=True)
 class _Query:
-    """Some users [n], their moments [n], their candidates [n, C] and where those lie in [users * items]."""
+    """Users [n], their moments [n], their candidates [n, C], and the places of these in [users * items]."""
 
     users: Ints
     as_of: Ints
@@ -160,7 +160,7 @@ _Column = Callable[[_Query], NDArray[Any]]
 
 @dataclass(frozen=True)
 class ItemView:
-    """What is known of the items, pinned to a release.
+    """Topics and features of the items, pinned to a release.
 
     Attributes:
         topics: dense topic index of each item, [items], from 0.
@@ -175,7 +175,7 @@ class ItemView:
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.topics), len(self.names)):
             raise ConfigError(
-                "the item view's matrix does not fit its topics and names",
+                "The item view's matrix does not fit its topics and names.",
                 got=f"values {self.values.shape}, {len(self.topics)} topics, {len(self.names)} names",
             )
 
@@ -183,18 +183,18 @@ class ItemView:
 class OnlineFeatures:
     """User, user-item and user-topic features at event resolution, for a closed set of users and items.
 
-    Keeps one counter array [users, items] for each measure and window. A query moves the counters of the
-    users it names to their ``as_of``: events which became visible are added, events which left a window
-    are subtracted; so each event costs two updates a window, however often it is asked for.
+    Keeps one counter array [users, items] for each measure and window. A query moves the counters of its users to
+    their ``as_of``: it adds events that became visible and subtracts events that left a window. Each event costs two
+    updates a window, however often its user is queried.
 
     Args:
-        users: how many users there are; they are numbered from 0.
+        users: number of users, numbered from 0.
         items: the item view.
-        names: the columns wanted, in this order.
-        dtype: type of the answer; float32 is what tree and tensor models read anyway.
+        names: feature columns to compute, in order.
+        dtype: type of the answer; tree and tensor models read float32 anyway.
 
     Raises:
-        ConfigError: a name is no feature of the contract nor a column of the item view.
+        ConfigError: when a name is neither a feature of the contract nor a column of the item view.
     """
 
     def __init__(self, users: int, items: ItemView, names: Sequence[str], *, dtype: DTypeLike = np.float32) -> None:
@@ -204,15 +204,15 @@ class OnlineFeatures:
         self._timelines = Timelines(users)
         self._counts = {counter: np.zeros(shape, np.int32) for counter in _COUNTERS}
         self._days = np.zeros((users, _DAY_SLOTS), np.int32)
-        self._last = np.full(shape, _NEVER)
-        self._first_event = np.full(users, _FAR)
-        self._asked = np.full(users, _NEVER)
+        self._last = np.full(shape, _NEVER_US)
+        self._first_event = np.full(users, _FUTURE_US)
+        self._last_query_us = np.full(users, _NEVER_US)
         self._membership = np.eye(int(items.topics.max(initial=0)) + 1, dtype=np.float32)[items.topics]
-        known = self._columns()
-        unknown = [name for name in self.names if name not in known]
+        served = self._columns()
+        unknown = [name for name in self.names if name not in served]
         if unknown:
-            raise ConfigError("a feature is not served online", got=unknown[0], fix=nearest(unknown[0], known))
-        self._wanted = [known[name] for name in self.names]
+            raise ConfigError("A feature is not served online.", got=unknown[0], fix=nearest(unknown[0], served))
+        self._computations = [served[name] for name in self.names]
 
     def add(
         self,
@@ -223,26 +223,22 @@ class OnlineFeatures:
         is_click: Flags,
         is_negative: Flags,
     ) -> None:
-        """Adds events (all arrays [m]), in any order; those at or after a later ``as_of`` wait for it.
+        """Adds events (all arrays [m]) in any order; an event counts from the first query with a later ``as_of``.
 
-        An event older than its user's last query counts from the next query on, as it would in a rebuild.
+        An event older than its user's last query counts from the next query on, as in a rebuild.
 
         Raises:
-            InputError: a user or an item is not one of those the state was made for.
+            InputError: when a user or an item lies outside the state.
         """
         ts = microseconds(event_ts)
         if not len(ts):
             return
         self._check_range(users, items)
         np.minimum.at(self._first_event, users, ts)
-        flags = (
-            is_consumption * np.uint8(_BITS[_CONSUMPTION])
-            + is_click * np.uint8(_BITS[_CLICK])
-            + is_negative * np.uint8(_BITS[_NEGATIVE])
-        ).astype(np.uint8)
-        counted = flags > 0
-        if counted.any():
-            events = EventSlice(users, items, ts, flags).where(counted)
+        flags = _pack_flags(is_consumption, is_click, is_negative)
+        is_counted = flags > 0
+        if is_counted.any():
+            events = EventSlice(users, items, ts, flags).where(is_counted)
             self._timelines.insert(events.users, events.items, events.ts, events.flags)
             self._catch_up(events)
 
@@ -250,45 +246,45 @@ class OnlineFeatures:
         """The features of each user and candidate as of that user's moment.
 
         Args:
-            users: the users asked for, [n], each once.
-            as_of: the moment of each, [n], never before the moment of the user's last query.
+            users: the users, [n], each once.
+            as_of: the moment of each, [n], not before the user's last query.
             candidates: item indices, [n, C].
 
         Returns:
-            [n, C, F] in the order of ``names``; NaN where nothing was seen to measure from.
+            [n, C, F] in the order of ``names``; NaN where no event defines the feature.
 
         Raises:
-            InputError: a user twice, a moment that goes back, or an unknown user or item.
+            InputError: when a user is named twice, a moment goes back, or a user or item is unknown.
         """
         moments = microseconds(as_of)
         self._check_query(users, moments, candidates)
         self._move(users, moments)
         answer = np.empty((*candidates.shape, len(self.names)), self._dtype)
-        for start in range(0, len(users), _BLOCK):
-            rows = slice(start, start + _BLOCK)
+        for start in range(0, len(users), _USERS_PER_PASS):
+            rows = slice(start, start + _USERS_PER_PASS)
             cells = users[rows, None] * self._last.shape[1] + candidates[rows]
             query = _Query(users[rows], moments[rows], candidates[rows], cells)
-            for column, compute in enumerate(self._wanted):
+            for column, compute in enumerate(self._computations):
                 answer[rows, :, column] = compute(query)
         return answer
 
     def _move(self, users: Ints, moments: Ints) -> None:
-        """Brings the counters of ``users`` from their last query to ``moments``."""
-        before = self._asked[users]
+        """Moves the counters of ``users`` from their last query to ``moments``."""
+        before = self._last_query_us[users]
         entering = self._timelines.between(users, before, moments)
         self._note_consumption(entering)
         for days in sorted({days for _, days in _COUNTERS}):
             width = days * DAY_US
             self._count(entering, days, +1)
             self._count(self._timelines.between(users, before - width, moments - width), days, -1)
-        self._asked[users] = moments
+        self._last_query_us[users] = moments
 
     def _catch_up(self, events: EventSlice) -> None:
-        """Counts events that a query has already passed, in the windows they are still inside of."""
-        late = events.where(events.ts < self._asked[events.users])
+        """Counts events older than their user's last query in the windows that still hold them."""
+        late = events.where(events.ts < self._last_query_us[events.users])
         self._note_consumption(late)
         for days in sorted({days for _, days in _COUNTERS}):
-            inside = late.ts >= self._asked[late.users] - days * DAY_US
+            inside = late.ts >= self._last_query_us[late.users] - days * DAY_US
             self._count(late.where(inside), days, +1)
 
     def _note_consumption(self, events: EventSlice) -> None:
@@ -299,16 +295,16 @@ class OnlineFeatures:
         for measure, window in _COUNTERS:
             if window != days:
                 continue
-            some = events.where((events.flags & _BITS[measure]) > 0)
+            measured = events.where((events.flags & _BITS[measure]) > 0)
             counts = self._counts[measure, window]
-            np.add.at(counts.reshape(-1), some.users * counts.shape[1] + some.items, sign)
+            np.add.at(counts.reshape(-1), measured.users * counts.shape[1] + measured.items, sign)
             if (measure, window) == (_CONSUMPTION, 28):
-                slot = (some.ts // DAY_US) % _DAY_SLOTS
-                np.add.at(self._days.reshape(-1), some.users * _DAY_SLOTS + slot, sign)
+                slot = (measured.ts // DAY_US) % _DAY_SLOTS
+                np.add.at(self._days.reshape(-1), measured.users * _DAY_SLOTS + slot, sign)
 
     def _columns(self) -> dict[str, _Column]:
-        """Every feature that can be served, by name."""
-        known: dict[str, _Column] = {
+        """How to compute every feature that can be served, by name."""
+        columns: dict[str, _Column] = {
             "f_user_distinct_items_28d": lambda q: _as_column(
                 np.count_nonzero(self._counts[_CONSUMPTION, 28][q.users], axis=1)
             ),
@@ -322,8 +318,8 @@ class OnlineFeatures:
             ),
         }
         for measure, days in _COUNTERS:
-            known |= self._counted(measure, days)
-        return known | {name: self._item(column) for column, name in enumerate(self._items.names)}
+            columns |= self._counted(measure, days)
+        return columns | {name: self._item(column) for column, name in enumerate(self._items.names)}
 
     def _counted(self, measure: str, days: int) -> dict[str, _Column]:
         counts, ending = self._counts[measure, days], f"{measure}s_{days}d"
@@ -332,7 +328,7 @@ class OnlineFeatures:
             f"f_user_item_{ending}": lambda q: counts.take(q.cells),
         }
         if measure != _CLICK and days >= 28:
-            # Counts stay far below 2**24, so float32 sums of them are exact, and matrix products fast.
+            # Counts stay far below 2**24, so their float32 sums are exact and matrix products fast.
             columns[f"f_user_topic_{ending}"] = lambda q: np.take_along_axis(
                 counts[q.users].astype(np.float32) @ self._membership, self._items.topics[q.candidates], 1
             )
@@ -343,11 +339,11 @@ class OnlineFeatures:
         return lambda q: values.take(q.candidates)
 
     def _check_range(self, users: Ints, items: Ints) -> None:
-        known_users, known_items = self._last.shape
-        for what, indices, limit in (("user", users, known_users), ("item", items, known_items)):
+        n_users, n_items = self._last.shape
+        for kind, indices, limit in (("A user", users, n_users), ("An item", items, n_items)):
             if indices.size and (indices.min() < 0 or indices.max() >= limit):
                 raise InputError(
-                    f"an {what} index lies outside the state" if what == "item" else "unknown user index",
+                    f"{kind} index lies outside the state.",
                     got=f"{indices.min()}..{indices.max()}",
                     fix=f"use indices from 0 to {limit - 1}",
                 )
@@ -355,15 +351,25 @@ class OnlineFeatures:
     def _check_query(self, users: Ints, moments: Ints, candidates: Ints) -> None:
         self._check_range(users, candidates)
         if len(np.unique(users)) != len(users):
-            raise InputError("a query names a user twice", fix="ask for each user once a query")
-        back = np.flatnonzero(moments < self._asked[users])
+            raise InputError("A query names a user twice.", fix="name each user once a query")
+        back = np.flatnonzero(moments < self._last_query_us[users])
         if back.size:
             raise InputError(
-                "as_of goes back in time",
+                "The moment as_of goes back in time.",
                 where=f"user {users[back[0]]}",
                 got=str(moments[back[0]].astype("datetime64[us]")),
                 fix="query each user at moments that never decrease",
             )
+
+
+def _pack_flags(is_consumption: Flags, is_click: Flags, is_negative: Flags) -> NDArray[np.uint8]:
+    """Flags of events as bits [m]."""
+    bits = (
+        is_consumption * np.uint8(_BITS[_CONSUMPTION])
+        + is_click * np.uint8(_BITS[_CLICK])
+        + is_negative * np.uint8(_BITS[_NEGATIVE])
+    )
+    return bits.astype(np.uint8)
 
 
 def _as_column(values: NDArray[Any]) -> NDArray[Any]:
@@ -372,7 +378,7 @@ def _as_column(values: NDArray[Any]) -> NDArray[Any]:
 
 def _days_between(then: Ints, now: Ints, at_most: int | None = None) -> NDArray[np.float64]:
     """Fractional days from ``then`` to ``now``; NaN where ``then`` is unset, not before ``now``, or too long ago."""
-    seen = (then > _NEVER) & (then < now)
+    is_defined = (then > _NEVER_US) & (then < now)
     if at_most is not None:
-        seen &= then >= now - at_most * DAY_US
-    return np.where(seen, (now - np.where(seen, then, now)) / DAY_US, np.nan)
+        is_defined &= then >= now - at_most * DAY_US
+    return np.where(is_defined, (now - np.where(is_defined, then, now)) / DAY_US, np.nan)

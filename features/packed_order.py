@@ -1,8 +1,8 @@
-"""Order in numpy: rows of many keys on one clock, and where a moment stands among the rows of its key.
+"""Order in numpy: rows of many keys on one clock, and the place of a moment among the rows of its key.
 
-A pair (key, moment) is packed into one 64-bit number, so that one sort orders the facts of all keys at once and one
-binary search finds a place among them. Nothing here loops over keys, so a key with a million rows costs what a million
-keys with one row cost.
+Each pair (key, moment) is packed into one 64-bit number. One sort then orders the facts of all keys, and one binary
+search finds a place among them. Nothing loops over keys: a key with a million rows costs as much as a million keys with
+one row.
 """
 
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from numpy.typing import NDArray
 Longs = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-_ROOM = 2**62
+_PACKED_LIMIT = 2**62
 
 
 class Clock:
-    """Moments as small whole numbers in the same order, so that a key fits into the same 64 bits.
+    """Moments as small whole numbers in the same order, which leave room for a key in the same 64 bits.
 
     Args:
-        moments: every moment of a fact (microseconds since the epoch).
-        keys: how many keys there are, numbered from 0.
+        moments: all moments of facts (microseconds since the epoch).
+        keys: number of keys, numbered from 0.
 
     Raises:
-        OverflowError: when even ranks do not fit.
+        OverflowError: when not even ranks fit.
     """
 
     def __init__(self, moments: Longs, keys: int) -> None:
-        self._first = int(moments.min(initial=_ROOM)) if len(moments) else 0
+        self._first = int(moments.min(initial=_PACKED_LIMIT)) if len(moments) else 0
         span = int(moments.max(initial=self._first)) - self._first + 2
-        # Where the bare distance does not fit beside the key, the rank among all moments does.
-        self._sorted: Longs | None = None if span * max(keys, 1) < _ROOM else np.unique(moments)
+        # If the distance from the first moment does not fit next to the key, use the rank among all moments.
+        self._sorted: Longs | None = None if span * max(keys, 1) < _PACKED_LIMIT else np.unique(moments)
         self.size = span if self._sorted is None else len(self._sorted) + 1
-        if self.size * max(keys, 1) >= _ROOM:
+        if self.size * max(keys, 1) >= _PACKED_LIMIT:
             raise OverflowError(f"{keys} keys with {self.size} moments do not fit 62 bits; use more buckets")
 
     def at(self, moments: Longs) -> Longs:
@@ -49,11 +49,12 @@ class Clock:
 
 @dataclass(frozen=True)
 class PackedOrder:
-    """Facts in order of (key, moment), and how to find a place among them.
+    """Facts in order of (key, moment), and the search for a place among them.
 
     Attributes:
-        order: the facts' row numbers in that order [facts].
+        order: row numbers of the facts in this order [facts].
         packed: (key, moment) of each, ascending [facts].
+        clock: how moments are numbered.
     """
 
     order: Longs
@@ -78,7 +79,7 @@ class PackedOrder:
     def running(self, values: Longs) -> Longs:
         """Sums of ``values`` [facts] over the first 0, 1, ... facts in order [facts + 1].
 
-        They may wrap around: differences of them do not care.
+        Sums may wrap around; their differences are still right.
         """
         sums = np.zeros(len(values) + 1, np.int64)
         np.cumsum(values[self.order], out=sums[1:])

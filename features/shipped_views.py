@@ -1,4 +1,4 @@
-"""The shipped feature views. All look strictly before ``as_of``, and but for ages no further back than 90 days."""
+"""The shipped feature views. They read only facts before ``as_of``, and except for ages at most 90 days back."""
 
 import hashlib
 
@@ -75,9 +75,9 @@ ITEM = View(
 )
 VIEWS = (USER, ITEM, USER_ITEM, USER_TOPIC)
 OF_USERS = (USER, USER_ITEM, USER_TOPIC)
-"""Views that share the user: they are answered in one pass."""
+"""Views that share the user, computed in one pass."""
 LOOK_BACK_DAYS = max(feature.window or 0 for view in VIEWS for feature in view.features)
-"""No feature reads facts that happened earlier before ``as_of``, but for ages, which ``first_seen`` answers."""
+"""No feature reads facts older than this, except ages, which come from ``first_seen``."""
 
 
 def feature_names() -> list[str]:
@@ -86,6 +86,7 @@ def feature_names() -> list[str]:
 
 
 def hash_features() -> dict[str, str]:
-    """A hash of what every feature means, by name: its kind, window and unit, and its view's grain and resolution."""
-    whole = {one.name: repr((view.keys, view.resolution, one)) for view in VIEWS for one in view.features}
-    return {name: hashlib.sha256(said.encode()).hexdigest()[:12] for name, said in whole.items()}
+    """A hash of each feature's meaning, by name: its kind, window and unit, and its view's grain and resolution."""
+    # The hash covers the repr, so renaming Feature or one of its fields would change every hash.
+    meanings = {f.name: repr((view.keys, view.resolution, f)) for view in VIEWS for f in view.features}
+    return {name: hashlib.sha256(meaning.encode()).hexdigest()[:12] for name, meaning in meanings.items()}

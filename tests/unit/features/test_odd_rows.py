@@ -52,7 +52,7 @@ def test_a_fact_without_a_time_is_refused_by_name(name: str) -> None:
 
 def test_keys_of_different_types_are_refused_by_name() -> None:
     numbers = facts(user_id=pa.array([1, 2], pa.int32()))
-    with pytest.raises(InputError, match="Facts and spine have 'user_id' in different types") as caught:
+    with pytest.raises(InputError, match="The types of 'user_id' in facts and spine differ") as caught:
         last_of(("user_id",), ("value",), None, numbers, spine([NOON]))
     assert caught.value.got == "int32 and string"
 
