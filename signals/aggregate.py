@@ -1,8 +1,8 @@
-"""What the signals of a group came to: at maturity (or by now, if they are open), and whenever late facts changed it.
+"""Aggregates of a group's facts: values at maturity (or by now, if they are open), and their changes by late facts.
 
-One pass adds up what was known in time, for all signals side by side. A second one looks at anchors with late facts
-alone, and adds up anew at each moment at which one of them became known: so any aggregate can be revised, and what was
-known at any T can be read off.
+One pass adds up what was known in time, for all signals of the group at once. A second pass looks only at anchors with
+late facts, and adds up again at each moment at which one of them became known. So any aggregate can be revised, and
+what was known at any T can be read off.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,28 +25,27 @@ from signals.anchor_facts import (
     select_facts,
 )
 from signals.anchors import anchor_hash
-from signals.definition_columns import terms_of
-from signals.maturity import Knowledge, MaturityColumns, horizon
+from signals.maturity import Knowledge, MaturityColumns
 from signals.outage_voids import OutageVoids
 
 KEY = ["user_id", "anchor_id"]
-"""An anchor; its user is named too, because rows are dealt by user."""
+"""An anchor. The user is part of the key because rows are partitioned by user."""
 DISPROVABLE = ("discovery", "session")
-"""Anchors of which a fact that becomes known later may show that they were none."""
+"""Kinds of anchors that late facts can invalidate."""
 _OF_ANCHOR = [*KEY, "a_item_id", "t0", "anchor_known_ts", "superseded_ts"]
 
 
 @dataclass(frozen=True, eq=False)
 class GroupInputs:
-    """How the pairs of a group's anchors and facts are made.
+    """What the values of a group are computed from.
 
     Attributes:
         group: the signals.
-        anchors: whose values are wanted. Grain: anchor_id.
+        anchors: the anchors to compute values for. Grain: anchor_id.
         competitors: all anchors that may have earned a share of credit. Grain: anchor_id.
-        events: as known at T, dealt by user. Grain: event_id.
-        knowledge: what is known, and how far.
-        episodes: releases as known at T, where a source has any. Grain: item_id, episode.
+        events: as known at T, partitioned by user. Grain: event_id.
+        knowledge: T and what is known by then.
+        episodes: releases as known at T, for sources that have any. Grain: item_id, episode.
     """
 
     group: SignalGroup
@@ -57,147 +56,151 @@ class GroupInputs:
     episodes: DataFrame | None = None
 
     @cached_property
-    def frames(self) -> Mapping[str, MaturityColumns]:
-        """The horizon of each signal, by its pinned name: made once, since making columns takes time."""
-        return {d.ref: horizon(terms_of([d]), self.knowledge) for d in self.group.definitions}
+    def maturity(self) -> Mapping[str, MaturityColumns]:
+        """Maturity of each signal by its pinned name; computed once, since building columns takes time."""
+        return {d.ref: MaturityColumns.from_definitions([d], self.knowledge) for d in self.group.definitions}
 
-    def in_time(self, definition: Definition) -> Column:
-        """Whether a fact was known by the cut. Nothing matures before ``matures_at``, which is told at less cost."""
-        frame = self.frames[definition.ref]
-        return (F.col("known_ts") <= frame.matures_at) | (F.col("known_ts") <= frame.cut)
+    def is_known_in_time(self, definition: Definition) -> Column:
+        """Whether a fact was known by the cut. Nothing matures before ``matures_at``, which is cheaper to compute."""
+        maturity = self.maturity[definition.ref]
+        return (F.col("known_ts") <= maturity.matures_at) | (F.col("known_ts") <= maturity.cut)
 
     def facts(self) -> DataFrame:
-        """What the signals read."""
+        """The facts that the signals read."""
         return select_facts(self.group, self.events, self.episodes)
 
     def pairs(self, facts: DataFrame, anchors: DataFrame, how: str = "left") -> DataFrame:
-        """Some anchors with some facts. Grain: anchor and fact."""
-        if self.group.deals:
-            found = join_attributed_outcomes(self.group, anchors, self.competitors, facts, self.events)
-            return found if how == "left" else found.where(F.col("known_ts").isNotNull())
+        """Anchors with facts. Grain: anchor and fact."""
+        if self.group.splits_credit:
+            pairs = join_attributed_outcomes(self.group, anchors, self.competitors, facts, self.events)
+            return pairs if how == "left" else pairs.where(F.col("known_ts").isNotNull())
         return join_facts(self.group, anchors, facts, how)
 
 
-def compute_first_values(read: GroupInputs, anchors: DataFrame | None = None) -> DataFrame:
-    """Anchors with what each signal came to by maturity, or by now where it is open.
+def compute_first_values(inputs: GroupInputs, anchors: DataFrame | None = None) -> DataFrame:
+    """Values of each signal at maturity, or by now where they are open.
 
     Args:
-        read: the signals and facts.
-        anchors: some of its anchors; None: all.
+        inputs: the signals and their facts.
+        anchors: a subset of its anchors; None: all.
 
     Returns:
-        Grain: anchor_id; its columns (``a_item_id`` is its item), and ``firsts``, a value a signal, in their order.
+        Grain: anchor_id; its columns (``a_item_id`` is its item), and ``firsts``, one value a signal in their order.
     """
-    pairs = read.pairs(read.facts(), read.anchors if anchors is None else anchors)
-    found = aggregate_pairs(read.group, pairs, read.in_time, _OF_ANCHOR)
-    firsts = F.array(*[value_column(number) for number in range(len(read.group.definitions))])
-    return found.select(*_OF_ANCHOR, _cluster(read.group.one).alias("cluster_id"), firsts.alias("firsts"))
+    pairs = inputs.pairs(inputs.facts(), inputs.anchors if anchors is None else anchors)
+    values = aggregate_pairs(inputs.group, pairs, inputs.is_known_in_time, _OF_ANCHOR)
+    firsts = F.array(*[value_column(number) for number in range(len(inputs.group.definitions))])
+    return values.select(*_OF_ANCHOR, _cluster_id(inputs.group.shared).alias("cluster_id"), firsts.alias("firsts"))
 
 
-def _cluster(definition: Definition) -> Column:
-    """One id for all anchors whose windows hold the same facts: those of a user (with an item) and UTC day."""
+def _cluster_id(definition: Definition) -> Column:
+    """One id for all anchors whose windows hold the same facts: those of a user (and item) and UTC day."""
     day = F.to_date("t0").cast("string")
     return anchor_hash("user_id", day) if definition.keys == "user" else anchor_hash("user_id", "a_item_id", day)
 
 
-def compute_revisions(read: GroupInputs) -> DataFrame:
-    """Anchors that late facts may have changed after maturity, or disproved, with each step of their values.
+def compute_revisions(inputs: GroupInputs) -> DataFrame:
+    """Anchors that late facts may have changed after maturity, or disproved, with the steps of their values.
 
-    Grain: anchor_id; as ``compute_first_values``, and ``steps``: a signal an array (k, v), what its value became when.
+    Grain: anchor_id; the columns of ``compute_first_values``, and ``steps``: one array<struct<k, v>> a signal, the
+    moments at which its value changed and the new values.
     """
-    again = read.anchors.join(_touched(read), KEY, "left_semi")
-    late = _late(read, again)
-    found = compute_first_values(read, again).join(late, KEY, "left")
-    steps = F.array(*[_steps(n, read.frames[d.ref].cut) for n, d in enumerate(read.group.definitions)])
-    return found.withColumn("steps", steps).drop("_late")
+    changed = inputs.anchors.join(_find_changed_anchors(inputs), KEY, "left_semi")
+    late_values = _compute_late_values(inputs, changed)
+    values = compute_first_values(inputs, changed).join(late_values, KEY, "left")
+    steps = [_steps(number, inputs.maturity[d.ref].cut) for number, d in enumerate(inputs.group.definitions)]
+    return values.withColumn("steps", F.array(*steps)).drop("_late")
 
 
 def value_column(number: int) -> str:
-    """Column of the value of the signal of that place in its group."""
+    """Name of the column with the values of the signal with this number in its group."""
     return f"_first_{number}"
 
 
 def aggregate_pairs(
-    group: SignalGroup, pairs: DataFrame, known: Callable[[Definition], Column], by: Sequence[str]
+    group: SignalGroup, pairs: DataFrame, is_known: Callable[[Definition], Column], by: Sequence[str]
 ) -> DataFrame:
     """One value a signal over the pairs that are known, in columns named by ``value_column``. Grain: ``by``."""
     guards: dict[str, Column] = {}
     for number, definition in enumerate(group.definitions):
-        in_time = known(definition)
-        guards[f"_in_{number}"] = F.coalesce(in_window(definition) & in_time, F.lit(False))
+        is_known_fact = is_known(definition)
+        guards[f"_in_{number}"] = F.coalesce(in_window(definition) & is_known_fact, F.lit(False))
         if definition.baseline is not None:
-            guards[f"_before_{number}"] = F.coalesce(in_baseline(definition) & in_time, F.lit(False))
-        if _is_clicked(definition):
-            guards[f"_click_{number}"] = F.coalesce(is_credit_click(definition) & in_time, F.lit(False))
+            guards[f"_before_{number}"] = F.coalesce(in_baseline(definition) & is_known_fact, F.lit(False))
+        if _needs_click(definition):
+            guards[f"_click_{number}"] = F.coalesce(is_credit_click(definition) & is_known_fact, F.lit(False))
     values = [_value(number, d).alias(value_column(number)) for number, d in enumerate(group.definitions)]
     return pairs.withColumns(guards).groupBy(*by).agg(*values)
 
 
 def _value(number: int, definition: Definition) -> Column:
     baseline = f"_before_{number}" if definition.baseline is not None else None
-    found = measure_columns.aggregate_value(definition, f"_in_{number}", baseline)
-    if _is_clicked(definition):
-        earned = F.coalesce(F.max(f"_click_{number}"), F.lit(False))
-        found = F.when(earned, found).otherwise(F.lit(definition.measure.uncredited_value))
-    return found
+    value = measure_columns.aggregate_value(definition, f"_in_{number}", baseline)
+    if not _needs_click(definition):
+        return value
+    is_earned = F.coalesce(F.max(f"_click_{number}"), F.lit(False))
+    return F.when(is_earned, value).otherwise(F.lit(definition.measure.uncredited_value))
 
 
-def _is_clicked(definition: Definition) -> bool:
+def _needs_click(definition: Definition) -> bool:
+    """Whether an anchor earns its value by a response of its own, not by a share."""
     return definition.credit is not None and not definition.credit.is_split
 
 
-def _is_late(read: GroupInputs) -> Column:
-    """Whether a fact may change a value after its maturity."""
+def _is_late(inputs: GroupInputs) -> Column:
+    """Whether a fact may change the value of any signal after its maturity."""
 
-    def one(definition: Definition) -> Column:
+    def is_late_for(definition: Definition) -> Column:
         counts = in_window(definition)
         if definition.baseline is not None:
             counts |= in_baseline(definition)
-        if _is_clicked(definition):
+        if _needs_click(definition):
             counts |= is_credit_click(definition)
-        return counts & (F.col("known_ts") > read.frames[definition.ref].cut)
+        return counts & (F.col("known_ts") > inputs.maturity[definition.ref].cut)
 
-    return F.coalesce(reduce(or_, [one(d) for d in read.group.definitions]), F.lit(False))
+    return F.coalesce(reduce(or_, [is_late_for(d) for d in inputs.group.definitions]), F.lit(False))
 
 
-def _touched(read: GroupInputs) -> DataFrame:
-    """Anchors with a fact that may change a mature value, or shows that they were none. Grain: anchor_id."""
-    allowance = min(d.lateness for d in read.group.definitions)
+def _find_changed_anchors(inputs: GroupInputs) -> DataFrame:
+    """Anchors with a fact or an outage that may change a mature value, and disproved ones. Grain: anchor_id."""
+    allowance = min(d.lateness for d in inputs.group.definitions)
     micros = int(allowance.total_seconds() * 1_000_000)
-    # No window ends before its facts, so none matures before the allowance after a fact is over.
-    overdue = read.facts().where(F.unix_micros("known_ts") > F.unix_micros("event_ts") + micros)
-    late = read.pairs(overdue, read.anchors, "inner").where(_is_late(read)).select(*KEY)
-    if read.knowledge.flags:
-        late = late.unionByName(read.anchors.where(_may_turn(read)).select(*KEY))
-    if read.group.one.anchor in DISPROVABLE:
-        late = late.unionByName(read.anchors.where(F.col("superseded_ts").isNotNull()).select(*KEY))
-    return late.distinct()
+    # No window ends before its facts, so no value matures before the lateness allowance after a fact is over.
+    overdue = inputs.facts().where(F.unix_micros("known_ts") > F.unix_micros("event_ts") + micros)
+    changed = inputs.pairs(overdue, inputs.anchors, "inner").where(_is_late(inputs)).select(*KEY)
+    if inputs.knowledge.flags:
+        changed = changed.unionByName(inputs.anchors.where(_may_change_by_outage(inputs)).select(*KEY))
+    if inputs.group.shared.anchor in DISPROVABLE:
+        changed = changed.unionByName(inputs.anchors.where(F.col("superseded_ts").isNotNull()).select(*KEY))
+    return changed.distinct()
 
 
-def _may_turn(read: GroupInputs) -> Column:
+def _may_change_by_outage(inputs: GroupInputs) -> Column:
     """Whether an outage began or ceased to count when a value may have been mature."""
-    flags = [OutageVoids(terms_of([d]), read.frames[d.ref], read.knowledge) for d in read.group.definitions]
-    return reduce(or_, [one.may_turn() for one in flags])
+    outages = [OutageVoids(maturity, inputs.knowledge) for maturity in inputs.maturity.values()]
+    return reduce(or_, [voids.may_change_mature_value() for voids in outages])
 
 
-def _late(read: GroupInputs, anchors: DataFrame) -> DataFrame:
-    """Values at every moment after maturity at which a fact became known. Grain: anchor_id, those with such facts."""
-    whole = Window.partitionBy(*KEY)
-    is_late = _is_late(read)
-    moments = F.collect_set(F.when(is_late, F.col("known_ts"))).over(whole)
-    told = read.pairs(read.facts(), anchors, "inner").withColumn("_moments", moments)
-    at = told.withColumn("_m", F.explode(F.filter("_moments", lambda m: m >= F.col("known_ts")))).drop("_moments")
-    values = aggregate_pairs(read.group, at, lambda _: F.lit(True), [*KEY, "_m"])
-    names = [value_column(number) for number in range(len(read.group.definitions))]
+def _compute_late_values(inputs: GroupInputs, anchors: DataFrame) -> DataFrame:
+    """Values at each moment after maturity at which a fact became known, in ``_late``.
+
+    Grain: anchor_id, of the anchors that have such facts.
+    """
+    late_ts = F.collect_set(F.when(_is_late(inputs), F.col("known_ts"))).over(Window.partitionBy(*KEY))
+    pairs = inputs.pairs(inputs.facts(), anchors, "inner").withColumn("_moments", late_ts)
+    moments = F.filter("_moments", lambda moment: moment >= F.col("known_ts"))
+    pairs_at = pairs.withColumn("_m", F.explode(moments)).drop("_moments")
+    values = aggregate_pairs(inputs.group, pairs_at, lambda _: F.lit(True), [*KEY, "_m"])
+    names = [value_column(number) for number in range(len(inputs.group.definitions))]
     return values.groupBy(*KEY).agg(F.array_sort(F.collect_list(F.struct("_m", *names))).alias("_late"))
 
 
 def _steps(number: int, cut: Column) -> Column:
-    """Moments after maturity at which the value became another, with what it became. array<struct<k, v>>."""
+    """Moments after maturity at which the value changed, with the new values. array<struct<k, v>>."""
     own, mature = value_column(number), F.get("firsts", F.lit(number))
     pairs = F.transform("_late", lambda at: F.struct(at["_m"].alias("k"), at[own].alias("v")))
     after = F.filter(pairs, lambda step: (step["k"] > cut) & step["v"].isNotNull())
-    # A step is one if it differs from the one before, the first from the mature value.
+    # A step must differ from the one before it, the first step from the mature value.
     before = F.concat(F.array(mature), F.transform(after, lambda step: step["v"]))
     changed = F.filter(after, lambda step, n: ~step["v"].eqNullSafe(F.get(before, n)))
     return F.coalesce(changed, F.array().cast("array<struct<k:timestamp,v:double>>"))

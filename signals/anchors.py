@@ -1,4 +1,4 @@
-"""Where signals begin: exposures, discoveries, active days, ends of sessions. Pure transforms."""
+"""Anchors, where signals begin: exposures, discoveries, active days and ends of sessions. Pure transforms."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from longplay.definitions.signal import Definition
 
 ANCHOR = ["anchor_id", "user_id", "item_id", "t0", "anchor_known_ts", "request_id", "position", "superseded_ts"]
-"""``superseded_ts``: when a fact became known that shows that it was no anchor after all; null: never."""
+"""``superseded_ts``: when a fact became known that disproves the anchor; null: never."""
 
 
 def find_anchors(definition: Definition, events: DataFrame, exposures: DataFrame) -> DataFrame:
@@ -25,7 +25,7 @@ def find_anchors(definition: Definition, events: DataFrame, exposures: DataFrame
 
 
 def anchors_from_exposures(exposures: DataFrame) -> DataFrame:
-    """Every exposure, at the moment it was shown."""
+    """Every exposure, at the moment of its impression."""
     return exposures.select(
         F.col("exposure_id").alias("anchor_id"),
         "user_id",
@@ -39,7 +39,7 @@ def anchors_from_exposures(exposures: DataFrame) -> DataFrame:
 
 
 def anchors_from_active_days(events: DataFrame) -> DataFrame:
-    """Every day on which a user consumed something, at the consumption by which it was first known."""
+    """Every day on which a user consumed something, at the consumption that first became known."""
     days = events.where("is_consumption").groupBy("user_id", "event_day")
     first = days.agg(F.min(F.struct("known_ts", "event_ts")).alias("_first"))
     return _without_item(
@@ -55,18 +55,18 @@ def anchors_from_active_days(events: DataFrame) -> DataFrame:
 
 
 def anchors_from_discoveries(events: DataFrame, look_back: timedelta) -> DataFrame:
-    """Consumptions of an item by a user with none in ``[t0 - look_back, t0)``, as far as was known at the time.
+    """Consumptions of an item by a user with none in ``[t0 - look_back, t0)``, as far as known at the time.
 
-    A consumption in the look-back that becomes known after the anchor did supersedes it from then on.
+    A consumption in the look-back that becomes known after the anchor supersedes it from then on.
     """
     consumed = (
         events.where("is_consumption").groupBy("user_id", "item_id", "event_ts").agg(F.min("known_ts").alias("k"))
     )
     micros = int(look_back.total_seconds() * 1_000_000)
     order = Window.partitionBy("user_id", "item_id").orderBy(F.unix_micros("event_ts")).rangeBetween(-micros, -1)
-    spoiled = consumed.withColumn("superseded_ts", F.min("k").over(order))
-    found = spoiled.where(F.col("superseded_ts").isNull() | (F.col("superseded_ts") > F.col("k")))
-    return found.select(
+    candidates = consumed.withColumn("superseded_ts", F.min("k").over(order))
+    discoveries = candidates.where(F.col("superseded_ts").isNull() | (F.col("superseded_ts") > F.col("k")))
+    return discoveries.select(
         anchor_hash("user_id", "item_id", F.unix_micros("event_ts").cast("string")).alias("anchor_id"),
         "user_id",
         "item_id",
@@ -79,20 +79,19 @@ def anchors_from_discoveries(events: DataFrame, look_back: timedelta) -> DataFra
 
 
 def anchors_from_session_ends(events: DataFrame, gap: timedelta) -> DataFrame:
-    """The last consumption of every session, which ends where none follows in ``(t0, t0 + gap]``.
+    """The last consumption of every session: none follows in ``(t0, t0 + gap]``.
 
-    That it was the last is known when the silence is over, as far as was known then. A consumption in the silence that
-    becomes known later supersedes it from then on.
+    The end becomes known when the gap is over. A consumption in the gap that becomes known later supersedes it from
+    then on.
     """
     consumed = events.where("is_consumption").groupBy("user_id", "event_ts").agg(F.min("known_ts").alias("k"))
     micros = int(gap.total_seconds() * 1_000_000)
     order = Window.partitionBy("user_id").orderBy(F.unix_micros("event_ts")).rangeBetween(1, micros)
-    after = consumed.withColumn("superseded_ts", F.min("k").over(order))
-    silent = F.greatest("k", F.timestamp_micros(F.unix_micros("event_ts") + micros))
-    ended = after.withColumn("anchor_known_ts", silent)
-    found = ended.where(F.col("superseded_ts").isNull() | (F.col("superseded_ts") > F.col("anchor_known_ts")))
+    gap_known = F.greatest("k", F.timestamp_micros(F.unix_micros("event_ts") + micros))
+    candidates = consumed.withColumn("superseded_ts", F.min("k").over(order)).withColumn("anchor_known_ts", gap_known)
+    is_end = F.col("superseded_ts").isNull() | (F.col("superseded_ts") > F.col("anchor_known_ts"))
     return _without_item(
-        found.select("user_id", F.col("event_ts").alias("t0"), "anchor_known_ts", "superseded_ts"),
+        candidates.where(is_end).select("user_id", F.col("event_ts").alias("t0"), "anchor_known_ts", "superseded_ts"),
         anchor_hash(F.lit("session"), "user_id", F.unix_micros("t0").cast("string")),
     )
 
@@ -116,7 +115,7 @@ def _without_item(moments: DataFrame, anchor_id: Column) -> DataFrame:
 
 
 def answers_request(event_request: str, anchor_request: str) -> Column:
-    """An event that answers a request belongs to that request's exposures alone; an organic one to any."""
+    """Whether an event may respond to an anchor: one with a request belongs to that request's exposures only."""
     event, anchor = F.col(event_request), F.col(anchor_request)
     return event.isNull() | anchor.isNull() | (event == anchor)
 

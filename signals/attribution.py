@@ -1,8 +1,7 @@
-"""Credit: which exposures an outcome is owed to, and in which shares.
+"""Attribution: the exposures that an outcome is credited to, and their shares.
 
-An outcome is a day on which a user consumed an item. It is dealt out when it becomes known, among the exposures whose
-click was known by then, and never dealt again: so a share as known at T does not change. Where there is none, the
-outcome is organic.
+An outcome is a day on which a user consumed an item. When it becomes known, it is split once among the exposures whose
+click was known by then, so a share as known at T never changes. An outcome without such an exposure is organic.
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -17,19 +16,18 @@ from signals.measure_columns import EXACT
 
 ORGANIC = "organic"
 _OUTCOME = ("user_id", "item_id", "event_day")
-_SECONDS_A_DAY = 86_400
 
 
 def find_outcomes(events: DataFrame, definition: Definition) -> DataFrame:
     """Days with the item, and when each was first known. Grain: user_id, item_id, event_day."""
     assert definition.measure.flag is not None, "only days of a flag are split"
     days = events.where(F.col(FLAG_COLUMNS[definition.measure.flag])).groupBy(*_OUTCOME)
-    found = days.agg(F.min("known_ts").alias("known_ts"))
-    return found.withColumn("event_ts", F.col("event_day").cast("timestamp"))
+    outcomes = days.agg(F.min("known_ts").alias("known_ts"))
+    return outcomes.withColumn("event_ts", F.col("event_day").cast("timestamp"))
 
 
 def find_touches(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataFrame:
-    """Exposures that were answered in time, and when both were known. Grain: anchor_id."""
+    """Exposures with a response in time, and when both were known. Grain: anchor_id."""
     clicks = events.where(F.col(FLAG_COLUMNS[credit.earned_by])).select(
         "user_id", "item_id", F.col("event_ts").alias("_click_ts"), F.col("known_ts").alias("_k"), "request_id"
     )
@@ -43,7 +41,7 @@ def find_touches(anchors: DataFrame, events: DataFrame, credit: Credit) -> DataF
 
 
 def split_outcomes(outcomes: DataFrame, touches: DataFrame, definition: Definition) -> DataFrame:
-    """Every outcome dealt out among the touches that could have earned it.
+    """Every outcome, split among the touches that could have earned it.
 
     Args:
         outcomes: grain: user_id, item_id, event_day.
@@ -51,22 +49,15 @@ def split_outcomes(outcomes: DataFrame, touches: DataFrame, definition: Definiti
         definition: its window says how far an outcome may lie from a touch.
 
     Returns:
-        Grain: outcome and anchor_id; ``share`` adds up to one over an outcome. An outcome that nobody earned is one row
-        with anchor_id ``organic``.
+        Grain: outcome and anchor_id; ``share`` adds up to one over an outcome. An outcome that no touch earned is one
+        row with anchor_id ``organic``.
     """
     assert definition.credit is not None
-    first, last = definition.window.days()
-    after = F.datediff("event_day", F.to_date("t0"))
-    earned = outcomes.join(touches.withColumnRenamed("user_id", "_u").withColumnRenamed("item_id", "_i"), (
-        (F.col("user_id") == F.col("_u"))
-        & (F.col("item_id") == F.col("_i"))
-        & after.between(first, last)
-        & (F.col("touch_known_ts") <= F.col("known_ts"))
-    ), "left")  # fmt: skip
-    whole = Window.partitionBy(*_OUTCOME)
-    weighed = earned.withColumn("_weight", _weight(definition.credit, whole))
-    total = F.sum(F.col("_weight").cast(EXACT)).over(whole).cast("double")
-    return weighed.select(
+    earned = _join_touches(outcomes, touches, definition)
+    of_outcome = Window.partitionBy(*_OUTCOME)
+    weighted = earned.withColumn("_weight", _weight(definition.credit, of_outcome))
+    total = F.sum(F.col("_weight").cast(EXACT)).over(of_outcome).cast("double")
+    return weighted.select(
         *_OUTCOME,
         "event_ts",
         "known_ts",
@@ -75,12 +66,26 @@ def split_outcomes(outcomes: DataFrame, touches: DataFrame, definition: Definiti
     ).where("share > 0")
 
 
-def _weight(credit: Credit, whole: WindowSpec) -> Column:
-    """What a touch weighs, before it is set in proportion."""
+def _join_touches(outcomes: DataFrame, touches: DataFrame, definition: Definition) -> DataFrame:
+    """Outcomes with the touches known by then whose window they lie in. Grain: outcome and touch, or outcome alone."""
+    first, last = definition.window.days()
+    after = F.datediff("event_day", F.to_date("t0"))
+    of_touch = touches.withColumnRenamed("user_id", "_u").withColumnRenamed("item_id", "_i")
+    is_earned = (
+        (F.col("user_id") == F.col("_u"))
+        & (F.col("item_id") == F.col("_i"))
+        & after.between(first, last)
+        & (F.col("touch_known_ts") <= F.col("known_ts"))
+    )
+    return outcomes.join(of_touch, is_earned, "left")
+
+
+def _weight(credit: Credit, of_outcome: WindowSpec) -> Column:
+    """Weight of a touch, before normalisation."""
     if credit.rule in ("last_touch", "first_touch"):
-        at = F.struct("t0", "anchor_id")
-        chosen = F.max(at) if credit.rule == "last_touch" else F.min(at)
-        return F.when(chosen.over(whole)["anchor_id"] == F.col("anchor_id"), 1.0).otherwise(0.0)
+        touch = F.struct("t0", "anchor_id")
+        chosen = F.max(touch) if credit.rule == "last_touch" else F.min(touch)
+        return F.when(chosen.over(of_outcome)["anchor_id"] == F.col("anchor_id"), 1.0).otherwise(0.0)
     if credit.rule == "time_decayed":
         assert credit.tau is not None
         age = (F.unix_micros(F.col("event_day").cast("timestamp")) - F.unix_micros("t0")) / 1_000_000

@@ -1,12 +1,13 @@
-"""What of a definition decides the state of its values, as columns.
+"""Definition fields that determine value state, as columns.
 
-They are constants of one definition, or picked by number among several: so the states of many signals are told by one
-expression, whose size does not grow with their number.
+They are constants of one definition, or picked by number among several. One expression, whose size does not grow with
+the number of signals, then gives the states of all of them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -20,22 +21,22 @@ _MICRO = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class DefinitionColumns:
-    """The terms of a signal.
+    """The fields of a signal's definition.
 
     Attributes:
         signal: pinned name.
         definition_hash: the definition's identity.
-        is_calendar: whether the window is counted from the midnight of the anchor's day, not from t0.
-        start_us: microseconds from there to the window's start.
-        end_us: to its end.
+        is_calendar: whether the window starts from the midnight of the anchor's day, not from t0.
+        start_us: start of the window, microseconds after that.
+        end_us: end of the window, microseconds after that.
         lateness_us: lateness allowance in microseconds.
         look_back_us: how far the log must reach back before the anchor; null: not at all.
-        baseline_us: how far before the anchor facts are measured, too; null: not at all.
-        credit_us: how long after the anchor its answer is looked for; null: it needs none.
-        outage: whether an outage in what it reads makes it void.
-        settles_early: whether an event settles it in spite of an outage.
-        undefined: reason to be void where there is no value at maturity; null: there always is one.
-        observed_upto: the event was seen if the value is at most this; null: if it is more than 0.
+        baseline_us: length of the baseline before the anchor; null: there is none.
+        credit_us: how long after the anchor a response earns credit; null: no credit is needed.
+        outage: whether an outage in what the value is read from voids it.
+        settles_early: whether an event settles the value in spite of an outage.
+        undefined: void reason if there is no value at maturity; null: there always is one.
+        observed_upto: the event happened if the value is at most this; null: if it is above 0.
     """
 
     signal: Column
@@ -52,6 +53,17 @@ class DefinitionColumns:
     undefined: Column
     observed_upto: Column
 
+    @classmethod
+    def from_definitions(cls, definitions: Sequence[Definition], number: Column | None = None) -> Self:
+        """The fields of the definition with a number, from 0 on, or of the only definition."""
+        rows = [_fields(definition) for definition in definitions]
+        columns = {}
+        for name, kind in _TYPES.items():
+            literals = [f"CAST({_literal(row[name])} AS {kind})" for row in rows]
+            by_number = F.expr(f"array({', '.join(literals)})")
+            columns[name] = F.expr(literals[0]) if number is None else F.get(by_number, number)
+        return cls(**columns)
+
 
 _TYPES = {
     "signal": "string", "definition_hash": "string", "is_calendar": "boolean", "start_us": "bigint", "end_us": "bigint",
@@ -60,18 +72,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-def terms_of(definitions: Sequence[Definition], number: Column | None = None) -> DefinitionColumns:
-    """The terms of the definition with a number, from 0 on; of the only one if there is no number."""
-    told = [_told(definition) for definition in definitions]
-    columns = {}
-    for name, kind in _TYPES.items():
-        texts = [f"CAST({_literal(one[name])} AS {kind})" for one in told]
-        picked = F.expr(texts[0]) if number is None else F.get(F.expr(f"array({', '.join(texts)})"), number)
-        columns[name] = picked
-    return DefinitionColumns(**columns)
-
-
-def _told(definition: Definition) -> dict[str, str | int | float | bool | None]:
+def _fields(definition: Definition) -> dict[str, str | int | float | bool | None]:
     window, void, measure = definition.window, definition.void, definition.measure
     is_calendar = isinstance(window, CalendarWindow)
     if isinstance(window, CalendarWindow):

@@ -1,7 +1,7 @@
-"""Facts of signals that read episodes: what was heard of an item, with the release it belongs to, and the releases.
+"""Facts of signals that read episodes: consumption with the release it belongs to, and the releases themselves.
 
-A release is a fact like any other: it counts from when it was known. What was heard of an episode is told apart by its
-release, so it counts once both are known; until then it is no fact of these signals.
+A release is a fact like any other: it counts from when it became known. Consumption of an episode counts once both it
+and the release are known.
 """
 
 from pyspark.sql import DataFrame
@@ -17,18 +17,17 @@ def add_releases(events: DataFrame, episodes: DataFrame) -> DataFrame:
         events: with ``episode``; null: of no episode. Grain: event_id.
         episodes: grain: item_id, episode.
 
-    Returns:
-        The columns of ``events``, and ``season``, ``season_episodes``, ``released_ts`` and ``is_release``. A release
-        has no user, is no consumption, click or rejection, and happens at its ``released_ts``.
+    Returns: The columns of ``events``, and ``season``, ``season_episodes``, ``released_ts`` and ``is_release``. A
+        release has no user, is neither consumption, click nor rejection, and happens at its ``released_ts``.
     """
-    about = ["season", "season_episodes", "released_ts"]
-    released = episodes.select("item_id", "episode", *about, F.col("known_ts").alias("_released_known"))
-    heard = events.join(released, ["item_id", "episode"], "left")
-    heard = heard.where(F.col("episode").isNull() | F.col("released_ts").isNotNull())
-    heard = heard.withColumns(
-        {"known_ts": F.greatest("known_ts", "_released_known"), "is_release": F.lit(False)}  # greatest skips nulls
+    details = ["season", "season_episodes", "released_ts"]
+    releases = episodes.select("item_id", "episode", *details, F.col("known_ts").alias("_release_known_ts"))
+    consumed = events.join(releases, ["item_id", "episode"], "left")
+    consumed = consumed.where(F.col("episode").isNull() | F.col("released_ts").isNotNull())
+    consumed = consumed.withColumns(
+        {"known_ts": F.greatest("known_ts", "_release_known_ts"), "is_release": F.lit(False)}  # greatest skips nulls
     )
-    as_facts = episodes.select("item_id", "episode", *about, "known_ts").withColumns(
+    release_facts = episodes.select("item_id", "episode", *details, "known_ts").withColumns(
         {
             "event_ts": F.col("released_ts"),
             "event_day": F.to_date("released_ts"),
@@ -36,4 +35,4 @@ def add_releases(events: DataFrame, episodes: DataFrame) -> DataFrame:
             **{flag: F.lit(False) for flag in _FLAGS if flag in events.columns},
         }
     )
-    return heard.drop("_released_known").unionByName(as_facts, allowMissingColumns=True)
+    return consumed.drop("_release_known_ts").unionByName(release_facts, allowMissingColumns=True)

@@ -1,30 +1,32 @@
-"""Windows, maturity and states as columns: the one door to the future opens here.
+"""Windows, maturity and void reasons as columns: the one door to the future opens here.
 
-Follows the time contract: a value is mature when ``W(T) >= window_end + lateness``, open before that, and void if it
-never will be. An open value is never a 0.
+A value follows the time contract: it is mature when ``W(T) >= window_end + lateness`` and open before that. It is void
+if it will never be known. An open value is never a 0.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
+from typing import Self
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from longplay.config.duration import DAY_US
+from longplay.config.duration import DAY, DAY_US
+from longplay.definitions.signal import Definition
 from signals.definition_columns import DefinitionColumns
 
 
 @dataclass(frozen=True)
 class OutageFlag:
-    """An outage that was found, or told, while the log went on.
+    """An outage that was detected or declared while the log went on.
 
     Attributes:
-        start: from when on the log holds too little, inclusive (UTC).
-        end: until when, exclusive.
-        known_ts: from when on that is known.
-        withdrawn_ts: from when on it is known to have been none; None: it stands.
+        start: start of the outage, inclusive (UTC).
+        end: end of the outage, exclusive.
+        known_ts: when the outage became known.
+        withdrawn_ts: when it became known that there was no outage; None: the flag stands.
     """
 
     start: datetime
@@ -35,14 +37,15 @@ class OutageFlag:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is known, and how far.
+    """What is known at a moment.
 
     Attributes:
-        known_at: T, the moment from which we look back (UTC).
+        known_at: T, the as-of time (UTC).
         watermark: W(T).
-        log_start: since when the log is delivered (UTC).
-        outages: outages that the source file names, ``[start, end)`` UTC: known from the beginning, and for good.
-        history: the watermark's history, (from when on, how far), both rising; empty: all was delivered on time.
+        log_start: start of the delivered log (UTC).
+        outages: outages ``[start, end)`` UTC that the source file declares: known from the beginning, never withdrawn.
+        history: the watermark's history, pairs of (from when on, watermark), both rising; empty: everything was
+            delivered on time.
         flags: outages that became known later.
     """
 
@@ -56,14 +59,26 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class MaturityColumns:
-    """The window of a definition around ``t0`` as columns.
+    """The window of a definition around ``t0``, and the maturity of its value, as columns.
 
-    ``matured_ts`` is when the mature value was first known: when the watermark was first known to have reached
-    ``matures_at``, or with the anchor if that came later. ``cut`` is until when a fact must be known to count: that
-    moment, or now if the value is open. Facts are read in ``[reads_from, reads_to)``: the window, the baseline before
-    the anchor, and the time within which the anchor is answered.
+    Attributes:
+        definition: the definition.
+        window_start: start of the window, inclusive.
+        window_end: end of the window, exclusive.
+        matures_at: the watermark at which the value is mature.
+        is_mature: whether the watermark has reached ``matures_at``.
+        matured_ts: when the mature value was first known: when the watermark was first known to have reached
+            ``matures_at``, or with the anchor if that came later.
+        cut: when a fact must be known at the latest to count: ``matured_ts``, or T while the value is open.
+        elapsed_share: share of the window that the watermark has passed, in [0, 1].
+        void_reason: why the value will never be known, or null. An event may still settle an ``outage``, if the
+            definition settles early.
+        reads_from: start of the facts that decide the value, inclusive. They include the baseline before the anchor and
+            the time within which the anchor earns credit.
+        reads_to: their end, exclusive.
     """
 
+    definition: DefinitionColumns
     window_start: Column
     window_end: Column
     matures_at: Column
@@ -75,89 +90,91 @@ class MaturityColumns:
     reads_from: Column
     reads_to: Column
 
+    @classmethod
+    def from_definitions(
+        cls, definitions: Sequence[Definition], knowledge: Knowledge, number: Column | None = None
+    ) -> Self:
+        """The columns of the definition with a number, from 0 on, or of the only definition."""
+        definition = DefinitionColumns.from_definitions(definitions, number)
+        day = F.unix_date(F.to_date("t0")).cast("bigint") * DAY_US
+        base = F.when(definition.is_calendar, day).otherwise(F.unix_micros("t0"))
+        start_us, end_us = base + definition.start_us, base + definition.end_us
+        passed = (F.unix_micros(F.lit(knowledge.watermark)) - start_us) / (end_us - start_us)
+        matures_at = F.timestamp_micros(end_us + definition.lateness_us)
+        is_mature = F.lit(knowledge.watermark) >= matures_at
+        matured_ts = F.greatest(watermark_reached_ts(matures_at, knowledge.history), "anchor_known_ts")
+        reads_from, reads_to = _read_interval(definition, start_us, end_us)
+        return cls(
+            definition=definition,
+            window_start=F.timestamp_micros(start_us),
+            window_end=F.timestamp_micros(end_us),
+            matures_at=matures_at,
+            is_mature=is_mature,
+            matured_ts=matured_ts,
+            cut=F.when(is_mature, matured_ts).otherwise(F.lit(knowledge.known_at)),
+            elapsed_share=F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
+            void_reason=_void_reason(definition, knowledge, reads_from, reads_to),
+            reads_from=reads_from,
+            reads_to=reads_to,
+        )
 
-def horizon(terms: DefinitionColumns, knowledge: Knowledge) -> MaturityColumns:
-    """Window, maturity, elapsed share and void reason of an anchor at the column ``t0``."""
-    day = F.unix_date(F.to_date("t0")).cast("bigint") * DAY_US
-    base = F.when(terms.is_calendar, day).otherwise(F.unix_micros("t0"))
-    start_us, end_us = base + terms.start_us, base + terms.end_us
-    start, end = F.timestamp_micros(start_us), F.timestamp_micros(end_us)
-    passed = (F.unix_micros(F.lit(knowledge.watermark)) - start_us) / (end_us - start_us)
-    matures_at = F.timestamp_micros(end_us + terms.lateness_us)
-    is_mature = F.lit(knowledge.watermark) >= matures_at
-    matured_ts = F.greatest(watermark_reached_ts(matures_at, knowledge.history), "anchor_known_ts")
-    reads_from, reads_to = read_interval(terms, start_us, end_us)
-    return MaturityColumns(
-        start,
-        end,
-        matures_at,
-        is_mature,
-        matured_ts,
-        F.when(is_mature, matured_ts).otherwise(F.lit(knowledge.known_at)),
-        F.greatest(F.lit(0.0), F.least(F.lit(1.0), passed)),
-        void_reason(terms, knowledge, reads_from, reads_to),
-        reads_from,
-        reads_to,
-    )
 
+def _read_interval(definition: DefinitionColumns, start_us: Column, end_us: Column) -> tuple[Column, Column]:
+    """``[from, to)`` of the facts that decide a value, given its window in microseconds.
 
-def read_interval(terms: DefinitionColumns, start_us: Column, end_us: Column) -> tuple[Column, Column]:
-    """``[from, to)`` of the facts that a value rests on, given its window in microseconds.
-
-    A click that a log has lost within the time of credit, or a baseline with a hole in it, spoils a value as an outage
-    in its window does. How far discoveries look back is left out: one outage would leave half a year without any.
+    A click lost within the time of credit, or a gap in the baseline, spoils a value as an outage in its window does.
+    The look-back of discoveries is left out: otherwise one outage would leave half a year without any.
     """
     t0 = F.unix_micros("t0")
-    answered = F.when(terms.credit_us.isNotNull(), t0)
-    first = F.least(start_us, answered, t0 - terms.baseline_us)
-    return F.timestamp_micros(first), F.timestamp_micros(F.greatest(end_us, t0 + terms.credit_us))
+    credit_start = F.when(definition.credit_us.isNotNull(), t0)
+    first = F.least(start_us, credit_start, t0 - definition.baseline_us)
+    return F.timestamp_micros(first), F.timestamp_micros(F.greatest(end_us, t0 + definition.credit_us))
 
 
-def seconds(number: float) -> Column:
-    """A literal interval."""
-    return F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(number).cast("decimal(18,6)"))
+def _void_reason(definition: DefinitionColumns, knowledge: Knowledge, reads_from: Column, reads_to: Column) -> Column:
+    log_start = F.unix_micros(F.lit(knowledge.log_start))
+    is_truncated = F.coalesce(F.unix_micros("t0") - definition.look_back_us < log_start, F.lit(False))
+    has_outage = F.lit(False)
+    for start, end in knowledge.outages:
+        has_outage = has_outage | ((reads_from < F.lit(end)) & (F.lit(start) < reads_to))
+    return F.when(is_truncated, F.lit("left_truncated")).when(definition.outage & has_outage, F.lit("outage"))
+
+
+def interval_literal(seconds: float) -> Column:
+    """An interval of so many seconds."""
+    return F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(seconds).cast("decimal(18,6)"))
 
 
 def watermark_reached_ts(moment: Column, history: Sequence[tuple[datetime, datetime]]) -> Column:
     """The first T at which W(T) was at or after ``moment``.
 
-    What the first observation found had been delivered on time, so there T is the moment itself. Later it is the moment
-    of the observation that brought the watermark past it.
+    Everything before the first observation counts as delivered on time, so there T is the moment itself. Later T is the
+    time of the observation that moved the watermark past the moment.
     """
     steps = [(low, high, at) for (_, low), (at, high) in pairwise(history)]
     daily = [step for step in steps if _is_daily(*step)]
-    found = moment
+    reached = moment
     if other := [step for step in steps if step not in daily]:
         ends = F.array(*[F.struct(F.lit(high).alias("upto"), F.lit(at).alias("at")) for _, high, at in other])
         first = F.try_element_at(F.filter(ends, lambda end: end["upto"] >= moment), F.lit(1))
-        found = F.when(moment > F.lit(other[0][0]), F.coalesce(first["at"], moment)).otherwise(moment)
-    for low, high in _runs(daily):
-        ceiling = F.date_add(F.to_date(moment - F.expr("INTERVAL 1 MICROSECOND")), 1).cast("timestamp")
-        found = F.when((moment > F.lit(low)) & (moment <= F.lit(high)), ceiling).otherwise(found)
-    return found
+        reached = F.when(moment > F.lit(other[0][0]), F.coalesce(first["at"], moment)).otherwise(moment)
+    for low, high in _merge_daily_steps(daily):
+        midnight = F.date_add(F.to_date(moment - F.expr("INTERVAL 1 MICROSECOND")), 1).cast("timestamp")
+        reached = F.when((moment > F.lit(low)) & (moment <= F.lit(high)), midnight).otherwise(reached)
+    return reached
 
 
 def _is_daily(low: datetime, high: datetime, at: datetime) -> bool:
-    """Whether a step is the plain one: at midnight the day before became complete."""
-    return at == high == low + timedelta(days=1) and (high.hour, high.minute, high.second, high.microsecond) == (0,) * 4
+    """Whether a step is the ordinary one: at midnight the day before became complete."""
+    return at == high == low + DAY and (high.hour, high.minute, high.second, high.microsecond) == (0,) * 4
 
 
-def _runs(daily: Sequence[tuple[datetime, datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Daily steps that follow each other as one interval ``(low, high]`` each."""
-    runs: list[tuple[datetime, datetime]] = []
-    for low, high, _ in daily:
-        if runs and runs[-1][1] == low:
-            runs[-1] = (runs[-1][0], high)
+def _merge_daily_steps(steps: Sequence[tuple[datetime, datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Daily steps that follow each other, as one interval ``(low, high]`` each."""
+    intervals: list[tuple[datetime, datetime]] = []
+    for low, high, _ in steps:
+        if intervals and intervals[-1][1] == low:
+            intervals[-1] = (intervals[-1][0], high)
         else:
-            runs.append((low, high))
-    return runs
-
-
-def void_reason(terms: DefinitionColumns, knowledge: Knowledge, reads_from: Column, reads_to: Column) -> Column:
-    """Why a value will never be known, or null. An ``outage`` may still be settled by an event, if it settles early."""
-    began = F.unix_micros(F.lit(knowledge.log_start))
-    is_cut = F.coalesce(F.unix_micros("t0") - terms.look_back_us < began, F.lit(False))
-    is_hit = F.lit(False)
-    for start, end in knowledge.outages:
-        is_hit = is_hit | ((reads_from < F.lit(end)) & (F.lit(start) < reads_to))
-    return F.when(is_cut, F.lit("left_truncated")).when(terms.outage & is_hit, F.lit("outage"))
+            intervals.append((low, high))
+    return intervals

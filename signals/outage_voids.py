@@ -1,8 +1,8 @@
-"""Outages that became known while the log went on: what they make of a value, as columns.
+"""Outages that became known while the log went on: how they void values, as columns.
 
-Such an outage counts from the moment at which it was known and until it is withdrawn. A value waits, open, until it
-would be mature; if an outage counts then it is void, else mature; and whenever that changes later a revision says so.
-So what was known at a moment is never changed.
+Such an outage counts from the moment it became known until it is withdrawn. A value stays open until it would be
+mature. If an outage counts then, the value is void; otherwise it is mature. Whenever that changes later, a revision
+records it, so what was known at a moment never changes.
 """
 
 from collections.abc import Sequence
@@ -15,122 +15,137 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from signals.definition_columns import DefinitionColumns
 from signals.maturity import Knowledge, MaturityColumns, OutageFlag
 
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+NEVER_TS = datetime(9999, 1, 1, tzinfo=UTC)
+_AFTER_OUTAGE_CHANGE, _AFTER_FACT = 0, 1
+"""Order of the steps of one moment."""
 
 
 @dataclass(frozen=True)
 class OutageVoids:
-    """Flags that overlap what a value rests on.
+    """The outage flags that overlap what a value is read from.
 
-    What is told of them goes into columns step by step, since expressions within expressions grow without end.
+    Intermediate results become columns of the frame, because nested expressions grow without bound.
     """
 
-    terms: DefinitionColumns
-    frame: MaturityColumns
+    maturity: MaturityColumns
     knowledge: Knowledge
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether there are any flags."""
         return bool(self.knowledge.flags)
 
-    def hits(self) -> Column:
-        """Those that overlap what a value rests on: array<struct<start, end, known, withdrawn>>."""
-        every = F.array(*[_literal(flag) for flag in self.knowledge.flags])
-        first, last = self.frame.reads_from, self.frame.reads_to
-        return F.filter(every, lambda f: self.terms.outage & (first < f["end"]) & (f["start"] < last))
+    def overlapping(self) -> Column:
+        """Flags that overlap what a value is read from: array<struct<start, end, known, withdrawn>>."""
+        flags = F.array(*[_flag_literal(flag) for flag in self.knowledge.flags])
+        reads_outages = self.maturity.definition.outage
+        first, last = self.maturity.reads_from, self.maturity.reads_to
+        return F.filter(flags, lambda flag: reads_outages & (first < flag["end"]) & (flag["start"] < last))
 
-    def may_turn(self) -> Column:
-        """Whether one of them began or ceased to count when the value may have been mature."""
-        due, at = self.frame.matures_at, F.lit(self.knowledge.known_at)
+    def may_change_mature_value(self) -> Column:
+        """Whether a flag began or ceased to count when the value may have been mature."""
+        due, known_at = self.maturity.matures_at, F.lit(self.knowledge.known_at)
 
-        def turns(flag: Column) -> Column:
-            return reduce(or_, [(flag[name] > due) & (flag[name] <= at) for name in ("known", "withdrawn")])
+        def changes(flag: Column) -> Column:
+            return reduce(or_, [(flag[name] > due) & (flag[name] <= known_at) for name in ("known", "withdrawn")])
 
-        return F.exists(self.hits(), turns)
+        return F.exists(self.overlapping(), changes)
 
-    def marked(self, told: DataFrame) -> DataFrame:
-        """The same with ``hits`` and ``matured_ts``, which the methods below read; without flags as it is."""
-        return told.withColumns({"hits": self.hits(), "matured_ts": self.frame.matured_ts}) if self else told
+    def add_columns(self, values: DataFrame) -> DataFrame:
+        """Adds ``hits`` and ``matured_ts``, which the methods below read; adds nothing if there are no flags."""
+        if not self:
+            return values
+        return values.withColumns({"hits": self.overlapping(), "matured_ts": self.maturity.matured_ts})
 
-    def spoil(self, moment: Column, value: Column) -> Column:
-        """Whether a value is void by an outage, as known at a moment; one that settles early and was seen is not."""
-        counts = F.exists("hits", lambda f: (f["known"] <= moment) & (moment < f["withdrawn"]))
-        return counts & ~F.coalesce(self.terms.settles_early & (value > 0), F.lit(False))
+    def is_void_at(self, moment: Column, value: Column) -> Column:
+        """Whether an outage voids a value, as known at a moment. A value that settled early stands."""
+        counts = F.exists("hits", lambda flag: (flag["known"] <= moment) & (moment < flag["withdrawn"]))
+        return counts & ~F.coalesce(self.maturity.definition.settles_early & (value > 0), F.lit(False))
 
-    def turned(self, told: DataFrame) -> DataFrame:
-        """Steps with what outages make of them: ``steps`` becomes array<struct<k, v, hit, turn>>. Same grain.
+    def add_outage_steps(self, values: DataFrame) -> DataFrame:
+        """Adds the effects of outages to ``steps``, which becomes array<struct<k, v, hit, turn>>. Same grain.
 
-        A step is a moment after maturity at which the value became another, or void, or no longer void. A turn of an
-        outage comes before a fact of the same moment: what was known before it stays as it was told.
+        A step is a moment after maturity at which the value changed, became void or ceased to be void. At one moment a
+        change of an outage comes before a fact, so that whatever was known before stays as it was published.
 
         Args:
-            told: marked; ``value`` is the one at maturity, ``steps`` array<struct<k, v>> what late facts made of it.
+            values: with the columns of ``add_columns``. ``value`` is the value at maturity; ``steps``,
+                array<struct<k, v>>, holds its changes by late facts.
         """
-        told = told.withColumn("_moments", self._moments()).withColumn("_every", self._every())
+        stepped = values.withColumn("_moments", self._step_moments()).withColumn("_every", self._steps_at_moments())
 
-        def changes(one: Column, number: Column) -> Column:
-            last = F.get("_every", number - 1)
-            same = (one["hit"] == last["hit"]) & (one["hit"] | one["v"].eqNullSafe(last["v"]))
-            return (number > 0) & ~same
+        def is_change(step: Column, number: Column) -> Column:
+            previous = F.get("_every", number - 1)
+            is_same = (step["hit"] == previous["hit"]) & (step["hit"] | step["v"].eqNullSafe(previous["v"]))
+            return (number > 0) & ~is_same
 
-        return told.withColumn("steps", F.filter("_every", changes)).drop("_moments", "_every")
+        return stepped.withColumn("steps", F.filter("_every", is_change)).drop("_moments", "_every")
 
-    def _moments(self) -> Column:
+    def _step_moments(self) -> Column:
         """Moments after maturity at which something may have changed, in order: array<struct<k, order>>."""
-        known = F.concat(F.transform("hits", lambda f: f["known"]), F.transform("hits", lambda f: f["withdrawn"]))
+        starts = F.transform("hits", lambda flag: flag["known"])
+        ends = F.transform("hits", lambda flag: flag["withdrawn"])
         upto = F.least(F.lit(self.knowledge.known_at), F.col("superseded_ts") - F.expr("INTERVAL 1 MICROSECOND"))
-        turns = F.array_distinct(F.filter(known, lambda m: (m > F.col("matured_ts")) & (m <= upto)))
+
+        def is_after_maturity(moment: Column) -> Column:
+            return (moment > F.col("matured_ts")) & (moment <= upto)
+
+        changes = F.array_distinct(F.filter(F.concat(starts, ends), is_after_maturity))
         facts = F.transform("steps", lambda step: step["k"])
-        return F.array_sort(F.concat(_ordered(turns, 0), _ordered(facts, 1)))
+        return F.array_sort(F.concat(_with_order(changes, _AFTER_OUTAGE_CHANGE), _with_order(facts, _AFTER_FACT)))
 
-    def _every(self) -> Column:
-        """What is known at maturity, and from each of the moments on: array<struct<k, v, hit, turn>>."""
+    def _steps_at_moments(self) -> Column:
+        """What is known at maturity and at each later moment: array<struct<k, v, hit, turn>>."""
 
-        def at(moment: Column) -> Column:
-            is_turn = moment["order"] == 0
-            known = F.filter("steps", lambda s: (s["k"] < moment["k"]) | (~is_turn & (s["k"] == moment["k"])))
-            last = F.transform(known, lambda s: s["v"])
-            return self._step(moment["k"], F.coalesce(F.try_element_at(last, F.lit(-1)), "value"), is_turn)
+        def step_at(moment: Column) -> Column:
+            is_turn = moment["order"] == _AFTER_OUTAGE_CHANGE
+            earlier = F.filter("steps", lambda s: (s["k"] < moment["k"]) | (~is_turn & (s["k"] == moment["k"])))
+            values = F.transform(earlier, lambda step: step["v"])
+            return self._step(moment["k"], F.coalesce(F.try_element_at(values, F.lit(-1)), "value"), is_turn)
 
-        begins = self._step(F.col("matured_ts"), F.col("value"), F.lit(False))
-        return F.concat(F.array(begins), F.transform("_moments", at))
+        at_maturity = self._step(F.col("matured_ts"), F.col("value"), F.lit(False))
+        return F.concat(F.array(at_maturity), F.transform("_moments", step_at))
 
     def _step(self, moment: Column, value: Column, is_turn: Column) -> Column:
-        hit = self.spoil(moment, value).alias("hit")
+        hit = self.is_void_at(moment, value).alias("hit")
         return F.struct(moment.alias("k"), value.alias("v"), hit, is_turn.alias("turn"))
 
 
-def _ordered(moments: Column, order: int) -> Column:
-    return F.transform(moments, lambda m: F.struct(m.alias("k"), F.lit(order).alias("order")))
+def _with_order(moments: Column, order: int) -> Column:
+    return F.transform(moments, lambda moment: F.struct(moment.alias("k"), F.lit(order).alias("order")))
 
 
-def _literal(flag: OutageFlag) -> Column:
+def _flag_literal(flag: OutageFlag) -> Column:
     return F.struct(
         F.lit(flag.start).alias("start"),
         F.lit(flag.end).alias("end"),
         F.lit(flag.known_ts).alias("known"),
-        F.lit(flag.withdrawn_ts or NEVER).alias("withdrawn"),
+        F.lit(flag.withdrawn_ts or NEVER_TS).alias("withdrawn"),
     )
 
 
 def with_current_outages(knowledge: Knowledge) -> Knowledge:
-    """The same with the flags that stand at T as outages: for what is made anew for each T, and keeps no revisions."""
+    """Adds the flags that stand at T to the declared outages.
+
+    For tables that are rebuilt for each T and keep no revisions.
+    """
     flags = flags_known_at(knowledge.flags, knowledge.known_at)
-    standing = tuple((flag.start, flag.end) for flag in flags if flag.withdrawn_ts is None)
-    return replace(knowledge, outages=(*knowledge.outages, *standing), flags=())
+    current = tuple((flag.start, flag.end) for flag in flags if flag.withdrawn_ts is None)
+    return replace(knowledge, outages=(*knowledge.outages, *current), flags=())
 
 
 def flags_known_at(flags: Sequence[OutageFlag], moment: datetime) -> list[OutageFlag]:
-    """Flags as they were known at a moment: those known later are not there, and none is withdrawn yet later."""
-    known = [flag for flag in flags if flag.known_ts <= moment]
-    return [f if f.withdrawn_ts is None or f.withdrawn_ts <= moment else replace(f, withdrawn_ts=None) for f in known]
+    """Flags as known at a moment: without those that became known later, and without later withdrawals."""
+    known_flags = [flag for flag in flags if flag.known_ts <= moment]
+    return [
+        flag if flag.withdrawn_ts is None or flag.withdrawn_ts <= moment else replace(flag, withdrawn_ts=None)
+        for flag in known_flags
+    ]
 
 
 def find_watermark_reached_at(moment: datetime, history: Sequence[tuple[datetime, datetime]]) -> datetime:
-    """The first T with W(T) >= moment, by its history: ``watermark_reached_ts`` in Python."""
+    """The first T with W(T) >= moment, by the watermark's history: ``watermark_reached_ts`` in plain Python."""
     if not history or moment <= history[0][1]:
         return moment
     return next((at for (_, low), (at, high) in pairwise(history) if low < moment <= high), moment)

@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from signals.compute import RecomputeScope
 from signals.maturity import Knowledge, OutageFlag
 from signals.outage_voids import find_watermark_reached_at, flags_known_at
+from signals.value_states import RecomputeScope
 from tables.checkpoint import Checkpoint
 
 Days = tuple[date, date]

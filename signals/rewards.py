@@ -1,12 +1,12 @@
-"""Values of rewards, made of those of their signals as known at a moment. Pure transforms.
+"""Values of rewards, computed from the values of their signals as known at a moment. Pure transforms.
 
-Nothing of a reward is stored: its signals' values say all, and which of them were known when. So a reward as known at T
-never changes where theirs do not, and what revises a signal revises the reward.
+Rewards are not stored. A reward as known at T changes only where the values of its signals do, and whatever revises a
+signal revises the reward.
 """
 
 from collections.abc import Sequence
 from functools import reduce
-from operator import add, mul
+from operator import add, and_, mul, or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -29,17 +29,17 @@ REWARD_COLUMNS = (
     "ipc_weight",
     "cluster_id",
 )
-"""What is told of a reward's value: columns of ``signal_values``, by the same names."""
-_OF_ALL = ("signal", "definition_hash", "anchor_id", "user_id")
-"""Those that do not differ among the values of one signal of an anchor."""
+"""Columns of a reward's value; ``signal_values`` has the same."""
+_KEYS = ("signal", "definition_hash", "anchor_id", "user_id")
+"""Columns in which the values of one signal of an anchor do not differ."""
 
 
 def compute_reward_values(composite: Composite, values: DataFrame, known_at: Column) -> DataFrame:
-    """A reward as known at a moment: mature where all of its signals are, void where one is, else open.
+    """A reward as known at a moment: mature if all its signals are, void if one is, otherwise open.
 
     Args:
         composite: the reward and its signals.
-        values: of signals. Grain: signal, anchor_id, revision.
+        values: values of signals. Grain: signal, anchor_id, revision.
         known_at: T (UTC).
 
     Returns:
@@ -50,59 +50,69 @@ def compute_reward_values(composite: Composite, values: DataFrame, known_at: Col
     """
     refs, hashes = [d.ref for d in composite.signals], [d.hash for d in composite.signals]
     own = F.col("signal").isin(refs) & F.col("definition_hash").isin(hashes) & (F.col("known_ts") <= known_at)
-    told = F.struct(*[name for name in REWARD_COLUMNS if name not in _OF_ALL])
+    columns = F.struct(*[name for name in REWARD_COLUMNS if name not in _KEYS])
     newest = [
-        F.max_by(told, F.when(F.col("signal") == ref, F.struct("known_ts", "revision"))).alias(f"_{number}")
+        F.max_by(columns, F.when(F.col("signal") == ref, F.struct("known_ts", "revision"))).alias(f"_{number}")
         for number, ref in enumerate(refs)
     ]
     rows = values.where(own).groupBy("user_id", "anchor_id").agg(*newest)
-    return rows.withColumns(_told(composite)).select(*REWARD_COLUMNS)
+    return rows.withColumns(_reward_columns(composite)).select(*REWARD_COLUMNS)
 
 
 def append_reward_values(composites: Sequence[Composite], values: DataFrame, known_at: Column) -> DataFrame:
-    """Values of signals, and below them those of rewards as known at a moment. Grain: signal, anchor_id, revision."""
+    """Values of signals, followed by rewards as known at a moment. Grain: signal, anchor_id, revision."""
     own = values.select(*REWARD_COLUMNS) if composites else values
-    return reduce(DataFrame.unionByName, [compute_reward_values(one, values, known_at) for one in composites], own)
+    return reduce(
+        DataFrame.unionByName, [compute_reward_values(reward, values, known_at) for reward in composites], own
+    )
 
 
-def _told(composite: Composite) -> dict[str, Column]:
-    """The columns of a reward, from one struct a signal; null where an anchor has no value of it yet."""
-    of = [F.col(f"_{number}") for number in range(len(composite.signals))]
-    is_void = reduce(lambda a, b: a | b, [F.coalesce(one["state"] == "void", F.lit(False)) for one in of])
-    is_mature = reduce(lambda a, b: a & b, [F.coalesce(one["state"] == "mature", F.lit(False)) for one in of])
-    void = [F.when(one["state"] == "void", F.struct(one["known_ts"].alias("k"), one["void_reason"])) for one in of]
-    first_void = F.array_min(F.array(*void))  # array_min passes nulls over
-    last = _greatest([one["known_ts"] for one in of])
+def _reward_columns(composite: Composite) -> dict[str, Column]:
+    """The columns of a reward, from one struct a signal; the struct is null if an anchor has no value of it yet."""
+    signals = [F.col(f"_{number}") for number in range(len(composite.signals))]
+    is_void = reduce(or_, [F.coalesce(signal["state"] == "void", F.lit(False)) for signal in signals])
+    is_mature = reduce(and_, [F.coalesce(signal["state"] == "mature", F.lit(False)) for signal in signals])
+    first_void = _first_void(signals)
+    last_known_ts = _greatest([signal["known_ts"] for signal in signals])
     return {
         "signal": F.lit(composite.ref),
         "definition_hash": F.lit(composite.hash),
-        "t0": _greatest([one["t0"] for one in of]),
-        "matures_at": _greatest([one["matures_at"] for one in of]),
+        "t0": _greatest([signal["t0"] for signal in signals]),
+        "matures_at": _greatest([signal["matures_at"] for signal in signals]),
         "state": F.when(is_void, "void").when(is_mature, "mature").otherwise("open"),
         "void_reason": F.when(is_void, first_void["void_reason"]),
-        "value": F.when(is_mature & ~is_void, _combined(composite, [one["value"] for one in of])),
-        "known_ts": F.when(is_void, first_void["k"]).otherwise(last),
-        "revision": reduce(add, [F.coalesce(one["revision"], F.lit(0)) for one in of]).cast("int"),
-        "ipc_weight": reduce(mul, [F.coalesce(one["ipc_weight"], F.lit(0.0)) for one in of]),
-        "cluster_id": _cluster([one["cluster_id"] for one in of]),
+        "value": F.when(is_mature & ~is_void, _combine_parts(composite, [signal["value"] for signal in signals])),
+        "known_ts": F.when(is_void, first_void["k"]).otherwise(last_known_ts),
+        "revision": reduce(add, [F.coalesce(signal["revision"], F.lit(0)) for signal in signals]).cast("int"),
+        "ipc_weight": reduce(mul, [F.coalesce(signal["ipc_weight"], F.lit(0.0)) for signal in signals]),
+        "cluster_id": _cluster_id([signal["cluster_id"] for signal in signals]),
     }
 
 
-def _cluster(ids: Sequence[Column]) -> Column:
-    """The cluster of an anchor in which all of its signals have theirs."""
+def _first_void(signals: Sequence[Column]) -> Column:
+    """The void signal that became known first: struct<k, void_reason>; null if there is none."""
+    void = [
+        F.when(signal["state"] == "void", F.struct(signal["known_ts"].alias("k"), signal["void_reason"]))
+        for signal in signals
+    ]
+    return F.array_min(F.array(*void))  # array_min skips nulls
+
+
+def _cluster_id(ids: Sequence[Column]) -> Column:
+    """The cluster of an anchor: that of its signals if they agree, otherwise one of its own."""
     different = F.array_distinct(F.array_compact(F.array(*ids)))
     return F.when(F.size(different) == 1, different[0]).otherwise(anchor_hash(*ids))
 
 
-def _combined(composite: Composite, values: Sequence[Column]) -> Column:
+def _combine_parts(composite: Composite, values: Sequence[Column]) -> Column:
     """The weighted sum of the parts, within the reward's bounds."""
     reward = composite.reward
-    parts = [_transformed(part, value) * part.weight for part, value in zip(reward.parts, values, strict=True)]
+    parts = [_transform(part, value) * part.weight for part, value in zip(reward.parts, values, strict=True)]
     low, high = reward.bounds
     return F.greatest(F.lit(float(low)), F.least(F.lit(float(high)), reduce(add, parts)))
 
 
-def _transformed(part: Part, value: Column) -> Column:
+def _transform(part: Part, value: Column) -> Column:
     transform = part.transform
     if transform.low is not None:
         value = F.greatest(F.lit(float(transform.low)), value)

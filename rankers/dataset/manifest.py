@@ -18,8 +18,8 @@ from longplay.definitions.signal import Definition
 from longplay.errors import NotFoundError, nearest
 from longplay.paths import SourcePaths, record_file, record_files
 from rankers.dataset.training_set import SplitPlan
-from signals.compute import CENSORING
 from signals.maturity import Knowledge, OutageFlag
+from signals.value_states import CENSORING
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Cohorts of anchors by the week of t0, and the ages by which their values are looked at. No Spark."""
+"""Cohorts of anchors by the week of t0, and the ages at which their values are observed. No Spark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow
 
 WEEK = 7 * DAY
-DAILY = 7
-"""Ages are days up to this one; then one in the middle of the second week, and one a week."""
+LAST_DAILY_AGE = 7
+"""Ages are daily up to this one, then day 10, then weekly."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ def list_due_cohorts(
 
     Args:
         definitions: the signals.
-        log_start: since when the log is delivered (UTC); its week is the first cohort.
+        log_start: start of the delivered log (UTC); its week is the first cohort.
         watermark: W(T).
-        before: leave out those that had matured by an earlier watermark.
+        before: an earlier watermark; cohorts that had matured by then are left out.
     """
     first = log_start.astimezone(UTC).date()
     monday = first - timedelta(days=first.weekday())
@@ -51,12 +51,12 @@ def cohort_matures_at(definition: Definition, week: date) -> datetime:
 
 
 def observation_ages(definition: Definition) -> tuple[int, ...]:
-    """The ages at which a signal's values are looked at, in days; the last one is maturity.
+    """The ages at which a signal's values are observed, in days; the last one is maturity.
 
-    Days for a week, then day 10, then one a week. By the last one every value is mature, whatever the hour of t0.
+    Daily for a week, then day 10, then weekly. By the last age every value is mature, whatever the hour of t0.
     """
     window = definition.window
     span = (window.last + 1) * DAY if isinstance(window, CalendarWindow) else window.end
     last = -(-(span + definition.lateness) // DAY)
-    grid = [*range(1, DAILY + 1), 10, *range(14, last, 7)]
+    grid = [*range(1, LAST_DAILY_AGE + 1), 10, *range(14, last, 7)]
     return (*(age for age in grid if age < last), last)

@@ -1,8 +1,8 @@
-"""Traces of calendar signals: the days of its window on which an anchor's user came back. Pure transforms.
+"""Traces of calendar signals: the days of the window on which an anchor's user came back. Pure transforms.
 
-A day of a trace is seen once the watermark has passed its end and the lateness allowance, by the same rule by which a
-value matures, so the last day is seen when the value is mature. Void anchors have no trace; one that a fact known later
-supersedes has none from then on.
+A day of a trace is observed once the watermark has passed its end and the lateness allowance. Values mature by the same
+rule, so the last day is observed when the value is mature. Void anchors have no trace, and superseded ones have none
+from then on.
 """
 
 from datetime import timedelta
@@ -15,11 +15,10 @@ from longplay.definitions.windows import CalendarWindow
 from longplay.errors import ConfigError
 from signals.anchors import find_anchors
 from signals.attribution import find_outcomes
-from signals.definition_columns import terms_of
-from signals.maturity import Knowledge, horizon, seconds, watermark_reached_ts
+from signals.maturity import Knowledge, MaturityColumns, interval_literal, watermark_reached_ts
 
 TRACE = ["anchor_id", "user_id", "item_id", "day0", "anchor_day", "superseded_day"]
-"""``day0``: UTC date of t0; ``anchor_day``, ``superseded_day``: by the end of which day that was known."""
+"""``day0``: UTC date of t0; ``anchor_day``, ``superseded_day``: the day by whose end that became known."""
 
 
 def has_traces(definition: Definition) -> bool:
@@ -40,16 +39,16 @@ def find_traces(definition: Definition, events: DataFrame, exposures: DataFrame,
 
     Args:
         definition: the signal; ``has_traces`` holds for it.
-        events: grain: event_id. Facts not yet known at T are left out here.
-        exposures: grain: exposure_id, the same.
-        knowledge: what is known, and how far.
+        events: facts that are not yet known at T are ignored. Grain: event_id.
+        exposures: likewise. Grain: exposure_id.
+        knowledge: T and what is known by then.
 
     Returns:
-        Grain: anchor_id; the columns ``TRACE``. Superseded ones are there too.
+        Grain: anchor_id; the columns ``TRACE``. Superseded anchors are included.
     """
-    events, exposures = (_known(frame, knowledge) for frame in (events, exposures))
+    events, exposures = (_select_known(facts, knowledge) for facts in (events, exposures))
     anchors = find_anchors(definition, events, exposures)
-    anchors = anchors.where(horizon(terms_of([definition]), knowledge).void_reason.isNull())
+    anchors = anchors.where(MaturityColumns.from_definitions([definition], knowledge).void_reason.isNull())
     return anchors.select(
         "anchor_id",
         "user_id",
@@ -65,34 +64,34 @@ def find_active_days(definition: Definition, anchors: DataFrame, events: DataFra
 
     Returns:
         Grain: anchor_id, day_offset; the anchors' columns, ``day_offset`` (days after day0, from the window's first to
-        its last) and ``fact_day``, by the end of which day it was known. Days that are not seen yet are there too.
+        its last) and ``fact_day`` (the day by whose end it was known). Days that are not observed yet are included.
     """
     window = _window(definition)
-    days = find_outcomes(_known(events, knowledge), definition).withColumnRenamed("known_ts", "fact_known_ts")
+    days = find_outcomes(_select_known(events, knowledge), definition).withColumnRenamed("known_ts", "fact_known_ts")
     offset = F.datediff("event_day", "day0")
-    found = anchors.join(days, ["user_id", "item_id"]).where(offset.between(window.first, window.last))
-    return found.select(*anchors.columns, offset.alias("day_offset"), day_of("fact_known_ts").alias("fact_day"))
+    trace_days = anchors.join(days, ["user_id", "item_id"]).where(offset.between(window.first, window.last))
+    return trace_days.select(*anchors.columns, offset.alias("day_offset"), day_of("fact_known_ts").alias("fact_day"))
 
 
 def observed_day(definition: Definition, knowledge: Knowledge, offset: Column) -> Column:
-    """By the end of which UTC day a day of a trace was seen; null where it is not seen yet at T.
+    """The UTC day by whose end a day of a trace was observed; null if that is after T.
 
-    Reads ``day0`` and ``anchor_day`` of the trace; ``offset`` is the day's.
+    Reads ``day0`` and ``anchor_day`` of the trace; ``offset`` is that of the day.
     """
-    over = F.date_add(F.date_add("day0", offset), 1).cast("timestamp")
-    due = over + seconds(definition.lateness.total_seconds())
+    end = F.date_add(F.date_add("day0", offset), 1).cast("timestamp")
+    due = end + interval_literal(definition.lateness.total_seconds())
     reached = day_of(watermark_reached_ts(due, knowledge.history))
     return F.when(F.lit(knowledge.watermark) >= due, F.greatest(reached, "anchor_day"))
 
 
 def day_of(moment: str | Column) -> Column:
-    """The UTC day by whose end, midnight included, something was known; null stays null."""
+    """The UTC day by whose end, midnight included, something became known; null stays null."""
     column = F.col(moment) if isinstance(moment, str) else moment
-    return F.to_date(column - seconds(timedelta(microseconds=1).total_seconds()))
+    return F.to_date(column - interval_literal(timedelta(microseconds=1).total_seconds()))
 
 
-def _known(frame: DataFrame, knowledge: Knowledge) -> DataFrame:
-    return frame.where(F.col("known_ts") <= F.lit(knowledge.known_at))
+def _select_known(facts: DataFrame, knowledge: Knowledge) -> DataFrame:
+    return facts.where(F.col("known_ts") <= F.lit(knowledge.known_at))
 
 
 def _window(definition: Definition) -> CalendarWindow:
@@ -100,6 +99,6 @@ def _window(definition: Definition) -> CalendarWindow:
         raise ConfigError(
             f"The signal '{definition.ref}' has no daily traces.",
             got=f"window {definition.window.kind}, measure {definition.measure.kind}, keys {definition.keys}",
-            fix="estimates are for plain days (no credit, filter, discount or cap) of user_item in calendar windows",
+            fix="use plain days (no credit, filter, discount or cap) of user_item in a calendar window",
         )
     return definition.window
