@@ -1,8 +1,8 @@
-"""How often something will have happened, where it has not yet: conversion with a delay. Pure numpy and scipy.
+"""Delayed feedback: predicts conversions that have not happened yet. Pure numpy and scipy.
 
-Chapelle 2014, Modeling delayed feedback in display advertising, KDD: with covariates x, a case converts at all with
-probability p(x) = sigmoid(x'a), and if so after an exponential delay of rate lambda(x) = exp(x'b). One that converted
-after d days has the likelihood p lambda exp(-lambda d); one that has not by age e, 1 - p + p exp(-lambda e).
+Chapelle 2014, Modeling delayed feedback in display advertising, KDD: with covariates x, a case ever converts with
+probability p(x) = sigmoid(x'a), and then after an exponential delay of rate lambda(x) = exp(x'b). A case that converted
+after d days has the likelihood p lambda exp(-lambda d); one that has not converted by age e, 1 - p + p exp(-lambda e).
 """
 
 from dataclasses import dataclass
@@ -18,39 +18,44 @@ from signals.progressive.prior import Floats
 
 @dataclass(frozen=True)
 class DelayModel:
-    """A fitted model: ``converts`` is a, ``speed`` is b, each [covariates]."""
+    """A fitted model.
+
+    Attributes:
+        converts: a, the coefficients of conversion, [covariates].
+        speed: b, the coefficients of the delay's rate, [covariates].
+    """
 
     converts: Floats
     speed: Floats
 
     def rate(self, x: Floats) -> Floats:
-        """Probability that a case converts at all, [cases]."""
-        found: Floats = expit(x @ self.converts)
-        return found
+        """Probability that a case ever converts, [cases]."""
+        probability: Floats = expit(x @ self.converts)
+        return probability
 
     def still(self, x: Floats, age: Floats) -> Floats:
-        """Probability that a case which has not converted by an age (days) will, [cases]."""
+        """Probability that a case which has not converted by an age (days) still will, [cases]."""
         p, late = self.rate(x), np.exp(-np.exp(x @ self.speed) * age)
-        found: Floats = p * late / (1 - p + p * late)
-        return found
+        probability: Floats = p * late / (1 - p + p * late)
+        return probability
 
 
 def fit_delay_model(x: Floats, converted: NDArray[np.bool_], time: Floats, penalty: float = 1.0) -> DelayModel:
-    """The model of greatest likelihood, with a quadratic penalty on its coefficients.
+    """Fits the model by maximum likelihood, with a quadratic penalty on its coefficients.
 
     Args:
         x: covariates, [cases, covariates]; a column of ones is an intercept.
         converted: whether the case has converted so far, [cases].
-        time: days to conversion where it has, age in days where not; above 0, [cases].
+        time: days to conversion if it has, otherwise its age in days; above 0, [cases].
         penalty: weight of half the coefficients' sum of squares.
 
     Raises:
-        InputError: when no case converted, a time is not above 0, or the search does not end.
+        InputError: when no case converted, a time is not above 0, or the optimiser does not converge.
     """
     if not converted.any() or not (time > 0).all():
         raise InputError(
             "A delay model needs cases that converted, and times above 0.",
-            got=f"{int(converted.sum()):,} conversions among {len(time):,} cases, least time {time.min(initial=0.0)}",
+            got=f"{int(converted.sum()):,} conversions of {len(time):,} cases, smallest time {time.min(initial=0.0)}",
         )
     width = x.shape[1]
 
@@ -58,10 +63,10 @@ def fit_delay_model(x: Floats, converted: NDArray[np.bool_], time: Floats, penal
         return _loss(both[:width], both[width:], (x, converted, time), penalty)
 
     begin = np.zeros(2 * width)
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B")
-    if not found.success:
-        raise InputError("The delay model was not found.", got=str(found.message), fix="scale the covariates")
-    return DelayModel(found.x[:width], found.x[width:])
+    optimum = minimize(loss, begin, jac=True, method="L-BFGS-B")
+    if not optimum.success:
+        raise InputError("The delay model did not converge.", got=str(optimum.message), fix="scale the covariates")
+    return DelayModel(optimum.x[:width], optimum.x[width:])
 
 
 def _loss(
@@ -72,7 +77,7 @@ def _loss(
     score, log_rate = x @ converts, x @ speed
     hazard = np.exp(log_rate) * time
     p = expit(score)
-    # Not yet: log(1 - p + p e^-h) = log sigmoid(-score) + log(1 + e^(score - h)).
+    # Not converted yet: log(1 - p + p e^-h) = log sigmoid(-score) + log(1 + e^(score - h)).
     waits = expit(score - hazard)
     not_yet = log_expit(-score) - log_expit(hazard - score)
     likelihood = np.where(converted, log_expit(score) + log_rate - hazard, not_yet)

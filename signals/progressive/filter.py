@@ -1,11 +1,11 @@
-"""Not waiting: what an item's open traces say of its reward, day by day. Pure numpy.
+"""The progressive filter: infers an item's reward from its open traces, day by day. Pure numpy.
 
-The filter of McDonald et al. 2023, Impatient Bandits, KDD, in a form that streams. With V = L L' and H = L^-1, a
-whitened trace y = H z has independent entries of variance 1 about u = H theta, and entry k needs the days up to k
-alone. So two numbers for each item and day say all that its traces do: n_k, how many traces have been seen for that
-long, and s_k, the sum of their y_k. Both are additive, over traces, days, deliveries and corrections.
+This is the filter of McDonald et al. 2023, Impatient Bandits, KDD, in a streaming form. With V = L L' and H = L^-1, a
+whitened trace y = H z has independent entries of variance 1 about u = H theta, and entry k needs only the days up to k.
+Two numbers for each item and day are therefore sufficient: n_k, the number of traces observed for that long, and s_k,
+the sum of their y_k. Both are additive over traces, days, deliveries and corrections.
 
-Estimates are no labels: nothing here is ever the value of a signal.
+Estimates are not labels: nothing here ever becomes the value of a signal.
 """
 
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from scipy.stats import norm
 from signals.progressive.prior import Floats, Prior
 
 Ints = NDArray[np.int64]
-_AT_ONCE = 512
+_ITEMS_PER_CALL = 512
 """Items whose K x K systems are solved in one call."""
 
 
 @dataclass(frozen=True)
 class TraceFilter:
-    """A prior, whitened, and the reward r = w'z that is asked for.
+    """A whitened prior, and the reward r = w'z to infer.
 
     Attributes:
         factor: L, lower triangular, [K, K].
@@ -53,14 +53,14 @@ class TraceFilter:
 
 @dataclass(frozen=True)
 class TraceSums:
-    """What traces come to: n and s, each [items, K]. Sums of more traces are sums of sums."""
+    """Sufficient statistics of traces: n and s, each [items, K]. They add up over traces."""
 
     n: Floats
     s: Floats
 
     @classmethod
     def zeros(cls, items: int, days: int) -> "TraceSums":
-        """Of items without traces."""
+        """The sums of items without traces."""
         return cls(np.zeros((items, days)), np.zeros((items, days)))
 
     def __add__(self, other: "TraceSums") -> "TraceSums":
@@ -78,99 +78,101 @@ class RewardBeliefs:
     variance: Floats
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
-        """Ends of the central interval that holds r with probability ``level``, each [items]."""
+        """Bounds of the central interval that holds r with probability ``level``, each [items]."""
         half = norm.ppf(0.5 + level / 2) * np.sqrt(self.variance)
         return self.mean - half, self.mean + half
 
 
-def sum_traces(whitened: TraceFilter, items: Ints, traces: NDArray[np.generic], seen: Ints, size: int) -> TraceSums:
-    """What traces come to, item by item.
+def sum_traces(
+    trace_filter: TraceFilter, items: Ints, traces: NDArray[np.generic], observed_days: Ints, size: int
+) -> TraceSums:
+    """Sums of traces by item.
 
     Args:
-        whitened: the filter.
-        items: whose trace each is, 0 to size - 1, [traces].
-        traces: outcomes, [traces, K]; what lies beyond the days that were seen is not read.
-        seen: how many days of each trace were seen, from the first on without a gap, 0 to K, [traces].
+        trace_filter: the filter.
+        items: item of each trace, 0 to size - 1, [traces].
+        traces: outcomes, [traces, K]; days beyond the observed ones are ignored.
+        observed_days: number of observed days of each trace, from the first on without a gap, 0 to K, [traces].
         size: number of items.
     """
-    days = len(whitened.mean)
-    known = np.arange(days) < seen[:, None]
-    y = np.where(known, np.where(known, traces, 0).astype(np.float64) @ whitened.whitener.T, 0.0)
+    days = len(trace_filter.mean)
+    is_observed = np.arange(days) < observed_days[:, None]
+    y = np.where(is_observed, np.where(is_observed, traces, 0).astype(np.float64) @ trace_filter.whitener.T, 0.0)
     sums = TraceSums.zeros(size, days)
-    np.add.at(sums.n, items, known.astype(np.float64))
+    np.add.at(sums.n, items, is_observed.astype(np.float64))
     np.add.at(sums.s, items, y)
     return sums
 
 
 def correct_sums(
     sums: TraceSums,
-    whitened: TraceFilter,
+    trace_filter: TraceFilter,
     items: Ints,
     before: NDArray[np.generic],
     after: NDArray[np.generic],
-    seen: Ints,
+    observed_days: Ints,
 ) -> TraceSums:
-    """Sums after past days of traces were corrected: what they gave is taken back, what they give now is added.
+    """Sums after a correction of past days: removes the old traces and adds the corrected ones.
 
     Args:
-        sums: with the traces as they were, [items, K].
-        whitened: the filter.
-        items: whose trace each is, [traces].
-        before: the traces as they were, [traces, K].
-        after: the traces as they are, [traces, K].
-        seen: how many days of each were seen, before as after, [traces].
+        sums: sums with the old traces, [items, K].
+        trace_filter: the filter.
+        items: item of each trace, [traces].
+        before: the old traces, [traces, K].
+        after: the corrected traces, [traces, K].
+        observed_days: number of observed days of each trace, the same before and after, [traces].
 
     Returns:
-        The sums; entries before the first day that was corrected are what they were, to the bit.
+        The sums. Entries before the first corrected day do not change by a single bit.
     """
     difference = after.astype(np.float64) - before.astype(np.float64)
-    change = sum_traces(whitened, items, difference, seen, len(sums.n))
+    change = sum_traces(trace_filter, items, difference, observed_days, len(sums.n))
     return TraceSums(sums.n, sums.s + change.s)
 
 
-def infer_rewards(whitened: TraceFilter, sums: TraceSums) -> RewardBeliefs:
+def infer_rewards(trace_filter: TraceFilter, sums: TraceSums) -> RewardBeliefs:
     """The posterior of every item's mean reward r = w'theta.
 
     It is that of Lambda = Sigma^-1 + sum_k n_k h_k h_k' and eta = Sigma^-1 mu + sum_k s_k h_k, h_k being row k of H
-    (McDonald et al. 2023), in the form that asks for no inverse of Sigma: for D = diag(n) and A the covariance of u
+    (McDonald et al. 2023), in the form that needs no inverse of Sigma: for D = diag(n) and A the covariance of u
     over items, cov(u | s) = A - A D^1/2 (I + D^1/2 A D^1/2)^-1 D^1/2 A.
     """
-    found = RewardBeliefs(np.empty(len(sums.n)), np.empty(len(sums.n)))
-    prior = whitened.between @ whitened.reward
+    beliefs = RewardBeliefs(np.empty(len(sums.n)), np.empty(len(sums.n)))
+    prior = trace_filter.between @ trace_filter.reward
     for part in _parts(len(sums.n)):
-        root, inner = _inner(whitened, sums.n[part])
+        root, inner = _inner(trace_filter, sums.n[part])
         solved = np.linalg.solve(inner, (root * prior)[..., None])[..., 0]
-        gain = prior - (root * solved) @ whitened.between
-        surprise = sums.s[part] - sums.n[part] * whitened.mean
-        found.mean[part] = whitened.reward @ whitened.mean + np.sum(gain * surprise, axis=1)
-        found.variance[part] = np.maximum(gain @ whitened.reward, 0.0)
-    return found
+        gain = prior - (root * solved) @ trace_filter.between
+        surprise = sums.s[part] - sums.n[part] * trace_filter.mean
+        beliefs.mean[part] = trace_filter.reward @ trace_filter.mean + np.sum(gain * surprise, axis=1)
+        beliefs.variance[part] = np.maximum(gain @ trace_filter.reward, 0.0)
+    return beliefs
 
 
-def infer_effects(whitened: TraceFilter, sums: TraceSums) -> tuple[Floats, Floats]:
+def infer_effects(trace_filter: TraceFilter, sums: TraceSums) -> tuple[Floats, Floats]:
     """The posterior of every item's effect theta: mean [items, K] and covariance [items, K, K]."""
     items, days = sums.n.shape
     mean, covariance = np.empty((items, days)), np.empty((items, days, days))
     for part in _parts(items):
-        root, inner = _inner(whitened, sums.n[part])
-        scaled = root[:, :, None] * whitened.between
-        u = whitened.between - np.swapaxes(scaled, 1, 2) @ np.linalg.solve(inner, scaled)
-        surprise = sums.s[part] - sums.n[part] * whitened.mean
-        mean[part] = (whitened.mean + np.einsum("ijk,ik->ij", u, surprise)) @ whitened.factor.T
-        covariance[part] = whitened.factor @ u @ whitened.factor.T
+        root, inner = _inner(trace_filter, sums.n[part])
+        scaled = root[:, :, None] * trace_filter.between
+        u = trace_filter.between - np.swapaxes(scaled, 1, 2) @ np.linalg.solve(inner, scaled)
+        surprise = sums.s[part] - sums.n[part] * trace_filter.mean
+        mean[part] = (trace_filter.mean + np.einsum("ijk,ik->ij", u, surprise)) @ trace_filter.factor.T
+        covariance[part] = trace_filter.factor @ u @ trace_filter.factor.T
     return mean, covariance
 
 
 def infer_rewards_from_totals(
     prior_mean: float, prior_variance: float, noise: float, n: Floats, total: Floats
 ) -> RewardBeliefs:
-    """The posterior of r from one number a trace alone, such as its whole reward or its first day.
+    """The posterior of r from one number a trace, such as its total reward or its first day.
 
     Args:
         prior_mean: mean of the number over items.
         prior_variance: its variance over items, above 0.
         noise: its variance over an item's traces, above 0.
-        n: traces of each item, [items].
+        n: number of traces of each item, [items].
         total: sum of their numbers, [items].
     """
     precision = 1.0 / prior_variance + n / noise
@@ -178,42 +180,42 @@ def infer_rewards_from_totals(
 
 
 def average_mature_traces(
-    items: Ints, traces: NDArray[np.generic], seen: Ints, weights: Floats, size: int
+    items: Ints, traces: NDArray[np.generic], observed_days: Ints, weights: Floats, size: int
 ) -> tuple[Floats, Floats]:
-    """The baseline: mean reward of an item's whole traces. Unbiased but stale, for it reads no open trace.
+    """The baseline: mean reward of an item's mature traces. Unbiased but stale, because it ignores open traces.
 
     Args:
-        items: whose trace each is, [traces].
+        items: item of each trace, [traces].
         traces: outcomes, [traces, K].
-        seen: how many days of each trace were seen, [traces].
+        observed_days: number of observed days of each trace, [traces].
         weights: w of the reward w'z, [K].
         size: number of items.
 
     Returns:
-        Mean, NaN for items without a whole trace, and number of whole traces, each [items].
+        Mean, NaN for items without a mature trace, and number of mature traces, each [items].
     """
-    whole = seen >= len(weights)
-    n = np.bincount(items[whole], minlength=size).astype(np.float64)
-    total = np.bincount(items[whole], traces[whole].astype(np.float64) @ weights, minlength=size)
+    mature = observed_days >= len(weights)
+    n = np.bincount(items[mature], minlength=size).astype(np.float64)
+    total = np.bincount(items[mature], traces[mature].astype(np.float64) @ weights, minlength=size)
     mean = np.full(size, np.nan)
     np.divide(total, n, out=mean, where=n > 0)
     return mean, n
 
 
-def choose_by_thompson(believed: RewardBeliefs, actions: int, rng: np.random.Generator) -> Ints:
-    """Items to show: for each action r is drawn for every item, and the item with the largest is taken, [actions]."""
-    drawn = rng.standard_normal((actions, len(believed.mean))) * np.sqrt(believed.variance) + believed.mean
+def choose_by_thompson(beliefs: RewardBeliefs, actions: int, rng: np.random.Generator) -> Ints:
+    """Items to show, by Thompson sampling: each action draws r for every item and takes the largest, [actions]."""
+    drawn = rng.standard_normal((actions, len(beliefs.mean))) * np.sqrt(beliefs.variance) + beliefs.mean
     best: Ints = drawn.argmax(axis=1)
     return best
 
 
-def _inner(whitened: TraceFilter, n: Floats) -> tuple[Floats, Floats]:
+def _inner(trace_filter: TraceFilter, n: Floats) -> tuple[Floats, Floats]:
     """D^1/2 [items, K] and I + D^1/2 A D^1/2 [items, K, K], whose eigenvalues are 1 or more."""
     root = np.sqrt(np.maximum(n, 0.0))
-    inner = root[:, :, None] * whitened.between * root[:, None, :]
-    inner += np.eye(len(whitened.mean))
+    inner = root[:, :, None] * trace_filter.between * root[:, None, :]
+    inner += np.eye(len(trace_filter.mean))
     return root, inner
 
 
 def _parts(items: int) -> Iterator[slice]:
-    return (slice(start, start + _AT_ONCE) for start in range(0, items, _AT_ONCE))
+    return (slice(start, start + _ITEMS_PER_CALL) for start in range(0, items, _ITEMS_PER_CALL))

@@ -141,7 +141,7 @@ def test_moments_are_those_of_the_whole_traces(spark: SparkSession, events: Data
     np.testing.assert_array_equal(found.counts, expected.counts)
     np.testing.assert_array_equal(found.sums, expected.sums)
     np.testing.assert_array_equal(found.cross, expected.cross)
-    few = sum_mature_traces(log_of(spark, events, knowledge), most=2)
+    few = sum_mature_traces(log_of(spark, events, knowledge), limit=2)
     assert len(few.counts) == 2 < len(found.counts)
 
 
