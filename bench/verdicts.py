@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.reference.last_by_hand import Asked, Case, Values, answers
+from tests.reference.last_by_hand import Case, SpineRow, Values, answers
 
-Row = tuple[Asked, Values]
+Row = tuple[SpineRow, Values]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def judge(case: Case, rows: Sequence[Row]) -> Verdict:
 
 def _wrong(case: Case, rows: Sequence[Row], *, inclusive: bool) -> int:
     """Count surplus or missing answers, by spine row."""
-    expected: dict[Asked, Counter[Values]] = defaultdict(Counter)
-    actual: dict[Asked, Counter[Values]] = defaultdict(Counter)
+    expected: dict[SpineRow, Counter[Values]] = defaultdict(Counter)
+    actual: dict[SpineRow, Counter[Values]] = defaultdict(Counter)
     for spine_row, values in zip(case.spine, answers(case, inclusive=inclusive), strict=True):
         expected[spine_row][values] += 1
     for spine_row, values in rows:

@@ -25,17 +25,18 @@ NUDGES = (-TICK, 0 * HOUR, 0 * HOUR, TICK)
 
 
 def _releases() -> tuple[Episode, ...]:
-    """Episodes of two items, in seasons of two and three; late news of some, and some of no season."""
-    rng, found = np.random.default_rng(7), []
+    """Episodes of two items, in seasons of two and three. Some become known late, and some have no season."""
+    rng, episodes = np.random.default_rng(7), []
     for item, first, every, count in (("rare", 178, 3, 40), ("c", -20, 4, 40)):
         for n in range(count):
             out = LOG_START + (first + n * every) * DAY + NUDGES[int(rng.integers(4))]
-            known = out + DELAYS[int(rng.integers(len(DELAYS)))] if rng.random() < 0.5 else out
+            known_ts = out + DELAYS[int(rng.integers(len(DELAYS)))] if rng.random() < 0.5 else out
             season, size = n // 5 * 2 + (n % 5 > 1), 3 if n % 5 > 1 else 2
             size = 1 if item == "c" and season % 3 == 0 else size  # announced as a single one
             named = rng.random() > 0.1
-            found.append(Episode(item, f"e{n}", out, known, f"s{season}" if named else None, size if named else None))
-    return tuple(found)
+            of_season = (f"s{season}", size) if named else (None, None)
+            episodes.append(Episode(item, f"e{n}", out, known_ts, *of_season))
+    return tuple(episodes)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class _Maker:
 
     def of_episode(self, event: Event) -> Event:
         """The event with an episode: mostly one of the newest, or one that nobody released, or none."""
-        out = [one.episode for one in EPISODES if one.item_id == event.item_id and one.released_ts <= event.event_ts]
+        out = [e.episode for e in EPISODES if e.item_id == event.item_id and e.released_ts <= event.event_ts]
         choice = self.heard.random()
         if not out or choice < 0.1:
             return event if choice < 0.05 else replace(event, episode="unheard of")
@@ -106,9 +107,9 @@ class _Maker:
     def exposure(self, n: int) -> Exposure:
         item, as_of = self.pick(ITEMS[:4]), self.moment()
         sampled = self.chance(0.2)
-        known = as_of + self.pick(DELAYS)
+        known_ts = as_of + self.pick(DELAYS)
         return Exposure(
-            f"{self.seed}:x{n}", f"{self.seed}:r{n}", self.user(), item, as_of, known, TOPICS[item], sampled,
+            f"{self.seed}:x{n}", f"{self.seed}:r{n}", self.user(), item, as_of, known_ts, TOPICS[item], sampled,
             int(self.more.integers(1, 5)),
         )  # fmt: skip
 
@@ -120,7 +121,7 @@ class _Maker:
             item = near.item_id if self.chance(0.8) else item
             request = self.pick((None, near.request_id, near.request_id, self.pick(shown).request_id))
         return Event(
-            f"{self.seed}:e{n}", user, item, when, self.known(when, near), TOPICS[item],
+            f"{self.seed}:e{n}", user, item, when, self.draw_known_ts(when, near), TOPICS[item],
             self.chance(0.5), self.chance(0.4), self.chance(0.2), self.pick(AMOUNTS), request,
             ("play", "complete")[int(self.more.integers(2))],
         )  # fmt: skip
@@ -134,11 +135,11 @@ class _Maker:
             return midnight(as_of) + self.pick(DAYS_AFTER) * DAY + self.pick(NUDGES)
         return (as_of if self.chance(0.7) else midnight(as_of)) - self.pick(BEFORE) + self.pick(NUDGES)
 
-    def known(self, when: datetime, near: Exposure) -> datetime:
+    def draw_known_ts(self, when: datetime, near: Exposure) -> datetime:
         """When it was known: mostly soon, sometimes just when an exposure looks or a value matures."""
         edges = (near.as_of, midnight(near.as_of) + 16 * DAY, midnight(near.as_of) + 30 * DAY, near.as_of + DAY + HOUR)
-        known = self.pick(edges) + self.pick(NUDGES) if self.chance(0.2) else when + self.pick(DELAYS)
-        return max(when, known)
+        known_ts = self.pick(edges) + self.pick(NUDGES) if self.chance(0.2) else when + self.pick(DELAYS)
+        return max(when, known_ts)
 
     def echo(self, n: int, event: Event) -> Event:
         """The same again: at the same time, on the same day, or known later."""
@@ -151,8 +152,8 @@ class _Maker:
         first = LOG_START + int(self.rng.integers(1, 90)) * DAY / 2
         second = first + 180 * DAY + nudge
         after = [second + int(n) * DAY / 2 for n in self.rng.integers(0, 126, 6)]
-        found = []
+        events = []
         for n, when in enumerate([first, second, second, *after, second + 60 * DAY]):
-            known = when + self.pick(DELAYS)
-            found.append(Event(f"{user}:rare{n}", user, "rare", when, known, TOPICS["rare"], True, n % 3 == 0))
-        return found
+            known_ts = when + self.pick(DELAYS)
+            events.append(Event(f"{user}:rare{n}", user, "rare", when, known_ts, TOPICS["rare"], True, n % 3 == 0))
+        return events

@@ -42,9 +42,9 @@ def microseconds(moment: datetime) -> int:
 
 def fact(event: Event, key: tuple[str, ...], n: int, *, by_day: bool) -> Fact:
     """An event as the reference has it; of a tile it is at its day's beginning, seen when the day it was known ends."""
-    seen = max(event.event_ts, event.known_ts)
+    visible_ts = max(event.event_ts, event.known_ts)
     happened = midnight(event.event_ts) if by_day else event.event_ts
-    visible = midnight(seen) + DAY - TICK if by_day else seen
+    visible = midnight(visible_ts) + DAY - TICK if by_day else visible_ts
     amount = round((event.amount or 0.0) * 1e6) if event.is_consumption else 0
     times = microseconds(happened), microseconds(visible)
     return Fact(key, *times, event.is_consumption, n, amount, event.item_id)
@@ -58,7 +58,7 @@ def compared(spark: SparkSession, log: Log, view: View, of: str) -> Sequence[dic
         fact(e, tuple(getattr(e, key) for key in view.keys), int(getattr(e, of)), by_day=by_day) for e in log.events
     ]
     for (*key, as_of), row in rows.items():
-        own = [one for one in facts if one.key == tuple(key)]
+        own = [f for f in facts if f.key == tuple(key)]
         assert row == pytest.approx(view_by_hand(view, own, tuple(key), microseconds(as_of)), abs=1e-9), (
             key,
             as_of,

@@ -23,7 +23,7 @@ def log() -> Log:
 
 
 @pytest.fixture(scope="module")
-def found(spark: SparkSession, log: Log) -> Features:
+def features(spark: SparkSession, log: Log) -> Features:
     return known_features(spark, log)
 
 
@@ -33,36 +33,36 @@ def by_hand(log: Log, view: str, key: tuple, as_of: datetime) -> Row:
     return EVENT_VIEWS[view]([e for e in log.events if e.user_id == key[0]], *key, as_of)
 
 
-def keys_asked(log: Log, view: str) -> set[tuple]:
+def expected_keys(log: Log, view: str) -> set[tuple]:
     """A row a key and moment at which something was shown; topics that are not known make no row."""
-    asked: dict[str, set[tuple]] = {
+    keys: dict[str, set[tuple]] = {
         USER.name: {(e.user_id, e.as_of) for e in log.exposures},
         USER_ITEM.name: {(e.user_id, e.item_id, e.as_of) for e in log.exposures},
         USER_TOPIC.name: {(e.user_id, e.topic, e.as_of) for e in log.exposures if e.topic is not None},
         ITEM.name: {(e.item_id, midnight(e.as_of)) for e in log.exposures},
     }
-    return asked[view]
+    return keys[view]
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_every_view_equals_the_reference(found: Features, log: Log, view) -> None:
-    rows = found[view.name]
-    assert rows.keys() == keys_asked(log, view.name)
+def test_every_view_equals_the_reference(features: Features, log: Log, view) -> None:
+    rows = features[view.name]
+    assert rows.keys() == expected_keys(log, view.name)
     for (*key, as_of), row in rows.items():
         assert row == by_hand(log, view.name, tuple(key), as_of), (view.name, key, as_of)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_the_logs_reach_every_feature(found: Features, view) -> None:
+def test_the_logs_reach_every_feature(features: Features, view) -> None:
     """Without this the comparison could be one of zeros and nulls."""
     for name in view.names():
-        assert len({row[name] for row in found[view.name].values()}) >= 3, name
+        assert len({row[name] for row in features[view.name].values()}) >= 3, name
 
 
 def test_online_features_are_the_views_of_spark(spark: SparkSession) -> None:
     """A live service knows an event when it happens; so does this log."""
     log = live_log(seed=11)
-    found = known_features(spark, log, [USER, USER_ITEM, USER_TOPIC])
+    features = known_features(spark, log, [USER, USER_ITEM, USER_TOPIC])
     users, topics = sorted({e.user_id for e in log.exposures}), sorted(set(TOPICS.values()), key=str)
     names = [name for view in (USER, USER_ITEM, USER_TOPIC) for name in view.names()]
     view = ItemView(np.array([topics.index(TOPICS[item]) for item in ITEMS]), (), np.zeros((len(ITEMS), 0)))
@@ -81,9 +81,9 @@ def test_online_features_are_the_views_of_spark(spark: SparkSession) -> None:
         item = np.array([[ITEMS.index(shown.item_id)]])
         answer = online.features(np.array([users.index(shown.user_id)]), moment, item)[0, 0]
         expected = {
-            **found[USER.name][shown.user_id, shown.as_of],
-            **found[USER_ITEM.name][shown.user_id, shown.item_id, shown.as_of],
-            **found[USER_TOPIC.name].get((shown.user_id, shown.topic, shown.as_of), {}),
+            **features[USER.name][shown.user_id, shown.as_of],
+            **features[USER_ITEM.name][shown.user_id, shown.item_id, shown.as_of],
+            **features[USER_TOPIC.name].get((shown.user_id, shown.topic, shown.as_of), {}),
         }
         served = {name: None if np.isnan(x) else x for name, x in zip(names, answer.tolist(), strict=True)}
         # Where a source does not know the topic, Spark has no row; online, "no topic" is a topic like any other.

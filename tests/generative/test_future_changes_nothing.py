@@ -25,7 +25,7 @@ AS_OF = at("25 Feb 12:00")
 KNOWN_AT = at("1 Apr 06:00")
 
 
-def perturbed(events: tuple[Event, ...], moment: datetime, *, known: bool = False) -> tuple[Event, ...]:
+def perturbed(events: tuple[Event, ...], moment: datetime, *, by_known_ts: bool = False) -> tuple[Event, ...]:
     """Every event that happened (or, if ``known``, was known) at or after ``moment`` deleted or changed; more added.
 
     What was there before stays as it was.
@@ -33,22 +33,22 @@ def perturbed(events: tuple[Event, ...], moment: datetime, *, known: bool = Fals
     rng = np.random.default_rng(5)
     past, future = [], []
     for event in events:
-        seen = event.known_ts if known else event.event_ts
-        (future if seen >= moment else past).append(event)
+        moment_of_event = event.known_ts if by_known_ts else event.event_ts
+        (future if moment_of_event >= moment else past).append(event)
     assert future
     assert past
-    kept = [_changed(event, moment, known, rng) for event in future if rng.random() < 0.7]
-    more = [replace(_changed(e, moment, known, rng), event_id=f"more{n}") for n, e in enumerate([*past, *future])]
-    return (*past, *kept, *more)
+    changed = [_changed(event, moment, by_known_ts, rng) for event in future if rng.random() < 0.7]
+    more = [replace(_changed(e, moment, by_known_ts, rng), event_id=f"more{n}") for n, e in enumerate([*past, *future])]
+    return (*past, *changed, *more)
 
 
-def _changed(event: Event, moment: datetime, known: bool, rng: np.random.Generator) -> Event:
+def _changed(event: Event, moment: datetime, by_known_ts: bool, rng: np.random.Generator) -> Event:
     """The same user with another item, another time, other flags and another amount; known in the future still."""
     item = ITEMS[int(rng.integers(len(ITEMS)))]
     # The first of these is the moment itself: it is not before.
     later = moment + int(rng.choice([0, 0, 1, 5, 50])) * DAY / 4
     known_ts = later + int(rng.integers(3)) * DAY
-    when = event.event_ts if known else later
+    when = event.event_ts if by_known_ts else later
     flags = [bool(flag) for flag in rng.random(3) < 0.6]
     return replace(
         event, item_id=item, topic=TOPICS[item], event_ts=min(when, known_ts), known_ts=known_ts,
@@ -59,9 +59,9 @@ def _changed(event: Event, moment: datetime, known: bool, rng: np.random.Generat
 @pytest.fixture(scope="module")
 def log() -> Log:
     """Its exposures lie on both sides of AS_OF, and some right on it."""
-    whole = random_logs([21, 22])
-    on_edge = [replace(e, exposure_id=f"{e.exposure_id}@", as_of=AS_OF, known_ts=AS_OF) for e in whole.exposures[::6]]
-    return Log(whole.events, (*whole.exposures, *on_edge))
+    log = random_logs([21, 22])
+    on_edge = [replace(e, exposure_id=f"{e.exposure_id}@", as_of=AS_OF, known_ts=AS_OF) for e in log.exposures[::6]]
+    return Log(log.events, (*log.exposures, *on_edge))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_facts_known_at_or_after_as_of_change_no_feature_of_any_view(
     spark: SparkSession, log: Log, before: Features
 ) -> None:
     """They may be about the past: it was not known yet."""
-    changed = Log(perturbed(log.events, AS_OF, known=True), log.exposures)
+    changed = Log(perturbed(log.events, AS_OF, by_known_ts=True), log.exposures)
     assert until(known_features(spark, changed), AS_OF) == before
 
 
@@ -100,10 +100,10 @@ def test_control_an_event_just_before_as_of_changes_features_of_every_view(
     """So the tests above can fail. Items look from midnight, so their event comes just before that."""
     more = []
     for edge in (AS_OF, midnight(AS_OF)):
-        asked = [e for e in log.exposures if e.as_of == AS_OF and e.topic is not None]
+        exposures = [e for e in log.exposures if e.as_of == AS_OF and e.topic is not None]
         more += [
             Event(f"{edge}{e.exposure_id}", e.user_id, e.item_id, edge - TICK, edge - TICK, e.topic, True, True, True)
-            for e in asked
+            for e in exposures
         ]
     after = until(known_features(spark, Log((*log.events, *more), log.exposures)), AS_OF)
     for view, rows in before.items():
@@ -123,7 +123,7 @@ def values_as_known(spark: SparkSession, log: Log, knowledge: Knowledge) -> set[
 def test_facts_known_after_t_change_no_value_as_known_at_t(spark: SparkSession, log: Log) -> None:
     then = Knowledge(KNOWN_AT, KNOWN_AT, LOG_START)
     values = values_as_known(spark, log, then)
-    changed = Log(perturbed(log.events, KNOWN_AT + TICK, known=True), log.exposures)
+    changed = Log(perturbed(log.events, KNOWN_AT + TICK, by_known_ts=True), log.exposures)
     assert {row["state"] for row in values} == {"open", "mature", "void"}
     assert values_as_known(spark, changed, then) == values
     # Computed half a year later, from a past that other facts have made different, what was mature then still is.

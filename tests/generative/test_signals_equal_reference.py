@@ -57,8 +57,8 @@ def as_value(row: Row) -> Value:
 
 def rounded(value: Value) -> Value:
     """Numbers to nine decimals: the reference adds up in another order."""
-    told = {name: None if (x := getattr(value, name)) is None else round(x, 9) + 0.0 for name in ("value", "prefix")}
-    return replace(value, **told)
+    numbers = {name: getattr(value, name) for name in ("value", "prefix")}
+    return replace(value, **{name: None if x is None else round(x, 9) + 0.0 for name, x in numbers.items()})
 
 
 def anchor_of(ref: str) -> str:
@@ -67,22 +67,22 @@ def anchor_of(ref: str) -> str:
 
 @pytest.mark.parametrize("name", KNOWLEDGE)
 def test_every_definition_equals_the_reference(spark: SparkSession, log: Log, name: str) -> None:
-    found = spark_values(spark, log, KNOWLEDGE[name])
+    rows = spark_values(spark, log, KNOWLEDGE[name])
     expected = [v for d in DEFINITIONS for v in by_hand(d, log, KNOWLEDGE[name])]
-    only_spark, only_reference = compare(Counter(map(as_value, found)), Counter(map(rounded, expected)))
+    only_spark, only_reference = compare(Counter(map(as_value, rows)), Counter(map(rounded, expected)))
     assert (only_spark, only_reference) == ([], []), f"{len(only_spark)} and {len(only_reference)} rows differ"
     # An anchor's id names one anchor, and an anchor has one id.
-    anchors = {(r["signal"], r["user_id"], r["item_id"], r["t0"], r["anchor_id"]) for r in found}
-    whole = Counter((r["signal"], r["anchor_id"], r["revision"]) for r in found)
-    assert max(whole.values()) == 1
+    anchors = {(r["signal"], r["user_id"], r["item_id"], r["t0"], r["anchor_id"]) for r in rows}
+    counts = Counter((r["signal"], r["anchor_id"], r["revision"]) for r in rows)
+    assert max(counts.values()) == 1
     assert len(anchors) == len({(signal, anchor) for signal, *_, anchor in anchors})
-    hashes = {(r["signal"], r["definition_hash"]) for r in found}
+    hashes = {(r["signal"], r["definition_hash"]) for r in rows}
     assert hashes == {(d.ref, d.hash) for d in DEFINITIONS}
 
 
-def compare(found: Counter[Value], expected: Counter[Value]) -> tuple[list[dict], list[dict]]:
+def compare(rows: Counter[Value], expected: Counter[Value]) -> tuple[list[dict], list[dict]]:
     """A few of the rows on either side alone."""
-    return [asdict(v) for v in (found - expected)][:5], [asdict(v) for v in (expected - found)][:5]
+    return [asdict(v) for v in (rows - expected)][:5], [asdict(v) for v in (expected - rows)][:5]
 
 
 def test_the_logs_reach_every_corner(log: Log) -> None:
@@ -119,5 +119,5 @@ def test_a_mature_value_as_known_then_is_never_changed(log: Log) -> None:
 
 def _mature(definition: Definition, log: Log, knowledge: Knowledge, known_at: datetime) -> dict[tuple, float | None]:
     rows = by_hand(definition, log, knowledge)
-    seen = sorted((v for v in rows if v.known_ts <= known_at), key=lambda v: (v.known_ts, v.revision))
-    return {(v.user_id, v.item_id, v.exposure_id, v.t0.date()): v.value for v in seen if v.state == "mature"}
+    known_values = sorted((v for v in rows if v.known_ts <= known_at), key=lambda v: (v.known_ts, v.revision))
+    return {(v.user_id, v.item_id, v.exposure_id, v.t0.date()): v.value for v in known_values if v.state == "mature"}

@@ -113,8 +113,8 @@ def _long_term(_: Anchor, facts: Sequence[Event]) -> float:
 
 
 def _regularity(_: Anchor, facts: Sequence[Event]) -> float | None:
-    found = entropy([e.event_ts.weekday() * 4 + e.event_ts.hour // 6 for e in facts])
-    return None if found is None else 1 - found / math.log(28)
+    spread = entropy([e.event_ts.weekday() * 4 + e.event_ts.hour // 6 for e in facts])
+    return None if spread is None else 1 - spread / math.log(28)
 
 
 def _released(facts: Sequence[Event]) -> list[Fact]:
@@ -134,13 +134,13 @@ def _followed(anchor: Anchor, facts: Sequence[Event]) -> float | None:
 
 
 def _prompt(anchor: Anchor, facts: Sequence[Event]) -> float | None:
-    told = _released(facts)
-    if not told:
+    released = _released(facts)
+    if not released:
         return None
-    mean = _exact([_since_release(e) for e in told]) / len(told)
-    sized = sum((e.release.season_episodes or 0) > 2 for e in told)
-    early = sum(e.release.released_ts < anchor.t0 for e in told)
-    return mean / 3600 + sum(e.is_release for e in told) * 1000 + sized * 100000 + early * 10000000
+    mean = _exact([_since_release(e) for e in released]) / len(released)
+    sized = sum((e.release.season_episodes or 0) > 2 for e in released)
+    early = sum(e.release.released_ts < anchor.t0 for e in released)
+    return mean / 3600 + sum(e.is_release for e in released) * 1000 + sized * 100000 + early * 10000000
 
 
 MEANINGS = {

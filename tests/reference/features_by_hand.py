@@ -29,8 +29,8 @@ def consumed(events: Sequence[Event]) -> list[Event]:
     return [e for e in events if e.is_consumption]
 
 
-def _counts(prefix: str, seen: Sequence[Event], as_of: datetime, windows: Sequence[int]) -> Row:
-    return {f"{prefix}_consumptions_{w}d": float(len(consumed(within(seen, as_of, w)))) for w in windows}
+def _counts(prefix: str, past: Sequence[Event], as_of: datetime, windows: Sequence[int]) -> Row:
+    return {f"{prefix}_consumptions_{w}d": float(len(consumed(within(past, as_of, w)))) for w in windows}
 
 
 def _reactions(prefix: str, month: Sequence[Event]) -> Row:
@@ -40,41 +40,41 @@ def _reactions(prefix: str, month: Sequence[Event]) -> Row:
     }
 
 
-def _since_consumption(seen: Sequence[Event], as_of: datetime) -> float | None:
-    times = [e.event_ts for e in consumed(within(seen, as_of, 90))]
+def _since_consumption(past: Sequence[Event], as_of: datetime) -> float | None:
+    times = [e.event_ts for e in consumed(within(past, as_of, 90))]
     return in_days(as_of - max(times)) if times else None
 
 
 def user_row(events: Sequence[Event], user: str, as_of: datetime) -> Row:
     """Everything about one user."""
-    seen = visible([e for e in events if e.user_id == user], as_of)
-    month = within(seen, as_of, 28)
+    past = visible([e for e in events if e.user_id == user], as_of)
+    month = within(past, as_of, 28)
     return {
-        **_counts("f_user", seen, as_of, WINDOWS),
+        **_counts("f_user", past, as_of, WINDOWS),
         **_reactions("f_user", month),
         "f_user_distinct_items_28d": float(len({e.item_id for e in consumed(month)})),
         "f_user_active_days_28d": float(len({e.event_ts.date() for e in consumed(month)})),
-        "f_user_days_since_consumption": _since_consumption(seen, as_of),
-        "f_user_tenure_days": in_days(as_of - min(e.event_ts for e in seen)) if seen else None,
+        "f_user_days_since_consumption": _since_consumption(past, as_of),
+        "f_user_tenure_days": in_days(as_of - min(e.event_ts for e in past)) if past else None,
     }
 
 
 def user_item_row(events: Sequence[Event], user: str, item: str, as_of: datetime) -> Row:
     """One user and one item."""
-    seen = visible([e for e in events if (e.user_id, e.item_id) == (user, item)], as_of)
+    past = visible([e for e in events if (e.user_id, e.item_id) == (user, item)], as_of)
     return {
-        **_counts("f_user_item", seen, as_of, WINDOWS),
-        **_reactions("f_user_item", within(seen, as_of, 28)),
-        "f_user_item_days_since_consumption": _since_consumption(seen, as_of),
+        **_counts("f_user_item", past, as_of, WINDOWS),
+        **_reactions("f_user_item", within(past, as_of, 28)),
+        "f_user_item_days_since_consumption": _since_consumption(past, as_of),
     }
 
 
 def user_topic_row(events: Sequence[Event], user: str, topic: str, as_of: datetime) -> Row:
     """One user and one topic."""
-    seen = visible([e for e in events if (e.user_id, e.topic) == (user, topic)], as_of)
-    negatives = [e for e in within(seen, as_of, 28) if e.is_negative]
+    past = visible([e for e in events if (e.user_id, e.topic) == (user, topic)], as_of)
+    negatives = [e for e in within(past, as_of, 28) if e.is_negative]
     return {
-        **_counts("f_user_topic", seen, as_of, (28, 90)),
+        **_counts("f_user_topic", past, as_of, (28, 90)),
         "f_user_topic_negatives_28d": float(len(negatives)),
     }
 
@@ -82,8 +82,8 @@ def user_topic_row(events: Sequence[Event], user: str, topic: str, as_of: dateti
 def item_row(events: Sequence[Event], exposures: Sequence[Exposure], item: str, as_of: datetime) -> Row:
     """One item, by whole days: what happened and was known on days before the day of ``as_of``."""
     today = midnight(as_of)
-    seen = visible([e for e in events if e.item_id == item], today)
-    month = within(seen, today, 28)
+    past = visible([e for e in events if e.item_id == item], today)
+    month = within(past, today, 28)
     shown = [
         e
         for e in exposures
@@ -94,9 +94,9 @@ def item_row(events: Sequence[Event], exposures: Sequence[Exposure], item: str, 
     clicks, negatives = reactions["f_item_clicks_28d"], reactions["f_item_negatives_28d"]
     assert clicks is not None
     assert negatives is not None
-    first = min((e.event_ts for e in seen), default=None)
+    first = min((e.event_ts for e in past), default=None)
     return {
-        **_counts("f_item", seen, today, WINDOWS),
+        **_counts("f_item", past, today, WINDOWS),
         **reactions,
         "f_item_distinct_users_28d": float(len(users)),
         "f_item_exposures_28d": float(len(shown)),
@@ -107,8 +107,8 @@ def item_row(events: Sequence[Event], exposures: Sequence[Exposure], item: str, 
     }
 
 
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
+def _ratio(part: float, total: float) -> float | None:
+    return part / total if total else None
 
 
 EVENT_VIEWS: dict[str, Callable[..., Row]] = {

@@ -24,20 +24,20 @@ class Fact:
 
 def feature_by_hand(feature: Feature, facts: Sequence[Fact], key: tuple[str | None, ...], at: int) -> float | None:
     """One feature of one key at one moment."""
-    seen = [f for f in facts if f.key == key and f.visible < at]
-    inside = [f for f in seen if feature.window is None or f.event >= at - feature.window * DAY_US]
+    past = [f for f in facts if f.key == key and f.visible < at]
+    inside = [f for f in past if feature.window is None or f.event >= at - feature.window * DAY_US]
     values = Counter(f.value for f in inside if f.consumed and f.value is not None)
-    whole, amount = sum(f.n for f in inside), sum(f.amount for f in inside)
+    count, amount = sum(f.n for f in inside), sum(f.amount for f in inside)
     match feature.kind:
         case "count":
-            return float(whole)
+            return float(count)
         case "rate":
             assert feature.window is not None
-            return whole / feature.window
+            return count / feature.window
         case "sum":
             return amount / 1e6
         case "mean":
-            return amount / 1e6 / whole if whole else None
+            return amount / 1e6 / count if count else None
         case "distinct":
             return float(len(values))
         case "entropy":
@@ -50,7 +50,7 @@ def feature_by_hand(feature: Feature, facts: Sequence[Fact], key: tuple[str | No
             times = [f.event for f in inside if f.n > 0]
             return (at - max(times)) / DAY_US if times else None
         case "age":
-            times = [f.event for f in seen if f.n > 0]
+            times = [f.event for f in past if f.n > 0]
             return (at - min(times)) / DAY_US if times else None
         case "ratio":
             raise AssertionError("made from other features")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 Key = tuple[str | None, ...]
 Values = tuple[float | None, ...]
-Asked = tuple[Key, int]
+SpineRow = tuple[Key, int]
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Fact:
     number: int
     key: Key
     event: int
-    known: int
+    known_us: int
     nulls: frozenset[int] = frozenset()
 
     @property
     def visible(self) -> int:
         """When it could first be seen."""
-        return max(self.event, self.known)
+        return max(self.event, self.known_us)
 
     def values(self, columns: int) -> Values:
         """Its payload [columns]."""
@@ -47,7 +47,7 @@ class Case:
     name: str
     keys: tuple[str, ...]
     facts: tuple[Fact, ...]
-    spine: tuple[Asked, ...]
+    spine: tuple[SpineRow, ...]
     columns: int = 3
 
 
@@ -55,8 +55,8 @@ def last_by_hand(facts: Sequence[Fact], key: Key, at: int, *, inclusive: bool = 
     """The newest fact of a key as known before ``at``, or also at it; a key with a null in it has none."""
     if None in key:
         return None
-    seen = [f for f in facts if f.key == key and (f.visible < at or (inclusive and f.visible == at))]
-    return max(seen, key=lambda f: (f.event, f.known, f.number), default=None)
+    visible_facts = [f for f in facts if f.key == key and (f.visible < at or (inclusive and f.visible == at))]
+    return max(visible_facts, key=lambda f: (f.event, f.known_us, f.number), default=None)
 
 
 def answers(case: Case, *, inclusive: bool = False) -> list[Values]:
@@ -64,5 +64,5 @@ def answers(case: Case, *, inclusive: bool = False) -> list[Values]:
     of: dict[Key, list[Fact]] = {}
     for fact in case.facts:
         of.setdefault(fact.key, []).append(fact)
-    found = [last_by_hand(of.get(key, []), key, at, inclusive=inclusive) for key, at in case.spine]
-    return [fact.values(case.columns) if fact else (None,) * case.columns for fact in found]
+    newest = [last_by_hand(of.get(key, []), key, at, inclusive=inclusive) for key, at in case.spine]
+    return [fact.values(case.columns) if fact else (None,) * case.columns for fact in newest]

@@ -7,7 +7,7 @@ and none of the others, so that a wrong row says why it is wrong.
 import random
 from collections.abc import Iterator
 
-from tests.reference.last_by_hand import Asked, Case, Fact, Key
+from tests.reference.last_by_hand import Case, Fact, Key, SpineRow
 
 EPOCH = 1_735_689_600_000_000
 MINUTE = 60_000_000
@@ -20,12 +20,12 @@ def at(minute: float) -> int:
     return EPOCH + round(minute * MINUTE)
 
 
-def fact(number: int, key: str, event: float, known: float | None = None) -> Fact:
+def fact(number: int, key: str, event: float, known_minute: float | None = None) -> Fact:
     """A fact of a key written as ``user`` or ``user/item``, known at once unless said otherwise; minutes."""
-    return Fact(number, key_of(key), at(event), at(event if known is None else known))
+    return Fact(number, key_of(key), at(event), at(event if known_minute is None else known_minute))
 
 
-def asks(*rows: tuple[str, float]) -> tuple[Asked, ...]:
+def asks(*rows: tuple[str, float]) -> tuple[SpineRow, ...]:
     """Asking rows, from keys and minutes."""
     return tuple((key_of(key), at(minute)) for key, minute in rows)
 
@@ -111,12 +111,12 @@ def randomly(seed: int, facts: int = 400, spine: int = 200, users: int = 20) -> 
     made: list[Fact] = []
     while len(made) < facts:
         event, key = rng.randrange(10_000), f"u{rng.randrange(users)}"
-        known = event + (rng.randrange(1, 4_000) if rng.random() < 0.3 else 0)
-        made.append(fact(len(made), key, event, known))
+        known_minute = event + (rng.randrange(1, 4_000) if rng.random() < 0.3 else 0)
+        made.append(fact(len(made), key, event, known_minute))
         if rng.random() < 0.1:
-            made.append(fact(len(made), key, event, known + rng.randrange(1, 4_000)))
+            made.append(fact(len(made), key, event, known_minute + rng.randrange(1, 4_000)))
         if rng.random() < 0.1:
-            made.append(fact(len(made), key, event, known))
+            made.append(fact(len(made), key, event, known_minute))
     rng.shuffle(made)
     rows = asks(*((f"u{rng.randrange(users + 2)}", rng.randrange(11_000) + 0.5) for _ in range(spine)))
     return Case(f"random, seed {seed}", USER, tuple(made), rows)

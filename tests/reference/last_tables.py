@@ -2,14 +2,17 @@
 
 import pyarrow as pa
 
-from tests.reference.last_by_hand import Asked, Case, Key, Values
+from tests.reference.last_by_hand import Case, Key, SpineRow, Values
 
 
 def facts_table(case: Case) -> pa.Table:
     """The facts as Arrow: keys, ``event_ts``, ``known_ts``, ``x0``, ``x1``..."""
     payload = [f.values(case.columns) for f in case.facts]
     columns = {f"x{n}": pa.array([row[n] for row in payload], pa.float64()) for n in range(case.columns)}
-    times = {"event_ts": _moments([f.event for f in case.facts]), "known_ts": _moments([f.known for f in case.facts])}
+    times = {
+        "event_ts": _moments([f.event for f in case.facts]),
+        "known_ts": _moments([f.known_us for f in case.facts]),
+    }
     return pa.table({**_keys(case, [f.key for f in case.facts]), **times, **columns})
 
 
@@ -20,7 +23,7 @@ def spine_table(case: Case) -> pa.Table:
     )
 
 
-def rows_of(case: Case, answer: pa.Table) -> list[tuple[Asked, Values]]:
+def rows_of(case: Case, answer: pa.Table) -> list[tuple[SpineRow, Values]]:
     """A join's answer as plain rows: key, ``as_of`` and payload; NaN is null."""
     plain = answer.to_pydict() | {"as_of": answer["as_of"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()}
     keys = zip(*(plain[name] for name in case.keys), strict=True)

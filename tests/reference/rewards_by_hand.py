@@ -8,7 +8,7 @@ from typing import Any
 
 from longplay.definitions.reward import Composite, Part
 
-Told = Mapping[str, Any]
+SignalRow = Mapping[str, Any]
 """A row of ``signal_values``."""
 
 
@@ -24,9 +24,9 @@ class RewardValue:
     revision: int
 
 
-def rewards_by_hand(composite: Composite, rows: Sequence[Told], known_at: datetime) -> dict[str, RewardValue]:
+def rewards_by_hand(composite: Composite, rows: Sequence[SignalRow], known_at: datetime) -> dict[str, RewardValue]:
     """Every value of a reward by anchor."""
-    found = {}
+    values = {}
     for anchor in {row["anchor_id"] for row in rows}:
         newest = []
         for signal in composite.signals:
@@ -38,22 +38,22 @@ def rewards_by_hand(composite: Composite, rows: Sequence[Told], known_at: dateti
             ]
             newest.append(max(own, key=lambda row: (row["known_ts"], row["revision"])) if own else None)
         if any(newest):
-            found[anchor] = value_of(composite, anchor, newest)
-    return found
+            values[anchor] = value_of(composite, anchor, newest)
+    return values
 
 
-def value_of(composite: Composite, anchor: str, newest: Sequence[Told | None]) -> RewardValue:
+def value_of(composite: Composite, anchor: str, newest: Sequence[SignalRow | None]) -> RewardValue:
     """Void if a part is void, mature if all are mature, else open; a part that is not there yet is open."""
-    there = [row for row in newest if row is not None]
-    void = sorted((row["known_ts"], row["void_reason"]) for row in there if row["state"] == "void")
-    revision = sum(row["revision"] for row in there)
+    present = [row for row in newest if row is not None]
+    void = sorted((row["known_ts"], row["void_reason"]) for row in present if row["state"] == "void")
+    revision = sum(row["revision"] for row in present)
     if void:
         return RewardValue(anchor, "void", void[0][1], None, void[0][0], revision)
-    last = max(row["known_ts"] for row in there)
-    if len(there) < len(newest) or any(row["state"] == "open" for row in there):
+    last = max(row["known_ts"] for row in present)
+    if len(present) < len(newest) or any(row["state"] == "open" for row in present):
         return RewardValue(anchor, "open", None, None, last, revision)
     total = 0.0
-    for part, row in zip(composite.reward.parts, there, strict=True):
+    for part, row in zip(composite.reward.parts, present, strict=True):
         total += part.weight * transformed(part, row["value"])
     low, high = composite.reward.bounds
     return RewardValue(anchor, "mature", None, round(min(max(total, low), high), 9), last, revision)

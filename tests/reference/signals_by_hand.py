@@ -1,6 +1,6 @@
-"""Signal values in plain Python: the words of the time contract and of the definitions, one anchor at a time.
+"""Signal values in plain Python, one anchor at a time, as the time contract and the definitions describe them.
 
-Slow on purpose. Nothing here is shared with the Spark code but the typed definition.
+Slow on purpose. Only the typed definition is shared with the Spark code.
 """
 
 import math
@@ -29,9 +29,9 @@ from tests.reference.records import Episode, Event, Exposure, midnight
 
 @dataclass(frozen=True)
 class Anchor:
-    """Where a signal begins. ``request_id`` is there for logged exposures alone.
+    """Where a signal begins. Only logged exposures have a ``request_id``.
 
-    ``superseded_ts`` is when a fact became known that shows that it was no anchor.
+    ``superseded_ts`` is when a fact became known that disproves the anchor.
     """
 
     user_id: str
@@ -46,14 +46,14 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Fact(Event):
-    """What was heard of an episode that is known to be released, or (``is_release``) the release itself."""
+    """Consumption of an episode whose release is known, or (``is_release``) the release itself."""
 
     release: Episode | None = None
     is_release: bool = False
 
 
 Formula = Callable[["Anchor", Sequence[Event]], float | None]
-"""What a SQL expression or filter means, said again in Python."""
+"""What a SQL expression or filter means, in Python."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Value:
-    """One row of ``signal_values``, but for what is the same for every row of a definition."""
+    """One row of ``signal_values``, without the columns that are the same for all rows of a definition."""
 
     signal: str
     user_id: str
@@ -100,29 +100,39 @@ def values_by_hand(
     episodes: Sequence[Episode] = (),
 ) -> list[Value]:
     """Every row of one signal as known at ``knowledge.known_at``."""
-    known = [e for e in events if e.known_ts <= knowledge.known_at]
+    known_events = [e for e in events if e.known_ts <= knowledge.known_at]
     shown = [e for e in exposures if e.known_ts <= knowledge.known_at]
-    found = [a for a in anchors(definition, known, shown) if a.known_ts <= knowledge.known_at]
-    of = Measured(definition, meaning or Meaning(), found, known)
-    facts = told_of_episodes(known, [e for e in episodes if e.known_ts <= knowledge.known_at])
-    read = facts if definition.needs.episodes else known
-    return [row for a in found for row in rows(of, a, read, knowledge)]
+    known_anchors = [a for a in anchors(definition, known_events, shown) if a.known_ts <= knowledge.known_at]
+    of = Measured(definition, meaning or Meaning(), known_anchors, known_events)
+    facts = add_releases_by_hand(known_events, [e for e in episodes if e.known_ts <= knowledge.known_at])
+    read = facts if definition.needs.episodes else known_events
+    return [row for a in known_anchors for row in rows(of, a, read, knowledge)]
 
 
-def told_of_episodes(events: Sequence[Event], episodes: Sequence[Episode]) -> list[Event]:
-    """Releases, and events; one of an episode counts once its release is known, too, and without one not at all."""
-    released = {(one.item_id, one.episode): one for one in episodes}
-    found: list[Event] = [e for e in events if e.episode is None]
+def add_releases_by_hand(events: Sequence[Event], episodes: Sequence[Episode]) -> list[Event]:
+    """Events and releases as facts. An event of an episode counts once its release is known, and never without one."""
+    released = {(episode.item_id, episode.episode): episode for episode in episodes}
+    facts: list[Event] = [e for e in events if e.episode is None]
     for e in events:
-        if e.episode is not None and (one := released.get((e.item_id, e.episode))):
-            known = max(e.known_ts, one.known_ts)
-            found.append(Fact(**asdict(replace(e, known_ts=known)), release=one))
-    for one in episodes:
-        name, at = f"release of {one.episode}", one.released_ts
-        found.append(
-            Fact(name, "", one.item_id, at, one.known_ts, None, episode=one.episode, release=one, is_release=True)
+        if e.episode is not None and (episode := released.get((e.item_id, e.episode))):
+            known_ts = max(e.known_ts, episode.known_ts)
+            facts.append(Fact(**asdict(replace(e, known_ts=known_ts)), release=episode))
+    for episode in episodes:
+        name, at = f"release of {episode.episode}", episode.released_ts
+        facts.append(
+            Fact(
+                name,
+                "",
+                episode.item_id,
+                at,
+                episode.known_ts,
+                None,
+                episode=episode.episode,
+                release=episode,
+                is_release=True,
+            )
         )
-    return found
+    return facts
 
 
 def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence[Exposure]) -> Iterator[Anchor]:
@@ -145,19 +155,19 @@ def anchors(definition: Definition, events: Sequence[Event], exposures: Sequence
         assert gap is not None
         for user, t0 in sorted({(e.user_id, e.event_ts) for e in consumed}):
             own = [e for e in consumed if e.user_id == user]
-            known = max(min(e.known_ts for e in own if e.event_ts == t0), t0 + gap)
+            known_ts = max(min(e.known_ts for e in own if e.event_ts == t0), t0 + gap)
             after = [e.known_ts for e in own if t0 < e.event_ts <= t0 + gap]
-            if not after or min(after) > known:
-                yield Anchor(user, None, t0, known, superseded_ts=min(after, default=None))
+            if not after or min(after) > known_ts:
+                yield Anchor(user, None, t0, known_ts, superseded_ts=min(after, default=None))
         return
     look_back = definition.void.look_back
     assert look_back is not None
     for user, item, t0 in sorted({(e.user_id, e.item_id, e.event_ts) for e in consumed}):
         pair = [e for e in consumed if (e.user_id, e.item_id) == (user, item)]
-        known = min(e.known_ts for e in pair if e.event_ts == t0)
+        known_ts = min(e.known_ts for e in pair if e.event_ts == t0)
         before = [e.known_ts for e in pair if t0 - look_back <= e.event_ts < t0]
-        if not before or min(before) > known:
-            yield Anchor(user, item, t0, known, superseded_ts=min(before, default=None))
+        if not before or min(before) > known_ts:
+            yield Anchor(user, item, t0, known_ts, superseded_ts=min(before, default=None))
 
 
 def rows(of: "Measured", anchor: Anchor, events: Sequence[Event], knowledge: Knowledge) -> Iterator[Value]:
@@ -166,7 +176,7 @@ def rows(of: "Measured", anchor: Anchor, events: Sequence[Event], knowledge: Kno
     start, end = window(definition, anchor.t0)
     matures_at = end + definition.lateness
     is_mature = knowledge.watermark >= matures_at
-    # A value is first known when the watermark was known to have passed it and its anchor is known.
+    # A value is first known when its anchor is known and the watermark is known to have passed its maturity.
     matured = max(reached(matures_at, knowledge), anchor.known_ts)
     own = [e for e in events if e.user_id == anchor.user_id or getattr(e, "is_release", False)]
 
@@ -175,26 +185,26 @@ def rows(of: "Measured", anchor: Anchor, events: Sequence[Event], knowledge: Kno
 
     reason, void_since = void_reason(definition, anchor, knowledge), anchor.known_ts
     if reason == "outage" and definition.void.settles == "early":
-        # An event that was seen settles it all the same, and may be seen until the value would be mature.
+        # An observed event settles the value in spite of the outage, until the value would be mature.
         reason, void_since = ("outage" if is_mature and measured(matured) == 0 else None), matured
 
-    spoilt = anchor.superseded_ts
+    superseded = anchor.superseded_ts
     is_nothing = reason is None and is_mature and measured(matured) is None
 
     def row(state: str, known_ts: datetime, value: float | None, prefix: float | None, revision: int) -> Value:
         share = {"mature": 1.0, "void": 0.0}.get(state, (knowledge.watermark - start) / (end - start))
-        told = {"mature": value, "open": prefix}.get(state)
-        seen = None if told is None else of.seen(told)
+        shown_value = {"mature": value, "open": prefix}.get(state)
+        is_observed = None if shown_value is None else of.is_observed(shown_value)
         return Value(
             definition.ref, anchor.user_id, anchor.item_id, anchor.t0, anchor.exposure_id, end, matures_at, state,
-            (reason or "superseded") if state == "void" else None, value, prefix, min(1.0, max(0.0, share)), seen,
-            float(state == "mature"), known_ts, revision,
+            (reason or "superseded") if state == "void" else None, value, prefix, min(1.0, max(0.0, share)),
+            is_observed, float(state == "mature"), known_ts, revision,
         )  # fmt: skip
 
     if reason is not None:
         yield row("void", void_since, None, None, 0)
-    elif spoilt is not None and spoilt <= matured:
-        yield row("void", spoilt, None, None, 0)
+    elif superseded is not None and superseded <= matured:
+        yield row("void", superseded, None, None, 0)
     elif is_nothing:
         reason = "undefined" if definition.void.at_least is None else "too_few_facts"
         yield row("void", matured, None, None, 0)
@@ -204,29 +214,29 @@ def rows(of: "Measured", anchor: Anchor, events: Sequence[Event], knowledge: Kno
         value, revision = measured(matured), 0
         hits = flags_that_hit(definition, anchor, knowledge)
 
-        def told(moment: datetime, value: float | None) -> tuple[str, float | None]:
+        def state_at(moment: datetime, value: float | None) -> tuple[str, float | None]:
             counts = any(f.known_ts <= moment and (f.withdrawn_ts is None or moment < f.withdrawn_ts) for f in hits)
             settled = definition.void.settles == "early" and value is not None and value > 0
             return ("void", None) if counts and not settled else ("mature", value)
 
-        last = told(matured, value)
+        last = state_at(matured, value)
         reason = "outage" if last[0] == "void" else None
         yield row(last[0], matured, last[1], None, 0)
-        # Of two things of one moment the outage's comes first.
+        # At one moment a change of an outage comes before a fact.
         facts = {(e.known_ts, 1) for e in own if e.known_ts > matured}
         turns = {(m, 0) for f in hits for m in (f.known_ts, f.withdrawn_ts) if m is not None and m > matured}
         for moment, order in sorted(facts | {turn for turn in turns if turn[0] <= knowledge.known_at}):
-            if spoilt is not None and moment >= spoilt:
+            if superseded is not None and moment >= superseded:
                 break
             now = measured(moment) if order else value
             value = value if now is None else now
-            if told(moment, value) != last:
-                last, revision = told(moment, value), revision + 1
+            if state_at(moment, value) != last:
+                last, revision = state_at(moment, value), revision + 1
                 reason = "outage" if last[0] == "void" else None
                 yield row(last[0], moment, last[1], None, revision)
-        if spoilt is not None:
+        if superseded is not None:
             reason = None
-            yield row("void", spoilt, None, None, revision + 1)
+            yield row("void", superseded, None, None, revision + 1)
 
 
 def reached(moment: datetime, knowledge: Knowledge) -> datetime:
@@ -255,7 +265,7 @@ def void_reason(definition: Definition, anchor: Anchor, knowledge: Knowledge) ->
 
 
 def read(definition: Definition, t0: datetime) -> tuple[datetime, datetime]:
-    """``[start, end)`` of all that a value rests on: window, baseline before it, time in which credit is earned."""
+    """``[start, end)`` of the facts behind a value: window, baseline before it, time in which credit is earned."""
     start, end = window(definition, t0)
     if definition.credit is not None:
         start, end = min(start, t0), max(end, t0 + definition.credit.within)
@@ -263,7 +273,7 @@ def read(definition: Definition, t0: datetime) -> tuple[datetime, datetime]:
 
 
 def flags_that_hit(definition: Definition, anchor: Anchor, knowledge: Knowledge) -> list[OutageFlag]:
-    """Outages that became known later and overlap what a value rests on, where its definition minds them."""
+    """Outages that became known later and overlap the facts behind a value, if they void it."""
     start, end = read(definition, anchor.t0)
     return [f for f in knowledge.flags if definition.void.outage and start < f.end and f.start < end]
 
@@ -275,7 +285,7 @@ class Measured:
     definition: Definition
     meaning: Meaning
     anchors: Sequence[Anchor]
-    known: Sequence[Event]
+    known_events: Sequence[Event]
 
     def value(self, anchor: Anchor, events: Sequence[Event]) -> float | None:
         """The value over the user's events that were known by some moment; None where it is not defined."""
@@ -284,14 +294,14 @@ class Measured:
             empty = definition.measure.empty if isinstance(definition.measure, SqlMeasure) else None
             return 0.0 if empty is None else empty
         if credit is not None and credit.rule != "clicked":
-            found: float | None = self.dealt(anchor, events)
+            value: float | None = self.attributed(anchor, events)
         else:
-            found = self.over(anchor, events)
+            value = self.over(anchor, events)
         cap = definition.cap
-        if cap is not None and found is not None:
-            found = min(found, math.inf if cap.high is None else cap.high)
-            found = max(found, -math.inf if cap.low is None else cap.low)
-        return found
+        if cap is not None and value is not None:
+            value = min(value, math.inf if cap.high is None else cap.high)
+            value = max(value, -math.inf if cap.low is None else cap.low)
+        return value
 
     def over(self, anchor: Anchor, events: Sequence[Event]) -> float | None:
         """The measure over the facts of the window, less that over those of the baseline."""
@@ -341,8 +351,9 @@ class Measured:
         days = {e.event_ts.date() for e in facts if getattr(e, f"is_{self.definition.measure.flag}")}
         return sorted((day - start.date()).days for day in days), -(-(end - midnight(start)) // DAY)
 
-    def seen(self, value: float) -> bool | None:
-        """Whether what the signal waits for was seen; None where it waits for nothing in particular."""
+    def is_observed(self, value: float) -> bool | None:
+    def is_observed(self, value: float) -> bool | None:
+        """Whether the event of the signal happened; None for signals without one."""
         rule = self.definition.measure
         if isinstance(rule, InactivityMeasure):
             first, last = self.definition.window.days()
@@ -367,22 +378,22 @@ class Measured:
         discount = self.definition.discount
         assert discount is not None
         distances = {n: n if discount.toward == "anchor" else length - 1 - n for n in range(length)}
-        whole = sum(discount.gamma**d for d in distances.values()) if discount.normalise else 1.0
-        return sum(discount.gamma ** distances[n] for n in offsets) / whole
+        total = sum(discount.gamma**d for d in distances.values()) if discount.normalise else 1.0
+        return sum(discount.gamma ** distances[n] for n in offsets) / total
 
-    def dealt(self, anchor: Anchor, events: Sequence[Event]) -> float:
-        """Shares of the days with the item, dealt out among exposures when each day was first known."""
+    def attributed(self, anchor: Anchor, events: Sequence[Event]) -> float:
+        """Shares of the days with the item, split among exposures when each day was first known."""
         assert isinstance(self.definition.measure, DaysMeasure)
         flag, total = f"is_{self.definition.measure.of}", 0.0
         for day in sorted({e.event_ts.date() for e in events if getattr(e, flag) and e.item_id == anchor.item_id}):
-            known = min(
+            day_known_ts = min(
                 e.known_ts
                 for e in events
                 if getattr(e, flag) and e.item_id == anchor.item_id and e.event_ts.date() == day
             )
-            weights = {id(a): self.weight(a, day) for a in self.rivals(anchor, day, known)}
+            weights = {id(a): self.weight(a, day) for a in self.rivals(anchor, day, day_known_ts)}
             if id(anchor) in weights:
-                weights = self.chosen(weights, anchor, day, known)
+                weights = self.chosen(weights, anchor, day, day_known_ts)
                 discount, offset = (
                     self.definition.discount,
                     (day - anchor.t0.date()).days - self.definition.window.days()[0],
@@ -392,14 +403,14 @@ class Measured:
                 total += weights[id(anchor)] / sum(weights.values()) * (discount.gamma**far if discount else 1.0)
         return total
 
-    def rivals(self, anchor: Anchor, day: date, known: datetime) -> list[Anchor]:
+    def rivals(self, anchor: Anchor, day: date, day_known_ts: datetime) -> list[Anchor]:
         """Anchors that could have earned a day: clicked in time, near enough, and both known when the day was."""
         credit, (first, last) = self.definition.credit, self.definition.window.days()
         assert credit is not None
-        seen = [e for e in self.known if e.known_ts <= known and e.user_id == anchor.user_id]
+        earlier_events = [e for e in self.known_events if e.known_ts <= day_known_ts and e.user_id == anchor.user_id]
         own = [a for a in self.anchors if (a.user_id, a.item_id) == (anchor.user_id, anchor.item_id)]
-        near = [a for a in own if first <= (day - a.t0.date()).days <= last and a.known_ts <= known]
-        return [a for a in near if answered(a, seen, credit)]
+        near = [a for a in own if first <= (day - a.t0.date()).days <= last and a.known_ts <= day_known_ts]
+        return [a for a in near if answered(a, earlier_events, credit)]
 
     def weight(self, anchor: Anchor, day: date) -> float:
         credit = self.definition.credit
@@ -412,12 +423,14 @@ class Measured:
             return float((anchor.position or 1) ** credit.examination)
         return 1.0
 
-    def chosen(self, weights: Mapping[int, float], anchor: Anchor, day: date, known: datetime) -> dict[int, float]:
-        """All or nothing where one touch takes it all."""
+    def chosen(
+        self, weights: Mapping[int, float], anchor: Anchor, day: date, day_known_ts: datetime
+    ) -> dict[int, float]:
+        """The weights of the touches, with all weight on one of them if the rule says so."""
         rule = self.definition.credit.rule if self.definition.credit else ""
         if rule not in ("first_touch", "last_touch"):
             return dict(weights)
-        order = sorted(self.rivals(anchor, day, known), key=lambda a: (a.t0, a.exposure_id or ""))
+        order = sorted(self.rivals(anchor, day, day_known_ts), key=lambda a: (a.t0, a.exposure_id or ""))
         taker = order[-1] if rule == "last_touch" else order[0]
         return {key: float(key == id(taker)) for key in weights}
 
@@ -430,9 +443,9 @@ def entropy(values: Sequence[object]) -> float | None:
 
 
 def finished(season: str | None, heard: set[Episode]) -> bool:
-    """Whether as many episodes of a season were heard as it has; without a name or a number it is no season."""
-    own = [one for one in heard if season is not None and one.season == season and one.season_episodes]
-    return bool(own) and len(own) >= max(one.season_episodes or 0 for one in own)
+    """Whether all episodes of a season were consumed; a season without name or size never counts."""
+    own = [episode for episode in heard if season is not None and episode.season == season and episode.season_episodes]
+    return bool(own) and len(own) >= max(episode.season_episodes or 0 for episode in own)
 
 
 def answered(anchor: Anchor, events: Sequence[Event], credit: Credit) -> bool:
@@ -447,7 +460,7 @@ def answered(anchor: Anchor, events: Sequence[Event], credit: Credit) -> bool:
 
 
 def answers(event: Event, anchor: Anchor) -> bool:
-    """An event that answers a request belongs to that request's exposures alone, an organic one to any."""
+    """Whether an event may respond to an anchor: one with a request belongs to that request's exposures only."""
     return event.request_id is None or anchor.request_id is None or event.request_id == anchor.request_id
 
 

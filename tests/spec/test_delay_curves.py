@@ -17,7 +17,7 @@ from signals.maturity import Knowledge
 from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
 from tests.reference.records import Event, Exposure, at, episodes_frame, events_frame, exposures_frame
-from tests.reference.signals_by_hand import Meaning, Measured, Value, anchors, told_of_episodes, values_by_hand
+from tests.reference.signals_by_hand import Meaning, Measured, Value, add_releases_by_hand, anchors, values_by_hand
 
 pytestmark = pytest.mark.spark
 
@@ -131,7 +131,7 @@ def reference(definition: Definition, log: Log) -> tuple[list[Value], dict[tuple
     rows = values_by_hand(definition, log.events, log.exposures, END, meaning, EPISODES)
     found = list(anchors(definition, log.events, log.exposures))
     of = Measured(definition, meaning or Meaning(), found, list(log.events))
-    facts = told_of_episodes(list(log.events), list(EPISODES)) if definition.needs.episodes else list(log.events)
+    facts = add_releases_by_hand(list(log.events), list(EPISODES)) if definition.needs.episodes else list(log.events)
     by_key = {(a.user_id, a.item_id, a.t0, a.exposure_id): a for a in found}
 
     def known(v: Value, before: datetime) -> float:

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from features.last_value import join_last_values
 from tests.reference import last_cases
-from tests.reference.last_by_hand import Asked, Case, Values, answers
+from tests.reference.last_by_hand import Case, SpineRow, Values, answers
 from tests.reference.last_tables import facts_table, rows_of, spine_table
 
 # By case, the number of the fact that each row of its spine gets, in the order of the spine; None for none.
@@ -23,7 +23,7 @@ NUMBERS: list[tuple[Case, list[int | None]]] = [
 LARGER = [last_cases.hot_key(), last_cases.wide(), *(last_cases.randomly(seed) for seed in (1, 2, 3))]
 
 
-def joined(spark: SparkSession, case: Case, buckets: int = 4) -> list[tuple[Asked, Values]]:
+def joined(spark: SparkSession, case: Case, buckets: int = 4) -> list[tuple[SpineRow, Values]]:
     """Longplay's answer to a case; ``x0`` decides between facts with equal times."""
     facts, spine = (spark.createDataFrame(table) for table in (facts_table(case), spine_table(case)))
     return rows_of(case, join_last_values(facts, spine, case.keys, tie="x0", buckets=buckets).toArrow())

@@ -65,15 +65,15 @@ facts_drawn = st.lists(
     ),
     max_size=40,
 )
-asked_drawn = st.lists(st.tuples(names, names, moments), min_size=1, max_size=25)
+moments_drawn = st.lists(st.tuples(names, names, moments), min_size=1, max_size=25)
 
 Drawn = tuple[str | None, str | None, int, int, bool, int, str | None]
 
 
-def tables(facts: list[Drawn], asked: list[tuple[str | None, str | None, int]]) -> tuple[pa.Table, pa.Table]:
+def tables(facts: list[Drawn], moments: list[tuple[str | None, str | None, int]]) -> tuple[pa.Table, pa.Table]:
     columns = list(zip(*facts, strict=True)) if facts else [[] for _ in range(7)]
     text, moment = pa.string(), pa.timestamp("us", "UTC")
-    known = pa.table(
+    fact_table = pa.table(
         {
             "user": pa.array(columns[0], text),
             "item": pa.array(columns[1], text),
@@ -87,33 +87,36 @@ def tables(facts: list[Drawn], asked: list[tuple[str | None, str | None, int]]) 
     )
     spine = pa.table(
         {
-            "id": pa.array(range(len(asked)), pa.int64()),
-            "user": pa.array([a[0] for a in asked], text),
-            "item": pa.array([a[1] for a in asked], text),
-            "as_of": pa.array([a[2] for a in asked], pa.int64()).cast(moment),
+            "id": pa.array(range(len(moments)), pa.int64()),
+            "user": pa.array([a[0] for a in moments], text),
+            "item": pa.array([a[1] for a in moments], text),
+            "as_of": pa.array([a[2] for a in moments], pa.int64()).cast(moment),
         }
     )
-    return known, spine
+    return fact_table, spine
 
 
 @settings(max_examples=150, deadline=None)
-@given(facts=facts_drawn, asked=asked_drawn)
-def test_every_kind_equals_the_reference(facts: list[Drawn], asked: list) -> None:
-    known, spine = tables(facts, asked)
-    rows = join_bucket((ONE, TWO), known, spine).to_pylist()
-    assert [row["id"] for row in rows] == list(range(len(asked)))
+@given(facts=facts_drawn, rows_drawn=moments_drawn)
+def test_every_kind_equals_the_reference(facts: list[Drawn], rows_drawn: list) -> None:
+    fact_table, spine = tables(facts, rows_drawn)
+    rows = join_bucket((ONE, TWO), fact_table, spine).to_pylist()
+    assert [row["id"] for row in rows] == list(range(len(rows_drawn)))
     for view, width in ((ONE, 1), (TWO, 2)):
         own = [Fact(f[:width], f[2], f[3], f[4], int(f[4]), f[5], f[6]) for f in facts]
-        for row, (user, item, at) in zip(rows, asked, strict=True):
+        for row, (user, item, at) in zip(rows, rows_drawn, strict=True):
             key = (user, item)[:width]
-            found = {name: row[name] for name in view.names()}
+            features = {name: row[name] for name in view.names()}
             if None in key:
-                assert set(found.values()) == {None}
+                assert set(features.values()) == {None}
                 continue
             expected = view_by_hand(view, own, key, at)
-            close = [name for name in found if "entropy" in name]
-            assert {n: found[n] for n in close} == pytest.approx({n: expected[n] for n in close}, abs=1e-6), (key, at)
-            assert {n: v for n, v in found.items() if n not in close} == {
+            close = [name for name in features if "entropy" in name]
+            assert {n: features[n] for n in close} == pytest.approx({n: expected[n] for n in close}, abs=1e-6), (
+                key,
+                at,
+            )
+            assert {n: v for n, v in features.items() if n not in close} == {
                 n: v for n, v in expected.items() if n not in close
             }, (key, at)
 
@@ -123,9 +126,11 @@ def test_ranks_stand_in_where_distances_do_not_fit() -> None:
     moments = np.array([5, 5 * DAY_US, 3653 * DAY_US])
     bare, ranked = Clock(moments, 1), Clock(moments, 100_000_000)
     assert (bare.size, ranked.size) == (int(moments[-1]) - 5 + 2, 4)
-    asked = np.array([0, 5, 6, 5 * DAY_US, 5 * DAY_US + 1, 3653 * DAY_US, 4000 * DAY_US])
+    later_moments = np.array([0, 5, 6, 5 * DAY_US, 5 * DAY_US + 1, 3653 * DAY_US, 4000 * DAY_US])
     for clock in (bare, ranked):
-        assert (clock.at(moments)[:, None] < clock.at(asked)[None, :]).tolist() == (moments[:, None] < asked).tolist()
+        assert (clock.at(moments)[:, None] < clock.at(later_moments)[None, :]).tolist() == (
+            moments[:, None] < later_moments
+        ).tolist()
         assert clock.moment(clock.at(moments)).tolist() == moments.tolist()
 
 
@@ -143,17 +148,17 @@ def test_the_answer_does_not_depend_on_the_order_of_rows_or_on_who_shares_a_buck
         facts.append(
             (f"u{rng.integers(6)}", "i", event, event + late, True, int(rng.integers(9)), f"v{rng.integers(4)}")
         )
-    asked = [(f"u{n % 6}", "i", int(rng.integers(0, 9 * DAY_US))) for n in range(60)]
-    known, spine = tables(facts, asked)
-    whole = {row["id"]: row for row in join_bucket((ONE, TWO), known, spine).to_pylist()}
-    shuffled = known.take(rng.permutation(len(known)))
-    assert {row["id"]: row for row in join_bucket((ONE, TWO), shuffled, spine).to_pylist()} == whole
-    for user in {a[0] for a in asked}:
+    rows_drawn = [(f"u{n % 6}", "i", int(rng.integers(0, 9 * DAY_US))) for n in range(60)]
+    fact_table, spine = tables(facts, rows_drawn)
+    rows_by_id = {row["id"]: row for row in join_bucket((ONE, TWO), fact_table, spine).to_pylist()}
+    shuffled = fact_table.take(rng.permutation(len(fact_table)))
+    assert {row["id"]: row for row in join_bucket((ONE, TWO), shuffled, spine).to_pylist()} == rows_by_id
+    for user in {a[0] for a in rows_drawn}:
         own = join_bucket(
             (ONE, TWO),
-            known.filter(pa.compute.equal(known["user"], user)),
+            fact_table.filter(pa.compute.equal(fact_table["user"], user)),
             spine.filter(pa.compute.equal(spine["user"], user)),
         )
         assert {row["id"]: row for row in own.to_pylist()} == {
-            n: row for n, row in whole.items() if row["user"] == user
+            n: row for n, row in rows_by_id.items() if row["user"] == user
         }

@@ -37,9 +37,9 @@ def spine(moments: list[datetime | None]) -> pa.Table:
 
 
 def test_a_row_without_a_moment_is_kept_and_sees_nothing() -> None:
-    asked = spine([None, NOON])
-    assert last_of(("user_id",), ("value",), None, facts(), asked)["value"].to_pylist() == [None, 1.0]
-    assert features_of([VIEW], counted(), asked)["plays_1d"].to_pylist() == [None, 1.0]
+    moments_table = spine([None, NOON])
+    assert last_of(("user_id",), ("value",), None, facts(), moments_table)["value"].to_pylist() == [None, 1.0]
+    assert features_of([VIEW], counted(), moments_table)["plays_1d"].to_pylist() == [None, 1.0]
 
 
 @pytest.mark.parametrize("name", ["event_ts", "known_ts"])

@@ -78,24 +78,24 @@ def by_hand(events: list[Event], user: int, item: int, as_of: int) -> dict[str, 
 
     consumed = [e for e in visible if e.consumption]
     month = inside(28)
-    found: dict[str, float] = {}
+    features: dict[str, float] = {}
     for w in (1, 7, 28, 90):
         rows = [e for e in inside(w) if e.consumption]
-        found[f"f_user_consumptions_{w}d"] = len(rows)
-        found[f"f_user_item_consumptions_{w}d"] = len([e for e in rows if e.item == item])
-        found[f"f_user_topic_consumptions_{w}d"] = len([e for e in rows if TOPICS[e.item] == TOPICS[item]])
-    found["f_user_clicks_28d"] = sum(e.click for e in month)
-    found["f_user_negatives_28d"] = sum(e.negative for e in month)
-    found["f_user_item_clicks_28d"] = sum(e.click for e in month if e.item == item)
-    found["f_user_item_negatives_28d"] = sum(e.negative for e in month if e.item == item)
-    found["f_user_topic_negatives_28d"] = sum(e.negative for e in month if TOPICS[e.item] == TOPICS[item])
-    found["f_user_distinct_items_28d"] = len({e.item for e in month if e.consumption})
-    found["f_user_active_days_28d"] = len({e.ts // DAY_US for e in month if e.consumption})
+        features[f"f_user_consumptions_{w}d"] = len(rows)
+        features[f"f_user_item_consumptions_{w}d"] = len([e for e in rows if e.item == item])
+        features[f"f_user_topic_consumptions_{w}d"] = len([e for e in rows if TOPICS[e.item] == TOPICS[item]])
+    features["f_user_clicks_28d"] = sum(e.click for e in month)
+    features["f_user_negatives_28d"] = sum(e.negative for e in month)
+    features["f_user_item_clicks_28d"] = sum(e.click for e in month if e.item == item)
+    features["f_user_item_negatives_28d"] = sum(e.negative for e in month if e.item == item)
+    features["f_user_topic_negatives_28d"] = sum(e.negative for e in month if TOPICS[e.item] == TOPICS[item])
+    features["f_user_distinct_items_28d"] = len({e.item for e in month if e.consumption})
+    features["f_user_active_days_28d"] = len({e.ts // DAY_US for e in month if e.consumption})
     recent = [e for e in consumed if as_of - 90 * DAY_US <= e.ts]
-    found["f_user_days_since_consumption"] = since(recent)
-    found["f_user_item_days_since_consumption"] = since([e for e in recent if e.item == item])
-    found["f_user_tenure_days"] = (as_of - min(e.ts for e in visible)) / DAY_US if visible else math.nan
-    return found | dict(zip(ITEM_NAMES, ITEM_VALUES[item], strict=True))
+    features["f_user_days_since_consumption"] = since(recent)
+    features["f_user_item_days_since_consumption"] = since([e for e in recent if e.item == item])
+    features["f_user_tenure_days"] = (as_of - min(e.ts for e in visible)) / DAY_US if visible else math.nan
+    return features | dict(zip(ITEM_NAMES, ITEM_VALUES[item], strict=True))
 
 
 def expect(events: list[Event], users: list[int], moments: list[int]) -> np.ndarray:
@@ -131,16 +131,16 @@ steps_strategy = st.lists(st.tuples(events_strategy, st.lists(instants, min_size
 @settings(max_examples=60, deadline=None)
 @given(steps_strategy)
 def test_equals_the_words_whatever_the_order_of_events_and_queries(steps):
-    state, seen = make(), []
-    asked = [0] * USERS
+    state, added = make(), []
+    last_moments = [0] * USERS
     for number, (events, moments) in enumerate(steps):
         add(state, events)
-        seen += events
+        added += events
         users = [u for u in range(USERS) if (u + number) % 3 != 2]
         for user in users:
-            asked[user] = max(asked[user], moments[user])
+            last_moments[user] = max(last_moments[user], moments[user])
         np.testing.assert_array_equal(
-            ask(state, users, [asked[u] for u in users]), expect(seen, users, [asked[u] for u in users])
+            ask(state, users, [last_moments[u] for u in users]), expect(added, users, [last_moments[u] for u in users])
         )
 
 

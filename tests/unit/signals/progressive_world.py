@@ -36,28 +36,28 @@ def world(seed: int, traces: int = 60, items: int = ITEMS, days: int = DAYS) -> 
 
 def covariance(rng: np.random.Generator, days: int, scale: float) -> Floats:
     root = rng.normal(size=(days, days))
-    whole: Floats = scale * (root @ root.T / days + 0.1 * np.eye(days))
-    return whole
+    scaled: Floats = scale * (root @ root.T / days + 0.1 * np.eye(days))
+    return scaled
 
 
-def ragged_by_hand(prior: Prior, traces: Floats, seen: Ints) -> tuple[Floats, Floats]:
+def ragged_by_hand(prior: Prior, traces: Floats, observed_days: Ints) -> tuple[Floats, Floats]:
     """Posterior of an item's effect: each trace observes its own prefix, whose noise is the corner of V."""
     precision = np.linalg.inv(prior.between)
     shift = precision @ prior.mean
-    for trace, upto in zip(traces, seen, strict=True):
+    for trace, upto in zip(traces, observed_days, strict=True):
         corner = np.linalg.inv(prior.within[:upto, :upto])
         precision[:upto, :upto] += corner
         shift[:upto] += corner @ trace[:upto]
     return np.linalg.solve(precision, shift), np.linalg.inv(precision)
 
 
-def batch_by_hand(prior: Prior, traces: Floats, seen: Ints) -> tuple[Floats, Floats]:
+def batch_by_hand(prior: Prior, traces: Floats, observed_days: Ints) -> tuple[Floats, Floats]:
     """The published batch form: the mean of each day over who was seen, its noise V over the larger count."""
     days = np.arange(len(prior.mean))
-    known = days < seen[:, None]
-    n = known.sum(axis=0)
+    is_observed = days < observed_days[:, None]
+    n = is_observed.sum(axis=0)
     upto = int((n > 0).sum())
-    means = np.where(known, traces, 0.0).sum(axis=0)[:upto] / n[:upto]
+    means = np.where(is_observed, traces, 0.0).sum(axis=0)[:upto] / n[:upto]
     noise = prior.within[:upto, :upto] / np.maximum(n[:upto, None], n[None, :upto])
     gain = prior.between[:, :upto] @ np.linalg.inv(prior.between[:upto, :upto] + noise)
     return prior.mean + gain @ (means - prior.mean[:upto]), prior.between - gain @ prior.between[:upto]

@@ -15,14 +15,14 @@ def test_a_week_is_due_when_its_last_anchor_has_matured() -> None:
     """Shown on Sunday 8 March, a return is looked for until the end of day 14, and a day longer: 24 March 00:00."""
     assert cohort_matures_at(RETURN, MONDAY) == at("24 Mar")
     for watermark, expected in ((at("24 Mar") - TICK, 0), (at("24 Mar"), 1), (at("31 Mar"), 2)):
-        found = list_due_cohorts([RETURN], at("2 Mar"), watermark)
-        assert len(found) == expected
-        assert [one.week for one in found] == [MONDAY + n * 7 * DAY for n in range(expected)]
+        cohorts = list_due_cohorts([RETURN], at("2 Mar"), watermark)
+        assert len(cohorts) == expected
+        assert [cohort.week for cohort in cohorts] == [MONDAY + n * 7 * DAY for n in range(expected)]
 
 
 def test_the_week_in_which_the_log_begins_is_the_first_and_weeks_that_were_due_before_are_left_out() -> None:
-    found = list_due_cohorts([CLICK, RETURN], at("5 Mar 13:00"), at("31 Mar"), before=at("24 Mar"))
-    assert [(one.definition.name, one.week) for one in found] == [
+    cohorts = list_due_cohorts([CLICK, RETURN], at("5 Mar 13:00"), at("31 Mar"), before=at("24 Mar"))
+    assert [(cohort.definition.name, cohort.week) for cohort in cohorts] == [
         ("click", date(2026, 3, 16)),  # its last clicks may come within 24 hours of the 22nd, and a little later
         ("return_to_item_14d", date(2026, 3, 9)),
     ]

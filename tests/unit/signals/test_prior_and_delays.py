@@ -17,33 +17,33 @@ def past(seed: int, items: int, traces: int, days: int = 7) -> tuple[object, lis
 
 def test_many_items_give_the_prior_back() -> None:
     w, items = past(1, items=4000, traces=20)
-    found = fit_prior(TraceMoments.from_traces(items))
+    fitted = fit_prior(TraceMoments.from_traces(items))
     drawn = np.cov(w.effects.T)
     scale = np.sqrt(np.outer(np.diag(drawn), np.diag(drawn)))
-    assert_allclose(found.mean, w.prior.mean, atol=0.06)
-    assert np.abs((found.between - drawn) / scale).max() < 0.08
+    assert_allclose(fitted.mean, w.prior.mean, atol=0.06)
+    assert np.abs((fitted.between - drawn) / scale).max() < 0.08
     scale = np.sqrt(np.outer(np.diag(w.prior.within), np.diag(w.prior.within)))
-    assert np.abs((found.within - w.prior.within) / scale).max() < 0.03
+    assert np.abs((fitted.within - w.prior.within) / scale).max() < 0.03
 
 
 def test_noise_of_few_traces_is_taken_out_of_the_covariance_of_items() -> None:
     w, items = past(2, items=6000, traces=3)
-    truth, found = w.prior.between.sum(), fit_prior(TraceMoments.from_traces(items)).between.sum()
+    truth, fitted = w.prior.between.sum(), fit_prior(TraceMoments.from_traces(items)).between.sum()
     naive = np.cov(np.array([traces.mean(axis=0) for traces in items]).T).sum()
-    assert found == pytest.approx(truth, rel=0.15)
+    assert fitted == pytest.approx(truth, rel=0.15)
     assert naive > 1.5 * truth
 
 
 def test_moments_add_up_and_equal_plain_means_and_covariances() -> None:
     _, items = past(3, items=40, traces=30)
     items = [traces[:20] for traces in items if len(traces) >= 20]
-    found = fit_prior(TraceMoments.from_traces(iter(items)))
+    fitted = fit_prior(TraceMoments.from_traces(iter(items)))
     pooled = np.mean([np.cov(traces.T) for traces in items], axis=0)
     freedom = len(items) * 19
-    assert_allclose(found.mean, np.mean([traces.mean(axis=0) for traces in items], axis=0))
-    assert found.within.sum() == pytest.approx(pooled.sum())
-    assert found.within.trace() == pytest.approx(pooled.trace())
-    assert_allclose(found.within, pooled, atol=7 / freedom * np.abs(pooled).max() * 2)
+    assert_allclose(fitted.mean, np.mean([traces.mean(axis=0) for traces in items], axis=0))
+    assert fitted.within.sum() == pytest.approx(pooled.sum())
+    assert fitted.within.trace() == pytest.approx(pooled.trace())
+    assert_allclose(fitted.within, pooled, atol=7 / freedom * np.abs(pooled).max() * 2)
 
 
 def test_fewer_items_than_days_are_drawn_together_and_widened() -> None:
@@ -52,11 +52,11 @@ def test_fewer_items_than_days_are_drawn_together_and_widened() -> None:
     for seed in range(20):
         w, items = past(10 + seed, items=6, traces=4000)
         means = np.array([traces.mean(axis=0) for traces in items])
-        plain, found = np.cov(means.T), fit_prior(TraceMoments.from_traces(items)).between
-        assert np.linalg.eigvalsh(found).min() > -1e-9
-        assert np.linalg.matrix_rank(found, tol=1e-4) == 7 > np.linalg.matrix_rank(plain, tol=1e-4)
-        assert found.trace() == pytest.approx(widened * plain.trace(), rel=0.02)
-        errors["drawn"].append(np.linalg.norm(found / widened - w.prior.between))
+        plain, fitted = np.cov(means.T), fit_prior(TraceMoments.from_traces(items)).between
+        assert np.linalg.eigvalsh(fitted).min() > -1e-9
+        assert np.linalg.matrix_rank(fitted, tol=1e-4) == 7 > np.linalg.matrix_rank(plain, tol=1e-4)
+        assert fitted.trace() == pytest.approx(widened * plain.trace(), rel=0.02)
+        errors["drawn"].append(np.linalg.norm(fitted / widened - w.prior.between))
         errors["plain"].append(np.linalg.norm(plain - w.prior.between))
     assert np.mean(errors["drawn"]) < np.mean(errors["plain"])
 
@@ -64,8 +64,8 @@ def test_fewer_items_than_days_are_drawn_together_and_widened() -> None:
 def test_a_day_on_which_nothing_ever_happened_can_be_whitened() -> None:
     rng = np.random.default_rng(5)
     items = [(rng.random((50, 4)) < 0.3) * np.array([1, 1, 0, 1]) for _ in range(10)]
-    found = fit_prior(TraceMoments.from_traces(items))
-    assert np.linalg.eigvalsh(found.within).min() > 0
+    fitted = fit_prior(TraceMoments.from_traces(items))
+    assert np.linalg.eigvalsh(fitted.within).min() > 0
 
 
 @pytest.mark.parametrize("days", [np.ones((4, 4)), np.eye(4)], ids=["all or none", "one day each"])
@@ -101,14 +101,14 @@ def conversions(seed: int, cases: int = 20_000) -> tuple[np.ndarray, np.ndarray,
 
 def test_conversions_that_are_not_there_yet_are_foretold() -> None:
     x, will, has, time = conversions(1)
-    found = fit_delay_model(x, has, time)
+    model = fit_delay_model(x, has, time)
     assert will.mean() == pytest.approx(0.294, abs=0.005)
     assert has.mean() == pytest.approx(0.208, abs=0.006)
-    assert found.rate(x).mean() == pytest.approx(will.mean(), abs=0.012)
-    assert_allclose(found.converts, [-0.98, 0.8], atol=0.12)
-    assert_allclose(found.speed, [-2.33, 0.3], atol=0.12)
+    assert model.rate(x).mean() == pytest.approx(will.mean(), abs=0.012)
+    assert_allclose(model.converts, [-0.98, 0.8], atol=0.12)
+    assert_allclose(model.speed, [-2.33, 0.3], atol=0.12)
     waiting = ~has
-    assert found.still(x, time)[waiting].mean() == pytest.approx(will[waiting].mean(), abs=0.015)
+    assert model.still(x, time)[waiting].mean() == pytest.approx(will[waiting].mean(), abs=0.015)
 
 
 def test_the_gradient_is_that_of_the_likelihood() -> None:
