@@ -352,7 +352,6 @@ class Measured:
         return sorted((day - start.date()).days for day in days), -(-(end - midnight(start)) // DAY)
 
     def is_observed(self, value: float) -> bool | None:
-    def is_observed(self, value: float) -> bool | None:
         """Whether the event of the signal happened; None for signals without one."""
         rule = self.definition.measure
         if isinstance(rule, InactivityMeasure):

@@ -63,11 +63,9 @@ def main_queries(spark: SparkSession) -> list[Query]:
     exposures = exposures_frame(spark, [Exposure("x", "r", "ann", "song", NOW, NOW)])
     firsts = _rows(fact_tables.build_first_seen(events))
     definitions = [default_registry().get(name) for name in ("click", "return_to_item_14d")]
-    knowledge, plan = (
-        Knowledge(NOW, NOW, at("1 Jan")),
-        SplitPlan.from_watermark(NOW, definitions[1].horizon, (28, 7, 14)),
-    )
-    whole = TrainingFacts(events, exposures, firsts)
+    knowledge = Knowledge(NOW, NOW, at("1 Jan"))
+    plan = SplitPlan.from_watermark(NOW, definitions[1].horizon, (28, 7, 14))
+    facts = TrainingFacts(events, exposures, firsts)
     return [
         Query(
             "Judging a delivery",
@@ -104,7 +102,7 @@ def main_queries(spark: SparkSession) -> list[Query]:
             "and of items are two each by bucket; tiles of items, of their exposures, and the days on which items are "
             "asked for are one each. Joining features to exposures deals both sides, of users by exposure and of "
             "items by item and day: Spark cannot know that buckets keep users together.",
-            build_from_facts(whole, definitions, plan, NOW, knowledge),
+            build_from_facts(facts, definitions, plan, NOW, knowledge),
         ),
     ]
 
@@ -126,10 +124,10 @@ def _judged(spark: SparkSession, now: datetime) -> DataFrame:
 
 def explained(frame: DataFrame) -> str:
     """The physical plan, without the numbers by which Spark tells columns apart."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         frame.explain(mode="simple")
-    plan = said.getvalue().split("== Physical Plan ==", 1)[1].strip()
+    plan = output.getvalue().split("== Physical Plan ==", 1)[1].strip()
     plan = re.sub(r"_common_expr_\d+", "_common_expr", plan)
     plan = re.sub(r"\blambda ([a-z]+)_\d+", r"lambda \1", plan)
     plan = re.sub(r"#\d+L?|, \[plan_id=\d+\]|_w\d+|\[codegen id : \d+\]", "", plan)
@@ -145,17 +143,17 @@ def page(spark: SparkSession) -> str:
     """docs/explanation/plans.md."""
     parts = [HEAD]
     for number, query in enumerate(main_queries(spark), 1):
-        found = shuffles(query.frame)
-        by = "\n".join(f"{place}. by {columns}" for place, columns in enumerate(_columns(found), 1))
+        columns_of_shuffles = shuffles(query.frame)
+        by = "\n".join(f"{place}. by {columns}" for place, columns in enumerate(_columns(columns_of_shuffles), 1))
         parts.append(
-            f"## {number}. {query.title}\n\n{query.why}\n\nShuffles: {len(found)}\n\n{by}\n\n"
+            f"## {number}. {query.title}\n\n{query.why}\n\nShuffles: {len(columns_of_shuffles)}\n\n{by}\n\n"
             f"<details><summary>Physical plan</summary>\n\n```text\n{explained(query.frame)}\n```\n\n</details>"
         )
     return "\n\n".join(parts) + "\n"
 
 
-def _columns(found: list[str]) -> list[str]:
-    return [", ".join(f"`{c.strip()}`" for c in columns.split(",")[:-1]) for columns in found]
+def _columns(columns_of_shuffles: list[str]) -> list[str]:
+    return [", ".join(f"`{c.strip()}`" for c in columns.split(",")[:-1]) for columns in columns_of_shuffles]
 
 
 @contextlib.contextmanager

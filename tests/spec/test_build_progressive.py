@@ -39,11 +39,11 @@ def plays(seed: int = 1) -> list[str]:
 @pytest.fixture(scope="module")
 def built(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     folder = tmp_path_factory.mktemp("progressive")
-    one = job(spark, folder / "store", source())
-    one.registry = Registry({STICKY.ref: STICKY, "click@1": default_registry().get("click")})
-    ingest(one, write_csv(folder / "plays.csv", plays()))
-    build_progressive(one)
-    return one
+    run = job(spark, folder / "store", source())
+    run.registry = Registry({STICKY.ref: STICKY, "click@1": default_registry().get("click")})
+    ingest(run, write_csv(folder / "plays.csv", plays()))
+    build_progressive(run)
+    return run
 
 
 def test_three_tables_pass_the_gate_and_no_label_is_written(built: RunContext) -> None:

@@ -61,9 +61,9 @@ def probabilities(log: Sequence[Event], day: date, settings: CandidateSampler = 
 
     Clicks are those that became visible in the days of the popularity before; without any all items are alike.
     """
-    seen = [(e.item_id, max(e.event_ts, e.known_ts).date()) for e in log if e.is_click]
-    items = {item for item, when in seen if when < day}
-    recent = [item for item, when in seen if day - settings.popularity_days * DAY <= when < day]
+    clicks = [(e.item_id, max(e.event_ts, e.known_ts).date()) for e in log if e.is_click]
+    items = {item for item, when in clicks if when < day}
+    recent = [item for item, when in clicks if day - settings.popularity_days * DAY <= when < day]
     share = settings.uniform_share if recent else 1.0
     return {i: share / len(items) + (1 - share) * (recent.count(i) / len(recent) if recent else 0) for i in items}
 
@@ -83,11 +83,11 @@ def test_popularity_looks_back_so_many_days_and_clicks_known_late_count_from_the
     asking = [click(f"r{n}", f"v{n}", "z", FIRST_DAY + (4 + n) * DAY + DAY / 3) for n in range(8)]
     settings = CandidateSampler(per_request=20, uniform_share=0.3, popularity_days=3, seed=5)
     log = [*early, late, *asking]
-    found = [row for row in rows_of(spark, log, settings) if row["propensity"] is not None]
-    for row in found:
+    drawn_rows = [row for row in rows_of(spark, log, settings) if row["propensity"] is not None]
+    for row in drawn_rows:
         expected = probabilities(log, row["as_of"].date(), settings)
         assert row["propensity"] == pytest.approx(expected[row["item_id"]], rel=1e-15)
-    drawn = {(row["as_of"].date().day, row["item_id"]) for row in found}
+    drawn = {(row["as_of"].date().day, row["item_id"]) for row in drawn_rows}
     assert (5, "y") not in drawn  # it happened on the first, and is known during the fifth
     assert (6, "y") in drawn
 
@@ -98,12 +98,12 @@ def test_draws_of_a_small_log_follow_the_probabilities_worked_out_by_hand(spark:
     past = [click(f"p{n}", f"u{n}", item, FIRST_DAY) for n, item in enumerate("xxxxxxyyz")]
     requests = [click(f"r{n}", f"v{n}", "new", FIRST_DAY + DAY) for n in range(2000)]
     settings = CandidateSampler(per_request=1, uniform_share=0.3, seed=3)
-    found = [row for row in rows_of(spark, [*past, *requests], settings) if row["propensity"] is not None]
-    assert len(found) == 2000
-    assert {row["item_id"]: row["propensity"] for row in found} == pytest.approx(by_hand)
+    drawn_rows = [row for row in rows_of(spark, [*past, *requests], settings) if row["propensity"] is not None]
+    assert len(drawn_rows) == 2000
+    assert {row["item_id"]: row["propensity"] for row in drawn_rows} == pytest.approx(by_hand)
     for item, q in by_hand.items():
-        share = sum(row["item_id"] == item for row in found) / len(found)
-        assert abs(share - q) < 5 * (q * (1 - q) / len(found)) ** 0.5, item
+        share = sum(row["item_id"] == item for row in drawn_rows) / len(drawn_rows)
+        assert abs(share - q) < 5 * (q * (1 - q) / len(drawn_rows)) ** 0.5, item
 
 
 def test_every_click_is_a_positive_of_the_request_of_its_moment(log: list[Event], rows: list[Row]) -> None:

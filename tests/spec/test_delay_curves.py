@@ -26,7 +26,7 @@ CHOSEN = (
     *("return_to_item_14d", "regret", "credited_return_28d", "diversity_gain_14d"),
     *("stops", "fading", "a_season"),
 )
-"""Of every anchor and kind: what only grows and what does not, credit clicked and dealt, baselines and releases."""
+"""Of every anchor and kind: what only grows and what does not, credit clicked and split, baselines and releases."""
 VALUES = (
     "signal string, definition_hash string, anchor_id string, user_id string, item_id string, t0 timestamp, "
     "t0_day date, state string, settled boolean, value double, revision int"
@@ -36,20 +36,20 @@ VALUES = (
 def values_frame(spark: SparkSession, definitions: Sequence[Definition], rows: Sequence[Value]) -> DataFrame:
     """The table ``signal_values`` as far as curves read it."""
     hashes = {d.ref: d.hash for d in definitions}
-    told = [
+    rows_of_table = [
         (v.signal, hashes[v.signal], v.exposure_id or f"{v.user_id}/{v.item_id}/{v.t0}", v.user_id, v.item_id, v.t0,
          v.t0.date(), v.state, v.state != "open", v.value, v.revision)
         for v in rows
     ]  # fmt: skip
-    return spark.createDataFrame(told, VALUES)
+    return spark.createDataFrame(rows_of_table, VALUES)
 
 
 def curves_of(
     spark: SparkSession, cohorts: Sequence[Cohort], values: DataFrame, facts: SignalFacts, knowledge: Knowledge
 ) -> DataFrame:
-    followed = select_tracked_anchors(cohorts, values)
-    kept = spark.createDataFrame(followed.collect(), followed.schema)
-    return compute_delay_curves(cohorts, kept, facts, knowledge)
+    tracked = select_tracked_anchors(cohorts, values)
+    persisted = spark.createDataFrame(tracked.collect(), tracked.schema)
+    return compute_delay_curves(cohorts, persisted, facts, knowledge)
 
 
 def seen_by(frame: DataFrame) -> dict[tuple[str, date, int], tuple[float, ...]]:
@@ -87,10 +87,10 @@ def test_a_curve_by_hand(spark: SparkSession) -> None:
     values = values_frame(spark, [definition], values_by_hand(definition, events, exposures, knowledge))
     facts = SignalFacts(events_frame(spark, events), exposures_frame(spark, exposures))
     cohorts = [Cohort(definition, date(2026, 3, 2))]
-    assert [row["anchors"] for row in select_tracked_anchors(cohorts, values, most=1).collect()] == [3]
-    found = seen_by(curves_of(spark, cohorts, values, facts, knowledge))
+    assert [row["anchors"] for row in select_tracked_anchors(cohorts, values, limit=1).collect()] == [3]
+    curves = seen_by(curves_of(spark, cohorts, values, facts, knowledge))
     assert observation_ages(definition) == (1, 2, 3, 4, 5, 6, 7, 10, 14, 16)
-    curve = {age: row for (_, _, age), row in found.items()}
+    curve = {age: row for (_, _, age), row in curves.items()}
     assert {age: row[4] for age, row in curve.items()} == {
         1: 0.25, 2: 0.5, 3: 0.75, 4: 0.75, 5: 0.75, 6: 0.75, 7: 0.75, 10: 1.0, 14: 1.0, 16: 1.0
     }  # fmt: skip
@@ -110,33 +110,33 @@ def test_curves_equal_the_reference_on_random_logs(spark: SparkSession) -> None:
         events_frame(spark, log.events), exposures_frame(spark, log.exposures), episodes_frame(spark, EPISODES)
     )
     cohorts = list_due_cohorts(definitions, LOG_START - 100 * DAY, END.watermark)  # active days lie before it, too
-    found = seen_by(curves_of(spark, cohorts, values, facts, END))
-    weeks = {(one.definition.ref, one.week) for one in cohorts}  # others are not mature as a whole
+    curves = seen_by(curves_of(spark, cohorts, values, facts, END))
+    weeks = {(cohort.definition.ref, cohort.week) for cohort in cohorts}  # others are not mature as a whole
     expected = {key: row for _, curve in by_hand.values() for key, row in curve.items() if key[:2] in weeks}
-    assert found.keys() == expected.keys()
-    for key, row in found.items():
+    assert curves.keys() == expected.keys()
+    for key, row in curves.items():
         assert row == pytest.approx(expected[key], abs=1e-6, nan_ok=True), key
-    shares = {ref: {row[4] for (one, _, _), row in found.items() if one == ref} for ref in by_hand}
+    shares = {ref: {row[4] for (cohort, _, _), row in curves.items() if cohort == ref} for ref in by_hand}
     at_once = {"regret@1", "a_season@1"}  # in these logs they are seen on one day, and not in part
     assert {ref for ref, of in shares.items() if any(0 < share < 1 for share in of)} == shares.keys() - at_once
     assert all({0.0, 1.0} & of for of in shares.values())
     assert any(share < 0 for share in shares["diversity_gain_14d@1"])
-    assert any(isnan(row[5]) for row in found.values())
-    assert any(row[5] > 0 for row in found.values())
+    assert any(isnan(row[5]) for row in curves.values())
+    assert any(row[5] > 0 for row in curves.values())
 
 
 def reference(definition: Definition, log: Log) -> tuple[list[Value], dict[tuple[str, date, int], tuple[float, ...]]]:
     """The signal's values, and its curves: one anchor, one age at a time."""
     meaning = MEANINGS.get(definition.name)
     rows = values_by_hand(definition, log.events, log.exposures, END, meaning, EPISODES)
-    found = list(anchors(definition, log.events, log.exposures))
-    of = Measured(definition, meaning or Meaning(), found, list(log.events))
+    anchors_of_log = list(anchors(definition, log.events, log.exposures))
+    measured = Measured(definition, meaning or Meaning(), anchors_of_log, list(log.events))
     facts = add_releases_by_hand(list(log.events), list(EPISODES)) if definition.needs.episodes else list(log.events)
-    by_key = {(a.user_id, a.item_id, a.t0, a.exposure_id): a for a in found}
+    by_key = {(a.user_id, a.item_id, a.t0, a.exposure_id): a for a in anchors_of_log}
 
-    def known(v: Value, before: datetime) -> float:
+    def prefix(v: Value, before: datetime) -> float:
         own = [e for e in facts if (e.user_id == v.user_id or getattr(e, "is_release", False)) and e.known_ts < before]
-        value = of.value(by_key[v.user_id, v.item_id, v.t0, v.exposure_id], own)
+        value = measured.value(by_key[v.user_id, v.item_id, v.t0, v.exposure_id], own)
         return 0.0 if value is None else value
 
     curves: dict[tuple[str, date, int], tuple[float, ...]] = {}
@@ -145,12 +145,13 @@ def reference(definition: Definition, log: Log) -> tuple[list[Value], dict[tuple
         if v.state == "mature" and v.revision == 0:
             mature[v.t0.date() - timedelta(days=v.t0.weekday())].append(v)
     for week, own in mature.items():
-        wholes = [(v, abs((v.value or 0.0) - known(v, v.t0))) for v in own]
+        wholes = [(v, abs((v.value or 0.0) - prefix(v, v.t0))) for v in own]
         moved = [(v, w) for v, w in wholes if v.value or definition.measure.kind in ("sql", "regret")]
         for age in observation_ages(definition):
             is_last = age == observation_ages(definition)[-1]
             pairs = [
-                (v.user_id, w, 0.0 if is_last else abs((v.value or 0.0) - known(v, v.t0 + age * DAY))) for v, w in moved
+                (v.user_id, w, 0.0 if is_last else abs((v.value or 0.0) - prefix(v, v.t0 + age * DAY)))
+                for v, w in moved
             ]
             if pairs:
                 curves[definition.ref, week, age] = (len(own), len(pairs), *ratio(pairs))
@@ -159,12 +160,12 @@ def reference(definition: Definition, log: Log) -> tuple[list[Value], dict[tuple
 
 def ratio(pairs: Sequence[tuple[str, float, float]]) -> Iterator[float]:
     """Whole, missing, seen and its standard error, users told apart."""
-    whole, missing = (sum(pair[n] for pair in pairs) for n in (1, 2))
-    yield from (whole, missing)
-    if not whole:
+    total, missing = (sum(pair[n] for pair in pairs) for n in (1, 2))
+    yield from (total, missing)
+    if not total:
         yield from (float("nan"), float("nan"))
         return
-    yield 1 - missing / whole
+    yield 1 - missing / total
     users = {user for user, _, _ in pairs}
-    rests = [sum(m - missing / whole * w for u, w, m in pairs if u == user) for user in users]
-    yield sqrt(sum(r * r for r in rests) * len(users) / (len(users) - 1)) / whole if len(users) > 1 else float("nan")
+    rests = [sum(m - missing / total * w for u, w, m in pairs if u == user) for user in users]
+    yield sqrt(sum(r * r for r in rests) * len(users) / (len(users) - 1)) / total if len(users) > 1 else float("nan")

@@ -44,12 +44,12 @@ never released               | 2a:1, 2b:8        | 2a:2, 9z:9      | 0.5    | 0
 
 def moments(text: str) -> list[tuple[str, float, float]]:
     """Episode, days after the discovery, days until it was known."""
-    found = []
-    for word in text.split(", ") if text != "none" else []:
-        name, _, when = word.partition(":")
+    days = []
+    for entry in text.split(", ") if text != "none" else []:
+        name, _, when = entry.partition(":")
         day, _, late = when.partition("~")
-        found.append((name, float(day), float(late or 0)))
-    return found
+        days.append((name, float(day), float(late or 0)))
+    return days
 
 
 def events_of(who: str, heard: str) -> list[Event]:
@@ -72,7 +72,7 @@ def episodes_of(who: str, released: str) -> list[Episode]:
 
 CASES_BY_NAME = {case["case"]: case for case in table(CASES)}
 EVENTS = [event for who, case in CASES_BY_NAME.items() for event in events_of(who, case["heard"])]
-EPISODES = [one for who, case in CASES_BY_NAME.items() for one in episodes_of(who, case["released"])]
+EPISODES = [episode for who, case in CASES_BY_NAME.items() for episode in episodes_of(who, case["released"])]
 
 
 def expected(text: str) -> tuple[str, float | None]:
@@ -80,7 +80,7 @@ def expected(text: str) -> tuple[str, float | None]:
 
 
 @pytest.fixture(scope="module")
-def found(spark: SparkSession) -> dict[tuple[str, str], tuple[str, float | None]]:
+def values_by_case(spark: SparkSession) -> dict[tuple[str, str], tuple[str, float | None]]:
     """State and value by listener and signal, as Spark has them on 1 July."""
     definitions = [default_registry().get(name) for name in NAMES]
     values = compute_signal_values(
@@ -95,10 +95,10 @@ def found(spark: SparkSession) -> dict[tuple[str, str], tuple[str, float | None]
 
 
 @pytest.mark.parametrize("case", CASES_BY_NAME)
-def test_worked_cases(found: dict[tuple[str, str], tuple[str, float | None]], case: str) -> None:
-    told = CASES_BY_NAME[case]
-    assert found[case, "follow_through_28d"] == expected(told["follow"])
-    assert found[case, "season_finished_28d"] == expected(told["season"])
+def test_worked_cases(values_by_case: dict[tuple[str, str], tuple[str, float | None]], case: str) -> None:
+    case_row = CASES_BY_NAME[case]
+    assert values_by_case[case, "follow_through_28d"] == expected(case_row["follow"])
+    assert values_by_case[case, "season_finished_28d"] == expected(case_row["season"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,8 +107,8 @@ def test_worked_cases_by_hand(name: str) -> None:
     rows = values_by_hand(
         default_registry().get(name), EVENTS, [], Knowledge(NOW, NOW, LOG_START), MEANINGS.get(name), EPISODES
     )
-    told = {row.user_id: (row.state, row.value) for row in rows if row.t0 == T0 and row.revision == 0}
-    assert told == {case: expected(row[column]) for case, row in CASES_BY_NAME.items()}
+    case_row = {row.user_id: (row.state, row.value) for row in rows if row.t0 == T0 and row.revision == 0}
+    assert case_row == {case: expected(row[column]) for case, row in CASES_BY_NAME.items()}
 
 
 def test_a_release_that_is_known_late_makes_a_revision(spark: SparkSession) -> None:
@@ -133,7 +133,7 @@ def test_a_release_that_is_known_late_makes_a_revision(spark: SparkSession) -> N
 
 def test_without_releases_it_is_an_error_not_a_number(spark: SparkSession) -> None:
     definition = default_registry().get("season_finished_28d")
-    with pytest.raises(InputError, match="none are known") as caught:
+    with pytest.raises(InputError, match="no episode is known") as caught:
         compute_signal_values(
             [definition], events_frame(spark, EVENTS), exposures_frame(spark, []), Knowledge(NOW, NOW, LOG_START)
         )

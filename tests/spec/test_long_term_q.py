@@ -35,13 +35,13 @@ the day after is out        | p own 0, p none 1420            | 1
 
 
 def events_of(case: str, text: str) -> list[Event]:
-    found = []
+    events = []
     for n, word in enumerate(text.split(", ") if text != "none" else []):
         kind, answer, hours = word.split()
         when, request = T0 + timedelta(hours=int(hours)), {"own": case, "other": "other", "none": None}[answer]
         flags = {"is_consumption": kind == "p", "is_click": kind == "c"}
-        found.append(Event(f"{case} {n}", case, "song", when, when, request_id=request, **flags))
-    return found
+        events.append(Event(f"{case} {n}", case, "song", when, when, request_id=request, **flags))
+    return events
 
 
 EVENTS = [event for case in table(CASES) for event in events_of(case["case"], case["events"])]

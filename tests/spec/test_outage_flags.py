@@ -34,8 +34,8 @@ NAMES = ("return_to_item_14d", "click", "quality", "days_after_a_short_absence")
 
 
 def chosen() -> list[Definition]:
-    known = {d.name: d for d in DEFINITIONS}
-    return [known.get(name) or default_registry().get(name) for name in NAMES]
+    by_name = {d.name: d for d in DEFINITIONS}
+    return [by_name.get(name) or default_registry().get(name) for name in NAMES]
 
 
 def by_hand(knowledge: Knowledge, log) -> Counter[Value]:
@@ -49,14 +49,15 @@ def by_hand(knowledge: Knowledge, log) -> Counter[Value]:
 def test_flags_turn_values_as_the_reference_says(spark: SparkSession) -> None:
     log = random_logs(range(2))
     events, exposures = events_frame(spark, log.events), exposures_frame(spark, log.exposures)
-    found = Counter(map(as_value, compute_signal_values(chosen(), events, exposures, KNOWLEDGE).collect()))
+    computed = Counter(map(as_value, compute_signal_values(chosen(), events, exposures, KNOWLEDGE).collect()))
     expected = by_hand(KNOWLEDGE, log)
-    assert compare(found, expected) == ([], [])
+    assert compare(computed, expected) == ([], [])
     # The rows reach every corner: void at once, void later, and mature again; and an event that settles early.
-    told = {(v.signal, v.revision > 0, v.state, v.void_reason) for v in expected}
+    states = {(v.signal, v.revision > 0, v.state, v.void_reason) for v in expected}
     for name in NAMES:
         ref = f"{name}@1"
-        assert {(ref, False, "void", "outage"), (ref, True, "void", "outage"), (ref, True, "mature", None)} <= told, ref
+        wanted = {(ref, False, "void", "outage"), (ref, True, "void", "outage"), (ref, True, "mature", None)}
+        assert wanted <= states, ref
 
 
 def test_what_was_known_then_is_never_changed() -> None:

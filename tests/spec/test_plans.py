@@ -53,8 +53,8 @@ def test_all_views_of_a_user_are_one_shuffle_of_the_facts_and_one_of_the_spine(
     tables: tuple[DataFrame, DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
     events, exposures = tables
-    seen = spark_rows(build_first_seen(events))
-    plan = plan_of(as_of_join([USER, USER_ITEM, USER_TOPIC], build_user_facts(events, seen), exposures), capsys)
+    first_rows = spark_rows(build_first_seen(events))
+    plan = plan_of(as_of_join([USER, USER_ITEM, USER_TOPIC], build_user_facts(events, first_rows), exposures), capsys)
     assert [re.sub(r"#\d+", "", columns).split(",")[0] for columns in shuffles(plan)] == ["_bucket", "_bucket"]
     assert plan.count("Exchange") == 2
     assert plan.count("FlatMapCoGroupsInArrow") == 1

@@ -74,27 +74,27 @@ def watermark(knowledge: Knowledge, moment: datetime) -> datetime:
 
 def traces_by_hand(knowledge: Knowledge, moment: datetime) -> Iterator[tuple[str, np.ndarray, int]]:
     """Item, days and how many of them are seen, of every trace as known at a moment."""
-    known = [e for e in EVENTS if e.known_ts <= moment]
-    for anchor in anchors(STICKY, known, []):
+    known_events = [e for e in EVENTS if e.known_ts <= moment]
+    for anchor in anchors(STICKY, known_events, []):
         if anchor.superseded_ts is not None or void_reason(STICKY, anchor, knowledge) is not None:
             continue
         begin = midnight(anchor.t0) + DAY
         due = [begin + (day + 1) * DAY + STICKY.lateness for day in range(K)]
-        seen = sum(one <= watermark(knowledge, moment) for one in due)
-        yield anchor.item_id or "", days_of(known, anchor.user_id, anchor.item_id, begin), seen
+        observed_days = sum(due_at <= watermark(knowledge, moment) for due_at in due)
+        yield anchor.item_id or "", days_of(known_events, anchor.user_id, anchor.item_id, begin), observed_days
 
 
 def days_of(events: Sequence[Event], user: str, item: str | None, begin: datetime) -> np.ndarray:
     own = [e for e in events if e.is_consumption and (e.user_id, e.item_id) == (user, item)]
-    found = {(midnight(e.event_ts) - begin).days for e in own}
-    return np.array([float(day in found) for day in range(K)])
+    active_days = {(midnight(e.event_ts) - begin).days for e in own}
+    return np.array([float(day in active_days) for day in range(K)])
 
 
 def sums_by_hand(knowledge: Knowledge, moment: datetime) -> TraceSums:
-    found = list(traces_by_hand(knowledge, moment))
-    items = np.array([ITEMS.index(item) for item, _, _ in found], dtype=np.int64)
-    seen = np.array([seen for _, _, seen in found], dtype=np.int64)
-    return sum_traces(WHITENED, items, np.array([z for _, z, _ in found]).reshape(-1, K), seen, len(ITEMS))
+    traces = list(traces_by_hand(knowledge, moment))
+    items = np.array([ITEMS.index(item) for item, _, _ in traces], dtype=np.int64)
+    observed_days = np.array([observed_days for _, _, observed_days in traces], dtype=np.int64)
+    return sum_traces(WHITENED, items, np.array([z for _, z, _ in traces]).reshape(-1, K), observed_days, len(ITEMS))
 
 
 @pytest.fixture(scope="module")
@@ -133,42 +133,45 @@ def test_sums_of_all_days_until_then_are_those_of_numpy_at_every_midnight(
 
 def test_moments_are_those_of_the_whole_traces(spark: SparkSession, events: DataFrame) -> None:
     knowledge = KNOWLEDGE["late"]
-    whole = [(item, z) for item, z, seen in traces_by_hand(knowledge, knowledge.known_at) if seen == K]
+    traces = traces_by_hand(knowledge, knowledge.known_at)
+    mature = [(item, z) for item, z, observed_days in traces if observed_days == K]
     expected = TraceMoments.from_traces(
-        np.array([z for of, z in whole if of == item]) for item in sorted({i for i, _ in whole})
+        np.array([z for of, z in mature if of == item]) for item in sorted({i for i, _ in mature})
     )
-    found = sum_mature_traces(log_of(spark, events, knowledge))
-    np.testing.assert_array_equal(found.counts, expected.counts)
-    np.testing.assert_array_equal(found.sums, expected.sums)
-    np.testing.assert_array_equal(found.cross, expected.cross)
+    moments = sum_mature_traces(log_of(spark, events, knowledge))
+    np.testing.assert_array_equal(moments.counts, expected.counts)
+    np.testing.assert_array_equal(moments.sums, expected.sums)
+    np.testing.assert_array_equal(moments.cross, expected.cross)
     few = sum_mature_traces(log_of(spark, events, knowledge), limit=2)
-    assert len(few.counts) == 2 < len(found.counts)
+    assert len(few.counts) == 2 < len(moments.counts)
 
 
 def test_estimates_are_the_beliefs_of_numpy_and_name_what_they_rest_on(spark: SparkSession, events: DataFrame) -> None:
     knowledge = KNOWLEDGE["half-way, behind"]
-    log = log_of(spark, events, knowledge)
-    prior = fit_prior(sum_mature_traces(log))
-    whitened = TraceFilter.from_prior(prior, np.ones(K))
+    inputs = log_of(spark, events, knowledge)
+    prior = fit_prior(sum_mature_traces(inputs))
+    trace_filter = TraceFilter.from_prior(prior, np.ones(K))
     items = spark.createDataFrame([(item,) for item in [*ITEMS, "never seen"]], "item_id string")
-    rows = {r["item_id"]: r for r in estimate_items(compute_daily_sums(log, whitened), items, log, whitened).collect()}
+    estimates = estimate_items(compute_daily_sums(inputs, trace_filter), items, inputs, trace_filter)
+    rows = {r["item_id"]: r for r in estimates.collect()}
     assert set(rows) == {*ITEMS, "never seen"}
-    found = list(traces_by_hand(knowledge, knowledge.known_at))
+    traces = list(traces_by_hand(knowledge, knowledge.known_at))
     for item in ITEMS:
-        own = [(z, seen) for of, z, seen in found if of == item]
-        seen = np.array([upto for _, upto in own], dtype=np.int64)
+        own = [(z, observed_days) for of, z, observed_days in traces if of == item]
+        observed_days = np.array([upto for _, upto in own], dtype=np.int64)
         z = np.array([days for days, _ in own]).reshape(-1, K)
-        expected = infer_rewards(whitened, sum_traces(whitened, np.zeros(len(own), dtype=np.int64), z, seen, 1))
+        sums = sum_traces(trace_filter, np.zeros(len(own), dtype=np.int64), z, observed_days, 1)
+        expected = infer_rewards(trace_filter, sums)
         row = rows[item]
         assert row["estimated_mean"] == pytest.approx(expected.mean[0], abs=1e-7)
         assert row["estimated_variance"] == pytest.approx(expected.variance[0], abs=1e-7)
-        assert row["traces"] == (seen > 0).sum()
-        assert row["mature_share"] == pytest.approx((seen == K).sum() / max(1, (seen > 0).sum()))
+        assert row["traces"] == (observed_days > 0).sum()
+        assert row["mature_share"] == pytest.approx((observed_days == K).sum() / max(1, (observed_days > 0).sum()))
         assert row["prior_only"] == (row["traces"] == 0)
-    alone = rows["never seen"]
-    assert alone["prior_only"] is True
-    assert alone["estimated_mean"] == pytest.approx(prior.mean.sum(), abs=1e-7)
-    assert alone["estimated_variance"] == pytest.approx(prior.between.sum(), abs=1e-7)
+    untraced = rows["never seen"]
+    assert untraced["prior_only"] is True
+    assert untraced["estimated_mean"] == pytest.approx(prior.mean.sum(), abs=1e-7)
+    assert untraced["estimated_variance"] == pytest.approx(prior.between.sum(), abs=1e-7)
     assert all(r["is_estimate"] and utc(r["known_at"]) == knowledge.known_at for r in rows.values())
 
 

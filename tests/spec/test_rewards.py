@@ -57,19 +57,20 @@ def row(anchor: str, name: str, state: str, known_ts: datetime, **more: Any) -> 
 
 def frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
     schema = ", ".join(f"{c.name} {c.type}" for c in SIGNAL_VALUES.columns)
-    return spark.createDataFrame([tuple(one[c.name] for c in SIGNAL_VALUES.columns) for one in rows], schema)
+    names = [c.name for c in SIGNAL_VALUES.columns]
+    return spark.createDataFrame([tuple(values[name] for name in names) for values in rows], schema)
 
 
 def worked_rows() -> list[dict[str, Any]]:
-    found = []
+    rows = []
     for case in table(CASES):
         for name, column in COLUMNS.items():
-            told = case[column]
-            if told in ("open", "void"):
-                found.append(row(case["case"], name, told, T0 + 3 * DAY))
-            elif told != "none":
-                found.append(row(case["case"], name, "mature", T0 + 3 * DAY, value=float(told)))
-    return found
+            text = case[column]
+            if text in ("open", "void"):
+                rows.append(row(case["case"], name, text, T0 + 3 * DAY))
+            elif text != "none":
+                rows.append(row(case["case"], name, "mature", T0 + 3 * DAY, value=float(text)))
+    return rows
 
 
 def composite(name: str) -> Composite:
@@ -78,7 +79,7 @@ def composite(name: str) -> Composite:
     return made
 
 
-def told(frame: DataFrame) -> dict[str, RewardValue]:
+def rounded_values(frame: DataFrame) -> dict[str, RewardValue]:
     """Values by anchor, rounded: the logarithms of Java and C differ in their last bit."""
     return {
         r["anchor_id"]: RewardValue(
@@ -91,19 +92,19 @@ def told(frame: DataFrame) -> dict[str, RewardValue]:
 
 @pytest.mark.parametrize(("name", "column"), zip(NAMES, "KL", strict=True))
 def test_worked_cases(spark: SparkSession, name: str, column: str) -> None:
-    found = told(compute_reward_values(composite(name), frame(spark, worked_rows()), F.lit(NOW)))
+    computed = rounded_values(compute_reward_values(composite(name), frame(spark, worked_rows()), F.lit(NOW)))
     by_hand = rewards_by_hand(composite(name), worked_rows(), NOW)
     for case in table(CASES):
         state = case[column] if case[column] in ("open", "void") else "mature"
-        for one in (found[case["case"]], by_hand[case["case"]]):
-            assert one.state == state, case["case"]
-            assert one.value == (pytest.approx(float(case[column]), abs=1e-6) if state == "mature" else None)
-            assert one.void_reason == ("outage" if state == "void" else None)
+        for reward in (computed[case["case"]], by_hand[case["case"]]):
+            assert reward.state == state, case["case"]
+            assert reward.value == (pytest.approx(float(case[column]), abs=1e-6) if state == "mature" else None)
+            assert reward.void_reason == ("outage" if state == "void" else None)
 
 
 def random_rows(seed: int, anchors: int = 60) -> list[dict[str, Any]]:
     """Values that are open, become mature, are revised, or end as void; at moments that tie; some are missing."""
-    rng, found = np.random.default_rng(seed), []
+    rng, rows = np.random.default_rng(seed), []
     for number in range(anchors):
         for name in COLUMNS:
             choice, moment = rng.random(), T0 + int(rng.integers(1, 6)) * DAY
@@ -111,27 +112,27 @@ def random_rows(seed: int, anchors: int = 60) -> list[dict[str, Any]]:
                 continue
             anchor, revisions = f"x{number}", int(rng.integers(3))
             if choice < 0.15:
-                found.append(row(anchor, name, "open", NOW, prefix=1.0))
+                rows.append(row(anchor, name, "open", NOW, prefix=1.0))
                 continue
             if choice < 0.2:
-                found.append(row(anchor, name, "void", moment, void_reason=str(rng.choice(["outage", "undefined"]))))
+                rows.append(row(anchor, name, "void", moment, void_reason=str(rng.choice(["outage", "undefined"]))))
                 continue
             for revision in range(revisions + 1):
                 value = float(rng.integers(0, 3)) if name.startswith("long") else float(rng.integers(2))
                 value *= 20.0 if name.startswith("long") else 1.0
-                known = moment + revision * DAY * int(rng.integers(1, 3))
-                found.append(row(anchor, name, "mature", known, value=value, revision=revision))
-    return found
+                known_ts = moment + revision * DAY * int(rng.integers(1, 3))
+                rows.append(row(anchor, name, "mature", known_ts, value=value, revision=revision))
+    return rows
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_random_values_equal_plain_python_at_every_moment(spark: SparkSession, name: str) -> None:
-    rows, one = random_rows(5), composite(name)
+    rows, reward = random_rows(5), composite(name)
     values = frame(spark, [*rows, {**rows[0], "definition_hash": "0" * 16, "revision": 9, "known_ts": T0}]).cache()
     states = set()
     for known_at in (T0, T0 + 2 * DAY, T0 + 4 * DAY, NOW):
-        expected = rewards_by_hand(one, rows, known_at)
-        assert told(compute_reward_values(one, values, F.lit(known_at))) == expected
+        expected = rewards_by_hand(reward, rows, known_at)
+        assert rounded_values(compute_reward_values(reward, values, F.lit(known_at))) == expected
         states |= {value.state for value in expected.values()}
     assert states == {"open", "mature", "void"}
     assert any(value.revision > 1 for value in expected.values())
@@ -139,13 +140,13 @@ def test_random_values_equal_plain_python_at_every_moment(spark: SparkSession, n
 
 def test_a_reward_is_a_label_beside_its_signals(spark: SparkSession) -> None:
     labels, rows = [SIGNALS["click"], composite("kept_return")], worked_rows()
-    found = {r["exposure_id"]: r for r in pivot_labels(labels, frame(spark, rows), NOW).collect()}
-    one = found["regret weighs"]
-    assert (one["label_click"], one["state_click"]) == (1.0, "mature")
-    assert (round(one["label_kept_return"], 9), one["state_kept_return"]) == (0.6, "mature")
-    assert (utc(one["labels_known_ts"]), utc(one["labels_t0"])) == (T0 + 3 * DAY, T0)
+    computed = {r["exposure_id"]: r for r in pivot_labels(labels, frame(spark, rows), NOW).collect()}
+    reward = computed["regret weighs"]
+    assert (reward["label_click"], reward["state_click"]) == (1.0, "mature")
+    assert (round(reward["label_kept_return"], 9), reward["state_kept_return"]) == (0.6, "mature")
+    assert (utc(reward["labels_known_ts"]), utc(reward["labels_t0"])) == (T0 + 3 * DAY, T0)
     for case, state in (("one part is open", "open"), ("one is void", "void")):
-        assert (found[case]["label_kept_return"], found[case]["state_kept_return"]) == (None, state)
+        assert (computed[case]["label_kept_return"], computed[case]["state_kept_return"]) == (None, state)
     # As known before the signals were, there is no label.
     assert pivot_labels(labels, frame(spark, rows), T0).count() == 0
 
@@ -159,9 +160,9 @@ def test_values_of_signals_stay_as_they_are(spark: SparkSession) -> None:
 
 
 def test_control_another_weight_is_another_value(spark: SparkSession) -> None:
-    one = composite("kept_return")
-    parts = [part.model_dump() | {"weight": 0.5 if part.weight > 0 else part.weight} for part in one.reward.parts]
-    other = Composite(Reward.model_validate(one.reward.model_dump() | {"parts": parts}), one.signals)
-    found = told(compute_reward_values(other, frame(spark, worked_rows()), F.lit(NOW)))
-    assert found["a click alone"].value == 0.5
-    assert other.hash != one.hash
+    reward = composite("kept_return")
+    parts = [part.model_dump() | {"weight": 0.5 if part.weight > 0 else part.weight} for part in reward.reward.parts]
+    other = Composite(Reward.model_validate(reward.reward.model_dump() | {"parts": parts}), reward.signals)
+    computed = rounded_values(compute_reward_values(other, frame(spark, worked_rows()), F.lit(NOW)))
+    assert computed["a click alone"].value == 0.5
+    assert other.hash != reward.hash

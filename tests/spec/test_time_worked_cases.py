@@ -90,7 +90,7 @@ def shown(who: str, t0: datetime) -> Exposure:
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession) -> dict[str, Row]:
     """What Spark says of every case."""
-    found: dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     cases = table(CASES)
     for known_at, watermark in {(case["T"], case["W"]) for case in cases}:
         mine = [case for case in cases if (case["T"], case["W"]) == (known_at, watermark)]
@@ -102,8 +102,8 @@ def rows(spark: SparkSession) -> dict[str, Row]:
             exposures_frame(spark, [shown(case["case"], at(case["t0"])) for case in mine]),
             Knowledge(at(known_at), at(watermark), LOG_START, [OUTAGE]),
         )
-        found |= {row["user_id"]: row for row in values.collect() if row["signal"] == definitions[row["user_id"]]}
-    return found
+        rows |= {row["user_id"]: row for row in values.collect() if row["signal"] == definitions[row["user_id"]]}
+    return rows
 
 
 @pytest.mark.spark
@@ -159,8 +159,8 @@ def case_6(spark: SparkSession) -> dict[str, list[Row]]:
 def test_case_6_a_late_fact_revises_and_changes_nothing_that_was_known(
     case_6: dict[str, list[Row]], line: dict[str, str]
 ) -> None:
-    found = [(row["state"], row["value"], str(row["revision"])) for row in case_6[line["as known at"]]]
-    assert found == ([] if line["state"] == "none" else [(line["state"], number(line["value"]), line["revision"])])
+    states = [(row["state"], row["value"], str(row["revision"])) for row in case_6[line["as known at"]]]
+    assert states == ([] if line["state"] == "none" else [(line["state"], number(line["value"]), line["revision"])])
 
 
 @pytest.mark.spark
@@ -194,15 +194,15 @@ def test_cases_7_and_8_features_look_strictly_before_as_of(spark: SparkSession) 
         year = 2027 if case["rebuilt"] == "3 May 2027" else 2026
         rebuilt_at = at(case["rebuilt"].removesuffix(" 2027"), year=year)
         events = events_frame(spark, [play(case["case"], at(case["event"]), at(case["known"]))])
-        known = select_known_facts(events, rebuilt_at)
-        facts.append(build_user_facts(known, build_first_seen(known)))
-    whole = facts[0]
+        known_events = select_known_facts(events, rebuilt_at)
+        facts.append(build_user_facts(known_events, build_first_seen(known_events)))
+    all_facts = facts[0]
     for more in facts[1:]:
-        whole = whole.unionByName(more)
+        all_facts = all_facts.unionByName(more)
     moments = [(case["case"], at("3 May 20:00")) for case in cases]
     spine = spark.createDataFrame(moments, "user_id string, as_of timestamp")
-    found = {row["user_id"]: row["plays_1d"] for row in as_of_join([PLAYS_1D], whole, spine).collect()}
-    assert found == {case["case"]: float(case["plays"]) for case in cases}
+    plays = {row["user_id"]: row["plays_1d"] for row in as_of_join([PLAYS_1D], all_facts, spine).collect()}
+    assert plays == {case["case"]: float(case["plays"]) for case in cases}
 
 
 STICKINESS = returned(
@@ -225,8 +225,8 @@ def test_case_9_a_discovery_too_close_to_the_start_is_void(spark: SparkSession) 
     late = LOG_START + 260 * DAY
     knowledge = Knowledge(late, late, LOG_START)
     values = compute_signal_values([STICKINESS], events_frame(spark, plays), exposures_frame(spark, []), knowledge)
-    found = {row["user_id"]: (row["state"], row["void_reason"], row["value"]) for row in values.collect()}
-    assert found == {who: tuple(expected) for who, (_, *expected) in CASE_9.items()}
+    states = {row["user_id"]: (row["state"], row["void_reason"], row["value"]) for row in values.collect()}
+    assert states == {who: tuple(expected) for who, (_, *expected) in CASE_9.items()}
 
 
 SOURCE = Source.model_validate(
