@@ -49,7 +49,7 @@ BIG = {
 
 @dataclass(frozen=True)
 class Query:
-    """One of the main queries: how often it shuffles, what for, and what it is."""
+    """One of the main queries: how often it shuffles, why, and its frame."""
 
     title: str
     shuffles: int
@@ -68,40 +68,41 @@ def main_queries(spark: SparkSession) -> list[Query]:
     facts = TrainingFacts(events, exposures, firsts)
     return [
         Query(
-            "Judging a delivery",
+            "Validating a delivery",
             1,
-            "Rows are dealt by the source's key, for the first of several with one key counts and the others are set "
-            "aside. Every other reason is told row by row.",
+            "Rows are partitioned by the source's key: of several rows with one key the first counts and the others are "
+            "quarantined. Every other reason is decided row by row.",
             _judged(spark, NOW),
         ),
         Query(
             "Daily tiles of users and items",
             1,
-            "Rows of one user, item and day must meet; before that each task adds up its own.",
+            "Rows of one user, item and day must meet. Each task first sums its own rows.",
             build_daily_tiles(events, ["user_id", "item_id"]),
         ),
         Query(
             "Features of users, of users with items and of users with topics, as of every exposure",
             2,
-            "Facts and exposures of one user must meet: once each, whatever the number of views, windows and features.",
+            "Facts and exposures of one user must meet: one shuffle each, whatever the number of views, windows and "
+            "features.",
             as_of_join(OF_USERS, build_user_facts(events, firsts), exposures),
         ),
         Query(
             "Values of two signals of exposures",
             6,
-            "Everything is dealt by user, once a table that is read, whatever the number of signals: exposures and "
-            "events for what was known in time; overdue events and exposures, to find those with late facts; and both "
-            "tables for these alone, which while running are taken from the first where they are the same. All joins "
-            "and sums have the user among their keys, so nothing is dealt again.",
+            "Each table that is read is partitioned by user once, whatever the number of signals: exposures and events "
+            "for what was known in time; exposures and overdue events, to find exposures with late facts; and both "
+            "tables again for these. While running, Spark reuses the first shuffles where they are the same. All joins "
+            "and sums include the user in their keys, so nothing is shuffled again.",
             compute_signal_values(definitions, events, exposures, knowledge),
         ),
         Query(
             "A training set from facts alone",
             18,
-            "Labels are the six shuffles by user above, and the rows that they join are one more. Features of users "
-            "and of items are two each by bucket; tiles of items, of their exposures, and the days on which items are "
-            "asked for are one each. Joining features to exposures deals both sides, of users by exposure and of "
-            "items by item and day: Spark cannot know that buckets keep users together.",
+            "Labels take the six shuffles by user above, and the rows that they join one more. Features of users and of "
+            "items take two each, by bucket. Tiles of items, tiles of their exposures and the days of the items take one "
+            "each. Joining features to exposures shuffles both sides, users by exposure and items by item and day, "
+            "because Spark does not know that buckets keep users together.",
             build_from_facts(facts, definitions, plan, NOW, knowledge),
         ),
     ]
@@ -123,7 +124,7 @@ def _judged(spark: SparkSession, now: datetime) -> DataFrame:
 
 
 def explained(frame: DataFrame) -> str:
-    """The physical plan, without the numbers by which Spark tells columns apart."""
+    """The physical plan, without the numbers by which Spark distinguishes columns."""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         frame.explain(mode="simple")
@@ -135,7 +136,7 @@ def explained(frame: DataFrame) -> str:
 
 
 def shuffles(frame: DataFrame) -> list[str]:
-    """The columns of every shuffle that is done (a broadcast is none, and one that is used again neither)."""
+    """The columns of every shuffle; broadcasts and reused shuffles do not count."""
     return re.findall(r"(?<!Reused)Exchange hashpartitioning\(([^)]*)\)", explained(frame))
 
 

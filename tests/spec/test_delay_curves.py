@@ -149,10 +149,8 @@ def reference(definition: Definition, log: Log) -> tuple[list[Value], dict[tuple
         moved = [(v, w) for v, w in wholes if v.value or definition.measure.kind in ("sql", "regret")]
         for age in observation_ages(definition):
             is_last = age == observation_ages(definition)[-1]
-            pairs = [
-                (v.user_id, w, 0.0 if is_last else abs((v.value or 0.0) - prefix(v, v.t0 + age * DAY)))
-                for v, w in moved
-            ]
+            missing = [0.0 if is_last else abs((v.value or 0.0) - prefix(v, v.t0 + age * DAY)) for v, _ in moved]
+            pairs = [(v.user_id, w, m) for (v, w), m in zip(moved, missing, strict=True)]
             if pairs:
                 curves[definition.ref, week, age] = (len(own), len(pairs), *ratio(pairs))
     return rows, curves
