@@ -1,21 +1,23 @@
-"""From a definition's SQL to Spark's: over the facts that a guard lets through, and the same for the same facts.
+"""Translates a definition's SQL to Spark SQL that aggregates the facts of a guard, deterministically.
 
-Sums are exact to nine decimals, because a sum of doubles depends on the order of rows. A quotient by 0 is null.
+Sums are exact to nine decimals, because a sum of doubles depends on the order of rows. A division by 0 is null.
 """
+
+from collections.abc import Callable
 
 from sqlglot import exp
 
 from longplay.definitions.expression import AGGREGATES, name_of, tree_of
 
 EXACT = "DECIMAL(28, 9)"
-"""Type in which values are added up."""
+"""Type of sums."""
 
 
 def guarded_sql(expression: str, guard: str) -> str:
-    """Spark SQL of an aggregate expression in which every aggregate reads the rows of the column ``guard`` alone.
+    """Spark SQL of an aggregate expression in which every aggregate reads only rows where ``guard`` is true.
 
     Args:
-        expression: one that ``longplay.definitions.expression.check_measure`` found nothing wrong with.
+        expression: one that passed ``longplay.definitions.expression.check_measure``.
         guard: name of a boolean column.
     """
     entropies: list[str] = []
@@ -29,24 +31,22 @@ def guarded_sql(expression: str, guard: str) -> str:
             return _exact(node, guard)
         return _filtered(node, guard) if name in AGGREGATES else node
 
-    text: str = _forgiving(_on_aggregates(tree_of(expression), rewrite)).sql(dialect="spark")
+    text: str = _forgiving(_replace_aggregates(tree_of(expression), rewrite)).sql(dialect="spark")
     for number, entropy in enumerate(entropies):
         text = text.replace(f"__entropy_{number}__", entropy)
     return text
 
 
 def condition_sql(expression: str) -> str:
-    """Spark SQL of a condition on a fact; where it cannot be told it is null."""
+    """Spark SQL of a condition on a fact; null where it is undefined."""
     text: str = _forgiving(tree_of(expression)).sql(dialect="spark")
     return text
 
 
-def _on_aggregates(tree: exp.Expression, rewrite: "object") -> exp.Expression:
-    """The tree with each aggregate replaced once; what was put in is not looked at again."""
-    assert callable(rewrite)
+def _replace_aggregates(tree: exp.Expression, rewrite: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+    """The tree with each aggregate replaced once; replacements are not replaced again."""
     if isinstance(tree, exp.Func) and name_of(tree) in AGGREGATES:
-        found: exp.Expression = rewrite(tree)
-        return found
+        return rewrite(tree)
     for node in [n for n in tree.find_all(exp.Func) if name_of(n) in AGGREGATES]:
         node.replace(rewrite(node))
     return tree
@@ -57,7 +57,7 @@ def _filtered(aggregate: exp.Expression, guard: str) -> exp.Expression:
 
 
 def _exact(node: exp.Expression, guard: str) -> exp.Expression:
-    """A sum or mean that is the same in whatever order the rows come."""
+    """A sum or mean that does not depend on the order of rows."""
     summand = exp.TryCast(this=node.this.copy(), to=exp.DataType.build(EXACT, dialect="spark"))
     total = exp.cast(_filtered(exp.Sum(this=summand), guard), "DOUBLE")
     if name_of(node) == "sum":
@@ -66,7 +66,7 @@ def _exact(node: exp.Expression, guard: str) -> exp.Expression:
 
 
 def _forgiving(tree: exp.Expression) -> exp.Expression:
-    """Null where Spark would stop the job: a division by 0, a text that is no number."""
+    """Null where Spark would fail the job: for a division by 0, or text that is not a number."""
 
     def rewrite(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Div):
@@ -79,8 +79,8 @@ def _forgiving(tree: exp.Expression) -> exp.Expression:
 
 
 def _entropy(of: str, guard: str) -> str:
-    """Shannon entropy (nats) of the values that are not null: ``ln n - sum over values of c ln(c) / n``."""
-    seen = f"COLLECT_LIST({of}) FILTER (WHERE {guard})"
-    each = f"TRANSFORM(ARRAY_SORT(ARRAY_DISTINCT({seen})), v -> SIZE(FILTER({seen}, x -> x = v)))"
+    """Shannon entropy (nats) of the non-null values: ``ln n - sum over values of c ln(c) / n``."""
+    values = f"COLLECT_LIST({of}) FILTER (WHERE {guard})"
+    each = f"TRANSFORM(ARRAY_SORT(ARRAY_DISTINCT({values})), v -> SIZE(FILTER({values}, x -> x = v)))"
     total = f"AGGREGATE({each}, 0D, (s, c) -> s + c * LN(c))"
-    return f"CASE WHEN SIZE({seen}) > 0 THEN LN(SIZE({seen})) - {total} / SIZE({seen}) END"
+    return f"CASE WHEN SIZE({values}) > 0 THEN LN(SIZE({values})) - {total} / SIZE({values}) END"
