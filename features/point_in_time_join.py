@@ -131,7 +131,7 @@ def _compute_view(
         column[has_moment] = values
         columns[name] = pa.array(column, mask=np.isnan(column))
     latest = np.full(len(spine), NEVER)
-    latest[has_moment] = past.latest()
+    latest[has_moment] = past.latest_visible()
     return columns, latest
 
 

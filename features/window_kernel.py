@@ -131,7 +131,7 @@ class PastFacts:
         running = self.by_visible.running_max(self.facts.keys, values, size)
         return np.where(self.end > self.start, running[np.maximum(self.end - 1, 0)], -1)
 
-    def latest(self) -> Longs:
+    def latest_visible(self) -> Longs:
         """When the newest fact visible at each moment became visible [n], ``NEVER`` where there is none.
 
         It comes from the facts' own times, so a fact at or after its moment would show.

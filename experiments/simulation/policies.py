@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.online import Flags, ItemView, OnlineFeatures, Timelines, microseconds
+from features.online import ItemView, OnlineFeatures
+from features.packed_order import Flags
+from features.timelines import Timelines, microseconds
 from longplay.config.duration import DAY_US
 from longplay.errors import ConfigError, nearest
 from rankers.dataset.histories import PAD, HistoryWindow
