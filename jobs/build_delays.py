@@ -11,9 +11,9 @@ from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import SignalInputs, is_eligible, read_signal_inputs
 from longplay.delta import read_arrow
 from quality.signal_values.delay_curves import CurveRows, compare_with_baselines, curves_from_rows, describe_shifts
-from signals.anchor_facts import SignalFacts
 from signals.delay_curves.cohorts import Cohort, list_due_cohorts
 from signals.delay_curves.curves import compute_delay_curves, select_tracked_anchors
+from signals.signal_groups import SignalFacts
 from tables.catalog import SIGNAL_DELAYS, SIGNAL_VALUES
 
 

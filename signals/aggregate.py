@@ -16,17 +16,16 @@ from pyspark.sql import functions as F
 from longplay.definitions.signal import Definition
 from signals import measure_columns
 from signals.anchor_facts import (
-    SignalGroup,
     in_baseline,
     in_window,
     is_credit_click,
     join_attributed_outcomes,
     join_facts,
-    select_facts,
 )
 from signals.anchors import anchor_hash
 from signals.maturity import Knowledge, MaturityColumns
 from signals.outage_voids import OutageVoids
+from signals.signal_groups import SignalGroup, select_facts
 
 KEY = ["user_id", "anchor_id"]
 """An anchor. The user is part of the key because rows are partitioned by user."""

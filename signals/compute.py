@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 
 from longplay.definitions.signal import Definition
 from signals.aggregate import DISPROVABLE, GroupInputs, compute_first_values, compute_revisions
-from signals.anchor_facts import SignalFacts, SignalGroup, group_definitions
 from signals.anchors import find_anchors
 from signals.maturity import Knowledge, MaturityColumns
+from signals.signal_groups import SignalFacts, SignalGroup, group_definitions
 from signals.value_states import RecomputeScope, ValueStates
 from tables.catalog import SIGNAL_VALUES
 

@@ -23,10 +23,10 @@ from pyspark.sql import functions as F
 from longplay.config.duration import DAY, DAY_US
 from longplay.definitions.signal import Definition
 from signals.aggregate import KEY, GroupInputs, aggregate_pairs, value_column
-from signals.anchor_facts import SignalFacts, SignalGroup, group_definitions
 from signals.anchors import ANCHOR, anchors_from_exposures
 from signals.delay_curves.cohorts import WEEK, Cohort, observation_ages
 from signals.maturity import Knowledge
+from signals.signal_groups import SignalFacts, SignalGroup, group_definitions
 
 MAX_TRACKED_ANCHORS = 1_000
 """Most anchors of a cohort to track. Spark selects so few without a full shuffle (its window group limit)."""

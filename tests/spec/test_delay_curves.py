@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from signals.anchor_facts import SignalFacts
 from signals.delay_curves.cohorts import Cohort, list_due_cohorts, observation_ages
 from signals.delay_curves.curves import compute_delay_curves, select_tracked_anchors
 from signals.maturity import Knowledge
+from signals.signal_groups import SignalFacts
 from tests.generative.random_logs import EPISODES, LOG_START, Log, random_logs
 from tests.reference.definitions_beyond import DEFINITIONS, MEANINGS
 from tests.reference.records import Event, Exposure, at, episodes_frame, events_frame, exposures_frame
