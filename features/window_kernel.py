@@ -14,7 +14,7 @@ from functools import cached_property, reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from features.feature_view import Feature, View
+from features.feature_view import Feature, Kind, View
 from features.packed_order import Clock, Flags, Longs, PackedOrder
 from longplay.config.duration import DAY_US
 
@@ -159,7 +159,7 @@ def compute_features(view: View, past: PastFacts) -> dict[str, Doubles]:
     """
     values: dict[str, Doubles] = {}
     for feature in view.features:
-        compute = _KINDS.get(feature.kind)
+        compute = KINDS.get(feature.kind)
         values[feature.name] = compute(past, feature) if compute else _ratio(values, feature)
     return values
 
@@ -278,7 +278,7 @@ def _divide(part: Doubles, total: Doubles | Longs) -> Doubles:
     return quotient
 
 
-_KINDS: dict[str, Callable[[PastFacts, Feature], Doubles]] = {
+KINDS: dict[Kind, Callable[[PastFacts, Feature], Doubles]] = {
     "count": _count,
     "rate": _rate,
     "sum": _sum,
@@ -289,3 +289,4 @@ _KINDS: dict[str, Callable[[PastFacts, Feature], Doubles]] = {
     "age": _age,
     "last": _last,
 }
+"""The computation of each kind, except those that are derived from other features."""

@@ -1,14 +1,17 @@
 """The numpy kernel against plain Python: every kind of feature, over random facts that come late, tie and repeat."""
 
+from typing import get_args
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.feature_view import Feature, View
+from features.feature_view import DERIVED, Feature, Kind, View
 from features.packed_order import Clock
 from features.point_in_time_join import join_bucket
+from features.window_kernel import KINDS as COMPUTED_KINDS
 from longplay.config.duration import DAY_US
 from tests.reference.kinds_by_hand import Fact, view_by_hand
 
@@ -119,6 +122,11 @@ def test_every_kind_equals_the_reference(facts: list[Drawn], rows_drawn: list) -
             assert {n: v for n, v in features.items() if n not in close} == {
                 n: v for n, v in expected.items() if n not in close
             }, (key, at)
+
+
+def test_every_kind_is_computed_and_compared() -> None:
+    assert set(get_args(Kind)) == {*COMPUTED_KINDS, *DERIVED}
+    assert {feature.kind for feature in ONE.features} == set(get_args(Kind))
 
 
 def test_ranks_stand_in_where_distances_do_not_fit() -> None:
