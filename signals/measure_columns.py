@@ -1,6 +1,6 @@
 """Measures as Spark aggregates: one value from the facts of an anchor that a guard lets through.
 
-Days of a window are bits of whole numbers, 63 (nine weeks) each: telling days apart needs no set of dates.
+The days of a window are bits of whole numbers, 63 days (nine weeks) each, so distinct days need no set of dates.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ from longplay.definitions.signal import Definition
 from signals.sql_measure import guarded_sql
 
 WORD_DAYS = 63
-"""Days in a word: the bits of a bigint but its sign, and whole weeks."""
+"""Days in a word: all bits of a bigint except its sign, which are nine weeks."""
 EXACT = "decimal(28,12)"
-"""Type in which shares of credit are added up: the order of rows must not matter."""
+"""Type of sums of credit shares, which must not depend on the order of rows."""
 
 
 def aggregate_value(definition: Definition, guard: str, baseline: str | None = None) -> Column:
@@ -88,12 +88,12 @@ def _days(definition: Definition, counts: Column) -> Column:
 def _day_words(definition: Definition, counts: Column) -> list[Column]:
     """Bit n of word w: something counted on day ``first + 63 w + n`` after the anchor's."""
     offset = F.col("day") - definition.window.days()[0]
-    words = []
+    day_words = []
     for start in range(0, definition.window.day_count, WORD_DAYS):
         inside = counts & (offset >= start) & (offset < start + WORD_DAYS)
         bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), (offset - start).cast("int"))
-        words.append(F.coalesce(F.bit_or(F.when(inside, bit)), F.lit(0).cast("bigint")))
-    return words
+        day_words.append(F.coalesce(F.bit_or(F.when(inside, bit)), F.lit(0).cast("bigint")))
+    return day_words
 
 
 def _active_days(definition: Definition, counts: Column) -> Column:
@@ -105,16 +105,16 @@ def _active_days(definition: Definition, counts: Column) -> Column:
         set_bits = F.filter(bits, lambda n: F.call_function("getbit", word, n) == 1)
         return F.transform(set_bits, lambda n: n + start)
 
-    words = _day_words(definition, counts)
-    return F.concat(*[days_of_word(word, number * WORD_DAYS) for number, word in enumerate(words)])
+    day_words = _day_words(definition, counts)
+    return F.concat(*[days_of_word(word, number * WORD_DAYS) for number, word in enumerate(day_words)])
 
 
-def _weeks(measure: WeeksMeasure, words: Sequence[Column], days: int) -> Column:
+def _weeks(measure: WeeksMeasure, day_words: Sequence[Column], days: int) -> Column:
     """Nine weeks are a word, so no week lies in two."""
     active_weeks = []
     for week in range(days // 7):
         mask = 0x7F << (7 * week % WORD_DAYS)
-        active_days = F.bit_count(words[7 * week // WORD_DAYS].bitwiseAND(F.lit(mask)))
+        active_days = F.bit_count(day_words[7 * week // WORD_DAYS].bitwiseAND(F.lit(mask)))
         active_weeks.append(F.when(active_days >= measure.days, 1).otherwise(0))
     return F.when(reduce(add, active_weeks) >= measure.weeks, 1.0).otherwise(0.0)
 
