@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ingest.row_validation import MALFORMED_ROW
 from jobs.runtime.command_options import job_command
 from jobs.runtime.metric_history import REWRITTEN
-from jobs.runtime.quarantine_release import TABLE as RELEASES
+from jobs.runtime.quarantine_release import RELEASES
 from jobs.runtime.run_context import RunContext
 from longplay.config.atomic_files import write_atomically
 from longplay.errors import NotFoundError
@@ -35,7 +35,7 @@ from tables.erasure.receipts import (
 from tables.erasure.tombstones import Tombstones
 from tables.maintenance import erase_rows
 
-MADE_ANEW = (
+REBUILT_TABLES = (
     "item_days",
     "item_exposure_days",
     "item_features",
@@ -46,91 +46,90 @@ MADE_ANEW = (
     "progressive_estimates",
     "signal_delays",
 )
-"""Tables that add people up: the next build makes them anew, without the person."""
+"""Tables that aggregate over people: the next build rebuilds them without the person."""
 
 
 def erase(context: RunContext, user: str) -> dict[str, Any]:
-    """Remove one person; gives the receipt, which does not name them. Cut off at any moment, it can be run again.
+    """Remove one person; gives the receipt, which does not name them. An interrupted erasure can be repeated.
 
     Raises:
-        NotFoundError: when nothing of them is there and nothing of them was erased before.
+        NotFoundError: when no table holds them and nothing of them was erased before.
     """
-    # Releases from quarantine last: they say which quarantined rows were the person's.
-    there = sorted((table for table in catalog.ALL if context.store.exists(table)), key=lambda table: table == RELEASES)
-    one = _begin(context, user, there)
-    for name in one.training_sets:
-        _note(record_file(SourcePaths(context.folder).manifests, name), one.receipt)
-    released = _released(context, user)
-    for table in there:
-        _erase(context, table, user, released)
-    _clear_rejected(context.folder, user)
+    # Releases from quarantine come last: they tell which quarantined rows were the person's.
+    tables = sorted((t for t in catalog.ALL if context.store.exists(t)), key=lambda table: table == RELEASES)
+    erasure = _begin_erasure(context, user, tables)
+    for name in erasure.training_sets:
+        _note_erasure(record_file(SourcePaths(context.folder).manifests, name), erasure.receipt)
+    released_rows = _find_released_rows(context, user)
+    for table in tables:
+        _erase_from_table(context, table, user, released_rows)
+    _remove_unpublished(context.folder, user)
     forget_ids(SourcePaths(context.folder).verdicts)
-    # What a server has copied out of the tables to answer from; one that runs makes its index anew.
+    # A server answers from copies of the tables; a running one rebuilds its index.
     shutil.rmtree(Place.of(context.root, context.source.name).cache, ignore_errors=True)
-    receipt, file = finish_erasure(context.folder, one, accounted(context.folder))
-    context.progress.say(f"{sum(one.rows.values()):,} rows of {sum(n > 0 for n in one.rows.values())} tables removed")
-    context.progress.say(
-        f"{len(one.training_sets)} training sets held the person; their manifests say so. Receipt: {file}"
-    )
+    receipt, file = finish_erasure(context.folder, erasure, accounted(context.folder))
+    rows, training_sets = erasure.rows.values(), len(erasure.training_sets)
+    context.progress.say(f"{sum(rows):,} rows of {sum(number > 0 for number in rows)} tables removed")
+    context.progress.say(f"{training_sets} training sets held the person; their manifests note it. Receipt: {file}")
     return receipt
 
 
-def _begin(context: RunContext, user: str, there: Sequence[str]) -> ErasureInProgress:
-    """What is to be erased, kept before anything is removed; what was kept, where an earlier run was cut off."""
+def _begin_erasure(context: RunContext, user: str, tables: Sequence[str]) -> ErasureInProgress:
+    """What is to be erased, recorded before anything is removed; an interrupted erasure continues from its record."""
     tombstones = Tombstones.from_source(context.folder)
     mark = tombstones.mark(user)
-    earlier = find_interrupted(context.folder, mark)
-    if earlier is not None:
-        context.progress.say(f"erasure {earlier.receipt} was cut off; going on with it")
-        return earlier
-    released = _released(context, user)
-    rows = {table: _count(context, table, condition_of(table, user, released)) for table in there}
-    if mark not in tombstones.marks and not any(rows.values()) and not _rejected(context.folder, user):
-        raise NotFoundError(f"There is nothing of user '{user}'.", where=str(context.folder), fix="check --user")
+    interrupted = find_interrupted(context.folder, mark)
+    if interrupted is not None:
+        context.progress.say(f"erasure {interrupted.receipt} was interrupted; continuing it")
+        return interrupted
+    released_rows = _find_released_rows(context, user)
+    rows = {table: _count_rows(context, table, condition_of(table, user, released_rows)) for table in tables}
+    if mark not in tombstones.marks and not any(rows.values()) and not _find_unpublished(context.folder, user):
+        raise NotFoundError(f"No table holds user '{user}'.", where=str(context.folder), fix="check --user")
     number = next_receipt_number(context.folder)
-    erasure = ErasureInProgress(number, mark, rows, manifests_with(context, user), accounted(context.folder))
-    return begin_erasure(context.folder, erasure)
+    manifests = list_manifests_with(context, user)
+    return begin_erasure(context.folder, ErasureInProgress(number, mark, rows, manifests, accounted(context.folder)))
 
 
-def manifests_with(context: RunContext, user: str) -> list[str]:
+def list_manifests_with(context: RunContext, user: str) -> list[str]:
     """Names of the manifests whose training sets hold exposures of a person."""
-    found = []
+    names = []
     for file in record_files(SourcePaths(context.folder).manifests):
         manifest, _ = read_manifest(context.folder, file.stem)
         log = context.log.up_to(manifest.batch)
         exposures = context.tables.read_delivered(context.tables.versions("exposures"), "exposures", log)
-        own = exposures.where(f"user_id = {_text(user)}")
-        if select_spine(own, manifest.plan).limit(1).count():
-            found.append(file.stem)
-    return found
+        own_exposures = exposures.where(f"user_id = {_text(user)}")
+        if select_spine(own_exposures, manifest.plan).limit(1).count():
+            names.append(file.stem)
+    return names
 
 
-def condition_of(table: str, user: str, released: Sequence[str] = ()) -> str | None:
-    """Which rows of a table are a person's, as SQL; None where it holds no persons.
+def condition_of(table: str, user: str, released_rows: Sequence[str] = ()) -> str | None:
+    """SQL for the rows of a table that are a person's; None where it holds no persons.
 
     Args:
         table: which table.
         user: who.
-        released: quarantined rows that were repaired into rows of theirs, whatever they said before.
+        released_rows: quarantined rows that were repaired into rows of theirs, whatever they contained before.
     """
     if table == "first_seen":
         return f"kind = 'user' AND key = {_text(user)}"
-    if table in ("quarantine", "quarantine_releases"):
-        # A row that could not be read may hold the id anywhere in its text, and anything where its user should stand.
+    if table in ("quarantine", RELEASES):
+        # A row that could not be read may hold the id anywhere in its text, and anything in place of its user.
         unread = f"user_id IS NULL OR reason = '{MALFORMED_ROW}'"
         own = f"user_id = {_text(user)} OR (({unread}) AND raw RLIKE {_text(_as_word(user))})"
-        return f"{own} OR row_id IN ({', '.join(map(_text, released))})" if released else own
+        return f"{own} OR row_id IN ({', '.join(map(_text, released_rows))})" if released_rows else own
     if "user_id" in catalog.get(table).column_names():
         return f"user_id = {_text(user)}"
     return None
 
 
-def _count(context: RunContext, table: str, condition: str | None) -> int:
+def _count_rows(context: RunContext, table: str, condition: str | None) -> int:
     return context.store.read(table).where(condition).count() if condition is not None else 0
 
 
-def _released(context: RunContext, user: str) -> list[str]:
-    """Quarantined rows that were released as rows of a person."""
+def _find_released_rows(context: RunContext, user: str) -> list[str]:
+    """Ids of quarantined rows that were released as rows of a person."""
     if not context.store.exists(RELEASES):
         return []
     condition = condition_of(RELEASES, user)
@@ -138,17 +137,17 @@ def _released(context: RunContext, user: str) -> list[str]:
     return sorted(row["row_id"] for row in context.store.read(RELEASES).where(condition).select("row_id").collect())
 
 
-def _erase(context: RunContext, table: str, user: str, released: Sequence[str]) -> None:
-    condition, told = condition_of(table, user, released), context.store.commit_metadata(table)
-    told = {**told, "audit": {**told.get("audit", {}), REWRITTEN: True}}
-    if table in MADE_ANEW and "facts" in told:
-        told = {**told, "facts": {**told["facts"], "recipe": ERASED}}
-    if condition is not None or table in MADE_ANEW:
-        erase_rows(context.store, table, condition or "false", told)
+def _erase_from_table(context: RunContext, table: str, user: str, released_rows: Sequence[str]) -> None:
+    condition, metadata = condition_of(table, user, released_rows), context.store.commit_metadata(table)
+    metadata = {**metadata, "audit": {**metadata.get("audit", {}), REWRITTEN: True}}
+    if table in REBUILT_TABLES and "facts" in metadata:
+        metadata = {**metadata, "facts": {**metadata["facts"], "recipe": ERASED}}
+    if condition is not None or table in REBUILT_TABLES:
+        erase_rows(context.store, table, condition or "false", metadata)
 
 
 def _as_word(user: str) -> str:
-    """A pattern that finds an id in a raw row, but no longer word that contains it."""
+    """A pattern that matches an id in a raw row, but not as part of a longer word."""
     own = json.dumps(user, ensure_ascii=False)[1:-1].replace("\\E", "\\E\\\\E\\Q")
     return rf"(?<![\p{{L}}\p{{N}}_])\Q{own}\E(?![\p{{L}}\p{{N}}_])"
 
@@ -158,15 +157,15 @@ def _text(value: str) -> str:
     return f"'{quoted}'"
 
 
-def _clear_rejected(folder: Path, user: str) -> None:
-    for one in _rejected(folder, user):
-        shutil.rmtree(one)
+def _remove_unpublished(folder: Path, user: str) -> None:
+    for unpublished in _find_unpublished(folder, user):
+        shutil.rmtree(unpublished)
 
 
-def _rejected(folder: Path, user: str) -> list[Path]:
-    """Rows that the gate refused, and what a killed run left staged: nobody reads them, so whole folders go."""
+def _find_unpublished(folder: Path, user: str) -> list[Path]:
+    """Folders with rows of a person that the gate refused, or a killed run left staged; nobody reads them."""
     folders = SourcePaths(folder).unpublished()
-    return [one for one in folders if any(_holds(file, user) for file in one.rglob("*.parquet"))]
+    return [rows for rows in folders if any(_holds(file, user) for file in rows.rglob("*.parquet"))]
 
 
 def _holds(file: Path, user: str) -> bool:
@@ -175,20 +174,21 @@ def _holds(file: Path, user: str) -> bool:
     return any(pc.any(pc.match_substring(table[c], user)).as_py() for c in texts)
 
 
-def _note(file: Path, receipt: int) -> None:
-    told = json.loads(file.read_text(encoding="utf-8"))
-    told["erasures"] = sorted({*told.get("erasures", []), receipt})
-    write_atomically(file, json.dumps(told, indent=1, sort_keys=True))
+def _note_erasure(file: Path, receipt: int) -> None:
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    manifest["erasures"] = sorted({*manifest.get("erasures", []), receipt})
+    write_atomically(file, json.dumps(manifest, indent=1, sort_keys=True))
 
 
 @job_command("erase", short_help="Remove a person from every table, old versions included.")
 @click.option("--user", required=True, help="The user's id, as the log has it.")
 def command(context: RunContext, user: str) -> None:
-    """Remove a person from every table and from all that is left of older versions, and keep them from coming back.
+    """Remove a person from every table and from all old versions, and leave them out of later deliveries.
 
     Old versions of the tables can no longer be read afterwards; releases that name them can no longer be opened. A
-    receipt without the id goes to STORE/SOURCE/_erasures/, with a keyed hash by which later deliveries leave the person
-    out. Manifests of training sets that held the person say so. Raw deliveries are not Longplay's: erase there too.
+    receipt without the id goes to STORE/SOURCE/_erasures/, with a keyed hash by which later deliveries recognise the
+    person. Manifests of training sets that held the person note it. Longplay does not touch raw deliveries: erase the
+    person there too.
 
     Example: longplay erase --source world --user u000017
     """

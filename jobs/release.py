@@ -3,7 +3,9 @@
 import hashlib
 import json
 from datetime import datetime
+from typing import Any
 
+from ingest.log_state import LogPosition
 from jobs.runtime.command_options import date_option, job_command
 from jobs.runtime.labels import computed_definitions
 from jobs.runtime.run_context import RunContext
@@ -18,20 +20,34 @@ from tables.publish import Lineage
 
 
 def release(context: RunContext, date: datetime | None = None) -> str:
-    """Append the release of the newest versions, unless it is there; returns its id.
+    """Append the release of the newest versions, unless it exists; returns its id.
 
     Raises:
-        StoreError: when a table was not brought to the newest delivery: a release ties tables of one state.
+        StoreError: when a table lags behind the newest delivery: a release ties tables of one state.
     """
-    known_at, batch = context.log.known_at(date), context.log.batch
     check_state(context)
+    row = _plan_release(context, date)
+    release_id: str = row["release_id"]
+    if release_id in {existing.release_id for existing in releases(context.folder)}:
+        context.progress.say(f"release {release_id} exists already")
+        return release_id
+    spec = catalog.get("releases")
+    lineage = Lineage(context.run_id, row["fingerprint"], row["versions"])
+    frame = frame_from_row(context.spark, row, spec)
+    context.progress.table(context.store.publish(frame, spec, lineage, context.gate))
+    context.progress.say(f"release {release_id}")
+    return release_id
+
+
+def _plan_release(context: RunContext, date: datetime | None) -> dict[str, Any]:
+    """The row of a release of the newest versions."""
+    known_at, batch = context.log.known_at(date), context.log.batch
     versions = context.tables.versions(*catalog.RELEASED, *filter(context.store.exists, catalog.ALSO_RELEASED))
-    hashes = {d.ref: d.hash for d in computed_definitions(context)}
-    whole = [known_at, batch, sorted(versions.items()), sorted(hashes.items())]
-    fingerprint = hashlib.sha256(json.dumps(whole, default=str).encode()).hexdigest()[:16]
-    release_id = f"{known_at:%Y-%m-%d}-{fingerprint[:8]}"
-    row = {
-        "release_id": release_id,
+    hashes = {definition.ref: definition.hash for definition in computed_definitions(context)}
+    content = [known_at, batch, sorted(versions.items()), sorted(hashes.items())]
+    fingerprint = hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()[:16]
+    return {
+        "release_id": f"{known_at:%Y-%m-%d}-{fingerprint[:8]}",
         "known_at": known_at,
         "watermark": context.log.watermark(known_at),
         "batch": batch,
@@ -39,53 +55,45 @@ def release(context: RunContext, date: datetime | None = None) -> str:
         "definition_hashes": hashes,
         "fingerprint": fingerprint,
     }
-    if release_id in _releases(context):
-        context.progress.say(f"release {release_id} is there already")
-        return release_id
-    spec = catalog.get("releases")
-    frame = frame_from_row(context.spark, row, spec)
-    context.progress.table(
-        context.store.publish(frame, spec, Lineage(context.run_id, fingerprint, versions), context.gate)
-    )
-    context.progress.say(f"release {release_id}")
-    return release_id
 
 
 def check_state(context: RunContext) -> None:
-    """See that derived tables hold all deliveries, up to the newest watermark.
+    """Check that derived tables hold all deliveries, up to the newest watermark.
 
     Raises:
-        StoreError: naming those that lag behind, and the steps that bring them on.
+        StoreError: naming the tables that lag behind, and the steps that bring them up to date.
     """
-    batch, frontier = context.log.batch, context.log.frontier
-    lags = {}
-    for table in (name for name in catalog.RELEASED if catalog.get(name).mode == "increment"):
-        told = context.store.commit_metadata(table).get("facts", {}) if context.store.exists(table) else {}
-        if ERASED in told.get("recipe", ""):
-            lags[table] = "still counts a person who was erased"
-        elif not told:
-            lags[table] = "is not there"
-        elif (done := Checkpoint.from_commit(told)).batch < batch or done.frontier < frontier:
-            lags[table] = f"holds delivery {done.batch} until {done.frontier}"
+    position = context.log.position
+    derived = [name for name in catalog.RELEASED if catalog.get(name).mode == "increment"]
+    lags = {table: lag for table in derived if (lag := _describe_lag(context, table, position))}
     if lags:
         steps = dict.fromkeys(find_publishing_step(table) for table in lags)
+        expected = f"deliveries up to {position.batch}, until {position.frontier}"
         raise StoreError(
-            "Not all tables are of one state, so no release can tie them.",
+            "Not all tables hold the same deliveries, so no release can tie them.",
             where=str(context.folder),
-            got="; ".join([f"deliveries up to {batch}, until {frontier}", *(f"{t} {s}" for t, s in lags.items())]),
+            got="; ".join([expected, *(f"{table} {lag}" for table, lag in lags.items())]),
             fix=f"run {', then '.join(f'longplay {step}' for step in steps)} again",
         )
 
 
-def _releases(context: RunContext) -> set[str]:
-    """Ids of the releases that are there, read without Spark."""
-    return {one.release_id for one in releases(context.folder)}
+def _describe_lag(context: RunContext, table: str, position: LogPosition) -> str | None:
+    """How a table lags behind a position of the log; None if it does not."""
+    commit_facts = context.store.commit_metadata(table).get("facts", {})
+    if ERASED in commit_facts.get("recipe", ""):
+        return "still counts a person who was erased"
+    if not commit_facts:
+        return "does not exist"
+    checkpoint = Checkpoint.from_commit(commit_facts)
+    if checkpoint.batch < position.batch or checkpoint.frontier < position.frontier:
+        return f"holds delivery {checkpoint.batch} until {checkpoint.frontier}"
+    return None
 
 
 @job_command("release", short_help="Tie the audited versions of all tables together.")
 @date_option
 def command(context: RunContext, date: datetime | None) -> None:
-    """Publish one row that names the version of every table: readers and training sets open that.
+    """Publish one row that names the version of every table: readers and training sets open it.
 
     Example: longplay release --source world
     """

@@ -1,7 +1,7 @@
-"""Quality: what passed, what failed, what was set aside and why; and how repaired rows come back."""
+"""Quality: what passed, what failed, what was quarantined and why; and the release of repaired rows."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from functools import update_wrapper
 from pathlib import Path
@@ -13,7 +13,7 @@ from ingest.source_config import load_source
 from jobs.read import MOMENT
 from jobs.runtime.command_options import guarded, job_command, utc
 from jobs.runtime.metric_history import keep_metrics
-from jobs.runtime.quarantine_selection import Wanted, release
+from jobs.runtime.quarantine_selection import ReleaseSelection, release_selection
 from jobs.runtime.run_context import RunContext
 from longplay.commands import output
 from longplay.paths import StorePaths
@@ -28,19 +28,19 @@ from quality.monitoring.metric import Metric
 from quality.monitoring.metric_history import read_metric_history
 from tables import catalog
 
-SHOWN_DAYS = 84
-"""So many days of a metric a page shows."""
+MAX_DAYS_SHOWN = 84
+"""A page shows at most this many days of a metric."""
 _SOURCE = click.option("--source", required=True, help="A shipped source (world, ...) or a source file (.yaml).")
 _STORE = click.option(
     "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-_REASON_HELP = "Only rows set aside for this reason."
+_REASON_HELP = "Only rows quarantined for this reason."
 _LOG = click.option("--log", type=click.Choice(["events", "exposures", "episodes"]), help="Only rows of this raw log.")
 
 
 def _look_up(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the folder of its source's tables; it starts no Spark."""
+    """Pass a command the folder of its source's tables; it starts no Spark."""
 
     def body(source: str, store: Path, **own: Any) -> None:  # noqa: ANN401 - as click gives them
         guarded(lambda: function(StorePaths(store).source(load_source(source).name).folder, **own))
@@ -48,126 +48,132 @@ def _look_up(function: Callable[..., None]) -> Callable[..., None]:
     return _SOURCE(_STORE(update_wrapper(body, function)))
 
 
-@click.group("quality", short_help="What passed, what is blocked, what was set aside; put repaired rows back.")
+@click.group("quality", short_help="What passed, what is blocked, what is quarantined; release repaired rows.")
 def command() -> None:
-    """Look at the quality of tables, and put repaired rows back. Only 'release' starts Spark.
+    """Look at the quality of tables, and release repaired rows. Only 'release' starts Spark.
 
     Example: longplay quality status --source world
     """
 
 
-@command.command("status", short_help="Per table: verdict, last good version, what waits for what.")
+@command.command("status", short_help="Per table: verdict, last good version, what it blocks.")
 @_look_up
 @click.option("--runs", type=click.IntRange(1), default=RUNS, show_default=True, help="Runs that a trend shows.")
 @_JSON
 def status_command(folder: Path, runs: int, as_json: bool) -> None:
-    """Say for each table what passed, failed and warned, its last good version, and what it blocks.
+    """Show for each table what passed, failed and warned, its last good version, and what it blocks.
 
-    Below stand metrics of the last four weeks that are not as the days before let expect, and what became of every raw
-    row: read = published + quarantined + duplicates + erased.
+    Unexpected metrics of the last four weeks follow, and what became of every raw row: read = published + quarantined +
+    duplicates + erased.
 
     Example: longplay quality status --source world --json
     """
-    found, unusual = status(folder, runs), find_recent_anomalies(read_metric_history(folder))
+    table_status, unusual = status(folder, runs), find_recent_anomalies(read_metric_history(folder))
     if as_json:
-        output.as_json({**found.plain(), "unusual": [_plain(one) for one in unusual]})
+        output.as_json({**table_status.plain(), "unusual": [_finding_as_json(finding) for finding in unusual]})
         return
-    output.table(
-        ("table", "state", "rows", "version", "published (UTC)", "checks", "trend"), [_row(one) for one in found.tables]
-    )
-    for text in _faults(found):
-        click.echo(text)
-    for text in ["", *(f"unusual: {one.text()}" for one in unusual)] if unusual else []:
-        click.echo(text)
+    header = ("table", "state", "rows", "version", "published (UTC)", "checks", "trend")
+    output.table(header, [_status_row(table) for table in table_status.tables])
+    for line in _describe_faults(table_status):
+        click.echo(line)
+    for line in ["", *(f"unexpected: {finding.text()}" for finding in unusual)] if unusual else []:
+        click.echo(line)
     click.echo("")
-    header = ("log", "read", "published", "quarantined", "duplicates", "erased", "adds up")
-    said = {True: "yes", False: "NO", None: "unknown (deliveries of an older version)"}
-    output.table(
-        header,
-        [
-            (e.log, *(f"{n:,}" for n in (e.read, e.published, e.quarantined, e.duplicates, e.erased)), said[e.adds_up])
-            for e in found.ledger
-        ],
-    )
+    _print_ledger(table_status)
 
 
-def _plain(one: Anomaly) -> dict[str, Any]:
-    """A finding as JSON has it."""
-    metric = {**vars(one.metric), "day": str(one.metric.day)}
-    return {**metric, "rule": one.rule, "low": one.low, "high": one.high}
+def _print_ledger(table_status: Status) -> None:
+    """What became of every raw row, by log."""
+    adds_up = {True: "yes", False: "NO", None: "unknown (deliveries of an older version)"}
+    counts = ("read", "published", "quarantined", "duplicates", "erased")
+    rows = [
+        (entry.log, *(f"{getattr(entry, name):,}" for name in counts), adds_up[entry.adds_up])
+        for entry in table_status.ledger
+    ]
+    output.table(("log", *counts, "adds up"), rows)
 
 
-def _row(one: Standing) -> tuple[str, ...]:
-    last, good = one.last, one.good
+def _finding_as_json(finding: Anomaly) -> dict[str, Any]:
+    metric = {**vars(finding.metric), "day": str(finding.metric.day)}
+    return {**metric, "rule": finding.rule, "low": finding.low, "high": finding.high}
+
+
+def _status_row(table: Standing) -> tuple[str, ...]:
+    last, good = table.last, table.good
     checks = f"{len(last.held)} of {len(last.checks)}" if last else "-"
-    trend = "".join("." if run.passed and not run.warned else "w" if run.passed else "F" for run in one.trend)
+    trend = "".join("." if run.passed and not run.warned else "w" if run.passed else "F" for run in table.trend)
     version = (f"{good.version}", f"{good.at:%Y-%m-%d %H:%M}") if good else ("-", "-")
-    return one.table, one.state, f"{one.rows:,}", *version, checks, trend
+    return table.table, table.state, f"{table.rows:,}", *version, checks, trend
 
 
-def _faults(found: Status) -> list[str]:
-    """What is wrong, a line a fault."""
-    lines = []
-    for one in found.tables:
-        last = one.last
-        for word, broken in (("failed", last.failed), ("warned", last.warned)) if last else ():
-            rows = [f"{name} ({number:,} rows)" if number is not None else name for name, number in broken.items()]
-            lines += [f"{one.table} {word}: {', '.join(rows)}"] if rows else []
-        for name, (old, new) in one.behind.items():
-            lines.append(f"{one.table} is behind: made from version {old} of {name}, version {new} is there")
-        if one.blocks or one.steps:
-            waiting = ", ".join([*one.blocks, *(f"'{step}'" for step in one.steps)])
-            lines.append(f"{one.table} holds up: {waiting}")
+def _describe_faults(table_status: Status) -> list[str]:
+    """One line for each fault, after an empty one; nothing where there is none."""
+    lines = [line for table in table_status.tables for line in _describe_table(table)]
     return ["", *lines] if lines else []
 
 
-@command.command("quarantine", short_help="Rows that were set aside, by reason, with examples.")
+def _describe_table(table: Standing) -> Iterator[str]:
+    last = table.last
+    for verdict, checks in (("failed", last.failed), ("warned", last.warned)) if last else ():
+        broken = [f"{name} ({number:,} rows)" if number is not None else name for name, number in checks.items()]
+        if broken:
+            yield f"{table.table} {verdict}: {', '.join(broken)}"
+    for name, (old, new) in table.behind.items():
+        yield f"{table.table} is behind: built from version {old} of {name}, the newest is {new}"
+    if table.blocks or table.steps:
+        waiting = ", ".join([*table.blocks, *(f"'{step}'" for step in table.steps)])
+        yield f"{table.table} blocks: {waiting}"
+
+
+@command.command("quarantine", short_help="Quarantined rows by reason, with examples.")
 @_look_up
 @click.option("--reason", help=_REASON_HELP)
 @_LOG
-@click.option("--all", "released", is_flag=True, help="Show rows that were released, too.")
-@click.option("--examples", type=click.IntRange(0), default=3, show_default=True, help="Rows shown of each reason.")
+@click.option("--all", "released", is_flag=True, help="Include rows that were released.")
+@click.option("--examples", type=click.IntRange(0), default=3, show_default=True, help="Examples per reason.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the open rows to this file, to be repaired.")
 @_JSON
 def quarantine_command(
     folder: Path,
     out: Path | None,
     as_json: bool,
-    **asked: Any,  # noqa: ANN401 - as click gives them
+    **filters: Any,  # noqa: ANN401 - as click gives them
 ) -> None:
-    """List the rows that were set aside, by log and reason.
+    """List quarantined rows by log and reason.
 
-    --out writes them as JSON lines, each {"row_id": ..., "raw": {...}}: mend what stands under raw, leave out what
-    stays in quarantine, and give the file to 'longplay quality release --repaired'.
+    --out writes them as JSON lines, each {"row_id": ..., "raw": {...}}: repair the values under raw, delete the lines
+    of rows that stay in quarantine, and pass the file to 'longplay quality release --repaired'.
 
     Example: longplay quality quarantine --source world --reason bad_amount --out rows.jsonl
     """
-    wanted = quarantine.Asked(**asked)
-    found = quarantine.groups(folder, wanted)
+    query = quarantine.Asked(**filters)
+    groups = quarantine.groups(folder, query)
     if out is not None:
-        lines = list(quarantine.to_repair(folder, wanted))
+        lines = list(quarantine.to_repair(folder, query))
         out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         click.echo(f"{out}: {len(lines):,} rows", err=True)
     if as_json:
-        releases = [{**one, "released_at": one["released_at"].isoformat()} for one in quarantine.releases(folder)]
-        output.as_json({"groups": [group.plain() for group in found], "releases": releases})
+        releases = [
+            {**release, "released_at": release["released_at"].isoformat()} for release in quarantine.releases(folder)
+        ]
+        output.as_json({"groups": [group.plain() for group in groups], "releases": releases})
         return
-    if not found:
+    if not groups:
         click.echo("No row is in quarantine.")
         return
-    rows = [(g.reason, g.log, f"{g.rows:,}", f"{g.released:,}", g.message) for g in found]
+    rows = [(g.reason, g.log, f"{g.rows:,}", f"{g.released:,}", g.message) for g in groups]
     output.table(("reason", "log", "open", "released", "message"), rows)
-    for group in found:
+    for group in groups:
         for row in group.examples:
             click.echo(f"\n{group.reason} {row['row_id']} ({row['file']}, delivery {row['batch']}, {row['outcome']})")
             click.echo(f"  {quarantine.raw_text(row['raw'])}")
 
 
-@command.command("pages", short_help="An index and a page a table, as static HTML.")
+@command.command("pages", short_help="An index and a page per table, as static HTML.")
 @_look_up
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that the pages are written to.")
 def pages_command(folder: Path, out: Path) -> None:
-    """Write a page for every table and an index: what passed, what failed, trends, and what blocks whom.
+    """Write a page for every table and an index: what passed, what failed, trends, and what blocks what.
 
     The pages need no server and load nothing from anywhere: open index.html.
 
@@ -179,18 +185,18 @@ def pages_command(folder: Path, out: Path) -> None:
 
 
 def series_of(metrics: Sequence[Metric]) -> dict[str, list[Series]]:
-    """Metrics of days by table, each the newest ``SHOWN_DAYS`` days of it."""
-    odd = {one.metric: one.short() for one in find_anomalies(metrics)}
-    found: dict[tuple[str, str, str], dict[date, Metric]] = defaultdict(dict)
-    for one in metrics:
-        if one.day is not None:
-            found[one.table, one.metric, one.subject][one.day] = one
+    """Metrics of days by table, each with its newest ``MAX_DAYS_SHOWN`` days."""
+    findings = {finding.metric: finding.short() for finding in find_anomalies(metrics)}
+    by_day: dict[tuple[str, str, str], dict[date, Metric]] = defaultdict(dict)
+    for metric in metrics:
+        if metric.day is not None:
+            by_day[metric.table, metric.metric, metric.subject][metric.day] = metric
     series: dict[str, list[Series]] = defaultdict(list)
-    for (table, metric, subject), of in sorted(found.items()):
-        shown = dict(sorted(of.items())[-SHOWN_DAYS:])
-        days = [(day, one.value) for day, one in shown.items()]
-        unusual = {day: odd[one] for day, one in shown.items() if one in odd}
-        series[table].append(Series(f"{metric} of {subject}" if subject else metric, days, unusual))
+    for (table, name, subject), metric_by_day in sorted(by_day.items()):
+        shown = dict(sorted(metric_by_day.items())[-MAX_DAYS_SHOWN:])
+        days = [(day, metric.value) for day, metric in shown.items()]
+        unusual = {day: findings[metric] for day, metric in shown.items() if metric in findings}
+        series[table].append(Series(f"{name} of {subject}" if subject else name, days, unusual))
     return series
 
 
@@ -198,7 +204,7 @@ def _changes(_context: click.Context, _option: click.Parameter, given: tuple[str
     """``COLUMN=SQL`` as a mapping."""
     for text in given:
         if "=" not in text:
-            raise click.BadParameter(f"'{text}' is no COLUMN=SQL")
+            raise click.BadParameter(f"'{text}' is not COLUMN=SQL")
     return {name.strip(): sql for name, _, sql in (text.partition("=") for text in given)}
 
 
@@ -206,30 +212,33 @@ def _changes(_context: click.Context, _option: click.Parameter, given: tuple[str
 @click.option("--reason", required=True, help=_REASON_HELP)
 @_LOG
 @click.option("--where", metavar="SQL", help="Only rows for which this is true, over the columns of quarantine.")
-@click.option("--ids", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File with a row_id a line.")
+@click.option(
+    "--ids", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File with one row_id per line."
+)
 @click.option("--repaired", type=click.Path(path_type=Path), help="The repaired rows: JSON lines with row_id and raw.")
-@click.option("--as-is", is_flag=True, help="The rows were right: the source file was corrected.")
+@click.option("--as-is", is_flag=True, help="The rows were right: the source file has been corrected.")
 @click.option(
     "--set-column", "changes", multiple=True, metavar="COLUMN=SQL", callback=_changes, help="Repair by SQL. Repeatable."
 )
-@click.option("--observed-at", type=MOMENT, help="Since when the repaired rows are known (UTC). [now]")
+@click.option("--observed-at", type=MOMENT, help="The repaired rows count as known from then on (UTC). [now]")
 @click.option("--as", "by", help="Who does it. [LONGPLAY_USER, else the user of the system]")
 def release_command(
     context: RunContext,
     by: str | None,
     observed_at: datetime | None,
-    **wanted: Any,  # noqa: ANN401 - as click gives them
+    **selection: Any,  # noqa: ANN401 - as click gives them
 ) -> None:
-    """Put rows that were set aside, and are repaired now, through ingest again.
+    """Put repaired rows from quarantine through ingest again.
 
-    They are judged as any delivered row: what fails again goes back into quarantine with its new reason. A row is
-    released once; the same command again, also after a crash, releases nothing twice. What they say is known from the
-    release on, so nothing that was known before changes. The table quarantine_releases says who released what, when.
+    They are validated like any delivered row: a row that fails again goes back into quarantine with its new reason. A
+    row is released once; repeating the command, even after a crash, releases nothing twice. The rows count as known
+    from the release on, so nothing that was known before changes. The table quarantine_releases records who released
+    what, and when.
 
     Example: longplay quality release --source world --reason bad_amount --set-column "seconds=abs(seconds)"
     """
     with context.exclusive(), context.progress.step("quality release"):
-        release(context, Wanted(**wanted), who(by), utc(observed_at))
+        release_selection(context, ReleaseSelection(**selection), who(by), utc(observed_at))
         keep_metrics(context)
 
 

@@ -1,9 +1,10 @@
-"""The options that all jobs share, and how an error ends a command."""
+"""The options that all steps share, and how an error ends a command."""
 
 import functools
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import click
 
 from ingest.source_config import load_source
 from jobs.runtime.metric_history import keep_metrics
-from jobs.runtime.openlineage import watched
+from jobs.runtime.openlineage import emit_lineage
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.commands.options import registry_option
@@ -49,14 +50,35 @@ _OPTIONS: list[Callable[[click.Command], click.Command]] = [
     registry_option,
 ]
 _FORCE: Callable[[click.Command], click.Command] = click.option(
-    "--force", is_flag=True, help="Do the step again even if nothing that it depends on has changed."
+    "--force", is_flag=True, help="Run the step again even if nothing that it depends on has changed."
 )
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """The shared options of one command, as given."""
+
+    source: str
+    store: Path
+    conf: tuple[str, ...]
+    overrides: tuple[str, ...]
+    definitions: tuple[Path, ...]
+    registry: Path | None
+    force: bool
+
+    def open_context(self) -> RunContext:
+        """The context of the run that they describe."""
+        definition_registry = default_registry(self.definitions, existing(self.store, self.registry))
+        settings = load_settings(self.conf, self.overrides)
+        context = RunContext(settings, load_source(self.source), definition_registry, self.store, self.force)
+        emit_lineage(context)
+        return context
+
+
 def job_command(
-    name: str, *, writes_tables: bool = True, **settings: Any
+    name: str, *, writes_tables: bool = True, **attributes: Any
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """A click command with the shared options, whose function gets a :class:`RunContext` first.
+    """A click command with the shared options, whose function takes a :class:`RunContext` first.
 
     ``writes_tables``: only one such command of a source runs at a time.
     """
@@ -71,30 +93,30 @@ def job_command(
             definitions: tuple[Path, ...],
             registry: Path | None,
             force: bool = False,
-            **own: Any,
+            **step_options: Any,
         ) -> None:
-            def call() -> None:
-                loaded, known = load_settings(conf, overrides), default_registry(definitions, existing(store, registry))
-                context = watched(RunContext(loaded, load_source(source), known, store, force))
-                with context.exclusive() if writes_tables else nullcontext():
-                    function(context, **own)
-                    if writes_tables:
-                        keep_metrics(context)
+            options = RunOptions(source, store, conf, overrides, definitions, registry, force)
+            guarded(lambda: _run_step(options, writes_tables, functools.partial(function, **step_options)))
 
-            guarded(call)
-
-        make: Callable[[Callable[..., None]], click.Command] = click.command(name, **settings)
+        make: Callable[[Callable[..., None]], click.Command] = click.command(name, **attributes)
         command = make(body)
-        options = [*_OPTIONS, _FORCE] if writes_tables else _OPTIONS
-        for option in reversed(options):
+        for option in reversed([*_OPTIONS, _FORCE] if writes_tables else _OPTIONS):
             command = option(command)
         return command
 
     return wrap
 
 
+def _run_step(options: RunOptions, writes_tables: bool, step: Callable[[RunContext], None]) -> None:
+    context = options.open_context()
+    with context.exclusive() if writes_tables else nullcontext():
+        step(context)
+        if writes_tables:
+            keep_metrics(context)
+
+
 def guarded(call: Callable[[], None]) -> None:
-    """Run ``call``; an error of ours is shown and ends the process with its exit code."""
+    """Run ``call``; an expected error is printed and ends the process with its exit code."""
     try:
         call()
     except LongplayError as error:
@@ -104,16 +126,16 @@ def guarded(call: Callable[[], None]) -> None:
     except OSError as error:
         fail(
             EnvironmentProblem(
-                "The file system refused.",
+                "The file system refused access.",
                 where=str(error.filename or "the step named last above"),
                 got=error.strerror or first_line(error),
-                fix="check that the folder can be written and that the disk has room",
+                fix="check that the folder is writable and that the disk has space",
             )
         )
 
 
 def fail(error: LongplayError) -> None:
-    """Show an error and end the process."""
+    """Print an error and end the process."""
     click.secho("error: ", fg="red", bold=True, nl=False, err=True)
     click.echo(error.render(), err=True)
     sys.exit(error.exit_code)
@@ -128,5 +150,5 @@ date_option = click.option(
     "--date",
     type=DATE,
     callback=lambda _ctx, _param, value: utc(value),
-    help="Logical date (UTC): build what was known at its midnight. Default: the newest watermark.",
+    help="As-of date (UTC): build what was known at its midnight. Default: the newest watermark.",
 )

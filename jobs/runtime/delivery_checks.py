@@ -1,4 +1,4 @@
-"""A delivery is judged as a whole before anything of it is published."""
+"""Checks of a whole delivery, before anything of it is published."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -21,67 +21,72 @@ from quality.delivery_consistency import (
 )
 
 DELIVERY = "delivery"
-"""What checks of a whole delivery are named after where a table's are named after it, as in ``quality.accept``."""
+"""Prefix of the checks of a whole delivery in ``quality.accept``, where checks of a table have its name."""
 LOOK_BACK_DAYS = 7
-"""So many days before the first that a delivery made known are looked at for requests that its events answer."""
+"""Requests that the events of a delivery answer are looked up this far back from its first known day."""
 
 
 def check_delivery(
-    context: RunContext, judged: Mapping[str, DataFrame], counts: Mapping[str, int], before: Sequence[Mapping[str, int]]
+    context: RunContext,
+    rows_by_log: Mapping[str, DataFrame],
+    counts: Mapping[str, int],
+    earlier_counts: Sequence[Mapping[str, int]],
 ) -> dict[str, int]:
-    """See that the logs of a delivery agree; say where more rows than usual were set aside.
+    """Check that the logs of a delivery agree; warn where more rows than expected were quarantined.
 
     Args:
         context: the run.
-        judged: the judged rows of each log. Grain: raw row.
-        counts: of the delivery, as in the table ``deliveries``.
-        before: those of earlier deliveries, oldest first.
+        rows_by_log: the validated rows of each log. Grain: raw row.
+        counts: counts of the delivery, as in the table ``deliveries``.
+        earlier_counts: those of earlier deliveries, oldest first.
 
     Returns:
-        Counts of the delivery that later ones are held against.
+        Counts of the delivery that later ones are compared with.
 
     Raises:
-        QualityError: when events and exposures do not fit together, unless ``quality.accept`` says so.
+        QualityError: when events and exposures contradict each other and ``quality.accept`` does not allow it.
     """
-    for log in judged:
+    for log in rows_by_log:
         read, clean = counts[f"{log}/read"], counts[f"{log}/clean"]
         share = 1 - clean / max(read, 1)
-        limit = exceeded_share_limit(share, read, quarantined_shares(log, before))
+        limit = exceeded_share_limit(share, read, quarantined_shares(log, earlier_counts))
         if limit is not None:
-            context.progress.say(f"warning: {share:.2%} of the {log} were set aside; usual is {limit:.2%} at most")
-    if "exposures" not in judged:
+            context.progress.say(
+                f"warning: {share:.2%} of the {log} were quarantined; expected are {limit:.2%} at most"
+            )
+    if "exposures" not in rows_by_log:
         return {}
-    found = _agreement(context, judged, max(counts["events/clean"], counts["exposures/clean"]))
-    faults = find_disagreements(found)
-    if missing := describe_unanswered(found):
-        if were_answered(before):
+    agreed = _compare_logs(context, rows_by_log, max(counts["events/clean"], counts["exposures/clean"]))
+    faults = find_disagreements(agreed)
+    if missing := describe_unanswered(agreed):
+        if were_answered(earlier_counts):
             faults = {"requests_answered": missing, **faults}
         else:
-            context.progress.say(f"warning: {missing}; nothing blocks, as exposures may be a sample")
+            context.progress.say(f"warning: {missing}; not an error, because exposures may be a sample")
     refuse(context, {f"{DELIVERY}.{name}": text for name, text in faults.items()})
-    return {ANSWERS: found.answers, ANSWERED: found.answered}
+    return {ANSWERS: agreed.answers, ANSWERED: agreed.answered}
 
 
 def refuse(context: RunContext, faults: Mapping[str, str]) -> None:
-    """Refuse a delivery for its faults, by name, but for those that this run accepts: they are warnings."""
+    """Refuse a delivery for its faults, by name; those that this run accepts are warnings."""
     accepted = [name for name in faults if name in context.settings.quality.accept]
     for name in accepted:
         context.progress.say(f"warning: {name}: {faults[name]}")
-    if rest := [name for name in faults if name not in accepted]:
+    if refused := [name for name in faults if name not in accepted]:
         raise QualityError(
-            "Events and exposures of this delivery do not fit together; nothing was published.",
+            "Events and exposures of this delivery contradict each other; nothing was published.",
             where=f"source {context.source.name}",
-            got="; ".join(faults[name] for name in rest),
-            fix="see that both logs name requests and users alike and are of the same time, and deliver them again; "
-            f"if it is meant: --set quality.accept=[{','.join(rest)}]",
+            got="; ".join(faults[name] for name in refused),
+            fix="check that both logs name requests and users alike and cover the same time, and deliver them again; "
+            f"if this is intended: --set quality.accept=[{','.join(refused)}]",
         )
 
 
-def _agreement(context: RunContext, judged: Mapping[str, DataFrame], rows: int) -> LogAgreement:
-    events, exposures = (judged[log].where("reason IS NULL") for log in ("events", "exposures"))
-    known = None
+def _compare_logs(context: RunContext, rows_by_log: Mapping[str, DataFrame], rows: int) -> LogAgreement:
+    events, exposures = (rows_by_log[log].where("reason IS NULL") for log in ("events", "exposures"))
+    earlier_exposures = None
     first = exposures.agg(F.min("known_ts")).first()
     if context.store.exists("exposures") and first is not None and first[0] is not None:
-        since = first[0].date() - timedelta(days=LOOK_BACK_DAYS)
-        known = context.store.read("exposures").where(F.col("as_of_day") >= F.lit(since))
-    return compare_logs(events, exposures, known, rows)
+        look_from = first[0].date() - timedelta(days=LOOK_BACK_DAYS)
+        earlier_exposures = context.store.read("exposures").where(F.col("as_of_day") >= F.lit(look_from))
+    return compare_logs(events, exposures, earlier_exposures, rows)

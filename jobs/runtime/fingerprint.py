@@ -22,7 +22,8 @@ _FEATURES = (
     "longplay.config",
     "jobs.build_features",
 )
-_PROGRESSIVE = (*DELIVERED_FACTS, *_DEFINITIONS, "signals.progressive", "jobs.build_progressive")
+_SIGNALS = (*DELIVERED_FACTS, *_DEFINITIONS, "jobs.runtime.signal_inputs")
+_PROGRESSIVE = (*_SIGNALS, "signals.progressive", "jobs.build_progressive")
 CONTENT_CODE: dict[str, tuple[str, ...]] = {
     "first_seen": (*DELIVERED_FACTS, "ingest.fact_tables", "jobs.runtime.deliveries"),
     "user_days": _HISTORIES,
@@ -32,10 +33,9 @@ CONTENT_CODE: dict[str, tuple[str, ...]] = {
     "sequences": _HISTORIES,
     "exposure_features": _FEATURES,
     "item_features": _FEATURES,
-    "signal_values": (*DELIVERED_FACTS, *_DEFINITIONS, "jobs.build_signals"),
+    "signal_values": (*_SIGNALS, "jobs.build_signals", "jobs.runtime.backfill_signals"),
     "signal_delays": (
-        *DELIVERED_FACTS,
-        *_DEFINITIONS,
+        *_SIGNALS,
         "signals.delay_curves",
         "quality.signal_values.delay_curves",
         "quality.signal_values.delay_drift",
@@ -44,9 +44,15 @@ CONTENT_CODE: dict[str, tuple[str, ...]] = {
     "progressive_priors": _PROGRESSIVE,
     "progressive_sums": _PROGRESSIVE,
     "progressive_estimates": _PROGRESSIVE,
-    "day_counts": ("quality.monitoring.daily_volume", "jobs.outages"),
-    "outages": ("ingest.watermark", "longplay.config", "quality.monitoring", "signals.outage_voids", "jobs.outages"),
-    "training_set": (*_FEATURES, *_DEFINITIONS, "rankers.dataset", "jobs.build_training_set"),
+    "day_counts": ("quality.monitoring.daily_volume", "quality.monitoring.metric", "jobs.runtime.outages"),
+    "outages": (
+        *_DEFINITIONS,
+        "ingest.watermark",
+        "quality.baselines",
+        *(f"quality.monitoring.{name}" for name in ("anomaly_detection", "anomaly", "metric", "outage_detection")),
+        "jobs.runtime.outages",
+    ),
+    "training_set": (*_FEATURES, *_DEFINITIONS, "features.histories", "rankers.dataset", "jobs.build_training_set"),
 }
 """By derived table: the modules that decide its content. A package stands for the modules directly in it."""
 TRAINING_SET_FROM_FACTS = ("first_seen", "item_days", "exposure_features", "signal_values", "training_set")

@@ -1,4 +1,4 @@
-"""Metric history: what the gates measured of published versions is kept, and what is not as usual is said."""
+"""Metric history: what the gates measured of published versions is recorded, and unexpected values trigger warnings."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -22,74 +22,75 @@ from tables.arrow_store import read_commit_metadata, read_rows
 from tables.catalog import DAY_COUNTS, QUALITY_METRICS
 
 REWRITTEN = "rewritten"
-"""Marks the commit of a version that holds what an earlier one did, less a person: it is not measured again."""
+"""Marks the commit of a version that holds an earlier one's rows without an erased person: it is not measured again."""
 
 
 def keep_metrics(context: RunContext) -> list[Anomaly]:
-    """Keep the metrics of versions that were published since the last time, also by a run that was killed.
+    """Record the metrics of versions that were published since the last run, including those of killed runs.
 
-    What the step did is done: where the history cannot be read or written, that is said, and nothing fails.
+    The step itself is done: a history that cannot be read or written triggers a warning, and nothing fails.
 
     Returns:
-        Those of them that are not as days before let expect; they were said as warnings.
+        The unexpected metrics among them; each was reported as a warning.
     """
     try:
-        return _kept(context)
+        return _record_metrics(context)
     except (LongplayError, DeltaError, OSError, ValueError) as error:
         what = error.render() if isinstance(error, LongplayError) else f"{type(error).__name__}: {first_line(error)}"
-        context.progress.say(f"warning: the metric history was left as it is; the next step tries again. {what}")
+        context.progress.say(f"warning: the metric history was not updated; the next step tries again. {what}")
         return []
 
 
-def _kept(context: RunContext) -> list[Anomaly]:
+def _record_metrics(context: RunContext) -> list[Anomaly]:
     if not has(context.folder, "deliveries"):
         return []
-    measured = [*_measured(context), *_volumes(context)]
+    measured = [*_list_new_metrics(context), *_list_new_volumes(context)]
     if not measured:
         return []
     MetricRecorder(context.folder, context.run_id, context.log.known_at(), context.gate.validate_counts).record(
         measured
     )
-    new = {one for _, one in measured}
-    series = {(one.table, one.metric, one.subject) for one in new if one.day is not None}
-    known = [one for one in read_metric_history(context.folder) if (one.table, one.metric, one.subject) in series]
-    found = [one for one in find_anomalies(known) if one.metric in new]
-    for one in found:
-        context.progress.say(f"warning: {one.text()}")
-    return found
+    new_metrics = {metric for _, metric in measured}
+    series = {(metric.table, metric.metric, metric.subject) for metric in new_metrics if metric.day is not None}
+    past_metrics = read_metric_history(context.folder)
+    recorded = [m for m in past_metrics if (m.table, m.metric, m.subject) in series]
+    findings = [finding for finding in find_anomalies(recorded) if finding.metric in new_metrics]
+    for finding in findings:
+        context.progress.say(f"warning: {finding.text()}")
+    return findings
 
 
-def _measured(context: RunContext) -> Iterator[tuple[int, Metric]]:
-    """Metrics that are not kept yet, with the version they are of."""
-    kept = read_measured_versions(context.folder)
+def _list_new_metrics(context: RunContext) -> Iterator[tuple[int, Metric]]:
+    """Metrics that are not recorded yet, with their versions."""
+    newest_versions = read_measured_versions(context.folder)
     for table in catalog.ALL:
-        if table == QUALITY_METRICS.name:  # else each record would be one more thing to record
+        if table == QUALITY_METRICS.name:  # otherwise every record would have to be recorded
             continue
-        for one in publications(context.folder, table):
-            if one.version <= kept.get(table, -1):
+        for publication in publications(context.folder, table):
+            if publication.version <= newest_versions.get(table, -1):
                 break
-            if not one.audit.get(REWRITTEN):
-                yield from ((one.version, metric) for metric in _of(context, table, one))
+            if not publication.audit.get(REWRITTEN):
+                yield from ((publication.version, metric) for metric in _read_metrics(context, table, publication))
 
 
-def _volumes(context: RunContext) -> list[tuple[int, Metric]]:
-    """Users and events of complete days that were counted since, or counted anew to another number."""
-    told: Mapping[str, Any] = read_commit_metadata(context.folder, DAY_COUNTS)
-    if not told:
+def _list_new_volumes(context: RunContext) -> list[tuple[int, Metric]]:
+    """Users and events of complete days that were counted, or recounted to another number, since the last record."""
+    metadata: Mapping[str, Any] = read_commit_metadata(context.folder, DAY_COUNTS)
+    if not metadata:
         return []
-    known = set(read_metric_history(context.folder, "events"))
+    recorded = set(read_metric_history(context.folder, "events"))
     counted = daily_volumes(read_rows(context.folder, DAY_COUNTS), context.log.frontier.date())
-    return [(int(told["inputs"]["events"]), one) for one in counted if one not in known]
+    return [(int(metadata["inputs"]["events"]), metric) for metric in counted if metric not in recorded]
 
 
-def _of(context: RunContext, table: str, one: Publication) -> list[Metric]:
-    """What the verdict's file and the commit say; a table that is judged without a file has no metrics."""
-    file = SourcePaths(context.folder).verdict(str(one.audit.get("verdict", "")))
-    told = read_verdict(file) if file.is_file() else None
-    if not isinstance(told, dict):
+def _read_metrics(context: RunContext, table: str, publication: Publication) -> list[Metric]:
+    """Metrics from the verdict's file and the commit; a publication without a verdict file has none."""
+    file = SourcePaths(context.folder).verdict(str(publication.audit.get("verdict", "")))
+    verdict = read_verdict(file) if file.is_file() else None
+    if not isinstance(verdict, dict):
         return []
-    more = (
+    commit_metrics = (
         Metric(table, m["metric"], m["value"], m["subject"], date.fromisoformat(m["day"]) if m["day"] else None)
-        for m in one.audit.get("metrics", ())
+        for m in publication.audit.get("metrics", ())
     )
-    return [*extract_metrics(catalog.get(table), told), *more]
+    return [*extract_metrics(catalog.get(table), verdict), *commit_metrics]

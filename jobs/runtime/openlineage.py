@@ -1,7 +1,7 @@
-"""OpenLineage: what each step read and published, told to whoever collects it. Off unless a setting says where to.
+"""OpenLineage events: what each step read and published. Off unless a setting names a collector.
 
-One START, and one COMPLETE, FAIL or ABORT a step. The library sends; this module says what. Events that cannot be
-delivered are a warning: lineage never fails a run.
+Each step emits one START, and one COMPLETE, FAIL or ABORT. This module builds the events; the library sends them. An
+event that cannot be sent triggers a warning: lineage never fails a run.
 """
 
 import json
@@ -32,19 +32,18 @@ FILES = "file"
 """Namespace of tables and raw logs on a file system, as OpenLineage names it."""
 _TIMEOUT_S = 5.0
 _NO_RETRY = {"total": 0, "read": 0, "connect": 0}
-"""A collector that does not answer must not hold up a run."""
+"""A collector that does not respond must not delay a run."""
 
 
-def watched(context: RunContext) -> RunContext:
-    """The same run, whose steps are told of where the settings say so."""
+def emit_lineage(context: RunContext) -> None:
+    """Emit events of the run's steps, if the settings name a collector."""
     if context.settings.lineage.openlineage != "off":
-        context.progress.watchers.append(Emitter(context.settings.lineage, context.folder, context.run_id))
-    return context
+        context.progress.observers.append(LineageEmitter(context.settings.lineage, context.folder, context.run_id))
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What one event is about."""
+class _StepEvent:
+    """The content of one event."""
 
     step: str
     state: "RunState"
@@ -52,11 +51,11 @@ class _Told:
     error: BaseException | None = None
 
 
-class Emitter:
-    """Tells of the steps of one run of one source.
+class LineageEmitter:
+    """Emits events of the steps of one run over one source.
 
     Args:
-        settings: where to, and the namespace of jobs.
+        settings: the collector, and the namespace of jobs.
         folder: the folder of the source's tables.
         run_id: names the run.
     """
@@ -68,100 +67,103 @@ class Emitter:
         self._is_broken = False
 
     def begin(self, step: str) -> str | None:
-        """Tell that a step begins; gives a warning where that could not be told."""
+        """Emit START; returns a warning if that failed."""
         from openlineage.client.event_v2 import RunState
         from openlineage.client.uuid import generate_new_uuid  # the library costs a second: only where it is used
 
         self._ids[step] = str(generate_new_uuid())
-        return self._tell(_Told(step, RunState.START))
+        return self._emit(_StepEvent(step, RunState.START))
 
     def end(self, step: str, tables: Sequence[PublishedVersion], error: BaseException | None) -> str | None:
-        """Tell how a step ended, and what it read and published; gives a warning where that could not be told."""
+        """Emit how a step ended, and what it read and published; returns a warning if that failed."""
         from openlineage.client.event_v2 import RunState
 
-        state = RunState.COMPLETE if error is None else RunState.FAIL
-        return self._tell(_Told(step, RunState.ABORT if isinstance(error, KeyboardInterrupt) else state, tables, error))
+        failure = RunState.ABORT if isinstance(error, KeyboardInterrupt) else RunState.FAIL
+        return self._emit(_StepEvent(step, RunState.COMPLETE if error is None else failure, tables, error))
 
-    def _tell(self, told: "_Told") -> str | None:
+    def _emit(self, event: "_StepEvent") -> str | None:
         if self._is_broken:
             return None
         try:
-            self._open().emit(self._event(told))
+            self._open_client().emit(self._build_event(event))
         except (OSError, RuntimeError, ValueError, StoreError) as failed:  # what the library's transports raise
             self._is_broken = True
             where = self._settings.openlineage
-            return f"lineage could not be told to {where}: {first_line(failed)}; this run tells no more of it"
+            return f"lineage could not be sent to {where}: {first_line(failed)}; this run sends no more of it"
         return None
 
-    def _open(self) -> "OpenLineageClient":
+    def _open_client(self) -> "OpenLineageClient":
         if self._client is None:
             from openlineage.client.client import OpenLineageClient
 
-            # Nothing but what is told here: no look at the repository, none at the environment.
+            # Nothing beyond these events: the repository and the environment stay private.
             facets = {"environment_variables": [], "source_code_location": {"disabled": True}}
             config = {"transport": _transport(self._settings.openlineage), "facets": facets}
             self._client = OpenLineageClient(config=config)
         return self._client
 
-    def _event(self, told: "_Told") -> "RunEvent":
+    def _build_event(self, event: "_StepEvent") -> "RunEvent":
         from openlineage.client import event_v2
-        from openlineage.client.facet_v2 import RunFacet, error_message_run, job_type_job, processing_engine_run
+        from openlineage.client.facet_v2 import job_type_job
 
-        now = datetime.now(UTC).isoformat()
+        kind = job_type_job.JobTypeJobFacet("BATCH", "LONGPLAY", jobType="JOB", producer=PRODUCER)
+        job_name = f"{self._folder.name}.{event.step}"
+        return event_v2.RunEvent(
+            eventType=event.state,
+            eventTime=datetime.now(UTC).isoformat(),
+            run=event_v2.Run(self._ids[event.step], self._run_facets(event.error)),
+            job=event_v2.Job(self._settings.namespace, job_name, {"jobType": kind}),
+            inputs=list(self._inputs(event.step, event.tables)),
+            outputs=[self._output(table) for table in event.tables if table.written],
+            producer=PRODUCER,
+        )
+
+    def _run_facets(self, error: BaseException | None) -> dict[str, Any]:
+        from openlineage.client.facet_v2 import RunFacet, error_message_run, processing_engine_run
+
+        run = RunFacet(producer=PRODUCER)
         facets: dict[str, Any] = {
-            "longplay_run": RunFacet(producer=PRODUCER).with_additional_properties(
-                run_id=self._run_id, source=self._folder.name
-            ),
+            "longplay_run": run.with_additional_properties(run_id=self._run_id, source=self._folder.name),
             "processing_engine": processing_engine_run.ProcessingEngineRunFacet(
                 version("pyspark"), "spark", version("longplay"), producer=PRODUCER
             ),
         }
-        if told.error is not None:
-            facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
-                _said(told.error), "PYTHON", producer=PRODUCER
-            )
-        kind = job_type_job.JobTypeJobFacet("BATCH", "LONGPLAY", jobType="JOB", producer=PRODUCER)
-        job = event_v2.Job(self._settings.namespace, f"{self._folder.name}.{told.step}", {"jobType": kind})
-        return event_v2.RunEvent(
-            eventType=told.state,
-            eventTime=now,
-            run=event_v2.Run(self._ids[told.step], facets),
-            job=job,
-            inputs=list(self._inputs(told.step, told.tables)),
-            outputs=[self._output(one) for one in told.tables if one.written],
-            producer=PRODUCER,
-        )
+        if error is not None:
+            message = _describe_without_data(error)
+            facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(message, "PYTHON", producer=PRODUCER)
+        return facets
 
     def _inputs(self, step: str, tables: Sequence[PublishedVersion]) -> "Iterator[InputDataset]":
-        """What the published tables say that they were made from: the raw log, and versions of other tables."""
+        """What the published tables were made from, by their commits: the raw log, and versions of other tables."""
         from openlineage.client.event_v2 import InputDataset
 
-        told, raw = set(), set()
-        for one in (one for one in tables if one.written):
-            commit = next(p for p in publications(self._folder, one.table) if p.version == one.version)
-            told |= set(commit.inputs.items())
-            raw |= {str(commit.facts["data"])} if "data" in commit.facts else set()
-        for name in sorted(raw):
+        versions: set[tuple[str, int]] = set()
+        raw_logs: set[str] = set()
+        for table in (table for table in tables if table.written):
+            commit = next(p for p in publications(self._folder, table.table) if p.version == table.version)
+            versions |= set(commit.inputs.items())
+            raw_logs |= {str(commit.facts["data"])} if "data" in commit.facts else set()
+        for name in sorted(raw_logs):
             yield InputDataset(self._settings.namespace, f"{self._folder.name}.raw.{name}")
-        for name, number in sorted(told or self._read_alone(step)):
+        for name, number in sorted(versions or self._read_versions(step)):
             yield InputDataset(FILES, str(SourcePaths(self._folder).table(name)), facets=self._facets(name, number))
 
-    def _read_alone(self, step: str) -> set[tuple[str, int]]:
-        """What a step reads that publishes no table: the newest versions."""
-        reads = next((one.reads for one in STEPS if one.name == step and not one.publishes), ())
-        newest = {name: publications(self._folder, name)[:1] for name in reads}
-        return {(name, found[0].version) for name, found in newest.items() if found}
+    def _read_versions(self, step: str) -> set[tuple[str, int]]:
+        """The newest versions of the tables that a step reads which publishes none."""
+        names = next((known.reads for known in STEPS if known.name == step and not known.publishes), ())
+        newest = {name: publications(self._folder, name)[:1] for name in names}
+        return {(name, versions[0].version) for name, versions in newest.items() if versions}
 
-    def _output(self, one: PublishedVersion) -> "OutputDataset":
+    def _output(self, table: PublishedVersion) -> "OutputDataset":
         from openlineage.client.event_v2 import OutputDataset
         from openlineage.client.facet_v2 import output_statistics_output_dataset as statistics
 
-        rows = statistics.OutputStatisticsOutputDatasetFacet(rowCount=one.rows, producer=PRODUCER)
+        rows = statistics.OutputStatisticsOutputDatasetFacet(rowCount=table.rows, producer=PRODUCER)
         return OutputDataset(
             FILES,
-            str(SourcePaths(self._folder).table(one.table)),
+            str(SourcePaths(self._folder).table(table.table)),
             {"outputStatistics": rows},
-            facets=self._facets(one.table, one.version),
+            facets=self._facets(table.table, table.version),
         )
 
     def _facets(self, table: str, number: int) -> dict[str, Any]:
@@ -186,11 +188,11 @@ def _transport(place: str) -> dict[str, Any]:
 
 
 def _type_of(field: Any) -> str:  # noqa: ANN401 - delta-rs is not typed
-    """A column's type in Delta's words."""
-    told = json.loads(field.type.to_json())
-    return told if isinstance(told, str) else json.dumps(told)
+    """A column's type as Delta names it."""
+    parsed = json.loads(field.type.to_json())
+    return parsed if isinstance(parsed, str) else json.dumps(parsed)
 
 
-def _said(error: BaseException) -> str:
-    """What went wrong, without what was found: that may be rows, and rows may name people."""
+def _describe_without_data(error: BaseException) -> str:
+    """What went wrong, without the values in question: those may be rows, and rows may name people."""
     return error.what if isinstance(error, LongplayError) else type(error).__name__

@@ -1,15 +1,17 @@
-"""Releases: quarantined rows that were repaired go through ingest again, each exactly once.
+"""Releases: repaired rows from quarantine go through ingest again, each exactly once.
 
-A release is written down first: what every row was repaired into and what becomes of it (``quarantine_releases``, one
-commit). Then the facts follow, and last a row in ``deliveries``, by which builders take notice. A release that is cut
-off in between is finished, from what was written down, by the next release or ingest.
+A release is first recorded: what every row was repaired into, and its outcome (``quarantine_releases``, one commit).
+Then the facts follow, and last a row in ``deliveries``, by which other steps learn of it. The next release or ingest
+finishes an interrupted release from that record.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import reduce
+from typing import Any, Self
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,49 +28,57 @@ from tables.arrow_store import frame_from_row
 from tables.erasure.tombstones import Tombstones
 from tables.publish import Lineage
 
-TABLE = "quarantine_releases"
+RELEASES = "quarantine_releases"
+OutcomeCounts = Mapping[tuple[str, str], int]
+"""Rows by log and outcome."""
 
 
 @dataclass(frozen=True)
-class Going:
-    """A release that is under way.
+class ReleaseInProgress:
+    """A release that is recorded and not yet finished.
 
     Attributes:
         batch: its number among the deliveries.
-        at: from when on what its rows say is known (UTC).
-        source: hash of the source file by which its rows were judged.
-        by: who released them.
+        known_at: its rows count as known from this moment on (UTC).
+        source_hash: hash of the source file that its rows were validated with.
+        released_by: who released them.
     """
 
     batch: int
-    at: datetime
-    source: str
-    by: str
+    known_at: datetime
+    source_hash: str
+    released_by: str
 
     @property
     def name(self) -> str:
-        """What the release is called."""
+        """Name of the release."""
         return f"release-{self.batch}"
 
     @classmethod
-    def told(cls, found: Mapping[str, Any]) -> "Going":
-        """From what its commit says."""
-        return cls(int(found["batch"]), datetime.fromisoformat(found["at"]), found["source"], found["by"])
+    def from_commit(cls, facts: Mapping[str, Any]) -> Self:
+        """From the facts of its commit."""
+        return cls(int(facts["batch"]), datetime.fromisoformat(facts["at"]), facts["source"], facts["by"])
 
     def lineage(self, run_id: str) -> Lineage:
-        """What its commits say."""
-        said = {"batch": self.batch, "data": self.name, "at": self.at.isoformat(), "source": self.source, "by": self.by}
-        return Lineage(run_id, self.name, {}, said)
+        """Metadata of its commits."""
+        facts = {
+            "batch": self.batch,
+            "data": self.name,
+            "at": self.known_at.isoformat(),
+            "source": self.source_hash,
+            "by": self.released_by,
+        }
+        return Lineage(run_id, self.name, {}, facts)
 
 
-def put_back(context: RunContext, rows: DataFrame, at: datetime, by: str) -> dict[str, int]:
-    """Release rows; the caller holds the lock of ingest, and has finished what was cut off.
+def release_rows(context: RunContext, rows: DataFrame, known_at: datetime, released_by: str) -> dict[str, int]:
+    """Release rows; the caller holds the lock of ingest, and has finished any interrupted release.
 
     Args:
         context: the run.
         rows: open rows: ``row_id``, ``log``, ``reason``, ``raw_schema``, ``file``, the repaired ``raw``. Grain: row_id.
-        at: from when on what they say is known (UTC); later events are future.
-        by: who releases them.
+        known_at: they count as known from this moment on (UTC); later events are future.
+        released_by: who releases them.
 
     Returns:
         Rows by outcome.
@@ -76,66 +86,84 @@ def put_back(context: RunContext, rows: DataFrame, at: datetime, by: str) -> dic
     Raises:
         QualityError: when the gate refuses what they would become; then nothing is released.
     """
-    going = Going(next_batch(context), at, source_hash(context.source), by)
-    judged = _judged(context, rows, at)
-    fated = [reprocess.determine_outcomes(frame, log, _there(context, log, frame)) for log, frame in judged.items()]
-    told = {
-        "release_id": F.lit(going.name),
-        "released_at": F.lit(at),
-        "released_by": F.lit(by),
-        "run_id": F.lit(context.run_id),
-        "batch": F.lit(going.batch).cast("bigint"),
-    }
-    # What is written down must be carried out, so nothing is that a gate would refuse.
-    for table, frame in _becomes(context, judged, _union(fated), going):
+    release = ReleaseInProgress(next_batch(context), known_at, hash_source(context.source), released_by)
+    validated = _validate_rows(context, rows, known_at)
+    outcomes = _union([_determine_outcomes(context, log, frame) for log, frame in validated.items()])
+    # A recorded release must be carried out, so nothing is recorded that the gate would refuse.
+    for table, frame in _split_into_tables(context, validated, outcomes, release):
         context.gate(frame, catalog.get(table))
-    publish_facts(context, TABLE, reprocess.build_releases(rows, _union(fated), told), going.lineage(context.run_id))
-    for frame in judged.values():
+    _record_release(context, reprocess.build_releases(rows, outcomes, _audit_columns(context, release)), release)
+    for frame in validated.values():
         frame.unpersist()
-    return finish(context)
+    return finish_release(context)
 
 
-def finish(context: RunContext) -> dict[str, int]:
-    """Carry out the newest release, unless that was done; gives its rows by outcome.
+def _audit_columns(context: RunContext, release: ReleaseInProgress) -> dict[str, Any]:
+    return {
+        "release_id": F.lit(release.name),
+        "released_at": F.lit(release.known_at),
+        "released_by": F.lit(release.released_by),
+        "run_id": F.lit(context.run_id),
+        "batch": F.lit(release.batch).cast("bigint"),
+    }
+
+
+def _record_release(context: RunContext, rows: DataFrame, release: ReleaseInProgress) -> None:
+    publish_facts(context, RELEASES, rows, release.lineage(context.run_id))
+
+
+def finish_release(context: RunContext) -> dict[str, int]:
+    """Carry out the newest recorded release, unless that was done; gives its rows by outcome.
 
     Raises:
-        StoreError: when the source file has changed since it was written down.
+        StoreError: when the source file has changed since it was recorded.
     """
-    told = context.store.commit_metadata(TABLE).get("facts")
-    if told is None or int(told["batch"]) in {int(row["batch"]) for row in context.log.deliveries()}:
+    release = _find_unfinished(context)
+    if release is None:
         return {}
-    going = Going.told(told)
-    if going.source != source_hash(context.source):
+    recorded = context.store.read(RELEASES).where(F.col("batch") == release.batch)
+    quarantined = context.store.read("quarantine").select("row_id", "raw_schema", "file")
+    rows = recorded.select("row_id", "log", "raw", "outcome").join(quarantined, "row_id", "inner")
+    _publish_release(context, rows, release)
+    groups = recorded.groupBy("log", "outcome").count().collect()
+    counts = {(row["log"], row["outcome"]): int(row["count"]) for row in groups}
+    _publish_delivery(context, release, counts)
+    return _report_outcomes(context, release, counts)
+
+
+def _find_unfinished(context: RunContext) -> ReleaseInProgress | None:
+    """The newest recorded release, if it is not among the deliveries yet."""
+    facts = context.store.commit_metadata(RELEASES).get("facts")
+    if facts is None or int(facts["batch"]) in {int(row["batch"]) for row in context.log.deliveries()}:
+        return None
+    release, source_hash = ReleaseInProgress.from_commit(facts), hash_source(context.source)
+    if release.source_hash != source_hash:
         raise StoreError(
-            f"{going.name} was cut off, and the source file has changed since: its rows would be judged otherwise.",
-            where=str(context.store.path(TABLE)),
-            got=f"source file {source_hash(context.source)}, {going.source} when the release began",
-            fix="put the source file back as it was, run 'longplay ingest' or the release again, then change it",
+            f"{release.name} was interrupted, and the source file has changed since: its rows would be validated "
+            "differently.",
+            where=str(context.store.path(RELEASES)),
+            got=f"source file {source_hash}, {release.source_hash} when the release began",
+            fix="restore the source file as it was, run 'longplay ingest' or the release again, then change it",
         )
-    written = context.store.read(TABLE).where(F.col("batch") == going.batch)
-    aside = context.store.read("quarantine").select("row_id", "raw_schema", "file")
-    rows = written.select("row_id", "log", "raw", "outcome").join(aside, "row_id", "inner")
-    _facts(context, rows, going)
-    found = {
-        (row["log"], row["outcome"]): int(row["count"]) for row in written.groupBy("log", "outcome").count().collect()
-    }
-    _deliver(context, going, found)
-    counts: dict[str, int] = {}
-    for (_, outcome), number in sorted(found.items()):
-        counts[outcome] = counts.get(outcome, 0) + number
-    said = ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items())
-    context.progress.say(
-        f"{going.name}: {sum(counts.values()):,} rows: {said}; known from {going.at:%Y-%m-%d %H:%M} UTC"
-    )
-    return counts
+    return release
 
 
-def source_hash(source: Source) -> str:
+def _report_outcomes(context: RunContext, release: ReleaseInProgress, counts: OutcomeCounts) -> dict[str, int]:
+    by_outcome: Counter[str] = Counter()
+    for (_, outcome), number in sorted(counts.items()):
+        by_outcome[outcome] += number
+    outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in by_outcome.items())
+    known = f"known from {release.known_at:%Y-%m-%d %H:%M} UTC"
+    context.progress.say(f"{release.name}: {by_outcome.total():,} rows: {outcomes}; {known}")
+    return dict(by_outcome)
+
+
+def hash_source(source: Source) -> str:
     """A hash over a source file's content."""
     return hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
 
 
-def logs_of(source: Source) -> dict[str, LogMapping]:
+def list_logs(source: Source) -> dict[str, LogMapping]:
     """The raw logs that a source has, by the table that they become."""
     logs: dict[str, LogMapping | None] = {
         "events": source.events,
@@ -145,102 +173,101 @@ def logs_of(source: Source) -> dict[str, LogMapping]:
     return {name: log for name, log in logs.items() if log is not None}
 
 
-def _facts(context: RunContext, rows: DataFrame, going: Going) -> None:
+def _publish_release(context: RunContext, rows: DataFrame, release: ReleaseInProgress) -> None:
     """Publish what the rows of a release became."""
-    judged = _judged(context, rows, going.at)
-    for table, frame in _becomes(context, judged, rows, going):
-        publish_facts(context, table, frame, going.lineage(context.run_id))
-    build_first_seen(context, LogPosition(going.batch, context.log.frontier))
-    for frame in judged.values():
+    validated = _validate_rows(context, rows, release.known_at)
+    for table, frame in _split_into_tables(context, validated, rows, release):
+        publish_facts(context, table, frame, release.lineage(context.run_id))
+    build_first_seen(context, LogPosition(release.batch, context.log.frontier))
+    for frame in validated.values():
         frame.unpersist()
 
 
-def _becomes(
-    context: RunContext, judged: Mapping[str, DataFrame], fated: DataFrame, going: Going
+def _split_into_tables(
+    context: RunContext, validated: Mapping[str, DataFrame], outcomes: DataFrame, release: ReleaseInProgress
 ) -> Iterator[tuple[str, DataFrame]]:
-    """What the rows of a release become, by table: facts, and rows that are set aside again."""
-    source, batch = context.source, going.batch
-    fate = fated.select(F.col("row_id").alias(row_validation.ORIGIN), "outcome")
-    known = {
-        log: reprocess.delay_known_time(f, going.at).join(fate, row_validation.ORIGIN, "inner")
-        for log, f in judged.items()
+    """The rows of a release by table: facts, and rows that are quarantined again."""
+    source, batch = context.source, release.batch
+    outcome_by_row = outcomes.select(F.col("row_id").alias(row_validation.ORIGIN), "outcome")
+    rows_by_log = {
+        log: reprocess.delay_known_time(frame, release.known_at).join(outcome_by_row, row_validation.ORIGIN, "inner")
+        for log, frame in validated.items()
     }
-    for log, frame in known.items():
-        clean = frame.where("outcome = 'published'")
+    for log, rows in rows_by_log.items():
+        published = rows.where("outcome = 'published'")
         if log == "events":
-            yield log, fact_tables.build_events(clean, source.events, batch)
+            yield log, fact_tables.build_events(published, source.events, batch)
+        elif log == "exposures":
+            yield log, fact_tables.build_exposures(published, batch)
         else:
-            build = fact_tables.build_exposures if log == "exposures" else fact_tables.build_episodes
-            yield log, build(clean, batch)
-    again = [
-        fact_tables.build_quarantine(f.where("outcome = 'quarantined'"), log, batch, context.run_id)
-        for log, f in known.items()
+            yield log, fact_tables.build_episodes(published, batch)
+    quarantined = [
+        fact_tables.build_quarantine(rows.where("outcome = 'quarantined'"), log, batch, context.run_id)
+        for log, rows in rows_by_log.items()
     ]
-    if again:
-        yield "quarantine", _union(again)
+    if quarantined:
+        yield "quarantine", _union(quarantined)
 
 
-def _deliver(context: RunContext, going: Going, found: Mapping[tuple[str, str], int]) -> None:
-    """The release as a delivery that vouches for nothing: the watermark stays where it is."""
+def _publish_delivery(context: RunContext, release: ReleaseInProgress, counts: OutcomeCounts) -> None:
+    """Publish the release as a delivery that vouches for nothing: the watermark stays where it is."""
+    frontier = context.log.frontier
     row = {
-        "batch": going.batch,
-        "delivery": going.name,
-        "data": f"rows released from quarantine by {going.by}",
-        "observed_at": going.at,
+        "batch": release.batch,
+        "delivery": release.name,
+        "data": f"rows released from quarantine by {release.released_by}",
+        "observed_at": release.known_at,
         "log_start": context.log.log_start,
-        "complete_from": context.log.frontier,
-        "complete_until": context.log.frontier,
-        "complete_at": going.at,
-        "counts": {f"{log}/released:{outcome}": number for (log, outcome), number in found.items()},
+        "complete_from": frontier,
+        "complete_until": frontier,
+        "complete_at": release.known_at,
+        "counts": {f"{log}/released:{outcome}": number for (log, outcome), number in counts.items()},
     }
-    publish_facts(
-        context,
-        "deliveries",
-        frame_from_row(context.spark, row, catalog.get("deliveries")),
-        going.lineage(context.run_id),
-    )
+    delivery = frame_from_row(context.spark, row, catalog.get("deliveries"))
+    publish_facts(context, "deliveries", delivery, release.lineage(context.run_id))
 
 
-def _judged(context: RunContext, rows: DataFrame, at: datetime) -> dict[str, DataFrame]:
-    """Rows judged as ingest judges them, by log (cached). Rows of people who were erased are left out."""
+def _validate_rows(context: RunContext, rows: DataFrame, known_at: datetime) -> dict[str, DataFrame]:
+    """Rows validated as ingest validates them, by log (cached). Rows of people who were erased are left out."""
     kinds = rows.select("log", "raw_schema").distinct().collect()
-    schemas = {log: [r["raw_schema"] for r in kinds if r["log"] == log] for log in sorted({r["log"] for r in kinds})}
-    logs, judged = logs_of(context.source), {}
-    for name, found in schemas.items():
+    logs, validated = list_logs(context.source), {}
+    for name in sorted({kind["log"] for kind in kinds}):
         if name not in logs:
             raise InputError(
-                f"The source file has no log of {name} any more.",
+                f"The source file no longer has a log of {name}.",
                 where=f"source '{context.source.name}'",
                 got=", ".join(logs),
-                fix="put it back into the source file, or release rows of other logs",
+                fix="restore it in the source file, or release rows of other logs",
             )
-        schema = reprocess.merge_schemas(name, found)
+        schema = reprocess.merge_schemas(name, [kind["raw_schema"] for kind in kinds if kind["log"] == name])
         readers.check_columns(schema.names, context.source, logs[name], f"quarantined rows of the {name} log")
-        own = rows.where((F.col("log") == name) & F.col("raw").isNotNull())
-        frame = _without_erased(context, reprocess.parse_raw_rows(own, schema), logs[name])
-        judged[name] = row_validation.validate_rows(frame, context.source, logs[name], at).persist()
-    return judged
+        own_rows = rows.where((F.col("log") == name) & F.col("raw").isNotNull())
+        frame = _leave_out_erased(context, reprocess.parse_raw_rows(own_rows, schema), logs[name])
+        validated[name] = row_validation.validate_rows(frame, context.source, logs[name], known_at).persist()
+    return validated
 
 
-def _without_erased(context: RunContext, frame: DataFrame, log: LogMapping) -> DataFrame:
+def _leave_out_erased(context: RunContext, rows: DataFrame, log: LogMapping) -> DataFrame:
     tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
-        return frame
-    return frame.where(~tombstones.is_erased(row_validation.text_column(log.user)))
+        return rows
+    return rows.where(~tombstones.is_erased(row_validation.text_column(log.user)))
 
 
-def _there(context: RunContext, log: str, judged: DataFrame) -> DataFrame:
+def _determine_outcomes(context: RunContext, log: str, validated: DataFrame) -> DataFrame:
+    """What becomes of each row of a log. Grain: row_id."""
+    return reprocess.determine_outcomes(validated, log, _read_existing_facts(context, log, validated))
+
+
+def _read_existing_facts(context: RunContext, log: str, validated: DataFrame) -> DataFrame:
     """The facts that a log's rows may repeat: those of the same days."""
     time = catalog.get(log).time
     if time is None:
         return context.store.read(log)
-    days = judged.select(F.to_date("event_ts").alias("day")).agg(F.min("day"), F.max("day")).first()
+    days = validated.select(F.to_date("event_ts").alias("day")).agg(F.min("day"), F.max("day")).first()
     assert days is not None
     return context.store.read(log).where(F.col(time).between(F.lit(days[0]), F.lit(days[1])))
 
 
-def _union(frames: list[DataFrame]) -> DataFrame:
-    whole = frames[0]
-    for frame in frames[1:]:
-        whole = whole.unionByName(frame)
-    return whole
+def _union(frames: Sequence[DataFrame]) -> DataFrame:
+    return reduce(DataFrame.unionByName, frames)

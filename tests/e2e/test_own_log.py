@@ -80,7 +80,8 @@ def test_one_source_file_is_enough(shop: Path) -> None:
     done = longplay(shop, "run", "--data", "orders.csv")
     assert done.returncode == 0, done.stderr
     read = len(pd.read_csv(shop / "orders.csv", sep=";"))
-    assert f"read {read:,} = clean {read - 3:,} + 3; set aside: voucher 1 (1 raw), bad_amount 2 (2 raw)" in done.stderr
+    quarantined = "quarantined: voucher 1 (1 raw), bad_amount 2 (2 raw)"
+    assert f"read {read:,} = clean {read - 3:,} + 3; {quarantined}" in done.stderr
     assert "regret@1: not eligible here: it measures s, this source pieces" in done.stderr
     for arm in ("popularity:", "xgboost-click:", "xgboost-return:"):
         assert f"{arm} NDCG@10 click" in done.stderr

@@ -352,7 +352,7 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: S
     release(again)
     build_training_set(again)
     assert verify(again, again.store.commit_metadata("training_set")["audit"]["checksum"])
-    with pytest.raises(NotFoundError, match="There is nothing of user 'nobody'"):
+    with pytest.raises(NotFoundError, match="No table holds user 'nobody'"):
         erase(again, "nobody")
 
 

@@ -101,7 +101,7 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
     assert len(Tombstones.from_source(one.folder).marks) == 1
     again = job(spark, one.root, one.source)
     receipt = erase(again, "u7")
-    assert "erasure 1 was cut off" in said(again)
+    assert "erasure 1 was interrupted" in said(again)
     kept = ("receipt", "rows", "accounted", "training_sets")
     assert {name: receipt[name] for name in kept} == {name: whole[name] for name in kept}
     assert named(one.store) == set()

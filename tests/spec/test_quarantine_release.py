@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jobs.erase import erase
 from jobs.ingest_log import ingest
-from jobs.runtime.quarantine_selection import Wanted, release
+from jobs.runtime.quarantine_selection import ReleaseSelection, release_selection
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, QualityError
 from longplay.status.row_accounting import ledger
@@ -53,7 +53,7 @@ def accounts(one: RunContext) -> dict[str, tuple[int, int, int, int, int]]:
 
 
 def aside(one: RunContext, reason: str) -> list[dict[str, object]]:
-    """Rows set aside for a reason, with their raw rows, in order of time."""
+    """Rows quarantined for a reason, with their raw rows, in order of time."""
     rows = [row.asDict() for row in one.store.read("quarantine").where(f"reason = '{reason}'").collect()]
     return sorted(({**row, "raw": json.loads(row["raw"])} for row in rows), key=lambda row: str(row["raw"]["when"]))
 
@@ -77,13 +77,15 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     first, second, third = aside(one, "null_user")
     twin = {"who": "ann", "what": "song", "when": "2026-05-04T10:00:00", "how": "tap"}
     wrong = lines(tmp_path / "typo.jsonl", [(first["row_id"], {**first["raw"], "whom": "cat"})])
-    with pytest.raises(InputError, match="has columns that its log has not") as odd:
-        release(one, Wanted("null_user", repaired=wrong), "eve", RELEASED)
+    with pytest.raises(InputError, match="has columns that its log does not have") as odd:
+        release_selection(one, ReleaseSelection("null_user", repaired=wrong), "eve", RELEASED)
     assert odd.value.got == "whom"
-    with pytest.raises(NotFoundError, match="No row 'zzz' was ever set aside"):
-        release(one, Wanted("null_user", repaired=lines(tmp_path / "z.jsonl", [("zzz", {})])), "eve", RELEASED)
+    with pytest.raises(NotFoundError, match="No row 'zzz' was ever quarantined"):
+        release_selection(
+            one, ReleaseSelection("null_user", repaired=lines(tmp_path / "z.jsonl", [("zzz", {})])), "eve", RELEASED
+        )
     with pytest.raises(ConfigError, match="before the newest delivery was there"):
-        release(one, Wanted("null_user", as_is=True), "eve", datetime(2026, 5, 5, tzinfo=UTC))
+        release_selection(one, ReleaseSelection("null_user", as_is=True), "eve", datetime(2026, 5, 5, tzinfo=UTC))
     mended = lines(
         tmp_path / "mended.jsonl",
         [
@@ -100,7 +102,7 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     with monkeypatch.context() as patch:
         patch.setitem(one.__dict__, "gate", refuse)
         with pytest.raises(QualityError, match="The gate of 'events' failed"):
-            release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
+            release_selection(one, ReleaseSelection("null_user", repaired=mended), "eve", RELEASED)
     assert not one.store.exists("quarantine_releases")
     # Cut off after the release was written down: the same command again finishes it, and releases nothing twice.
     publish = WritableStore.publish
@@ -113,8 +115,8 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     with monkeypatch.context() as patch:
         patch.setattr(WritableStore, "publish", stop_at_deliveries)
         with pytest.raises(KeyboardInterrupt):
-            release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
-    release(one, Wanted("null_user", repaired=mended), "eve", RELEASED)
+            release_selection(one, ReleaseSelection("null_user", repaired=mended), "eve", RELEASED)
+    release_selection(one, ReleaseSelection("null_user", repaired=mended), "eve", RELEASED)
     assert "release-2: 3 rows: 1 duplicate, 1 published, 1 quarantined; known from 2026-05-13 08:00 UTC" in said(one)
     assert "3 rows were released before and stay as they are" in said(one)
     assert accounts(one)["events"] == (10, 5, 3, 2, 0)
@@ -132,9 +134,11 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     assert [row["repaired_from"] for row in again] == [second["row_id"]]
 
     # By SQL, and as they are for a source file that now knows the kind.
-    release(one, Wanted("bad_propensity", changes={"chance": "CAST(chance AS DOUBLE) / 10"}), "eve", RELEASED)
+    release_selection(
+        one, ReleaseSelection("bad_propensity", changes={"chance": "CAST(chance AS DOUBLE) / 10"}), "eve", RELEASED
+    )
     wider = job(spark, one.root, source(RADIO, events__kinds=["play", "tap", "skip", "hum"]))
-    release(wider, Wanted("unknown_kind", as_is=True), "eve", RELEASED)
+    release_selection(wider, ReleaseSelection("unknown_kind", as_is=True), "eve", RELEASED)
     assert accounts(one) == {"events": (10, 7, 1, 2, 0), "exposures": (2, 2, 0, 0, 0)}
     assert one.store.read("exposures").where("propensity = 0.7").count() == 1
     facts = {(r["user_id"], r["item_id"], r["kind"]): r for r in one.store.read("events").collect()}
@@ -153,7 +157,7 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     assert accounts(one)["events"] == (10, 5, 1, 2, 2)
     (cut,) = aside(one, "malformed_row")
     returned = lines(tmp_path / "returned.jsonl", [(cut["row_id"], {**twin, "who": "cat"})])
-    release(wider, Wanted("malformed_row", repaired=returned), "eve", RELEASED)
+    release_selection(wider, ReleaseSelection("malformed_row", repaired=returned), "eve", RELEASED)
     assert one.store.read("events").where("user_id = 'cat'").count() == 0
     outcome = one.store.read("quarantine_releases").where("outcome = 'erased'").collect()
     assert [(r["raw"], r["user_id"]) for r in outcome] == [(None, None)]

@@ -32,9 +32,9 @@ def deliver(spark: SparkSession, folder: Path, *numbers: int) -> RunContext:
 
 def test_only_tables_of_one_state_are_tied(spark: SparkSession, tmp_path: Path) -> None:
     one = deliver(spark, tmp_path, 4, 5, 6)
-    with pytest.raises(StoreError, match="Not all tables are of one state") as caught:
+    with pytest.raises(StoreError, match="Not all tables hold the same deliveries") as caught:
         release(one)
-    assert "user_days is not there" in caught.value.got
+    assert "user_days does not exist" in caught.value.got
     build_histories(one)
     build_features(one)
     build_signals(one)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ingest.source_config import load_source
-from jobs.runtime.openlineage import watched
+from jobs.runtime.openlineage import emit_lineage
 from jobs.runtime.progress import Progress
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
@@ -26,7 +26,8 @@ def job(root: Path, *overrides: str) -> RunContext:
     made = RunContext(
         load_settings(overrides=overrides), load_source("world"), default_registry(), root, progress=Progress(console)
     )
-    return watched(made)
+    emit_lineage(made)
+    return made
 
 
 def shown(one: RunContext) -> str:
@@ -40,8 +41,8 @@ def events(file: Path) -> list[dict[str, Any]]:
 
 
 def test_it_is_off_unless_it_is_asked_for(tmp_path: Path) -> None:
-    assert job(tmp_path).progress.watchers == []
-    assert job(tmp_path, "lineage.openlineage=off").progress.watchers == []  # YAML's false
+    assert job(tmp_path).progress.observers == []
+    assert job(tmp_path, "lineage.openlineage=off").progress.observers == []  # YAML's false
 
 
 @pytest.mark.parametrize("place", ["of", "on", "lineage.json", "http://", "ftp://host/x.jsonl", "1"])
@@ -113,5 +114,5 @@ def test_a_place_that_fails_is_a_warning(tmp_path: Path, place: str) -> None:
     for step in ("ingest", "build-histories"):
         with one.progress.step(step):
             pass
-    assert shown(one).count("warning: lineage could not be told to") == 1
+    assert shown(one).count("warning: lineage could not be sent to") == 1
     assert "build-histories done" in shown(one)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from jobs.table_quality import SHOWN_DAYS, command, series_of
+from jobs.table_quality import MAX_DAYS_SHOWN, command, series_of
 from longplay.config.duration import DAY
 from longplay.status.metric_series import Series
 from quality.gate import Gate
@@ -36,8 +36,8 @@ def test_a_series_a_metric_and_what_was_unusual() -> None:
 
 
 def test_days_long_past_are_not_shown() -> None:
-    (found,) = series_of(nulls(SHOWN_DAYS + 12))["events"]
-    assert (len(found.days), found.days[0][0], found.unusual) == (SHOWN_DAYS, START + 12 * DAY, {})
+    (found,) = series_of(nulls(MAX_DAYS_SHOWN + 12))["events"]
+    assert (len(found.days), found.days[0][0], found.unusual) == (MAX_DAYS_SHOWN, START + 12 * DAY, {})
 
 
 def test_status_says_what_was_unusual_of_late(tmp_path: Path) -> None:
@@ -49,4 +49,6 @@ def test_status_says_what_was_unusual_of_late(tmp_path: Path) -> None:
     ).record([(0, one) for one in nulls(12)])
     said = CliRunner().invoke(command, ["status", "--source", "world", "--store", str(tmp_path)])
     assert said.exit_code == 0, said.output
-    assert "unusual: events: null_share of topic on 2026-03-11 is 0.2, expected -0.01 to 0.03 (change)" in said.output
+    assert (
+        "unexpected: events: null_share of topic on 2026-03-11 is 0.2, expected -0.01 to 0.03 (change)" in said.output
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jobs.runtime.quarantine_selection import Wanted
+from jobs.runtime.quarantine_selection import ReleaseSelection
 from jobs.table_quality import command
 from longplay.errors import ConfigError
 
@@ -13,13 +13,13 @@ from longplay.errors import ConfigError
 @pytest.mark.parametrize(
     ("wanted", "got"),
     [
-        (Wanted("bad_amount"), "none"),
-        (Wanted("bad_amount", as_is=True, changes={"much": "1"}), "--as-is and --set-column"),
-        (Wanted("bad_amount", repaired=Path("rows.jsonl"), as_is=True), "--repaired and --as-is"),
-        (Wanted("bad_amount", repaired=Path("rows.jsonl"), ids=Path("ids")), "--ids beside it"),
+        (ReleaseSelection("bad_amount"), "none"),
+        (ReleaseSelection("bad_amount", as_is=True, changes={"much": "1"}), "--as-is and --set-column"),
+        (ReleaseSelection("bad_amount", repaired=Path("rows.jsonl"), as_is=True), "--repaired and --as-is"),
+        (ReleaseSelection("bad_amount", repaired=Path("rows.jsonl"), ids=Path("ids")), "--ids and --repaired"),
     ],
 )
-def test_a_release_says_once_how_rows_were_repaired(wanted: Wanted, got: str) -> None:
+def test_a_release_says_once_how_rows_were_repaired(wanted: ReleaseSelection, got: str) -> None:
     with pytest.raises(ConfigError) as caught:
         wanted.check()
     assert caught.value.got == got
@@ -28,9 +28,9 @@ def test_a_release_says_once_how_rows_were_repaired(wanted: Wanted, got: str) ->
 
 def test_one_way_is_enough() -> None:
     for wanted in (
-        Wanted("bad_amount", as_is=True, ids=Path("ids")),
-        Wanted("bad_amount", changes={"much": "1"}, where="batch = 1"),
-        Wanted("bad_amount", repaired=Path("rows.jsonl")),
+        ReleaseSelection("bad_amount", as_is=True, ids=Path("ids")),
+        ReleaseSelection("bad_amount", changes={"much": "1"}, where="batch = 1"),
+        ReleaseSelection("bad_amount", repaired=Path("rows.jsonl")),
     ):
         wanted.check()
 
@@ -39,7 +39,7 @@ def test_one_way_is_enough() -> None:
     ("options", "said"),
     [
         (["--as-is"], "Missing option '--reason'"),
-        (["--reason", "r", "--set-column", "much"], "'much' is no COLUMN=SQL"),
+        (["--reason", "r", "--set-column", "much"], "'much' is not COLUMN=SQL"),
         (["--reason", "r", "--ids", "nowhere"], "'nowhere' does not exist"),
         (["--reason", "r", "--log", "plays"], "'plays' is not one of"),
     ],
