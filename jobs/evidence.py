@@ -1,4 +1,4 @@
-"""Evidence: the verdict over several worlds, and over null worlds in which no label can beat the click."""
+"""Evidence: the verdict over several worlds, and over true nulls in which no label can beat the click."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from worlds.spec import WorldSpec
 
 
 def evidence(context: RunContext, size: str, seeds: Sequence[int], nulls: bool) -> dict[str, tuple[PooledFamily, ...]]:
-    """Run the pipeline for every seed, in real worlds and (with ``nulls``) in null worlds, and pool the verdicts.
+    """Run the pipeline for every seed, in real worlds and (with ``nulls``) in true nulls, and pool the verdicts.
 
     The report of every world is written again with the pooled result of its kind of world.
     """
@@ -67,10 +67,10 @@ def _cell(estimate: Estimate) -> str:
     return f"{estimate.value:+.3f} ({estimate.low:+.3f}, {estimate.high:+.3f})"
 
 
-@job_command("evidence", short_help="The verdict over several worlds, and over null worlds.")
+@job_command("evidence", short_help="The verdict over several worlds, and over true nulls.")
 @click.option("--size", default="small", show_default=True, help="Size of each world.")
 @click.option("--seeds", default="1,2,3", show_default=True, help="Seeds of the worlds, separated by commas.")
-@click.option("--nulls/--no-nulls", default=True, show_default=True, help="Also run the null world of each seed.")
+@click.option("--nulls/--no-nulls", default=True, show_default=True, help="Also run the true null of each seed.")
 def command(context: RunContext, size: str, seeds: str, nulls: bool) -> None:
     """Run the pipeline in several worlds and pool their verdicts. This takes minutes a world.
 

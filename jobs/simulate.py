@@ -30,7 +30,7 @@ def simulate(spec: WorldSpec, out: Path, progress: Progress, force: bool = False
 @click.command("simulate", short_help="Write the raw log of a simulated streaming service.")
 @click.option("--size", default="small", show_default=True, help="tiny, small, medium or large.")
 @click.option("--seed", default=1, show_default=True, help="Root of every random stream.")
-@click.option("--null", is_flag=True, help="A null world: clicks follow utility alone, so no label can beat the click.")
+@click.option("--null", is_flag=True, help="A true null: clicks follow utility alone, so no label can beat the click.")
 @click.option("--kappa", default=0.6, show_default=True, help="How much utility the clickbait of an item costs.")
 @click.option("--days", default=270, show_default=True, help="Length of the log in days.")
 @click.option(
