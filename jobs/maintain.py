@@ -1,4 +1,4 @@
-"""Maintain: fewer and larger files, and no more old versions than are wanted."""
+"""Maintain: compact files, and remove old versions."""
 
 import click
 
@@ -9,30 +9,30 @@ from tables.maintenance import compact, remove_versions
 
 
 def maintain(context: RunContext, keep_days: int | None) -> None:
-    """Compact every table that is there, and remove versions that are older than ``keep_days``."""
+    """Compact every table, and remove versions that were replaced more than ``keep_days`` days ago."""
     for table in catalog.ALL:
         if not context.store.exists(table):
             continue
         before, after = compact(context.store, table)
-        said = f"{table}: {before:,} files, now {after:,}"
+        report = f"{table}: {before:,} files, now {after:,}"
         if keep_days is not None:
             remove_versions(context.store, table, 24 * keep_days)
-            said += f"; versions replaced more than {keep_days} days ago are gone"
-        context.progress.say(said)
+            report += f"; versions replaced more than {keep_days} days ago are gone"
+        context.progress.say(report)
 
 
 @job_command("maintain", short_help="Compact the tables' files, and remove old versions.")
 @click.option(
     "--keep-days",
     type=click.IntRange(0),
-    help="Remove the files of versions that were replaced more than so many days ago. [none is removed]",
+    help="Remove the files of versions that were replaced more than this many days ago. [none are removed]",
 )
 def command(context: RunContext, keep_days: int | None) -> None:
-    """Write the many small files that daily deliveries leave together into few, table by table, in order of time.
+    """Merge the many small files that daily deliveries leave into few large ones, table by table, ordered by time.
 
-    Content stays the same. A table is written anew when one in ten of its bytes lies in small files. With --keep-days
-    old versions are removed: releases that name them cannot be opened any more. Training sets do not need them:
-    'longplay verify' builds them from facts.
+    Content stays the same. A table is rewritten once a tenth of its bytes lies in small files. --keep-days also removes
+    old versions: releases that name them can no longer be opened. Training sets do not need them: 'longplay verify'
+    rebuilds them from facts.
 
     Example: longplay maintain --source world --keep-days 30
     """

@@ -1,4 +1,4 @@
-"""Read: rows of a table as it is, as it was, or as it was known at some moment."""
+"""Read: rows of a table as of now, of a version, or of what was known at a moment."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ MOMENT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%
 
 @dataclass(frozen=True)
 class At:
-    """Which state of a table; at most one of these, none is the newest.
+    """Which state of a table to read: at most one of these; none means the newest.
 
     Attributes:
         version: a version of the Delta table.
@@ -36,47 +36,47 @@ class At:
     known_at: datetime | None = None
 
     def check(self) -> None:
-        """See that no more than one is given.
+        """Check that no more than one is given.
 
         Raises:
             ConfigError: when there are more.
         """
         given = [name for name, value in vars(self).items() if value is not None]
         if len(given) > 1:
-            raise ConfigError("A table is read at one state.", got=" and ".join(given), fix="give one of them")
+            raise ConfigError("A table is read at a single state.", got=" and ".join(given), fix="give one of them")
 
 
 def read(context: RunContext, table: str, at: At) -> DataFrame:
     """A table at a state. Grain of the table; of signal values as known at a moment, signal and anchor_id.
 
-    Versions expire: after 'longplay maintain --keep-days' or an erasure old ones are gone. What was known at a moment
-    does not: facts, tiles and settled values are only ever added, so it can be read off their own times. Signal values
-    are the latest that were settled by then; what has none was open. Item features are those of days that had begun;
-    that they were asked for may have become known later.
+    Versions expire: 'longplay maintain --keep-days' and erasures remove old ones. What was known at a moment does not
+    expire: facts, tiles and settled values are only ever added, so their own times tell it. Signal values are the
+    latest that were settled by then; a value without such a row was open. Item features are those of days that had
+    begun; the exposures that need them may have become known later.
 
     Raises:
-        ConfigError: when ``at`` asks for two things.
+        ConfigError: when ``at`` names two states.
         NotFoundError: when there is no such table, release, or version of that date.
-        StoreError: when the version is gone, or the table does not say when its rows were known.
+        StoreError: when the version is gone, or the table does not record when its rows were known.
     """
     at.check()
     spec = catalog.get(table)
     if at.known_at is not None:
         if spec.known is None:
             raise StoreError(
-                f"'{table}' does not say when its rows were known.",
+                f"'{table}' does not record when its rows were known.",
                 got=f"known_at {at.known_at:%Y-%m-%d %H:%M}",
                 fix="read it at a release, a version or a date",
             )
         rows = context.store.read(table).where(F.expr(spec.known) <= F.lit(at.known_at))
         return select_values_known_at(rows.where("settled"), F.lit(at.known_at)) if table == "signal_values" else rows
     if at.release is not None:
-        return _released(context, table, at.release)
+        return _read_released(context, table, at.release)
     return context.store.read(table, context.store.version_on(table, at.date) if at.date is not None else at.version)
 
 
-def _released(context: RunContext, table: str, release_id: str) -> DataFrame:
-    """A table as a release ties it: without rows of a delivery that was cut off and belongs to no release yet."""
+def _read_released(context: RunContext, table: str, release_id: str) -> DataFrame:
+    """A table as a release ties it, without rows of an interrupted delivery that belongs to no release yet."""
     release = open_release(context, release_id)
     versions = release["versions"]
     if table not in versions:
@@ -85,12 +85,12 @@ def _released(context: RunContext, table: str, release_id: str) -> DataFrame:
     return rows.where(F.col("batch") <= release["batch"]) if "batch" in rows.columns else rows
 
 
-@job_command("read", writes_tables=False, short_help="Rows of a table, as it is, was, or was known at some moment.")
+@job_command("read", writes_tables=False, short_help="Rows of a table: now, at a version, or as known at a moment.")
 @click.argument("table")
 @click.option("--version", type=int, help="A version of the Delta table.")
-@click.option("--date", type=MOMENT, help="The version that was the newest then (UTC), by the writer's clock.")
+@click.option("--date", type=MOMENT, help="The newest version at that time (UTC), by the writer's clock.")
 @click.option("--release", help="The version that a release ties ('longplay read releases' lists them).")
-@click.option("--known-at", type=MOMENT, help="What was known then (UTC), whenever it was written.")
+@click.option("--known-at", type=MOMENT, help="What was known at that time (UTC), whenever it was written.")
 @click.option("--where", metavar="SQL", help="Only rows for which this is true.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many rows to print.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write all rows to this folder as Parquet instead.")
@@ -104,8 +104,8 @@ def command(
 ) -> None:
     """Print rows of TABLE, or write them as Parquet.
 
-    --known-at answers "what could a trainer on 3 May have seen": it does not need any old version, so it works years
-    later. --release, --version and --date name versions as they were written, as long as those are kept.
+    --known-at answers "what could a trainer have seen on 3 May". It needs no old version, so it works years later.
+    --release, --version and --date read versions as they were written, as long as those exist.
 
     Example: longplay read signal_values --source world --known-at 2026-05-03 --where "user_id = 'u000017'"
     """
@@ -115,8 +115,8 @@ def command(
         rows.write.parquet(str(out.absolute()))
         context.progress.say(f"{out}: {rows.count():,} rows")
         return
-    found = rows.limit(limit).toPandas()
-    click.echo(found.to_string(index=False) if len(found) else "no rows")
+    first_rows = rows.limit(limit).toPandas()
+    click.echo(first_rows.to_string(index=False) if len(first_rows) else "no rows")
 
 
 if __name__ == "__main__":

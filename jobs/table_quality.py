@@ -158,9 +158,14 @@ def quarantine_command(
         ]
         output.as_json({"groups": [group.plain() for group in groups], "releases": releases})
         return
-    if not groups:
+    if groups:
+        _print_groups(groups)
+    else:
         click.echo("No row is in quarantine.")
-        return
+
+
+def _print_groups(groups: Sequence[quarantine.Group]) -> None:
+    """Quarantined rows by reason, then examples."""
     rows = [(g.reason, g.log, f"{g.rows:,}", f"{g.released:,}", g.message) for g in groups]
     output.table(("reason", "log", "open", "released", "message"), rows)
     for group in groups:

@@ -99,9 +99,9 @@ def describe_differences(context: RunContext, rebuilt: DataFrame, expected: str)
 def describe_changed_features(manifest: Manifest) -> list[str]:
     """Features of a set that no longer exist, or mean something else now."""
     hashes_now, hashes_then = hash_features(), manifest.features or {}
-    gone = [f"the feature {name} no longer exists" for name in hashes_then if name not in hashes_now]
+    removed = [f"the feature {name} no longer exists" for name in hashes_then if name not in hashes_now]
     changed = [n for n, digest in hashes_then.items() if n in hashes_now and hashes_now[n] != digest]
-    return [*gone, *(f"the feature {name} means something else now" for name in changed)]
+    return [*removed, *(f"the feature {name} means something else now" for name in changed)]
 
 
 def describe_erasures(context: RunContext, digest: str) -> list[str]:

@@ -20,7 +20,7 @@ from ingest import row_validation
 from ingest.formats import FORMATS
 from ingest.source_config import Source, load_source, shipped_sources
 from jobs.runtime.command_options import guarded
-from jobs.runtime.settings import Settings, load_settings
+from jobs.runtime.settings import RunSettings, load_settings
 from longplay.cli import cli
 from longplay.config.duration import PATTERN, format_duration
 from longplay.definitions.describe import describe_definition
@@ -67,7 +67,7 @@ def pages() -> dict[str, str]:
             "## Keys of a source file",
             *_models(Source),
         ],
-        "settings": ["## Defaults", _grid("key | default", _flat(load_settings())), "## Keys", *_models(Settings)],
+        "settings": ["## Defaults", _grid("key | default", _flat(load_settings())), "## Keys", *_models(RunSettings)],
         "commands": _commands_page(),
     }
     head = "# {}\n\nGenerated: `make docs` writes this page anew. Edit the code or the data that it shows instead."

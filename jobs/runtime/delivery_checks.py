@@ -47,13 +47,7 @@ def check_delivery(
         QualityError: when events and exposures contradict each other and ``quality.accept`` does not allow it.
     """
     for log in rows_by_log:
-        read, clean = counts[f"{log}/read"], counts[f"{log}/clean"]
-        share = 1 - clean / max(read, 1)
-        limit = exceeded_share_limit(share, read, quarantined_shares(log, earlier_counts))
-        if limit is not None:
-            context.progress.say(
-                f"warning: {share:.2%} of the {log} were quarantined; expected are {limit:.2%} at most"
-            )
+        _warn_of_quarantined_share(context, log, counts, earlier_counts)
     if "exposures" not in rows_by_log:
         return {}
     agreed = _compare_logs(context, rows_by_log, max(counts["events/clean"], counts["exposures/clean"]))
@@ -65,6 +59,16 @@ def check_delivery(
             context.progress.say(f"warning: {missing}; not an error, because exposures may be a sample")
     refuse(context, {f"{DELIVERY}.{name}": text for name, text in faults.items()})
     return {ANSWERS: agreed.answers, ANSWERED: agreed.answered}
+
+
+def _warn_of_quarantined_share(
+    context: RunContext, log: str, counts: Mapping[str, int], earlier_counts: Sequence[Mapping[str, int]]
+) -> None:
+    read, clean = counts[f"{log}/read"], counts[f"{log}/clean"]
+    share = 1 - clean / max(read, 1)
+    limit = exceeded_share_limit(share, read, quarantined_shares(log, earlier_counts))
+    if limit is not None:
+        context.progress.say(f"warning: {share:.2%} of the {log} were quarantined; expected are {limit:.2%} at most")
 
 
 def refuse(context: RunContext, faults: Mapping[str, str]) -> None:

@@ -150,7 +150,7 @@ class LineageEmitter:
 
     def _read_versions(self, step: str) -> set[tuple[str, int]]:
         """The newest versions of the tables that a step reads which publishes none."""
-        names = next((known.reads for known in STEPS if known.name == step and not known.publishes), ())
+        names = next((s.reads for s in STEPS if s.name == step and not s.publishes), ())
         newest = {name: publications(self._folder, name)[:1] for name in names}
         return {(name, versions[0].version) for name, versions in newest.items() if versions}
 

@@ -100,11 +100,11 @@ def _detect_outages(context: RunContext, counts: Rows) -> list[OutagePart]:
 def _to_row(context: RunContext, outage: OutagePart) -> dict[str, Any]:
     """A row of ``outages``."""
     history, withdrawn_at = context.log.watermarks(), outage.withdrawn_at
-    known = {
+    known_times = {
         "known_ts": find_watermark_reached_at(outage.judged_at, history),
         "withdrawn_ts": find_watermark_reached_at(withdrawn_at, history) if withdrawn_at is not None else None,
     }
-    return {"source": context.source.name, **outage.as_row(), **known}
+    return {"source": context.source.name, **outage.as_row(), **known_times}
 
 
 def _normalise(rows: Rows) -> Rows:

@@ -153,8 +153,8 @@ def _report_outcomes(context: RunContext, release: ReleaseInProgress, counts: Ou
     for (_, outcome), number in sorted(counts.items()):
         by_outcome[outcome] += number
     outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in by_outcome.items())
-    known = f"known from {release.known_at:%Y-%m-%d %H:%M} UTC"
-    context.progress.say(f"{release.name}: {by_outcome.total():,} rows: {outcomes}; {known}")
+    known_from = f"known from {release.known_at:%Y-%m-%d %H:%M} UTC"
+    context.progress.say(f"{release.name}: {by_outcome.total():,} rows: {outcomes}; {known_from}")
     return dict(by_outcome)
 
 

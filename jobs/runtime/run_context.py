@@ -15,7 +15,7 @@ from ingest.source_config import Source
 from jobs.runtime import spark_session
 from jobs.runtime.progress import Progress
 from jobs.runtime.publisher import Publisher
-from jobs.runtime.settings import Settings
+from jobs.runtime.settings import RunSettings
 from longplay.paths import SourcePaths, StorePaths
 from longplay.registry.registry import Registry
 from quality.gate import Gate
@@ -42,7 +42,7 @@ class RunContext:
         session: a running Spark session; None: one is started when it is first needed.
     """
 
-    settings: Settings
+    settings: RunSettings
     source: Source
     registry: Registry
     root: Path

@@ -1,4 +1,4 @@
-"""Typed, closed settings: conf/base.yaml, then a further file, then ``--set key=value``."""
+"""Typed, closed settings: conf/base.yaml, overridden by further files, then by ``--set key=value``."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -18,19 +18,18 @@ from rankers.config import RankerSettings
 class SparkSettings(StrictModel):
     """Which Spark runs, and how large. The sizes of executors are spark-submit's.
 
-    A Spark Connect server was given ``driver_memory``, ``log_level`` and ``ui`` when it was started; there they do not
-    apply.
+    ``driver_memory``, ``log_level`` and ``ui`` do not apply to a Spark Connect server: it received them at its start.
 
     Attributes:
-        master: a master URL, or an ``sc://`` address for Spark Connect. Under spark-submit its ``--master`` decides.
-        shuffle_partitions: into how many parts a shuffle goes at most; adaptive execution joins small ones.
-        partition_size: parts of a shuffle are joined until they are so large (Spark's size, such as 64m).
-        snapshot_partitions: tasks that read the log of a Delta table; more than 2 pay from thousands of files on.
-        row_group: rows of a Parquet file are grouped until they are so large in memory (such as 4m): who reads a few
-            days reads the groups that hold them. Small ones cost a request each on object storage.
-        optimise_write: shuffle rows before a Delta write, so that it makes few large files and not one a task.
-        driver_memory: heap of a driver that Longplay starts. Under spark-submit its ``--driver-memory`` decides.
-        log_level: from which level on Spark's own messages are shown.
+        master: a master URL, or an ``sc://`` address for Spark Connect. Under spark-submit, ``--master`` decides.
+        shuffle_partitions: upper limit of the partitions of a shuffle; adaptive execution joins small ones.
+        partition_size: shuffle partitions are joined up to this size (as Spark writes it, such as 64m).
+        snapshot_partitions: tasks that read the log of a Delta table; raise above 2 only for thousands of files.
+        row_group: size of a Parquet row group in memory (such as 4m). A reader of a few days reads only the groups that
+            hold them; on object storage each group costs a request.
+        optimise_write: shuffle rows before a Delta write, so that it writes few large files instead of one per task.
+        driver_memory: heap of a driver that Longplay starts. Under spark-submit, ``--driver-memory`` decides.
+        log_level: lowest level of Spark's own messages that is printed.
         ui: whether the driver serves Spark's web pages (port 4040).
     """
 
@@ -46,7 +45,7 @@ class SparkSettings(StrictModel):
 
 
 class SignalSettings(StrictModel):
-    """Which signals are computed. Those of a registry file or of ``--definitions`` always are, and labels.
+    """Which shipped signals are computed. Labels and signals of a registry file or ``--definitions`` always are.
 
     Attributes:
         shipped: names of the signals that come with Longplay, or ``all``.
@@ -81,9 +80,9 @@ class DeclaredOutage(StrictModel):
     Attributes:
         from: UTC day on which it starts; the attribute ``start``.
         to: UTC day on which it is over; the attribute ``end``.
-        known: UTC day from which on that counts, as soon as the watermark is there.
-        reason: in a few words.
-        dismissed: what was found in the interval is no outage.
+        known: UTC day from which on the interval counts, once the watermark has reached it.
+        reason: a short explanation.
+        dismissed: outages detected in the interval do not count.
     """
 
     start: date = Field(alias="from")
@@ -100,14 +99,14 @@ class DeclaredOutage(StrictModel):
 
 
 class OutageSettings(StrictModel):
-    """How days are found on which the log holds far too little: labels that rest on them become void.
+    """How days are detected on which the log holds far too little: labels that rest on them become void.
 
     Attributes:
-        enabled: whether they are looked for; what is told counts all the same.
-        metric: what is counted: users or events of a day.
-        threshold: below this share of what is expected a day is low.
-        weeks: so many usual days of the same weekday say what is expected.
-        wait_days: a day is judged so many days after its end, by what is known then.
+        enabled: whether outages are detected; declared ones count in any case.
+        metric: what is counted per day: users or events.
+        threshold: a day below this share of its expected count is low.
+        weeks: number of ordinary days of the same weekday that the expected count is taken from.
+        wait_days: a day is evaluated this many days after its end, by what is known then.
         told: intervals that somebody declared; the attribute ``declared``.
     """
 
@@ -120,15 +119,15 @@ class OutageSettings(StrictModel):
 
 
 class QualitySettings(StrictModel):
-    """How the gate judges what is about to be published, and what is watched beside.
+    """How the gate validates publications, and what is monitored.
 
     Attributes:
         data_docs: whether great-expectations keeps suites and results and renders its Data Docs under
             ``STORE/SOURCE/_quality/docs``.
-        direct_below: publications of fewer rows are also judged by great-expectations' own Spark engine, a job a check.
-        accept: checks, each ``TABLE.CHECK`` or ``delivery.CHECK``, whose failure is a warning in this run: for what has
-            changed on purpose.
-        outages: how days are found on which the log holds far too little.
+        direct_below: great-expectations' own Spark engine also validates publications of fewer rows, one job per check.
+        accept: checks, each ``TABLE.CHECK`` or ``delivery.CHECK``, whose failure is only a warning in this run: for
+            intended changes.
+        outages: how days are detected on which the log holds far too little.
     """
 
     data_docs: bool = False
@@ -138,10 +137,10 @@ class QualitySettings(StrictModel):
 
 
 class LineageSettings(StrictModel):
-    """Where runs, their inputs and their outputs are told, as OpenLineage events.
+    """Where runs, their inputs and their outputs are reported, as OpenLineage events.
 
     Attributes:
-        openlineage: ``off``, a file (.jsonl) to which events are appended, or the http(s) address of a collector.
+        openlineage: ``off``, a file (.jsonl) that events are appended to, or the http(s) address of a collector.
         namespace: namespace of the jobs.
     """
 
@@ -151,7 +150,7 @@ class LineageSettings(StrictModel):
     @field_validator("openlineage", mode="before")
     @classmethod
     def _place(cls, value: object) -> object:
-        if value is False:  # YAML reads a bare off so
+        if value is False:  # YAML reads a bare off as false
             return "off"
         text = str(value)
         is_address = text.startswith(("http://", "https://")) and bool(urlsplit(text).hostname)
@@ -160,7 +159,7 @@ class LineageSettings(StrictModel):
         return text
 
 
-class Settings(StrictModel):
+class RunSettings(StrictModel):
     """Everything that can be set."""
 
     spark: SparkSettings
@@ -172,7 +171,7 @@ class Settings(StrictModel):
     lineage: LineageSettings = LineageSettings()
 
 
-def load_settings(conf: Sequence[str] = (), overrides: Sequence[str] = ()) -> Settings:
+def load_settings(conf: Sequence[str] = (), overrides: Sequence[str] = ()) -> RunSettings:
     """Read the settings: the shipped base, named or given files over it, single keys over those.
 
     Args:
@@ -190,7 +189,7 @@ def load_settings(conf: Sequence[str] = (), overrides: Sequence[str] = ()) -> Se
         data, where = _merge(data, read_yaml(path)), f"{where} + {name}"
     for text in overrides:
         data, where = _merge(data, _override(text)), f"{where} + --set {text}"
-    return validate_model(Settings, data, where)
+    return validate_model(RunSettings, data, where)
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +203,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
-        raise ConfigError("--set wants key=value.", got=text, fix=nearest(key, Settings.model_fields))
+        raise ConfigError("--set needs key=value.", got=text, fix=nearest(key, RunSettings.model_fields))
     try:
         nested: Any = yaml.safe_load(value)
     except yaml.YAMLError as error:

@@ -1,4 +1,4 @@
-"""Starts Spark with Delta, or says plainly what the machine lacks."""
+"""Starts Spark with Delta, or reports what the machine lacks."""
 
 import os
 import re
@@ -14,15 +14,15 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from jobs.runtime.settings import SparkSettings
-from jobs.runtime.spark_connect import CONNECT, check_server
+from jobs.runtime.spark_connect import CONNECT_SCHEME, check_server
 from longplay.errors import EnvironmentProblem
 
-JAVA_AT_LEAST = 17
+MIN_JAVA_VERSION = 17
 Options = dict[str, bool | float | int | str | None]
-YEARS = "interval 3650 days"
-PAGE = "4m"
-"""Every sort, window and aggregation of a task holds a page at least. Spark makes a page a thirty-second of the memory:
-a task with many of them, as those of signals are, runs out of memory over a handful of rows."""
+RETENTION = "interval 3650 days"
+MEMORY_PAGE_SIZE = "4m"
+"""Every sort, window and aggregation of a task holds at least one page. By default a page is a thirty-second of the
+memory: a task with many of them, such as those of signals, runs out of memory over a handful of rows."""
 
 
 def check_java() -> str:
@@ -36,22 +36,25 @@ def check_java() -> str:
     install = "install one: 'apt-get install openjdk-17-jre-headless' (Debian, Ubuntu) or 'brew install openjdk@17'"
     if not java or not Path(java).exists():
         raise EnvironmentProblem(
-            f"Java is missing: Spark needs Java {JAVA_AT_LEAST} or newer.",
+            f"Java is missing: Spark needs Java {MIN_JAVA_VERSION} or newer.",
             where=f"JAVA_HOME={home}" if home else "PATH",
             got="no java",
             fix=install,
         )
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    match = re.search(r'version "(\d+)', said)
-    if not match or int(match[1]) < JAVA_AT_LEAST:
+    version_text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    match = re.search(r'version "(\d+)', version_text)
+    if not match or int(match[1]) < MIN_JAVA_VERSION:
         raise EnvironmentProblem(
-            f"Java is too old: Spark needs {JAVA_AT_LEAST} or newer.", where=java, got=said.splitlines()[0], fix=install
+            f"Java is too old: Spark needs {MIN_JAVA_VERSION} or newer.",
+            where=java,
+            got=version_text.splitlines()[0],
+            fix=install,
         )
     return java
 
 
 def jar_folder() -> Path:
-    """Where setup puts Delta's jars: beside Spark's own, so that every session finds them."""
+    """The folder that setup puts Delta's jars into: Spark's own, so that every session finds them."""
     home = os.environ.get("SPARK_HOME")
     if home and (Path(home) / "jars").is_dir():
         return Path(home) / "jars"  # PySpark starts that Spark; under spark-submit its own package is an archive
@@ -62,7 +65,7 @@ def jar_folder() -> Path:
 
 
 def check_jars() -> None:
-    """See that Delta's jars were resolved.
+    """Check that Delta's jars were resolved.
 
     Raises:
         EnvironmentProblem: when setup has not run.
@@ -76,48 +79,48 @@ def check_jars() -> None:
 
 
 def start(settings: SparkSettings, app: str) -> SparkSession:
-    """A Spark session with Delta, UTC, and pins that outlive a week.
+    """A Spark session with Delta, in UTC, that keeps old versions of tables.
 
     Raises:
-        ConfigError: when a Spark Connect address is none.
+        ConfigError: when a Spark Connect address is malformed.
         EnvironmentProblem: when Java or Delta's jars are missing, or no Spark Connect server answers.
     """
     os.environ["TZ"] = "UTC"  # so that collected timestamps mean UTC whatever the machine's zone
     time.tzset()
-    if settings.master.startswith(CONNECT):
+    if settings.master.startswith(CONNECT_SCHEME):
         check_server(settings.master)
-        # The client warns of windows on the terminal; Spark itself says it in its log, where log_level keeps it back.
+        # The client prints warnings about windows; Spark itself logs them, where log_level suppresses them.
         warnings.filterwarnings("ignore", "WARN WindowExpression")
         return SparkSession.builder.remote(settings.master).config(map=session_options(settings)).getOrCreate()
     check_java()
     check_jars()
     options: Options = {**engine_options(settings), **session_options(settings)}
-    builder = SparkSession.builder.appName(app).config(map={k: v for k, v in options.items() if _of_spark(k)})
+    builder = SparkSession.builder.appName(app).config(map={k: v for k, v in options.items() if _is_spark_option(k)})
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     session = (builder if submitted else builder.master(settings.master)).getOrCreate()
     for key, value in options.items():
-        if not _of_spark(key):
-            session.conf.set(key, str(value))  # Spark takes what is not its own only when it runs
-    if submitted:  # --master has decided, and how the JVM logs
+        if not _is_spark_option(key):
+            session.conf.set(key, str(value))  # other options can only be set once Spark runs
+    if submitted:  # the JVM was started with its own log settings
         session.sparkContext.setLogLevel(settings.log_level.upper())
     return session
 
 
-def _of_spark(key: str) -> bool:
+def _is_spark_option(key: str) -> bool:
     return key.startswith("spark.")
 
 
 def engine_options(settings: SparkSettings) -> Options:
-    """What Spark must be told when it starts; a Spark Connect server was started by somebody else."""
+    """Options that Spark needs at its start; a Spark Connect server was started by somebody else."""
     return {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.driver.memory": settings.driver_memory,
-        "spark.buffer.pageSize": PAGE,
+        "spark.buffer.pageSize": MEMORY_PAGE_SIZE,
         "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
-        # Executors elsewhere may live in another zone: neither their JVM nor their Python may know of it.
+        # Executors may run in another time zone; neither their JVM nor their Python may use it.
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
         "spark.executorEnv.TZ": "UTC",
         "spark.ui.enabled": str(settings.ui).lower(),
@@ -126,30 +129,31 @@ def engine_options(settings: SparkSettings) -> Options:
 
 
 def session_options(settings: SparkSettings) -> Options:
-    """What each session tells Spark, whoever started it."""
+    """Options of each session, whoever started Spark."""
     defaults = "spark.databricks.delta.properties.defaults"
     return {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
-        # Rows that were dealt by user can be joined by user and item without being dealt again.
+        # Rows partitioned by user are joined by user and item without another shuffle.
         "spark.sql.requireAllClusterKeysForCoPartition": "false",
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": settings.partition_size,
         "spark.databricks.delta.snapshotPartitions": str(settings.snapshot_partitions),
         "spark.databricks.delta.optimizeWrite.enabled": str(settings.optimise_write).lower(),
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",  # removing old versions lists files so wide
-        f"{defaults}.deletedFileRetentionDuration": YEARS,
-        f"{defaults}.logRetentionDuration": YEARS,
-        # Readers without Spark know no deletion vectors, and a file with one still holds the rows that were deleted.
+        # How many tasks list files when old versions are removed.
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
+        f"{defaults}.deletedFileRetentionDuration": RETENTION,
+        f"{defaults}.logRetentionDuration": RETENTION,
+        # Readers without Spark ignore deletion vectors, and a file with one still holds the deleted rows.
         f"{defaults}.enableDeletionVectors": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        # Spark's default, INT96, has no statistics in Parquet: who looks for a moment would read every row group.
+        # Spark's default, INT96, has no Parquet statistics: a filter on a moment would read every row group.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "parquet.block.size": str(_bytes(settings.row_group)),
     }
 
 
 def _bytes(size: str) -> int:
-    """A size as Parquet reads it, which knows no units."""
+    """A size in bytes, as Parquet needs it."""
     return int(size[:-1]) << {"k": 10, "m": 20, "g": 30}[size[-1]]
 
 

@@ -1,4 +1,4 @@
-"""Settings are typed and closed, and every key changes something."""
+"""RunSettings are typed and closed, and every key changes something."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from jobs.runtime.settings import Settings, SparkSettings, load_settings
+from jobs.runtime.settings import RunSettings, SparkSettings, load_settings
 from jobs.runtime.spark_session import Options, engine_options, session_options
 from longplay.errors import ConfigError
 from rankers.models.families import FAMILIES
@@ -76,7 +76,7 @@ def test_a_missing_conf_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_conf_file_loads(path: Path) -> None:
-    assert isinstance(load_settings([path.stem]), Settings)
+    assert isinstance(load_settings([path.stem]), RunSettings)
 
 
 def leaves(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -110,7 +110,7 @@ def test_every_ranker_setting_is_read_somewhere(family: str) -> None:
 
 def test_the_base_leaves_no_key_to_a_default() -> None:
     for section, keys in BASE.items():
-        fields = Settings.model_fields[section].annotation.model_fields
+        fields = RunSettings.model_fields[section].annotation.model_fields
         assert set(keys) == set(fields), section
 
 
