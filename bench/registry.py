@@ -20,7 +20,7 @@ import yaml
 from longplay.config.strict_model import validate_model
 from longplay.definitions.signal import Definition
 from longplay.registry import lifecycle
-from longplay.registry.plan import Terms
+from longplay.registry.plan import ChangeTerms
 from longplay.registry.records import Proposal
 
 ROOT = Path(__file__).parents[1]
@@ -102,11 +102,11 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         file, proposed = Path(folder) / "registry.db", list(proposals(args.signals, args.versions, args.seed))
         before = time.perf_counter()
-        lifecycle.apply(file, proposed, Terms("bench"))
+        lifecycle.apply(file, proposed, ChangeTerms("bench"))
         took = time.perf_counter() - before
         print(f"{len(proposed):,} versions applied in {took:.1f} s; {file.stat().st_size / 1e6:.1f} MB")
         name = proposed[len(proposed) // 2].definition.name
-        lifecycle.move_alias(file, f"{name}@champion", 2, Terms("bench"))
+        lifecycle.move_alias(file, f"{name}@champion", 2, ChangeTerms("bench"))
         definition_file = Path(folder) / "one.yaml"
         definition_file.write_text(next(p.text for p in proposed if p.definition.name == name), encoding="utf-8")
         for what, pattern in LOOK_UPS.items():

@@ -17,7 +17,7 @@ from jobs.runtime.quarantine_selection import ReleaseSelection, release_selectio
 from jobs.runtime.run_context import RunContext
 from longplay.commands import output
 from longplay.paths import StorePaths
-from longplay.registry.location import who
+from longplay.registry.location import current_user
 from longplay.site.quality.site import write_pages
 from longplay.status import quarantine
 from longplay.status.metric_series import Series
@@ -70,10 +70,10 @@ def status_command(folder: Path, runs: int, as_json: bool) -> None:
     """
     table_status, unusual = status(folder, runs), find_recent_anomalies(read_metric_history(folder))
     if as_json:
-        output.as_json({**table_status.plain(), "unusual": [_finding_as_json(finding) for finding in unusual]})
+        output.print_json({**table_status.plain(), "unusual": [_finding_as_json(finding) for finding in unusual]})
         return
     header = ("table", "state", "rows", "version", "published (UTC)", "checks", "trend")
-    output.table(header, [_status_row(table) for table in table_status.tables])
+    output.print_table(header, [_status_row(table) for table in table_status.tables])
     for line in _describe_faults(table_status):
         click.echo(line)
     for line in ["", *(f"unexpected: {finding.text()}" for finding in unusual)] if unusual else []:
@@ -90,7 +90,7 @@ def _print_ledger(table_status: Status) -> None:
         (entry.log, *(f"{getattr(entry, name):,}" for name in counts), adds_up[entry.adds_up])
         for entry in table_status.ledger
     ]
-    output.table(("log", *counts, "adds up"), rows)
+    output.print_table(("log", *counts, "adds up"), rows)
 
 
 def _finding_as_json(finding: Anomaly) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def quarantine_command(
         releases = [
             {**release, "released_at": release["released_at"].isoformat()} for release in quarantine.releases(folder)
         ]
-        output.as_json({"groups": [group.plain() for group in groups], "releases": releases})
+        output.print_json({"groups": [group.plain() for group in groups], "releases": releases})
         return
     if groups:
         _print_groups(groups)
@@ -167,7 +167,7 @@ def quarantine_command(
 def _print_groups(groups: Sequence[quarantine.Group]) -> None:
     """Quarantined rows by reason, then examples."""
     rows = [(g.reason, g.log, f"{g.rows:,}", f"{g.released:,}", g.message) for g in groups]
-    output.table(("reason", "log", "open", "released", "message"), rows)
+    output.print_table(("reason", "log", "open", "released", "message"), rows)
     for group in groups:
         for row in group.examples:
             click.echo(f"\n{group.reason} {row['row_id']} ({row['file']}, delivery {row['batch']}, {row['outcome']})")
@@ -243,7 +243,7 @@ def release_command(
     Example: longplay quality release --source world --reason bad_amount --set-column "seconds=abs(seconds)"
     """
     with context.exclusive(), context.progress.step("quality release"):
-        release_selection(context, ReleaseSelection(**selection), who(by), utc(observed_at))
+        release_selection(context, ReleaseSelection(**selection), current_user(by), utc(observed_at))
         keep_metrics(context)
 
 

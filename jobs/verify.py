@@ -15,7 +15,7 @@ from jobs.runtime.fingerprint import TRAINING_SET_FROM_FACTS, hash_table_code
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import read_knowledge
 from jobs.train import open_tracker
-from longplay.definitions.reward import signals_of
+from longplay.definitions.reward import list_label_signals
 from longplay.errors import QualityError
 from longplay.paths import SourcePaths, StorePaths, record_file
 from rankers.dataset.from_facts import TrainingFacts, build_from_facts
@@ -71,7 +71,7 @@ def rebuild(context: RunContext, manifest: Manifest) -> DataFrame:
     Features that were added since are left out.
     """
     log, tables = context.log.up_to(manifest.batch), context.tables
-    reads_episodes = any(definition.needs.episodes for definition in signals_of(manifest.definitions))
+    reads_episodes = any(definition.needs.episodes for definition in list_label_signals(manifest.definitions))
     versions = tables.versions("events", "exposures", *(["episodes"] if reads_episodes else []))
     facts = {table: tables.read_delivered(versions, table, log) for table in versions}
     # First-seen moments come from all deliveries, as their table does: also from those that are not complete yet.

@@ -19,7 +19,7 @@ from longplay.lookup.query import Selection, Which, select
 from longplay.lookup.releases import VALUES, Release, check_meaning, pick, pinned, releases
 from longplay.lookup.values import COLUMNS, Value, Values, as_known, check_states
 from longplay.paths import SourcePaths, StorePaths
-from longplay.registry.location import shared
+from longplay.registry.location import find_shared_registry_file
 from longplay.registry.registry import default_registry
 
 
@@ -54,7 +54,9 @@ class Client:
         registry: Path | str | None = None,
     ) -> None:
         self.folder = source_folder(Path(store), source)
-        self.registry = default_registry([Path(folder) for folder in definitions], shared(Path(store), registry))
+        self.registry = default_registry(
+            [Path(folder) for folder in definitions], find_shared_registry_file(Path(store), registry)
+        )
 
     def signals(self) -> list[Definition]:
         """The newest version of every signal, by name."""

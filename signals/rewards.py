@@ -11,7 +11,7 @@ from operator import add, and_, mul, or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from longplay.definitions.reward import Composite, Part
+from longplay.definitions.reward import Composite, RewardPart
 from signals.anchors import anchor_hash
 
 REWARD_COLUMNS = (
@@ -112,7 +112,7 @@ def _combine_parts(composite: Composite, values: Sequence[Column]) -> Column:
     return F.greatest(F.lit(float(low)), F.least(F.lit(float(high)), reduce(add, parts)))
 
 
-def _transform(part: Part, value: Column) -> Column:
+def _transform(part: RewardPart, value: Column) -> Column:
     transform = part.transform
     if transform.low is not None:
         value = F.greatest(F.lit(float(transform.low)), value)

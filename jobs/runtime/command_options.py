@@ -18,7 +18,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from longplay.commands.options import registry_option
 from longplay.errors import EnvironmentProblem, LongplayError, first_line
-from longplay.registry.location import existing
+from longplay.registry.location import find_registry_file
 from longplay.registry.registry import default_registry
 from tables.spark import SPARK_ERRORS, store_error_from
 
@@ -68,7 +68,7 @@ class RunOptions:
 
     def open_context(self) -> RunContext:
         """The context of the run that they describe."""
-        definition_registry = default_registry(self.definitions, existing(self.store, self.registry))
+        definition_registry = default_registry(self.definitions, find_registry_file(self.store, self.registry))
         settings = load_settings(self.conf, self.overrides)
         context = RunContext(settings, load_source(self.source), definition_registry, self.store, self.force)
         emit_lineage(context)

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from ingest.log_state import LogState
 from jobs.runtime.run_context import RunContext
-from longplay.definitions.reward import Composite, Label, Reward, signals_of
+from longplay.definitions.reward import Composite, Label, Reward, list_label_signals
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError
 from longplay.registry.registry import load, shipped_definitions
-from longplay.registry.usage import Kind, User, record
+from longplay.registry.usage import ConsumerKind, SignalUser, record_use
 from rankers.dataset.training_set import SplitPlan
 
 
@@ -21,7 +21,7 @@ def computed_definitions(context: RunContext) -> list[Definition]:
     shipped, chosen = load([shipped_definitions()]), context.settings.signals.shipped
     chosen_refs = {d.ref for d in (shipped.newest() if chosen == "all" else map(shipped.get, chosen))}
     definitions = [d for d in context.registry.current() if d.ref in chosen_refs or d.ref not in shipped.by_ref]
-    return list({d.ref: d for d in [*definitions, *signals_of(label_definitions(context))]}.values())
+    return list({d.ref: d for d in [*definitions, *list_label_signals(label_definitions(context))]}.values())
 
 
 def label_definitions(context: RunContext) -> list[Label]:
@@ -71,12 +71,14 @@ def label_names(context: RunContext) -> list[str]:
     return [definition.name for definition in label_definitions(context)]
 
 
-def use_labels(context: RunContext, kind: Kind, name: str) -> None:
+def use_labels(context: RunContext, kind: ConsumerKind, name: str) -> None:
     """Record in the registry who learns from the labels, and report its warnings."""
-    warnings = record(context.registry, User(kind, name), context.settings.training.labels)
+    warnings = record_use(context.registry, SignalUser(kind, name), context.settings.training.labels)
     for label in label_definitions(context):
         if isinstance(label, Composite):
-            warnings += record(context.registry, User("reward", label.ref), [signal.ref for signal in label.signals])
+            warnings += record_use(
+                context.registry, SignalUser("reward", label.ref), [signal.ref for signal in label.signals]
+            )
     for warning in dict.fromkeys(warnings):
         context.progress.say(f"warning: {warning}")
 

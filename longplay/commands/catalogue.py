@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from longplay.commands.options import registry_option
-from longplay.registry.location import existing
+from longplay.registry.location import find_registry_file
 
 QUIET_S = 2.0
 """Seconds that may pass before a line of progress is said."""
@@ -39,5 +39,5 @@ def catalogue(store: Path, out: Path, definitions: tuple[Path, ...], registry: P
             click.echo(line, err=True)
             last = time.monotonic()
 
-    pages = write_site(Asked(store, definitions, existing(store, registry)), out, say)
+    pages = write_site(Asked(store, definitions, find_registry_file(store, registry)), out, say)
     click.echo(f"{pages} pages: open {out / 'index.html'}")

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from longplay.commands.options import acting, placed, taking
+from longplay.commands.options import with_takeover, with_target, with_terms
 from longplay.errors import ConfigError
-from longplay.registry.location import Place
+from longplay.registry.location import CommandTarget
 
 if TYPE_CHECKING:
-    from longplay.registry.plan import Step, Terms
+    from longplay.registry.plan import ChangeTerms, PlanStep
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER_OR_FILES...")
 
 
 @click.command(short_help="What applying definitions would do; changes nothing.")
 @_PATHS
-@taking
-@placed
-def plan(place: Place, paths: tuple[Path, ...], terms: "Terms") -> None:
+@with_takeover
+@with_target
+def plan(place: CommandTarget, paths: tuple[Path, ...], terms: "ChangeTerms") -> None:
     """Show what 'apply' would do with every definition of some folders and files, key by key, and whom it touches.
 
     A change is 'breaking' where code that reads the signal would trip over it (anchor, keys, direction, unit, kind of
@@ -31,18 +31,18 @@ def plan(place: Place, paths: tuple[Path, ...], terms: "Terms") -> None:
     Example: longplay signals plan definitions
     """
     from longplay.registry import lifecycle
-    from longplay.registry.plan import refuse
+    from longplay.registry.plan import raise_refusals
 
     steps = lifecycle.plan(place.existing, paths, terms)
     _print_steps(steps, place)
-    refuse(steps)
+    raise_refusals(steps)
 
 
 @click.command(short_help="Add definitions to the registry: all of them, or none.")
 @_PATHS
-@taking
-@placed
-def apply(place: Place, paths: tuple[Path, ...], terms: "Terms") -> None:
+@with_takeover
+@with_target
+def apply(place: CommandTarget, paths: tuple[Path, ...], terms: "ChangeTerms") -> None:
     """Add the definitions of some folders and files to the registry, planned again under its lock.
 
     A name belongs to the owner of its first version. Another owner takes it over only by name, with a reason.
@@ -50,34 +50,34 @@ def apply(place: Place, paths: tuple[Path, ...], terms: "Terms") -> None:
     Example: longplay signals apply definitions --as ana
     """
     from longplay.registry import lifecycle
-    from longplay.registry.definition_files import proposals
+    from longplay.registry.definition_files import read_proposals
 
-    _print_steps(lifecycle.apply(place.file, proposals(paths).values(), terms), place)
+    _print_steps(lifecycle.apply(place.file, read_proposals(paths).values(), terms), place)
 
 
 @click.command(short_help="Point an alias to a version.")
 @click.argument("alias", metavar="NAME@ALIAS")
 @click.argument("version", type=click.IntRange(min=1))
-@acting
-@placed
-def alias(place: Place, alias: str, version: int, terms: "Terms") -> None:
+@with_terms
+@with_target
+def alias(place: CommandTarget, alias: str, version: int, terms: "ChangeTerms") -> None:
     """Point an alias to a version: who asks for it by the alias gets that version from now on.
 
     Example: longplay signals alias click@champion 1 --reason "passed the evidence run"
     """
-    from longplay.commands.output import as_json, differences_as_text, warn
+    from longplay.commands.output import differences_as_text, print_json, print_warnings
     from longplay.registry import lifecycle
 
     moved = lifecycle.move_alias(place.file, alias, version, terms)
-    warn([moved.warning] if moved.warning else [])
+    print_warnings([moved.warning] if moved.warning else [])
     if place.as_json:
-        as_json(moved.as_json())
+        print_json(moved.as_json())
         return
     click.echo(f"{alias}: {moved.old + ' -> ' if moved.old else ''}{moved.new}")
     for line in differences_as_text(moved.differences):
         click.echo(line)
-    for one in moved.consumers:
-        click.echo(f"  {one.kind} '{one.consumer}' asks for {alias} and gets {moved.new} from now on")
+    for consumer in moved.consumers:
+        click.echo(f"  {consumer.kind} '{consumer.consumer}' asks for {alias} and gets {moved.new} from now on")
 
 
 @click.command(short_help="Say that a version should no longer be used.")
@@ -85,14 +85,16 @@ def alias(place: Place, alias: str, version: int, terms: "Terms") -> None:
 @click.option("--replaced-by", default="", metavar="REF", help="What to use instead.")
 @click.option("--on", type=click.DateTime(formats=["%Y-%m-%d"]), help="From which day on (UTC). [today]")
 @click.option("--withdraw", is_flag=True, help="Take a deprecation back.")
-@acting
-@placed
-def deprecate(place: Place, ref: str, replaced_by: str, on: datetime | None, withdraw: bool, terms: "Terms") -> None:
+@with_terms
+@with_target
+def deprecate(
+    place: CommandTarget, ref: str, replaced_by: str, on: datetime | None, withdraw: bool, terms: "ChangeTerms"
+) -> None:
     """Deprecate a version from a day on. It stays, and is computed as before; who uses it is warned.
 
     Example: longplay signals deprecate return_to_item_14d@1 --replaced-by return_to_item_28d --on 2027-01-31
     """
-    from longplay.commands.output import as_json
+    from longplay.commands.output import print_json
     from longplay.registry import lifecycle
 
     if withdraw and (on or replaced_by):
@@ -100,19 +102,20 @@ def deprecate(place: Place, ref: str, replaced_by: str, on: datetime | None, wit
     day = None if withdraw else f"{on or datetime.now(UTC):%Y-%m-%d}"
     done = lifecycle.deprecate(place.file, ref, day, replaced_by, terms)
     if place.as_json:
-        as_json(done.as_json())
+        print_json(done.as_json())
         return
     click.echo(done.warning or f"{ref}: the deprecation is withdrawn")
     for pointing in done.aliases if done.warning else ():
         click.echo(f"  {pointing} points to it: 'longplay signals alias' moves it")
-    for one in done.consumers if done.warning else ():
-        click.echo(f"  {one.kind} '{one.consumer}' (asked for {one.asked}, last {one.last_at[:16]}) is warned")
+    for consumer in done.consumers if done.warning else ():
+        use = f"asked for {consumer.asked}, last {consumer.last_at[:16]}"
+        click.echo(f"  {consumer.kind} '{consumer.consumer}' ({use}) is warned")
 
 
-def _print_steps(steps: Sequence["Step"], place: Place) -> None:
-    from longplay.commands.output import as_json, steps_as_text
+def _print_steps(steps: Sequence["PlanStep"], place: CommandTarget) -> None:
+    from longplay.commands.output import print_json, steps_as_text
 
     if place.as_json:
-        as_json([step.as_json() for step in steps])
+        print_json([step.as_json() for step in steps])
     else:
         click.echo(steps_as_text(steps))

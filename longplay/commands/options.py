@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from longplay.errors import ConfigError
-from longplay.registry.location import VARIABLE, Page, Place, who
+from longplay.registry.location import VARIABLE, CommandTarget, ListPage, current_user
 
 Command = Callable[..., None]
 
@@ -45,45 +45,45 @@ _PAGE = (
 )
 
 
-def placed(function: Command) -> Command:
-    """Give a command its :class:`Place` first."""
+def with_target(function: Command) -> Command:
+    """Give a command its :class:`CommandTarget` first."""
 
     def body(store: Path, registry: Path | None, as_json: bool, **own: Any) -> None:
-        function(Place(store, registry, as_json, own.pop("definitions", ())), **own)
+        function(CommandTarget(store, registry, as_json, own.pop("definitions", ())), **own)
 
     return _with(body, function, _PLACE)
 
 
-def reading(function: Command) -> Command:
-    """Give a command its :class:`Place` first, further folders of definitions included."""
-    return _DEFINITIONS(placed(function))
+def with_definitions(function: Command) -> Command:
+    """Give a command its :class:`CommandTarget` first, further folders of definitions included."""
+    return _DEFINITIONS(with_target(function))
 
 
-def paged(function: Command) -> Command:
+def with_page(function: Command) -> Command:
     """Give a command a ``page``."""
 
     def body(*given: Any, limit: int | None, offset: int, **own: Any) -> None:
-        function(*given, page=Page(limit, offset), **own)
+        function(*given, page=ListPage(limit, offset), **own)
 
     return _with(body, function, _PAGE)
 
 
-def acting(function: Command) -> Command:
+def with_terms(function: Command) -> Command:
     """Give a command its ``terms``: who does it, and why."""
 
     def body(*given: Any, by: str | None, reason: str, take_over: tuple[str, ...] = (), **own: Any) -> None:
-        from longplay.registry.plan import Terms
+        from longplay.registry.plan import ChangeTerms
 
         if take_over and not reason:
             raise ConfigError("A take-over needs a reason.", got=", ".join(take_over), fix="say it: --reason '...'")
-        function(*given, terms=Terms(who(by), frozenset(take_over), reason), **own)
+        function(*given, terms=ChangeTerms(current_user(by), frozenset(take_over), reason), **own)
 
     return _with(body, function, _TERMS)
 
 
-def taking(function: Command) -> Command:
+def with_takeover(function: Command) -> Command:
     """Like :func:`acting`; names may be taken over."""
-    return _TAKE_OVER(acting(function))
+    return _TAKE_OVER(with_terms(function))
 
 
 def _with(body: Command, function: Command, options: Iterable[Callable[[Command], Command]]) -> Command:

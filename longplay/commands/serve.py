@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from longplay.commands.options import registry_option
-from longplay.registry.location import existing
+from longplay.registry.location import find_registry_file
 from longplay.server.ports import check_port
 
 if TYPE_CHECKING:
@@ -72,4 +72,4 @@ def current(definitions: Iterable[Path], store: Path, registry: Path | None) -> 
     """The definitions as they stand now; a registry file that was made since is found, too."""
     from longplay.registry.registry import default_registry
 
-    return default_registry(definitions, existing(store, registry))
+    return default_registry(definitions, find_registry_file(store, registry))

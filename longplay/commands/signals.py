@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from longplay.commands import lifecycle, new, search
-from longplay.commands.options import paged, reading
+from longplay.commands.options import with_definitions, with_page
 from longplay.lookup import revision_bands
 from longplay.lookup.delay_curves import DELAYS, Delay, as_text, delay_of
 from longplay.paths import StorePaths
-from longplay.registry.location import Page, Place, who
+from longplay.registry.location import CommandTarget, ListPage, current_user
 
 if TYPE_CHECKING:
     from longplay.definitions.reward import Reward
@@ -28,9 +28,9 @@ def signals() -> None:
 @click.option("--tag", help="Only signals with this tag.")
 @click.option("--status", type=click.Choice(["draft", "published", "deprecated"]), help="Only signals of this status.")
 @click.option("--anchor", help="Only signals that begin there: exposure, discovery or active_day.")
-@paged
-@reading
-def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
+@with_page
+@with_definitions
+def list_signals(place: CommandTarget, page: ListPage, **filters: str | None) -> None:
     """List every signal by name: its anchor, window, owner and status.
 
     A table shows 50 at a time unless --limit says otherwise; --json shows all.
@@ -39,53 +39,53 @@ def list_signals(place: Place, page: Page, **wanted: str | None) -> None:
     """
     from longplay.commands import output
     from longplay.definitions.describe import describe_definition
-    from longplay.registry.list_filters import fits, hint
-    from longplay.registry.registry import read_known, registry_of
+    from longplay.registry.list_filters import matches_filters, suggest_values
+    from longplay.registry.registry import build_registry, open_layers
 
-    with closing(read_known(place.existing, place.definitions)) as known:
-        registry = registry_of(known, place.existing)
-        found = [head for head in known.heads() if fits(head, wanted)]
-        shown = output.page(found, page.limit_of(place), page.offset)
+    with closing(open_layers(place.existing, place.definitions)) as layers:
+        registry = build_registry(layers, place.existing)
+        heads = [head for head in layers.heads() if matches_filters(head, filters)]
+        shown = output.slice_page(heads, page.limit_of(place), page.offset)
         if place.as_json:
-            output.as_json([describe_definition(registry.find(head.ref)) for head in shown])
+            output.print_json([describe_definition(registry.find(head.ref)) for head in shown])
             return
-        if not found:
-            click.echo(f"No signal is like that{hint(known.heads(), wanted)}.")
+        if not heads:
+            click.echo(f"No signal matches{suggest_values(layers.heads(), filters)}.")
             return
     rows = [(h.ref, h.title, h.anchor, h.window, h.owner, h.status) for h in shown]
-    output.table(("signal", "title", "anchor", "window", "owner", "status"), rows)
+    output.print_table(("signal", "title", "anchor", "window", "owner", "status"), rows)
 
 
 @signals.command(short_help="One signal: meaning, window, maturity, values.")
 @click.argument("name")
-@reading
-def show(place: Place, name: str) -> None:
+@with_definitions
+def show(place: CommandTarget, name: str) -> None:
     """Show one signal, by NAME, NAME@VERSION or NAME@ALIAS, and how many of its values are open, mature and void.
 
     Example: longplay signals show return_to_item_14d
     """
     from longplay.commands import output
     from longplay.definitions.describe import describe_definition
-    from longplay.registry.registry import read_known, registry_of
+    from longplay.registry.registry import build_registry, open_layers
     from longplay.registry.usage import record_lookup
 
-    with closing(read_known(place.existing, place.definitions)) as known:
-        registry = registry_of(known, place.existing)
+    with closing(open_layers(place.existing, place.definitions)) as layers:
+        registry = build_registry(layers, place.existing)
         definition = registry.find(name)
-        kept = known.version(definition.name, definition.version)
-        output.warn(record_lookup(registry, name, who()))
+        applied_version = layers.version(definition.name, definition.version)
+        output.print_warnings(record_lookup(registry, name, current_user()))
     aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
-    told = registry.deprecations.get(definition.ref)
+    deprecation = registry.deprecations.get(definition.ref)
     more = {
-        "status": "deprecated" if told and told.over() else definition.status,
-        "applied": kept.applied if kept else "",
+        "status": "deprecated" if deprecation and deprecation.over() else definition.status,
+        "applied": applied_version.applied if applied_version else "",
         "aliases": aliases,
-        "warning": told.warning if told else None,
+        "warning": deprecation.warning if deprecation else None,
     }
     delays = _delays(place.store, definition)
     about = describe_definition(definition) | more | {"values": _states(place.store, definition)}
     if place.as_json:
-        output.as_json(about | {"delays": {source: curve.plain() for source, curve in delays.items()}})
+        output.print_json(about | {"delays": {source: curve.plain() for source, curve in delays.items()}})
         return
     _show(definition, about, place.store)
     for source, curve in delays.items():
@@ -127,8 +127,8 @@ def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]
     """The delay curve, per source that has one."""
     if hasattr(definition, "parts"):
         return {}
-    found = {paths.source: delay_of(paths.folder, definition) for paths in StorePaths(store).sources(DELAYS)}
-    return {source: curve for source, curve in found.items() if curve is not None}
+    curves = {paths.source: delay_of(paths.folder, definition) for paths in StorePaths(store).sources(DELAYS)}
+    return {source: curve for source, curve in curves.items() if curve is not None}
 
 
 def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 from longplay.commands.options import registry_option
 from longplay.errors import ConfigError, first_line
 from longplay.lookup.query import Which
-from longplay.registry.location import who
+from longplay.registry.location import current_user
 
 if TYPE_CHECKING:
     from longplay.lookup.values import Values
@@ -47,7 +47,7 @@ def values(
     as_json: bool,
     definitions: tuple[Path, ...],
     registry: Path | None,
-    **asked: Any,  # noqa: ANN401 - as click gives them
+    **options: Any,  # noqa: ANN401 - as click gives them
 ) -> None:
     """Print values of signal NAME (or NAME@VERSION), one row an anchor, ordered by t0.
 
@@ -57,15 +57,15 @@ def values(
     Example: longplay signals values return_to_item_14d --source world --user u000017 --known-at 2024-06-15
     """
     from longplay.client import Client  # only here, so that the command line starts at once
-    from longplay.commands.output import warn
+    from longplay.commands.output import print_warnings
     from longplay.registry.usage import record_lookup
 
-    files = {kind: asked.pop(kind) for kind in ("csv", "arrow") if asked[kind] is not None}
-    given = {key: value for key, value in asked.items() if key in Which.__annotations__ and value not in (None, ())}
-    which = cast("Which", given | {"days": (asked["first"], asked["last"])})
+    files = {kind: options.pop(kind) for kind in ("csv", "arrow") if options[kind] is not None}
+    given = {key: value for key, value in options.items() if key in Which.__annotations__ and value not in (None, ())}
+    which = cast("Which", given | {"days": (options["first"], options["last"])})
     client = Client(store, source, definitions, registry)
     page = client.values(name, **which)
-    warn(record_lookup(client.registry, name, who()))
+    print_warnings(record_lookup(client.registry, name, current_user()))
     for kind, path in files.items():
         _write(page, kind, path)
     if as_json:

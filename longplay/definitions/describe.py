@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from longplay.config.duration import format_duration
-from longplay.definitions.reward import Reward, part_text
+from longplay.definitions.reward import Reward, format_part
 from longplay.definitions.signal import Definition
 
 
@@ -44,7 +44,7 @@ def _describe_reward(reward: Reward) -> dict[str, Any]:
         "description": reward.description.strip(),
         "hash": reward.hash,
         "anchor": reward.anchor,
-        "parts": " + ".join(map(part_text, reward.parts)),
+        "parts": " + ".join(map(format_part, reward.parts)),
         "bounds": f"[{low:g}, {high:g}]",
         "matures": "when all of its signals are mature; void once one of them is",
         "direction": reward.direction,

@@ -38,32 +38,32 @@ class Difference:
         return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}"
 
 
-def differences(old: "Definition | Reward", new: "Definition | Reward") -> tuple[Difference, ...]:
+def find_differences(old: "Definition | Reward", new: "Definition | Reward") -> tuple[Difference, ...]:
     """Every key in which two definitions differ, dotted, by name. Name and version are not compared."""
-    before, after = flat(old), flat(new)
+    before, after = flatten_definition(old), flatten_definition(new)
     keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
     of_data = {field for field in {key.partition(".")[0] for key in keys} if _moves_hash(field, old, new)}
     return tuple(Difference(key, before.get(key), after.get(key), _effect(key, of_data)) for key in keys)
 
 
-def worst(found: Iterable[Difference]) -> Effect:
+def worst_effect(values_by_key: Iterable[Difference]) -> Effect:
     """The gravest effect among some differences; ``text`` where there is none."""
-    return min((one.effect for one in found), key=EFFECTS.index, default="text")
+    return min((difference.effect for difference in values_by_key), key=EFFECTS.index, default="text")
 
 
-def flat(definition: "Definition | Reward") -> dict[str, Any]:
+def flatten_definition(definition: "Definition | Reward") -> dict[str, Any]:
     """A definition as dotted keys; lists stay whole."""
-    found: dict[str, Any] = {}
+    values_by_key: dict[str, Any] = {}
 
     def walk(data: Mapping[str, Any], prefix: str) -> None:
         for key, value in data.items():
             if isinstance(value, dict):
                 walk(value, f"{prefix}{key}.")
             elif value is not None:
-                found[f"{prefix}{key}"] = value
+                values_by_key[f"{prefix}{key}"] = value
 
     walk(definition.model_dump(mode="json", by_alias=True), "")
-    return {key: value for key, value in found.items() if key not in _NOT_COMPARED}
+    return {key: value for key, value in values_by_key.items() if key not in _NOT_COMPARED}
 
 
 def _effect(key: str, of_data: set[str]) -> Effect:

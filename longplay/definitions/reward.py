@@ -17,7 +17,7 @@ PINNED = r"^[a-z][a-z0-9_]{2,62}@[1-9][0-9]*$"
 _MEANING = ("kind", "anchor", "parts", "bounds")
 
 
-class Transform(StrictModel):
+class PartTransform(StrictModel):
     """What becomes of a signal's value before it is weighed, in this order.
 
     Attributes:
@@ -33,7 +33,7 @@ class Transform(StrictModel):
     scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
-    def _defined(self) -> "Transform":
+    def _defined(self) -> "PartTransform":
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise KeyedError("high", f"high ({self.high}) is not above low ({self.low})")
         if self.log1p and (self.low is None or self.low < 0):
@@ -41,7 +41,7 @@ class Transform(StrictModel):
         return self
 
 
-class Part(StrictModel):
+class RewardPart(StrictModel):
     """A signal in a reward.
 
     Attributes:
@@ -52,16 +52,16 @@ class Part(StrictModel):
 
     signal: str = Field(pattern=PINNED)
     weight: float = Field(allow_inf_nan=False)
-    transform: Transform = Transform()
+    transform: PartTransform = PartTransform()
 
     @model_validator(mode="after")
-    def _weighs(self) -> "Part":
+    def _weighs(self) -> "RewardPart":
         if self.weight == 0:
             raise KeyedError("weight", "a part that weighs 0 changes nothing: leave it out")
         return self
 
 
-def part_text(part: Part) -> str:
+def format_part(part: RewardPart) -> str:
     """A part of a reward as a formula: ``0.9 * 0.37 * log1p(clip(long_term_q_59d@1, 0, 14))``."""
     text, t = part.signal, part.transform
     if t.low is not None or t.high is not None:
@@ -89,7 +89,7 @@ class Reward(StrictModel):
     direction: Literal["higher_is_better", "lower_is_better"]
     unit: str
     anchor: Anchor
-    parts: tuple[Part, ...] = Field(min_length=1)
+    parts: tuple[RewardPart, ...] = Field(min_length=1)
     bounds: tuple[float, float]
     guardrails: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ class Reward(StrictModel):
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def part_fault(reward: Reward, find: Callable[[str], Definition | None]) -> tuple[str, str] | None:
+def find_part_problem(reward: Reward, find: Callable[[str], Definition | None]) -> tuple[str, str] | None:
     """What is wrong between a reward and its signals, as ``(key, what is wrong)``; None where nothing is.
 
     Args:
@@ -185,7 +185,7 @@ Label = Definition | Composite
 """What a ranker may learn from."""
 
 
-def signals_of(labels: Sequence[Label]) -> list[Definition]:
+def list_label_signals(labels: Sequence[Label]) -> list[Definition]:
     """The signals that labels are made of, each once."""
-    found = [one.signals if isinstance(one, Composite) else (one,) for one in labels]
-    return list({d.ref: d for signals in found for d in signals}.values())
+    groups = [label.signals if isinstance(label, Composite) else (label,) for label in labels]
+    return list({d.ref: d for signals in groups for d in signals}.values())

@@ -42,15 +42,15 @@ class Definition(SignalFields):
     @property
     def hash(self) -> str:
         """First 16 hex digits of SHA-256 over the fields that affect data (texts do not)."""
-        whole = self.model_dump(mode="json", by_alias=True, include={*_MEANING, *_FURTHER})
+        fields = self.model_dump(mode="json", by_alias=True, include={*_MEANING, *_FURTHER})
         defaults = {"needs": Needs().model_dump(mode="json")}
-        meaning = {k: v for k, v in whole.items() if k in _MEANING or (v is not None and v != defaults.get(k))}
+        meaning = {k: v for k, v in fields.items() if k in _MEANING or (v is not None and v != defaults.get(k))}
         if "needs" in meaning and not self.needs.episodes:
-            meaning["needs"] = {k: v for k, v in whole["needs"].items() if k != "episodes"}
+            meaning["needs"] = {k: v for k, v in fields["needs"].items() if k != "episodes"}
         if self.credit is not None:
-            meaning["credit"] = {k: v for k, v in whole["credit"].items() if v not in (None, "click")}
+            meaning["credit"] = {k: v for k, v in fields["credit"].items() if v not in (None, "click")}
         if self.void.at_least is None:
-            meaning["void"] = {k: v for k, v in whole["void"].items() if k != "at_least"}
+            meaning["void"] = {k: v for k, v in fields["void"].items() if k != "at_least"}
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
 
     def window_end(self, t0: datetime) -> datetime:

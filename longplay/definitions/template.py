@@ -37,7 +37,7 @@ guardrails: [regret]          # signals that must not get worse
 """
 
 
-def copied(text: str, changes: Mapping[str, str | int], where: str) -> str:
+def copy_definition(text: str, changes: Mapping[str, str | int], where: str) -> str:
     """The YAML of a definition with some keys of its top level changed, comments and all else as they were.
 
     Raises:
@@ -47,14 +47,14 @@ def copied(text: str, changes: Mapping[str, str | int], where: str) -> str:
     from longplay.definitions.signal import Definition
 
     for key, value in changes.items():
-        text, found = re.subn(rf"^{key}:.*$", f"{key}: {value}", text, count=1, flags=re.MULTILINE)
-        if not found:
+        text, replacements = re.subn(rf"^{key}:.*$", f"{key}: {value}", text, count=1, flags=re.MULTILINE)
+        if not replacements:
             fix = "copy it by hand: its keys are not written one a line"
             raise ConfigError(f"'{where}' cannot be copied: it has no line '{key}: ...'.", fix=fix)
     validate_model(Definition, yaml.safe_load(text), f"the copy of {where}")
     return text
 
 
-def template(name: str, owner: str, file: str) -> str:
+def render_template(name: str, owner: str, file: str) -> str:
     """The text of a new definition."""
     return TEMPLATE.format(name=name, owner=owner, file=file, title=name.replace("_", " ").capitalize())

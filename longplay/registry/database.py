@@ -61,8 +61,8 @@ class Ledger:
         Raises:
             StoreError: when it is no registry, or one of a newer Longplay.
         """
-        mode = "rw" if writable(file) else "ro"
-        with explained(str(file)):
+        mode = "rw" if is_writable(file) else "ro"
+        with explain_sqlite_errors(str(file)):
             ledger = cls(_connected(f"file:{quote(str(file.absolute()))}?mode={mode}", WAIT_S), str(file))
         ledger.rows("PRAGMA query_only = ON")
         _check(ledger)
@@ -78,7 +78,7 @@ class Ledger:
         Raises:
             StoreError: when it cannot be written, is no registry, or another writer was at it for ``wait_s``.
         """
-        with explained(str(file)):
+        with explain_sqlite_errors(str(file)):
             file.parent.mkdir(parents=True, exist_ok=True)
             connection = _connected(f"file:{quote(str(file.absolute()))}?mode=rwc", wait_s)
         with closing(connection):
@@ -92,7 +92,7 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One transaction, locked from its beginning."""
-        with explained(self.place):
+        with explain_sqlite_errors(self.place):
             self.connection.execute("BEGIN IMMEDIATE")
             with self.connection:  # commits, or undoes everything where an error leaves it
                 yield
@@ -103,14 +103,14 @@ class Ledger:
         Raises:
             StoreError: when SQLite refuses.
         """
-        with explained(self.place):
+        with explain_sqlite_errors(self.place):
             return self.connection.execute(sql, values).fetchall()
 
     def add(self, table: str, **values: object) -> int:
         """Add one row; gives its row id."""
         marks = ", ".join("?" * len(values))
         sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"
-        with explained(self.place):
+        with explain_sqlite_errors(self.place):
             return int(self.connection.execute(sql, tuple(values.values())).lastrowid or 0)
 
 
@@ -120,7 +120,7 @@ def now() -> str:
 
 
 @contextmanager
-def explained(place: str) -> Iterator[None]:
+def explain_sqlite_errors(place: str) -> Iterator[None]:
     """Say in our words what SQLite refused."""
     try:
         yield
@@ -130,7 +130,7 @@ def explained(place: str) -> Iterator[None]:
         raise StoreError("The registry refused.", where=place, got=first_line(error), fix=fix) from error
 
 
-def writable(file: Path) -> bool:
+def is_writable(file: Path) -> bool:
     """Whether a registry file is there and can be changed: SQLite also writes beside it."""
     return file.is_file() and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
 

@@ -75,14 +75,14 @@ def statements() -> list[str]:
         f"BEGIN {sealed}; END"
     )
     for table in _KEPT:
-        kept = f"SELECT RAISE(ABORT, '{table} are only ever added to')"
+        refusal = f"SELECT RAISE(ABORT, '{table} are only ever added to')"
         made += [
-            f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} BEGIN {kept}; END"
+            f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} BEGIN {refusal}; END"
             for verb in ("UPDATE", "DELETE")
         ]
         made.append(
             f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} "
-            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) BEGIN {kept}; END"
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) BEGIN {refusal}; END"
         )
     marks = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {SCHEMA_VERSION}"]
     return [*_TABLES, *made, *marks]

@@ -41,13 +41,13 @@ def _shipped(kind: str, in_repository: str) -> Path | None:
     return next((folder for folder in candidates if folder.is_dir()), None)
 
 
-def proposals(paths: Iterable[Path]) -> dict[str, Proposal]:
+def read_proposals(paths: Iterable[Path]) -> dict[str, Proposal]:
     """Every definition of some files and folders, by ref.
 
     Raises:
         ConfigError: on a malformed file, two files for one version, or a changed published version.
     """
-    found: dict[str, Proposal] = {}
+    proposals_by_ref: dict[str, Proposal] = {}
     for path in paths:
         if not path.exists():
             what = "file" if path.suffix in (".yaml", ".yml") else "folder of definitions"
@@ -55,8 +55,8 @@ def proposals(paths: Iterable[Path]) -> dict[str, Proposal]:
         published = _published(path if path.is_dir() else path.parent)
         for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
             if file.name != PUBLISHED:
-                _add(found, Proposal.read(file), published)
-    return found
+                _add(proposals_by_ref, Proposal.read(file), published)
+    return proposals_by_ref
 
 
 def _published(folder: Path) -> Mapping[str, str]:
@@ -64,16 +64,16 @@ def _published(folder: Path) -> Mapping[str, str]:
     return {str(k): str(v) for k, v in read_yaml(path).items()} if path.exists() else {}
 
 
-def _add(found: dict[str, Proposal], one: Proposal, published: Mapping[str, str]) -> None:
-    definition = one.definition
-    if definition.ref in found:
-        raise ConfigError(f"'{definition.ref}' is defined twice.", where=one.where, fix="give one a new version")
+def _add(proposals_by_ref: dict[str, Proposal], proposal: Proposal, published: Mapping[str, str]) -> None:
+    definition = proposal.definition
+    if definition.ref in proposals_by_ref:
+        raise ConfigError(f"'{definition.ref}' is defined twice.", where=proposal.where, fix="give one a new version")
     expected = published.get(definition.ref)
     if expected is not None and expected != definition.hash:
         raise ConfigError(
             f"The published {getattr(definition, 'kind', 'signal')} '{definition.ref}' has changed its meaning.",
-            where=one.where,
+            where=proposal.where,
             got=f"hash {definition.hash}, published as {expected}",
             fix=f"undo the change, or publish it as version {definition.version + 1} in a new file",
         )
-    found[definition.ref] = one
+    proposals_by_ref[definition.ref] = proposal

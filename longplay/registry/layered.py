@@ -5,32 +5,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from longplay.registry.database import Ledger
-from longplay.registry.records import Consumer, Deprecation, Head, Version
+from longplay.registry.records import Consumer, Deprecation, Head, RegistryVersion
 
 
 @dataclass(frozen=True)
-class Known:
+class LayeredRegistry:
     """Ledgers read as one."""
 
     ledgers: Sequence[Ledger]
 
-    def version(self, name: str, version: int) -> Version | None:
+    def version(self, name: str, version: int) -> RegistryVersion | None:
         """One version, from the first ledger that has it."""
         for ledger in self.ledgers:
             sql = "SELECT * FROM current_versions WHERE name = ? AND version = ?"
             if rows := ledger.rows(sql, name, version):
-                return Version(**dict(rows[0]))
+                return RegistryVersion(**dict(rows[0]))
         return None
 
-    def versions(self, name: str) -> list[Version]:
+    def versions(self, name: str) -> list[RegistryVersion]:
         """Every version of a signal, oldest first."""
-        found: dict[int, Version] = {}
+        versions_by_number: dict[int, RegistryVersion] = {}
         for ledger in self.ledgers:
             for row in ledger.rows("SELECT * FROM current_versions WHERE name = ?", name):
-                found.setdefault(row["version"], Version(**dict(row)))
-        return [found[number] for number in sorted(found)]
+                versions_by_number.setdefault(row["version"], RegistryVersion(**dict(row)))
+        return [versions_by_number[number] for number in sorted(versions_by_number)]
 
-    def newest(self, name: str) -> Version | None:
+    def newest(self, name: str) -> RegistryVersion | None:
         """What a bare name stands for: the newest published version, else the newest draft."""
         return max(self.versions(name), key=lambda v: (v.status == "published", v.version), default=None)
 
@@ -43,33 +43,33 @@ class Known:
 
     def heads(self) -> list[Head]:
         """One line a signal, by name, deprecations taken in."""
-        found: dict[str, Head] = {}
+        heads_by_name: dict[str, Head] = {}
         for ledger in self.ledgers:
             for head in map(Head.from_row, ledger.rows("SELECT * FROM heads")):
-                there = found.get(head.name)
-                if there is None or _rank(head) > _rank(there):
-                    found[head.name] = head
-        over = {ref for ref, one in self.deprecations().items() if one.over()}
-        heads = [replace(h, status="deprecated") if h.ref in over else h for h in found.values()]
+                other = heads_by_name.get(head.name)
+                if other is None or _rank(head) > _rank(other):
+                    heads_by_name[head.name] = head
+        over = {ref for ref, deprecation in self.deprecations().items() if deprecation.over()}
+        heads = [replace(h, status="deprecated") if h.ref in over else h for h in heads_by_name.values()]
         return sorted(heads, key=lambda head: head.name)
 
     def aliases(self, name: str = "") -> dict[str, str]:
         """Where each alias points: ``name@alias`` to ``name@version``."""
         where, values = (" WHERE name = ?", (name,)) if name else ("", ())
-        found: dict[str, str] = {}
+        refs_by_alias: dict[str, str] = {}
         for ledger in self.ledgers:
             for row in ledger.rows(f"SELECT name, alias, version FROM current_aliases{where}", *values):
-                found.setdefault(f"{row['name']}@{row['alias']}", f"{row['name']}@{row['version']}")
-        return found
+                refs_by_alias.setdefault(f"{row['name']}@{row['alias']}", f"{row['name']}@{row['version']}")
+        return refs_by_alias
 
     def deprecations(self) -> dict[str, Deprecation]:
         """Deprecations in force or announced, by ref."""
-        found: dict[str, Deprecation] = {}
+        deprecations_by_ref: dict[str, Deprecation] = {}
         for ledger in self.ledgers:
             for row in ledger.rows("SELECT * FROM current_deprecations WHERE on_date IS NOT NULL"):
                 ref = f"{row['name']}@{row['version']}"
-                found.setdefault(ref, Deprecation(ref, row["on_date"], row["replaced_by"], row["reason"]))
-        return found
+                deprecations_by_ref.setdefault(ref, Deprecation(ref, row["on_date"], row["replaced_by"], row["reason"]))
+        return deprecations_by_ref
 
     def consumers(self, name: str = "") -> list[Consumer]:
         """Recorded uses (of one signal), the latest first."""
@@ -83,12 +83,12 @@ class Known:
         rows = [dict(row) for ledger in reversed(self.ledgers) for row in ledger.rows(sql, name)]
         return [{**row, "detail": json.loads(row["detail"])} for row in rows]
 
-    def search(self, words: str) -> list[str]:
+    def search(self, text: str) -> list[str]:
         """Names whose newest version says all the words, best first. A word may be a beginning.
 
         Hits of several ledgers are interleaved by their place in each: their scores cannot be compared.
         """
-        terms = " ".join('"' + word.replace('"', '""') + '"*' for word in words.split())
+        terms = " ".join('"' + word.replace('"', '""') + '"*' for word in text.split())
         sql = "SELECT name FROM search WHERE search MATCH ? ORDER BY bm25(search, 10, 5, 1, 5, 2), name"
         ranked: dict[str, int] = {}
         for ledger in self.ledgers if terms else ():

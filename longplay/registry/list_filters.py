@@ -6,19 +6,19 @@ from longplay.errors import nearest
 from longplay.registry.records import Head
 
 
-def fits(head: Head, wanted: Mapping[str, str | None]) -> bool:
+def matches_filters(head: Head, filters: Mapping[str, str | None]) -> bool:
     """Whether a signal is what the filters ask for."""
-    tag = wanted["tag"]
-    said = {"owner": head.owner, "status": head.status, "anchor": head.anchor}
-    return all(wanted[key] in (None, value) for key, value in said.items()) and (tag is None or tag in head.tags)
+    tag = filters["tag"]
+    values = {"owner": head.owner, "status": head.status, "anchor": head.anchor}
+    return all(filters[key] in (None, value) for key, value in values.items()) and (tag is None or tag in head.tags)
 
 
-def hint(heads: Sequence[Head], wanted: Mapping[str, str | None]) -> str:
+def suggest_values(heads: Sequence[Head], filters: Mapping[str, str | None]) -> str:
     """A hint for each value that no signal has."""
-    had = {
+    choices = {
         "owner": {head.owner for head in heads},
         "anchor": {head.anchor for head in heads},
         "tag": {tag for head in heads for tag in head.tags},
     }
-    slips = [(key, wanted[key], names) for key, names in had.items() if wanted[key] not in (None, *names)]
+    slips = [(key, filters[key], names) for key, names in choices.items() if filters[key] not in (None, *names)]
     return "".join(f"; --{key}: {nearest(str(value), names)}" for key, value, names in slips)

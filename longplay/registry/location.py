@@ -9,12 +9,12 @@ from longplay.errors import ConfigError, NotFoundError
 from longplay.paths import StorePaths
 
 VARIABLE = "LONGPLAY_REGISTRY"
-ROWS = 50
+TABLE_ROWS = 50
 """Rows that a table shows unless --limit says otherwise."""
 
 
 @dataclass(frozen=True)
-class Place:
+class CommandTarget:
     """Where a command looks, and how it prints.
 
     Attributes:
@@ -37,19 +37,19 @@ class Place:
     @property
     def existing(self) -> Path | None:
         """The registry file to read from; None where there is none yet."""
-        return existing(self.store, self.given)
+        return find_registry_file(self.store, self.given)
 
 
 @dataclass(frozen=True)
-class Page:
+class ListPage:
     """Which part of a list to show."""
 
     limit: int | None
     offset: int
 
-    def limit_of(self, place: Place) -> int | None:
+    def limit_of(self, place: CommandTarget) -> int | None:
         """How many rows to print: as said, else a screenful of a table, and all of JSON."""
-        return self.limit or (None if place.as_json else ROWS)
+        return self.limit or (None if place.as_json else TABLE_ROWS)
 
 
 def registry_file(store: Path, given: Path | None) -> Path:
@@ -57,7 +57,7 @@ def registry_file(store: Path, given: Path | None) -> Path:
     return given or StorePaths(store).registry
 
 
-def existing(store: Path, given: Path | None) -> Path | None:
+def find_registry_file(store: Path, given: Path | None) -> Path | None:
     """The registry file to read from; None where there is none yet.
 
     Raises:
@@ -72,25 +72,25 @@ def existing(store: Path, given: Path | None) -> Path | None:
     raise NotFoundError("There is no registry.", where=str(file), fix=fix)
 
 
-def shared(store: Path, given: Path | str | None = None) -> Path | None:
+def find_shared_registry_file(store: Path, given: Path | str | None = None) -> Path | None:
     """The registry file to read from, as commands find it: as given, else ``LONGPLAY_REGISTRY``, else the store's.
 
     Raises:
         NotFoundError: when one was named and is not there.
     """
     named = given or os.environ.get(VARIABLE)
-    return existing(store, Path(named) if named else None)
+    return find_registry_file(store, Path(named) if named else None)
 
 
-def who(by: str | None = None) -> str:
+def current_user(by: str | None = None) -> str:
     """Who asks: as said, else ``LONGPLAY_USER``, else the user of the system.
 
     Raises:
         ConfigError: when none of these says.
     """
-    said = by or os.environ.get("LONGPLAY_USER")
-    if said:
-        return said
+    user = by or os.environ.get("LONGPLAY_USER")
+    if user:
+        return user
     try:
         return getpass.getuser()
     except (KeyError, OSError) as error:

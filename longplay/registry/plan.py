@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from longplay.definitions.diff import Difference, Effect, differences, worst
+from longplay.definitions.diff import Difference, Effect, find_differences, worst_effect
 from longplay.errors import ConfigError
-from longplay.registry.layered import Known
-from longplay.registry.records import Consumer, Proposal, Version
+from longplay.registry.layered import LayeredRegistry
+from longplay.registry.records import Consumer, Proposal, RegistryVersion
 
-Kind = Literal["new", "new version", "publish", "draft change", "text change", "unchanged", "refused"]
+StepKind = Literal["new", "new version", "publish", "draft change", "text change", "unchanged", "refused"]
 
 
 @dataclass(frozen=True)
-class Terms:
+class ChangeTerms:
     """On whose word something is done.
 
     Attributes:
@@ -28,7 +28,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Step:
+class PlanStep:
     """What becomes of one definition.
 
     Attributes:
@@ -42,8 +42,8 @@ class Step:
     """
 
     proposal: Proposal
-    kind: Kind
-    base: Version | None = None
+    kind: StepKind
+    base: RegistryVersion | None = None
     differences: tuple[Difference, ...] = ()
     consumers: tuple[Consumer, ...] = field(default=())
     taken_from: str = ""
@@ -52,7 +52,7 @@ class Step:
     @property
     def effect(self) -> Effect:
         """The gravest effect of its differences."""
-        return worst(self.differences)
+        return worst_effect(self.differences)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -62,14 +62,14 @@ class Step:
             "kind": self.kind,
             "compared_with": self.base.ref if self.base else None,
             "class": self.effect if self.differences else None,
-            "differences": [vars(one) for one in self.differences],
-            "consumers": [one.as_json() for one in self.consumers],
+            "differences": [vars(difference) for difference in self.differences],
+            "consumers": [consumer.as_json() for consumer in self.consumers],
             "taken_from": self.taken_from or None,
             "refused": self.refusal.render() if self.refusal else None,
         }
 
 
-def refuse(steps: Sequence[Step]) -> None:
+def raise_refusals(steps: Sequence[PlanStep]) -> None:
     """End where a definition cannot be applied.
 
     Raises:
@@ -79,34 +79,36 @@ def refuse(steps: Sequence[Step]) -> None:
     if len(refused) == 1:
         raise refused[0]
     if refused:
-        told = "\n".join(one.render() for one in refused)
-        raise ConfigError(f"{len(refused)} of {len(steps)} definitions cannot be applied; nothing was.\n{told}")
+        reasons = "\n".join(refusal.render() for refusal in refused)
+        raise ConfigError(f"{len(refused)} of {len(steps)} definitions cannot be applied; nothing was.\n{reasons}")
 
 
-def judge(known: Known, proposal: Proposal, terms: Terms) -> Step:
+def plan_proposal(layers: LayeredRegistry, proposal: Proposal, terms: ChangeTerms) -> PlanStep:
     """What one definition is to what is known."""
-    d, versions = proposal.definition, known.versions(proposal.definition.name)
-    there = next((v for v in versions if v.version == d.version), None)
-    base, owner = there or known.newest(d.name), known.owner(d.name)
-    step = Step(proposal, _kind(proposal, there, base), base, taken_from=owner if owner not in ("", d.owner) else "")
+    d, versions = proposal.definition, layers.versions(proposal.definition.name)
+    existing = next((v for v in versions if v.version == d.version), None)
+    base, owner = existing or layers.newest(d.name), layers.owner(d.name)
+    step = PlanStep(
+        proposal, _kind(proposal, existing, base), base, taken_from=owner if owner not in ("", d.owner) else ""
+    )
     if base is not None:
-        before = base.definition(known.place)
+        before = base.definition(layers.place)
         if type(before) is not type(d):
             fix = "give it a name of its own: signals and rewards share their names"
             taken = ConfigError(f"The name '{d.name}' is not free.", where=proposal.where, got=base.applied, fix=fix)
             return replace(step, kind="refused", refusal=taken)
-        told = differences(before, d)
-        users = sorted(known.consumers(d.name), key=lambda c: (c.kind, c.consumer, c.asked, c.version))
-        step = replace(step, differences=told, consumers=tuple(users))
+        differences = find_differences(before, d)
+        users = sorted(layers.consumers(d.name), key=lambda c: (c.kind, c.consumer, c.asked, c.version))
+        step = replace(step, differences=differences, consumers=tuple(users))
     if step.kind == "unchanged":
         return replace(step, taken_from="")
-    refusal = _refusal(step, there, versions[-1] if versions else None, terms) or _parts(known, proposal)
+    refusal = _refusal(step, existing, versions[-1] if versions else None, terms) or _parts(layers, proposal)
     return replace(step, kind="refused", refusal=refusal) if refusal else step
 
 
-def _parts(known: Known, proposal: Proposal) -> ConfigError | None:
+def _parts(layers: LayeredRegistry, proposal: Proposal) -> ConfigError | None:
     """Why a reward cannot be applied beside the signals that are known; None for a signal."""
-    from longplay.definitions.reward import part_fault
+    from longplay.definitions.reward import find_part_problem
     from longplay.definitions.signal import Definition
 
     d = proposal.definition
@@ -115,48 +117,50 @@ def _parts(known: Known, proposal: Proposal) -> ConfigError | None:
 
     def find(ref: str) -> Definition | None:
         name, _, version = ref.partition("@")
-        there = known.version(name, int(version))
-        made = there.definition(known.place) if there else None
+        existing = layers.version(name, int(version))
+        made = existing.definition(layers.place) if existing else None
         return made if isinstance(made, Definition) else None
 
-    if not (fault := part_fault(d, find)):
+    if not (fault := find_part_problem(d, find)):
         return None
     key, problem = fault
     fix = "correct the reward, or apply its signals first or with it"
     return ConfigError(f"Wrong value for '{key}': {problem}.", where=f"{proposal.where}, key {key}", fix=fix)
 
 
-def _kind(proposal: Proposal, there: Version | None, base: Version | None) -> Kind:
-    if there is None:
+def _kind(proposal: Proposal, existing: RegistryVersion | None, base: RegistryVersion | None) -> StepKind:
+    if existing is None:
         return "new version" if base else "new"
-    if there.text == proposal.text:
+    if existing.text == proposal.text:
         return "unchanged"
-    if there.status == "published":
+    if existing.status == "published":
         return "text change"
     return "draft change" if proposal.definition.status == "draft" else "publish"
 
 
-def _refusal(step: Step, there: Version | None, last: Version | None, terms: Terms) -> ConfigError | None:
+def _refusal(
+    step: PlanStep, existing: RegistryVersion | None, last: RegistryVersion | None, terms: ChangeTerms
+) -> ConfigError | None:
     d, where = step.proposal.definition, step.proposal.where
     if step.taken_from and d.name not in terms.take_over and step.base:
         got = f"owner: {d.owner}; {step.base.ref} was {step.base.applied}"
         fix = f"ask {step.taken_from}; or take it over, with the reason on record: --take-over {d.name} --reason '...'"
         return ConfigError(f"The signal '{d.name}' belongs to {step.taken_from}.", where=where, got=got, fix=fix)
-    if there is None:
+    if existing is None:
         if last is None or d.version > last.version:
             return None
         fix = f"make it version {last.version + 1}"
         return ConfigError(f"'{d.ref}' comes after {last.ref}: versions only grow.", where=where, fix=fix)
-    if there.status == "draft":
+    if existing.status == "draft":
         return None
     if d.status == "draft":
-        fix = f"leave its status, or write a draft of version {(last or there).version + 1} in a new file"
+        fix = f"leave its status, or write a draft of version {(last or existing).version + 1} in a new file"
         return ConfigError(
-            f"'{d.ref}' is published and cannot be a draft again.", where=where, got=there.applied, fix=fix
+            f"'{d.ref}' is published and cannot be a draft again.", where=where, got=existing.applied, fix=fix
         )
-    changed = [str(one) for one in step.differences if one.effect != "text"]
-    if not changed and there.hash == d.hash:
+    changed = [str(difference) for difference in step.differences if difference.effect != "text"]
+    if not changed and existing.hash == d.hash:
         return None
-    got = f"{'; '.join(changed) or 'another hash'}; {there.ref} belongs to {there.owner}, {there.applied}"
-    fix = f"undo the change, or apply it as version {(last or there).version + 1} in a new file"
+    got = f"{'; '.join(changed) or 'another hash'}; {existing.ref} belongs to {existing.owner}, {existing.applied}"
+    fix = f"undo the change, or apply it as version {(last or existing).version + 1} in a new file"
     return ConfigError(f"The published signal '{d.ref}' has changed its meaning.", where=where, got=got, fix=fix)

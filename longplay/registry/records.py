@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from longplay.definitions.signal import Definition
 
 
-def read_body(data: dict[str, Any], where: str) -> "Definition | Reward":
+def parse_definition(data: dict[str, Any], where: str) -> "Definition | Reward":
     """A definition or, where it says ``kind: reward``, a reward.
 
     Raises:
@@ -56,12 +56,12 @@ class Proposal:
         """
         from longplay.config.strict_model import read_yaml
 
-        definition = read_body(read_yaml(path), str(path))
+        definition = parse_definition(read_yaml(path), str(path))
         return cls(definition, path.read_text(encoding="utf-8"), str(path))
 
 
 @dataclass(frozen=True)
-class Version:
+class RegistryVersion:
     """One version of one signal, with the newest of its texts.
 
     Attributes:
@@ -89,7 +89,7 @@ class Version:
     applied_at: str
 
     @classmethod
-    def of(cls, proposal: Proposal, by: str, at: str) -> Self:
+    def from_proposal(cls, proposal: Proposal, by: str, at: str) -> Self:
         """A proposal as the registry keeps it."""
         d = proposal.definition
         body = json.dumps(d.model_dump(mode="json", by_alias=True), sort_keys=True)
@@ -113,7 +113,7 @@ class Version:
         Raises:
             StoreError: when this Longplay gives it another meaning than the one that was applied.
         """
-        made = read_body(json.loads(self.body), f"{place}, {self.ref}")
+        made = parse_definition(json.loads(self.body), f"{place}, {self.ref}")
         if made.hash != self.hash:
             raise StoreError(
                 f"'{self.ref}' has another meaning here than where it was applied.",
@@ -139,7 +139,7 @@ class Head:
     tags: tuple[str, ...]
 
     @classmethod
-    def of(cls, definition: "Definition | Reward") -> Self:
+    def from_definition(cls, definition: "Definition | Reward") -> Self:
         """The head that a definition makes; a reward has no window of its own, and says of how many signals it is."""
         from longplay.config.duration import format_duration
         from longplay.definitions.signal import Definition
@@ -154,8 +154,8 @@ class Head:
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
         """A head as the ledger keeps it."""
-        told = {key: row[key] for key in row.keys() if key not in ("id", "tags")}  # noqa: SIM118 - a Row iterates values
-        return cls(**told, tags=tuple(json.loads(row["tags"])))
+        fields = {key: row[key] for key in row.keys() if key not in ("id", "tags")}  # noqa: SIM118 - a Row iterates values
+        return cls(**fields, tags=tuple(json.loads(row["tags"])))
 
     @property
     def ref(self) -> str:

@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from longplay.definitions.reward import Composite, Label, Reward, part_fault
+from longplay.definitions.reward import Composite, Label, Reward, find_part_problem
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError, NotFoundError, nearest
 from longplay.registry.database import Ledger
-from longplay.registry.definition_files import proposals, shipped_definitions, shipped_folder, shipped_rewards
-from longplay.registry.in_memory import agree, loose
-from longplay.registry.layered import Known
+from longplay.registry.definition_files import read_proposals, shipped_definitions, shipped_folder, shipped_rewards
+from longplay.registry.in_memory import check_agreement, load_into_memory
+from longplay.registry.layered import LayeredRegistry
 from longplay.registry.records import Deprecation
 
 __all__ = [
     "Registry",
-    "Stored",
+    "StoredDefinitions",
+    "build_registry",
     "default_registry",
     "load",
-    "read_known",
-    "registry_of",
+    "load_shipped_ledger",
+    "open_layers",
     "shipped_definitions",
-    "shipped_ledger",
 ]
 
 MadeT = TypeVar("MadeT", Definition, Reward)
@@ -97,13 +97,13 @@ class Registry:
             NotFoundError: with the nearest known name.
             ConfigError: when a reward does not fit its signals.
         """
-        found = self.find(name)
-        if isinstance(found, Definition):
-            return found
-        if fault := part_fault(found, self.by_ref.get):
+        definition = self.find(name)
+        if isinstance(definition, Definition):
+            return definition
+        if fault := find_part_problem(definition, self.by_ref.get):
             key, problem = fault
-            raise ConfigError(f"Wrong value for '{key}': {problem}.", where=f"reward {found.ref}, key {key}")
-        return Composite(found, tuple(self.by_ref[part.signal] for part in found.parts))
+            raise ConfigError(f"Wrong value for '{key}': {problem}.", where=f"reward {definition.ref}, key {key}")
+        return Composite(definition, tuple(self.by_ref[part.signal] for part in definition.parts))
 
     def _ref(self, name: str, group: Mapping[str, Definition] | Mapping[str, Reward]) -> str | None:
         pinned = self.aliases.get(name, name)
@@ -113,10 +113,10 @@ class Registry:
         return self._newest(versions, group).ref if versions else None
 
     def _missing(self, name: str, what: str, refs: Collection[str]) -> NotFoundError:
-        known = {ref.partition("@")[0] for ref in refs}
-        if name.partition("@")[0] in known:
-            known = {ref for ref in (*refs, *self.aliases) if ref.partition("@")[0] == name.partition("@")[0]}
-        return NotFoundError(f"There is no {what} '{name}'.", fix=nearest(name, known))
+        names = {ref.partition("@")[0] for ref in refs}
+        if name.partition("@")[0] in names:
+            names = {ref for ref in (*refs, *self.aliases) if ref.partition("@")[0] == name.partition("@")[0]}
+        return NotFoundError(f"There is no {what} '{name}'.", fix=nearest(name, names))
 
     def newest(self) -> list[Definition]:
         """What the bare name of every signal stands for, by name."""
@@ -134,8 +134,8 @@ class Registry:
 
     def current(self) -> list[Definition]:
         """What may be asked for without a version: the newest of every signal, and what aliases point to."""
-        found = {d.ref: d for d in self.newest()}
-        return [*found.values(), *(self.by_ref[ref] for ref in sorted(self._aliased() - set(found)))]
+        newest = {d.ref: d for d in self.newest()}
+        return [*newest.values(), *(self.by_ref[ref] for ref in sorted(self._aliased() - set(newest)))]
 
     def _aliased(self) -> set[str]:
         """Signals that aliases point to."""
@@ -143,38 +143,38 @@ class Registry:
 
     def warning(self, definition: Definition | Reward) -> str:
         """What who uses a definition should be told; empty where there is nothing."""
-        found = self.deprecations.get(definition.ref)
-        return found.warning if found else ""
+        deprecation = self.deprecations.get(definition.ref)
+        return deprecation.warning if deprecation else ""
 
     def _newest(
         self, refs: Iterable[str], group: Mapping[str, Definition] | Mapping[str, Reward]
     ) -> Definition | Reward:
         downward = sorted(refs, key=lambda ref: int(ref.partition("@")[2]), reverse=True)
-        found: Iterator[Definition | Reward] = (group[ref] for ref in downward)
-        return next((d for d in found if d.status != "draft"), group[downward[0]])
+        newest_first: Iterator[Definition | Reward] = (group[ref] for ref in downward)
+        return next((d for d in newest_first if d.status != "draft"), group[downward[0]])
 
 
-class Stored(Mapping[str, MadeT]):
+class StoredDefinitions(Mapping[str, MadeT]):
     """Definitions of one kind of some ledgers by ref, each read and checked when it is first asked for.
 
     Which versions there are is settled at the start: one that is applied later is not seen, so that the steps of a run
     agree.
     """
 
-    def __init__(self, known: Known, kind: type[MadeT]) -> None:
-        self._known = known
+    def __init__(self, layers: LayeredRegistry, kind: type[MadeT]) -> None:
+        self._layers = layers
         self._kind: type[MadeT] = kind
         self._read: dict[str, MadeT] = {}
-        self._refs = dict.fromkeys(known.refs(rewards=kind is Reward))
+        self._refs = dict.fromkeys(layers.refs(rewards=kind is Reward))
 
     def __getitem__(self, ref: str) -> MadeT:
         if ref not in self._refs:
             raise KeyError(ref)
         if ref not in self._read:
             name, _, version = ref.partition("@")
-            found = self._known.version(name, int(version))
-            assert found is not None, "a version is never deleted"
-            made = found.definition(self._known.place)
+            stored = self._layers.version(name, int(version))
+            assert stored is not None, "a version is never deleted"
+            made = stored.definition(self._layers.place)
             assert isinstance(made, self._kind), "what is read is of the kind that was listed"
             self._read[ref] = made
         return self._read[ref]
@@ -192,12 +192,12 @@ def load(folders: Iterable[Path]) -> Registry:
     Raises:
         ConfigError: on a malformed file, two files for one version, or a changed published version.
     """
-    found = {ref: one.definition for ref, one in proposals(folders).items()}
-    signals = {ref: d for ref, d in found.items() if isinstance(d, Definition)}
-    return Registry(signals, rewards={ref: d for ref, d in found.items() if isinstance(d, Reward)})
+    definitions_by_ref = {ref: proposal.definition for ref, proposal in read_proposals(folders).items()}
+    signals = {ref: d for ref, d in definitions_by_ref.items() if isinstance(d, Definition)}
+    return Registry(signals, rewards={ref: d for ref, d in definitions_by_ref.items() if isinstance(d, Reward)})
 
 
-def read_known(file: Path | None = None, extra: Iterable[Path] = ()) -> Known:
+def open_layers(file: Path | None = None, extra: Iterable[Path] = ()) -> LayeredRegistry:
     """What is known: folders of one's own, a registry file, and what ships; each goes before the next.
 
     Raises:
@@ -207,28 +207,29 @@ def read_known(file: Path | None = None, extra: Iterable[Path] = ()) -> Known:
     own, shipped = list(extra), shipped_folder()
     if not own and file is None:
         shipped = shipped_definitions()
-    ledgers = [loose(proposals(own).values(), "--definitions")] if own else []
+    ledgers = [load_into_memory(read_proposals(own).values(), "--definitions")] if own else []
     ledgers += [Ledger.open(file)] if file else []
-    ledgers += [shipped_ledger()] if shipped else []
-    known = Known(tuple(ledgers))
-    agree(known)
-    return known
+    ledgers += [load_shipped_ledger()] if shipped else []
+    layers = LayeredRegistry(tuple(ledgers))
+    check_agreement(layers)
+    return layers
 
 
-def shipped_ledger() -> Ledger:
+def load_shipped_ledger() -> Ledger:
     """What ships with the application, as a ledger in memory; empty where it is not installed."""
     shipped = shipped_folder()
-    return loose(
-        proposals([shipped, *shipped_rewards()] if shipped else []).values(), "the definitions that ship with Longplay"
+    return load_into_memory(
+        read_proposals([shipped, *shipped_rewards()] if shipped else []).values(),
+        "the definitions that ship with Longplay",
     )
 
 
 def default_registry(extra: Iterable[Path] = (), file: Path | None = None) -> Registry:
     """The shipped definitions, those applied to a registry file, and those of ``extra`` folders."""
-    return registry_of(read_known(file, extra), file)
+    return build_registry(open_layers(file, extra), file)
 
 
-def registry_of(known: Known, file: Path | None) -> Registry:
+def build_registry(layers: LayeredRegistry, file: Path | None) -> Registry:
     """A registry over what is known."""
-    stored, rewards = Stored(known, Definition), Stored(known, Reward)
-    return Registry(stored, known.aliases(), known.deprecations(), file, rewards)
+    stored, rewards = StoredDefinitions(layers, Definition), StoredDefinitions(layers, Reward)
+    return Registry(stored, layers.aliases(), layers.deprecations(), file, rewards)

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from longplay.registry.database import Ledger
-from longplay.registry.records import Head, Version
+from longplay.registry.records import Head, RegistryVersion
 
 if TYPE_CHECKING:
     from longplay.definitions.reward import Reward
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 _OF_TEXT = ("name", "version", "text_hash", "owner", "body", "text", "applied_by", "applied_at")
 
 
-def put_version(ledger: Ledger, version: Version) -> None:
+def put_version(ledger: Ledger, version: RegistryVersion) -> None:
     """Add a version. Once published it never changes."""
     ledger.add("versions", **vars(version))
 
 
-def put_draft(ledger: Ledger, version: Version) -> None:
+def put_draft(ledger: Ledger, version: RegistryVersion) -> None:
     """Write a draft anew, or publish it."""
     named = ", ".join(f"{key} = ?" for key in vars(version))
     sql = f"UPDATE versions SET {named} WHERE name = ? AND version = ?"
     ledger.rows(sql, *vars(version).values(), version.name, version.version)
 
 
-def put_text(ledger: Ledger, version: Version) -> None:
+def put_text(ledger: Ledger, version: RegistryVersion) -> None:
     """Add what is now written about a published version."""
     ledger.add("texts", **{key: value for key, value in vars(version).items() if key in _OF_TEXT})
 
@@ -39,28 +39,30 @@ def put_deprecation(
     ledger: Ledger, ref: tuple[str, int], on: str | None, use: tuple[str, str], by: tuple[str, str]
 ) -> None:
     """Deprecate a version, or take that back (``on`` None). ``use``: what replaces it, and why."""
-    told = {"on_date": on, "replaced_by": use[0], "reason": use[1]}
-    ledger.add("deprecations", name=ref[0], version=ref[1], **told, by=by[0], at=by[1])
+    details = {"on_date": on, "replaced_by": use[0], "reason": use[1]}
+    ledger.add("deprecations", name=ref[0], version=ref[1], **details, by=by[0], at=by[1])
 
 
-def note(ledger: Ledger, action: str, ref: tuple[str, int | None], by: tuple[str, str], **detail: object) -> None:
+def write_journal(
+    ledger: Ledger, action: str, ref: tuple[str, int | None], by: tuple[str, str], **detail: object
+) -> None:
     """Add a line to the journal."""
     name, version = ref
-    told = json.dumps(detail, sort_keys=True)
-    ledger.add("journal", at=by[1], by=by[0], action=action, name=name, version=version, detail=told)
+    details = json.dumps(detail, sort_keys=True)
+    ledger.add("journal", at=by[1], by=by[0], action=action, name=name, version=version, detail=details)
 
 
 def put_head(ledger: Ledger, definition: "Definition | Reward") -> None:
     """Bring a signal's line in lists, and what a search finds, up to date."""
-    head = Head.of(definition)
+    head = Head.from_definition(definition)
     made = {**vars(head), "tags": json.dumps(head.tags)}
     old = ledger.rows("SELECT id FROM heads WHERE name = ?", head.name)
     if old:
         ledger.rows("DELETE FROM heads WHERE id = ?", old[0]["id"])
         ledger.rows("DELETE FROM search WHERE rowid = ?", old[0]["id"])
     number = ledger.add("heads", **made)
-    told = {"title": head.title, "description": definition.description, "tags": " ".join(head.tags)}
-    ledger.add("search", rowid=number, name=head.name, owner=head.owner, **told)
+    details = {"title": head.title, "description": definition.description, "tags": " ".join(head.tags)}
+    ledger.add("search", rowid=number, name=head.name, owner=head.owner, **details)
 
 
 USE = """INSERT INTO consumers (kind, consumer, asked, name, version, first_at, last_at)

@@ -10,28 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from longplay.errors import StoreError
-from longplay.registry.database import Ledger, now, writable
+from longplay.registry.database import Ledger, is_writable, now
 from longplay.registry.statements import USE
 
 if TYPE_CHECKING:
     from longplay.registry.registry import Registry
 
-Kind = Literal["training_set", "experiment", "lookup", "deployment", "reward"]
-KINDS: tuple[Kind, ...] = ("training_set", "experiment", "lookup", "deployment", "reward")
+ConsumerKind = Literal["training_set", "experiment", "lookup", "deployment", "reward"]
+CONSUMER_KINDS: tuple[ConsumerKind, ...] = ("training_set", "experiment", "lookup", "deployment", "reward")
 WAIT_S = 2.0
 """Seconds that a record waits for a writer."""
 _NOT_NOW = ("SQLITE_BUSY", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
 @dataclass(frozen=True)
-class User:
+class SignalUser:
     """Who uses a signal, and as what: ``User("experiment", "world - 2026-01-01 to 2026-03-01")``."""
 
-    kind: Kind
+    kind: ConsumerKind
     name: str
 
 
-def record(registry: "Registry", user: User, asked: Iterable[str]) -> list[str]:
+def record_use(registry: "Registry", user: SignalUser, names: Iterable[str]) -> list[str]:
     """Record that ``user`` uses some signals, and give the warnings about them.
 
     When a use was last seen is kept to the hour, so that frequent readers do not write at every read.
@@ -39,30 +39,30 @@ def record(registry: "Registry", user: User, asked: Iterable[str]) -> list[str]:
     Args:
         registry: where the signals were looked up.
         user: who uses them.
-        asked: names as the user gave them: ``name``, ``name@2`` or ``name@champion``.
+        names: as the user gave them: ``name``, ``name@2`` or ``name@champion``.
 
     Returns:
         What the user should be told, such as a deprecation; one text a signal that has any.
     """
-    found = {name: registry.find(name) for name in asked}
-    if registry.file is not None and writable(registry.file):
+    definitions = {name: registry.find(name) for name in names}
+    if registry.file is not None and is_writable(registry.file):
         at = now()
-        uses: list[Row] = [(user.kind, user.name, name, d.name, d.version, at) for name, d in found.items()]
+        uses: list[UseRow] = [(user.kind, user.name, name, d.name, d.version, at) for name, d in definitions.items()]
         if new := _unseen(registry.file, uses):
             _write(registry.file, new)
-    return [warning for d in found.values() if (warning := registry.warning(d))]
+    return [warning for d in definitions.values() if (warning := registry.warning(d))]
 
 
-def record_lookup(registry: "Registry", asked: str, by: str) -> list[str]:
+def record_lookup(registry: "Registry", names: str, by: str) -> list[str]:
     """Record that somebody looked a signal up; gives the warnings about it."""
-    return record(registry, User("lookup", by), [asked])
+    return record_use(registry, SignalUser("lookup", by), [names])
 
 
-Row = tuple[str, str, str, str, int, str]
+UseRow = tuple[str, str, str, str, int, str]
 """kind, consumer, asked, name, version, when."""
 
 
-def _unseen(file: Path, uses: list[Row]) -> list[Row]:
+def _unseen(file: Path, uses: list[UseRow]) -> list[UseRow]:
     """Uses that are not on record for this hour."""
     sql = """SELECT 1 FROM consumers WHERE kind = ? AND consumer = ? AND asked = ? AND name = ? AND version = ?
              AND substr(last_at, 1, 13) = ?"""
@@ -73,7 +73,7 @@ def _unseen(file: Path, uses: list[Row]) -> list[Row]:
         ledger.connection.close()
 
 
-def _write(file: Path, uses: list[Row]) -> bool:
+def _write(file: Path, uses: list[UseRow]) -> bool:
     try:
         with Ledger.changing(file, WAIT_S) as ledger:
             for use in uses:

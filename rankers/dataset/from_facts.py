@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from features import feature_facts, histories
 from features.point_in_time_join import BUCKETS, as_of_join
 from features.shipped_views import ITEM, LOOK_BACK_DAYS, OF_USERS
-from longplay.definitions.reward import Label, signals_of
+from longplay.definitions.reward import Label, list_label_signals
 from rankers.dataset.training_set import SplitPlan, join_training_set, select_spine
 from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
@@ -54,7 +54,9 @@ def build_from_facts(
     features = _user_features(facts, spine, plan), _item_features(facts, spine, plan)
     # Labels read only what follows the first exposure.
     later_events = facts.events.where(F.col("event_day") >= F.lit(plan.train_start.date()))
-    values = compute_signal_values(signals_of(definitions), later_events, spine, knowledge, episodes=facts.episodes)
+    values = compute_signal_values(
+        list_label_signals(definitions), later_events, spine, knowledge, episodes=facts.episodes
+    )
     return join_training_set(spine, features, (definitions, values), plan, known_at)
 
 

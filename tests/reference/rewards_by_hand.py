@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from longplay.definitions.reward import Composite, Part
+from longplay.definitions.reward import Composite, RewardPart
 
 SignalRow = Mapping[str, Any]
 """A row of ``signal_values``."""
@@ -59,7 +59,7 @@ def value_of(composite: Composite, anchor: str, newest: Sequence[SignalRow | Non
     return RewardValue(anchor, "mature", None, round(min(max(total, low), high), 9), last, revision)
 
 
-def transformed(part: Part, value: float) -> float:
+def transformed(part: RewardPart, value: float) -> float:
     """Clipped, then its logarithm, then scaled."""
     if part.transform.low is not None:
         value = max(value, part.transform.low)

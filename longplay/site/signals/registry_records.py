@@ -9,7 +9,7 @@ from pathlib import Path
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
 from longplay.registry.records import Consumer, Deprecation
-from longplay.registry.registry import Registry, read_known, registry_of
+from longplay.registry.registry import Registry, build_registry, open_layers
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,5 @@ class Records:
 @contextmanager
 def records(folders: Sequence[Path], file: Path | None) -> Iterator[Records]:
     """Open everything that is known of signals: own folders, a registry file, what ships."""
-    with closing(read_known(file, folders)) as known:
-        yield Records(registry_of(known, file), known.consumers())
+    with closing(open_layers(file, folders)) as known:
+        yield Records(build_registry(known, file), known.consumers())

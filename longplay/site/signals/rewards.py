@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from longplay.definitions.reward import Reward, part_text
+from longplay.definitions.reward import Reward, format_part
 from longplay.registry.registry import Registry
 from longplay.site.signals.page import Step, href, versions
 from longplay.site.signals.plain_data import written
@@ -41,7 +41,7 @@ def reward_page(reward: Reward, registry: Registry, recorded: Recorded) -> Rewar
         reward=reward,
         newest=newest,
         href=href(reward),
-        terms=tuple((part.signal, part_text(part)) for part in reward.parts),
+        terms=tuple((part.signal, format_part(part)) for part in reward.parts),
         sentences=tuple(_sentences(reward)),
         versions=tuple(versions(reward.name, registry.rewards.values())),
         recorded=recorded,

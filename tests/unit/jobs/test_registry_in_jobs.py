@@ -20,9 +20,9 @@ from longplay.definitions.reward import Composite
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError
 from longplay.registry import lifecycle
-from longplay.registry.definition_files import proposals
-from longplay.registry.location import existing
-from longplay.registry.plan import Terms
+from longplay.registry.definition_files import read_proposals
+from longplay.registry.location import find_registry_file
+from longplay.registry.plan import ChangeTerms
 from longplay.registry.registry import default_registry
 from rankers.dataset.manifest import Manifest
 from rankers.dataset.training_set import SplitPlan
@@ -31,7 +31,7 @@ from tests.unit.longplay.signal_files import ANA, proposal
 
 def job_of(root: Path, labels: str) -> tuple[RunContext, StringIO]:
     said = StringIO()
-    registry = default_registry(file=existing(root, None))
+    registry = default_registry(file=find_registry_file(root, None))
     settings = load_settings(overrides=[f"training.labels={labels}"])
     progress = Progress(Console(file=said, soft_wrap=True))
     return RunContext(settings, load_source("world"), registry, root, progress=progress), said
@@ -75,7 +75,7 @@ def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp
 
 
 def test_a_deprecated_label_is_said(root: Path) -> None:
-    lifecycle.deprecate(root / "registry.db", "came_back@1", "2026-01-01", "came_back@2", Terms("bo"))
+    lifecycle.deprecate(root / "registry.db", "came_back@1", "2026-01-01", "came_back@2", ChangeTerms("bo"))
     job, said = job_of(root, "[came_back@champion]")
     use_labels(job, "experiment", "world - split")
     assert "warning: came_back@1 is deprecated since 2026-01-01: use came_back@2" in said.getvalue()
@@ -109,7 +109,7 @@ def applied_reward(root: Path, **changes: str) -> None:
     for old, new in changes.values():
         text = text.replace(old, new)
     (root / "stays.yaml").write_text(text, encoding="utf-8")
-    lifecycle.apply(root / "registry.db", proposals([root / "stays.yaml"]).values(), ANA)
+    lifecycle.apply(root / "registry.db", read_proposals([root / "stays.yaml"]).values(), ANA)
 
 
 def test_a_reward_is_a_label_whose_signals_are_computed_and_recorded(root: Path) -> None:

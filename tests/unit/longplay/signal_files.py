@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from longplay.registry.plan import Terms
+from longplay.registry.plan import ChangeTerms
 from longplay.registry.records import Proposal
 
 RETURN: dict[str, Any] = {
@@ -23,7 +23,7 @@ RETURN: dict[str, Any] = {
     "lateness": "1 d",
     "measure": {"kind": "any", "of": "consumption"},
 }
-ANA = Terms("ana")
+ANA = ChangeTerms("ana")
 
 
 def write(folder: Path, **changes: Any) -> Path:

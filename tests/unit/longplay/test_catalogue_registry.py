@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from longplay.cli import cli
 from longplay.registry import lifecycle
 from longplay.registry.registry import default_registry
-from longplay.registry.usage import User, record
+from longplay.registry.usage import SignalUser, record_use
 from tests.unit.longplay.signal_files import ANA, proposal
 from tests.unit.longplay.site_pages import Element, by_id, captioned, read
 from tests.unit.longplay.value_tables import Row, day, table, write
@@ -29,7 +29,7 @@ def filled(tmp_path: Path) -> Path:
         lifecycle.apply(file, [proposal(tmp_path / "d", **changes)], ANA)
     lifecycle.move_alias(file, "came_back@champion", 1, ANA)
     registry = default_registry(file=file)
-    record(registry, User("experiment", "<b>spring</b>"), ["came_back@champion"])
+    record_use(registry, SignalUser("experiment", "<b>spring</b>"), ["came_back@champion"])
     write(store, "shop", table(registry.get("came_back@1"), [Row("a", day(3), value=1.0)]))
     return store
 

@@ -35,7 +35,7 @@ def test_a_terminal_gets_what_fits() -> None:
 
 def test_printed_tables_keep_long_headings_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     header = ("table", "state", "rows", "version", "published (UTC)", "checks", "trend")
-    output.table(
+    output.print_table(
         header, [("progressive_estimates", "not built", "1,234,567", "12", "2026-05-01 10:00", "21 of 22", "." * 60)]
     )
     first, second = capsys.readouterr().out.splitlines()

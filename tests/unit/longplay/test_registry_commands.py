@@ -15,9 +15,9 @@ from longplay.cli import cli
 from longplay.errors import ConfigError, NotFoundError, nearest
 from longplay.registry import lifecycle
 from longplay.registry.database import Ledger
-from longplay.registry.plan import Terms
+from longplay.registry.plan import ChangeTerms
 from longplay.registry.registry import default_registry
-from longplay.registry.usage import User, record, record_lookup
+from longplay.registry.usage import SignalUser, record_lookup, record_use
 from tests.unit.longplay.signal_files import ANA, proposal, write
 
 
@@ -70,8 +70,8 @@ def test_a_plan_names_keys_class_and_consumers_and_a_refusal_ends_with_2() -> No
     write(Path("d"))
     ok("apply", "d", "--as", "ana")
     registry = default_registry(file=FILE)
-    record(registry, User("experiment", "follows"), ["came_back"])
-    record(registry, User("training_set", "pinned"), ["came_back@1"])
+    record_use(registry, SignalUser("experiment", "follows"), ["came_back"])
+    record_use(registry, SignalUser("training_set", "pinned"), ["came_back@1"])
     write(Path("d"), version=2, unit="days", title="T")
     text = ok("plan", "d")
     assert text.splitlines() == [
@@ -125,7 +125,7 @@ def test_show_list_and_search_see_what_was_applied() -> None:
     assert not found & {"half_done@1", "click@1"}
     assert "No signal says 'musc_habit'; did you mean 'music_habit'?" in ok("search", "musc_habit")
     assert json.loads(ok("search", '"@', "--json")) == []
-    assert ok("list", "--owner", "musc").startswith("No signal is like that; --owner: did you mean 'music'?")
+    assert ok("list", "--owner", "musc").startswith("No signal matches; --owner: did you mean 'music'?")
     assert "; --tag: known names: " in ok("list", "--tag", "no_such_tag")
     everything = [one["signal"] for one in json.loads(ok("list", "--json"))]
     paged = run("list", "--limit", "2", "--offset", "1", "--json")
@@ -174,7 +174,7 @@ def test_history_tells_everything_in_order() -> None:
 def test_a_deprecation_warns_whoever_uses_the_version() -> None:
     write(Path("d"))
     ok("apply", "d")
-    record(default_registry(file=FILE), User("deployment", "world 1"), ["came_back"])
+    record_use(default_registry(file=FILE), SignalUser("deployment", "world 1"), ["came_back"])
     warning = "came_back@1 will be deprecated on 2099-01-01: use click@1"
     ok("alias", "came_back@champion", "1")
     told = ok("deprecate", "came_back", "--replaced-by", "click", "--on", "2099-01-01")
@@ -183,7 +183,7 @@ def test_a_deprecation_warns_whoever_uses_the_version() -> None:
     assert told.endswith(") is warned\n")
     for command in (("show", "came_back"), ("consumers", "came_back")):
         assert run(*command).stderr == f"warning: {warning}\n"
-    assert record(default_registry(file=FILE), User("experiment", "e"), ["came_back"]) == [warning]
+    assert record_use(default_registry(file=FILE), SignalUser("experiment", "e"), ["came_back"]) == [warning]
     assert json.loads(ok("list", "--status", "deprecated", "--json")) == []
     ok("deprecate", "came_back", "--reason", "now")  # today
     today = f"{datetime.now(UTC):%Y-%m-%d}"
@@ -199,7 +199,7 @@ def test_consumers_are_listed_by_signal_and_kind() -> None:
     write(Path("d"))
     ok("apply", "d")
     registry = default_registry(file=FILE)
-    record(registry, User("reward", "long term"), ["came_back", "click@1"])
+    record_use(registry, SignalUser("reward", "long term"), ["came_back", "click@1"])
     record_lookup(registry, "came_back@1", "ana")
     rows = json.loads(ok("consumers", "--json"))
     assert {(row["kind"], row["consumer"], row["asked"], row["signal"]) for row in rows} == {
@@ -262,8 +262,8 @@ def test_an_alias_tells_who_moves_with_it() -> None:
     write(Path("d"))
     write(Path("d"), version=2, measure={"kind": "days", "of": "consumption"})
     ok("apply", "d")
-    lifecycle.move_alias(FILE, "came_back@champion", 1, Terms("ana"))
-    record(default_registry(file=FILE), User("experiment", "e"), ["came_back@champion"])
+    lifecycle.move_alias(FILE, "came_back@champion", 1, ChangeTerms("ana"))
+    record_use(default_registry(file=FILE), SignalUser("experiment", "e"), ["came_back@champion"])
     assert ok("alias", "came_back@champion", "2").splitlines() == [
         "came_back@champion: came_back@1 -> came_back@2",
         "  breaking: measure.kind: any -> days",

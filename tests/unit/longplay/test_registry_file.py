@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from longplay.definitions.diff import differences
+from longplay.definitions.diff import find_differences
 from longplay.errors import ConfigError, NotFoundError, StoreError
 from longplay.registry import lifecycle
-from longplay.registry.layered import Known
-from longplay.registry.plan import Terms
-from longplay.registry.registry import default_registry, read_known
+from longplay.registry.layered import LayeredRegistry
+from longplay.registry.plan import ChangeTerms
+from longplay.registry.registry import default_registry, open_layers
 from tests.unit.longplay.signal_files import ANA, proposal, write
 
 ROOT = Path(__file__).parents[3]
@@ -29,12 +29,12 @@ def file(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def known(file: Path) -> Iterator[Known]:
-    with closing(read_known(file)) as found:
+def known(file: Path) -> Iterator[LayeredRegistry]:
+    with closing(open_layers(file)) as found:
         yield found
 
 
-def apply(file: Path, *, terms: Terms = ANA, **changes: Any) -> list[str]:
+def apply(file: Path, *, terms: ChangeTerms = ANA, **changes: Any) -> list[str]:
     return [step.kind for step in lifecycle.apply(file, [proposal(file.parent / "d", **changes)], terms)]
 
 
@@ -98,7 +98,7 @@ def test_differences_have_a_class_key_by_key(tmp_path: Path) -> None:
         measure={"kind": "days", "of": "click"},
         window={"kind": "elapsed", "from": "1 d", "to": "7 d"},
     ).definition
-    assert [(one.key, one.effect) for one in differences(old, new)] == [
+    assert [(one.key, one.effect) for one in find_differences(old, new)] == [
         ("measure.kind", "breaking"),
         ("measure.of", "data"),
         ("title", "text"),
@@ -108,11 +108,11 @@ def test_differences_have_a_class_key_by_key(tmp_path: Path) -> None:
         ("window.to", "data"),
     ]
     credited = proposal(tmp_path, credit={"rule": "clicked", "within": "24 h"}).definition
-    assert [str(one) for one in differences(old, credited)] == [
+    assert [str(one) for one in find_differences(old, credited)] == [
         "credit.rule: (none) -> clicked",
         "credit.within: (none) -> 1 d",
     ]
-    assert differences(old, old) == ()
+    assert find_differences(old, old) == ()
 
 
 def test_versions_only_grow_and_a_batch_is_judged_in_order(file: Path) -> None:
@@ -154,12 +154,12 @@ def test_a_draft_may_change_until_it_is_published_and_stands_for_nothing(file: P
 def test_a_name_belongs_to_the_owner_of_its_first_version(file: Path) -> None:
     apply(file)
     with pytest.raises(ConfigError, match="The signal 'came_back' belongs to podcasts") as caught:
-        apply(file, version=2, owner="music", terms=Terms("bo"))
+        apply(file, version=2, owner="music", terms=ChangeTerms("bo"))
     assert "owner: music; came_back@1 was applied by ana at 20" in caught.value.got
     assert "--take-over came_back" in caught.value.fix
     with pytest.raises(ConfigError, match="The signal 'click' belongs to longplay"):
         apply(file, name="click", version=2)
-    taken = Terms("bo", frozenset({"came_back"}), "podcasts was dissolved")
+    taken = ChangeTerms("bo", frozenset({"came_back"}), "podcasts was dissolved")
     assert apply(file, version=2, owner="music", terms=taken) == ["new version"]
     with known(file) as found:
         assert found.owner("came_back") == "music"
@@ -176,7 +176,7 @@ import json, sys, time
 from pathlib import Path
 from longplay.registry import lifecycle
 from longplay.errors import LongplayError
-from longplay.registry.plan import Terms
+from longplay.registry.plan import ChangeTerms
 from longplay.registry.records import Proposal
 
 folder, me, other, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -186,7 +186,7 @@ for number in range(rounds):
     while not (folder / f"{other}.{number}").exists():
         time.sleep(0.0005)
     try:
-        lifecycle.apply(folder / f"{number // 2}.db", [one], Terms(f"{me}_person"))
+        lifecycle.apply(folder / f"{number // 2}.db", [one], ChangeTerms(f"{me}_person"))
         print(json.dumps("won"), flush=True)
     except LongplayError as error:
         print(json.dumps([type(error).__name__, error.render()]), flush=True)
@@ -297,7 +297,7 @@ def test_an_alias_moves_and_keeps_where_it_was(file: Path) -> None:
     apply(file, version=3, status="draft")
     first = lifecycle.move_alias(file, "came_back@champion", 1, ANA)
     assert (first.old, first.new) == ("", "came_back@1")
-    moved = lifecycle.move_alias(file, "came_back@champion", 2, Terms("bo", reason="evidence run 12"))
+    moved = lifecycle.move_alias(file, "came_back@champion", 2, ChangeTerms("bo", reason="evidence run 12"))
     assert (moved.old, moved.new, [str(d) for d in moved.differences]) == (
         "came_back@1",
         "came_back@2",

@@ -15,7 +15,7 @@ from longplay.config.strict_model import validate_model
 from longplay.definitions.reward import Composite, Reward
 from longplay.errors import ConfigError, LongplayError, NotFoundError
 from longplay.registry import lifecycle
-from longplay.registry.definition_files import proposals
+from longplay.registry.definition_files import read_proposals
 from longplay.registry.registry import default_registry, load
 from tests.unit.longplay.signal_files import ANA, write
 from tests.unit.longplay.small_tables import at, row, write_release, write_values
@@ -94,7 +94,7 @@ def test_each_fault_is_told_and_located(folder: Path, old: str, new: str, line: 
 def test_a_reward_that_does_not_fit_its_signals_is_no_label_and_is_not_applied(
     folder: Path, tmp_path: Path, old: str, new: str, key: str, words: str
 ) -> None:
-    found = proposals([spoilt(folder, old, new)]).values()
+    found = read_proposals([spoilt(folder, old, new)]).values()
     with pytest.raises(ConfigError) as caught:
         lifecycle.apply(tmp_path / "registry.db", found, ANA)
     assert words in caught.value.what
@@ -181,14 +181,14 @@ def test_the_commands_know_rewards(folder: Path, tmp_path: Path) -> None:
 
 def test_a_changed_reward_is_a_new_version_and_differs_key_by_key(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "registry.db"
-    lifecycle.apply(file, proposals([folder]).values(), ANA)
+    lifecycle.apply(file, read_proposals([folder]).values(), ANA)
     refused = run("apply", str(spoilt(folder, "bounds: [0, 1]", "bounds: [0, 2]")), "--registry", str(file))
     assert isinstance(refused.exception, ConfigError)
     assert "has changed its meaning" in refused.exception.what
     spoilt(folder, "version: 1", "version: 2\ntags: [x]")
     text = (folder / "stays.v1.yaml").read_text(encoding="utf-8").replace("bounds: [0, 1]", "bounds: [0, 2]")
     (folder / "stays.v1.yaml").write_text(text, encoding="utf-8")
-    steps = lifecycle.apply(file, proposals([folder]).values(), ANA)
+    steps = lifecycle.apply(file, read_proposals([folder]).values(), ANA)
     (step,) = [one for one in steps if one.proposal.definition.name == "stays"]
     assert (step.kind, step.effect) == ("new version", "data")
     assert [one.key for one in step.differences] == ["bounds", "tags"]
@@ -202,10 +202,10 @@ def test_a_changed_reward_is_a_new_version_and_differs_key_by_key(folder: Path, 
 
 def test_a_name_is_a_signal_s_or_a_reward_s(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "registry.db"
-    lifecycle.apply(file, proposals([folder]).values(), ANA)
+    lifecycle.apply(file, read_proposals([folder]).values(), ANA)
     write(tmp_path / "other", name="stays", version=2)
     with pytest.raises(ConfigError, match="The name 'stays' is not free"):
-        lifecycle.apply(file, proposals([tmp_path / "other"]).values(), ANA)
+        lifecycle.apply(file, read_proposals([tmp_path / "other"]).values(), ANA)
 
 
 def test_values_of_a_reward_are_asked_for_otherwise_and_that_is_said(tmp_path: Path) -> None:
