@@ -93,4 +93,4 @@ def test_it_equals_the_reference(spark: SparkSession, log: Log, keys, resolution
 def test_what_weighs_single_events_is_refused_of_whole_days(kind) -> None:
     with pytest.raises(ConfigError, match="'f_x' cannot be computed from whole days") as caught:
         View("items", ("item_id",), "day", (*OF_DAYS, Feature("f_x", kind, "amount", 28)))
-    assert "a mean is the ratio of a sum and a count" in caught.value.fix
+    assert "a mean as the ratio of a sum and a count" in caught.value.fix
