@@ -29,7 +29,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from bench.race import Contender, scratch
-from bench.verdicts import Verdict, judge
+from bench.verdicts import Verdict, compare_answer
 from tests.reference.last_by_hand import Case
 from tests.reference.last_cases import all_cases
 from tests.reference.last_tables import facts_table, rows_of, spine_table
@@ -58,7 +58,7 @@ def ask(contender: Contender, case: Case, request: Mapping[str, Any]) -> Verdict
     """Ask a contender about a case; return the verdict, or the error in one line."""
     answer = contender.ask(request)
     if "failed" not in answer:
-        return judge(case, rows_of(case, pq.read_table(request["answer"])))
+        return compare_answer(case, rows_of(case, pq.read_table(request["answer"])))
     lines = contender.log.read_text(errors="replace").split("\n") if contender.log else []
     return next((line.strip() for line in reversed(lines) if line.strip()), str(answer["failed"]))
 

@@ -88,7 +88,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Make the traces, judge, and print."""
+    """Simulate traces, compute the figures, and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small version, in a few seconds")
     parser.add_argument("--seed", type=int, default=42, help="of the first world; the bandit is put to it alone")

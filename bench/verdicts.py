@@ -48,7 +48,7 @@ class Verdict:
         return ", ".join([f"{self.wrong} wrong{inclusive}", *more])
 
 
-def judge(case: Case, rows: Sequence[Row]) -> Verdict:
+def compare_answer(case: Case, rows: Sequence[Row]) -> Verdict:
     """Compare an answer with the plain search."""
     visible = {f.number: f.visible for f in case.facts}
     taken = [({int(value // 1000) for value in values if value is not None}, at) for (_, at), values in rows]

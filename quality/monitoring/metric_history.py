@@ -23,13 +23,13 @@ class MetricRecorder:
         folder: the folder of the source's tables.
         run_id: the run that measures.
         measured_at: T, its logical date (UTC).
-        judge: the gate of small tables.
+        gate: the gate of small tables.
     """
 
     folder: Path
     run_id: str
     measured_at: datetime
-    judge: RuleCountsGate
+    gate: RuleCountsGate
 
     def record(self, versioned_metrics: Sequence[tuple[int, Metric]]) -> PublishedVersion:
         """Add metrics of table versions; existing rows stay unchanged.
@@ -54,7 +54,7 @@ class MetricRecorder:
             }
             for version, metric in versioned_metrics
         ]
-        return publish_rows(self.folder, QUALITY_METRICS, rows, Lineage(self.run_id, "", {}, {}), self.judge)
+        return publish_rows(self.folder, QUALITY_METRICS, rows, Lineage(self.run_id, "", {}, {}), self.gate)
 
 
 def read_measured_versions(folder: Path) -> dict[str, int]:

@@ -16,14 +16,14 @@ AT = datetime(2026, 5, 12, tzinfo=UTC)
 MONDAY = date(2026, 5, 11)
 
 
-def judge(folder: Path) -> RuleCountsGate:
+def gate_of(folder: Path) -> RuleCountsGate:
     return Gate(folder / "_quality", "run").validate_counts
 
 
 def test_metrics_are_kept_once_and_the_newest_version_is_told(tmp_path: Path) -> None:
     assert read_metric_history(tmp_path) == []
     assert read_measured_versions(tmp_path) == {}
-    recorder = MetricRecorder(tmp_path, "run-1", AT, judge(tmp_path))
+    recorder = MetricRecorder(tmp_path, "run-1", AT, gate_of(tmp_path))
     row_count, day = Metric("events", "rows", 90), Metric("events", "users", 7, day=MONDAY)
     share = Metric("events", "null_share", 0.1, "topic")
     recorder.record([(3, row_count), (3, day), (3, share)])
@@ -35,7 +35,7 @@ def test_metrics_are_kept_once_and_the_newest_version_is_told(tmp_path: Path) ->
         (6, Metric("exposures", "rows", 5)),
         (9, Metric("exposures", "users", 5)),
     ]
-    MetricRecorder(tmp_path, "run-2", AT, judge(tmp_path)).record(later)
+    MetricRecorder(tmp_path, "run-2", AT, gate_of(tmp_path)).record(later)
     assert read_measured_versions(tmp_path) == {"events": 4, "exposures": 6}
     assert read_metric_history(tmp_path, "events") == [share, Metric("events", "rows", 95), day]
     assert read_metric_history(tmp_path, "exposures") == [
@@ -56,7 +56,7 @@ def test_metrics_are_kept_once_and_the_newest_version_is_told(tmp_path: Path) ->
 
 def test_two_values_of_one_metric_are_refused(tmp_path: Path) -> None:
     with pytest.raises(QualityError, match="quality_metrics"):
-        MetricRecorder(tmp_path, "run-1", AT, judge(tmp_path)).record(
+        MetricRecorder(tmp_path, "run-1", AT, gate_of(tmp_path)).record(
             [(1, Metric("events", "rows", 1)), (1, Metric("events", "rows", 2))]
         )
     assert read_metric_history(tmp_path) == []
@@ -66,7 +66,7 @@ def test_of_a_day_the_version_with_most_rows_is_told_and_of_recounts_the_newest(
     """A few late or repaired rows do not stand for their day."""
     versions = [(1, 50_000, 0.01, 300), (2, 150, 0.9, 301)]
     for version, rows, nulls, users in versions:
-        MetricRecorder(tmp_path, f"run-{version}", AT, judge(tmp_path)).record(
+        MetricRecorder(tmp_path, f"run-{version}", AT, gate_of(tmp_path)).record(
             [
                 (version, Metric("events", "rows", rows)),
                 (version, Metric("events", "null_share", nulls, "topic", MONDAY)),

@@ -124,7 +124,7 @@ def test_what_someone_says_was_real_counts_no_more_from_then_on() -> None:
     assert len(detect(counts(low))) == DAYS - 43 - 1
     dismissal = StatedOutage(at(43), at(DAYS), at(50), "sold to others", dismissed=True)
     parts = detect(counts(low), dismissal)
-    # Days 43 to 47 had been judged before the midnight that begins day 50.
+    # Days 43 to 47 were checked before the midnight that begins day 50.
     assert [part.start for part in parts] == [at(n) for n in range(43, 48)]
     assert {(part.withdrawn_at, part.dismissed, part.reason) for part in parts} == {(at(50), True, "sold to others")}
     assert describe_outages([part.as_row() for part in parts])[0].endswith("; withdrawn on 2026-02-24: sold to others")
