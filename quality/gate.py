@@ -8,35 +8,24 @@ itself. Publications below a configured number of rows are also validated by tha
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from longplay.errors import QualityError
 from longplay.paths import record_file
-from quality.expectations import (
-    HAS_ROWS,
-    Expectation,
-    expect_measures,
-    expect_query_results,
-    expect_shapes,
-    expect_valid_rows,
-)
+from quality.expectations import Expectation, expect_valid_rows
+from quality.gate_errors import build_gate_error, describe_violations
 from quality.gx.validate_metrics import DataDocs, failed_expectations, passed_by_check, validate_metrics
 from quality.gx.validate_rows import validate_rows
 from quality.measure.column_families import with_families
-from quality.measure.profile import UNDATED, PublicationProfile, count_repeated_rows, profile_publication
-from quality.measure.queries import TableReader, run_queries
-from quality.measure.sample import Shapes, draw_sample, measure_shapes
+from quality.measure.profile import UNDATED
+from quality.measure.queries import TableReader
 from quality.measure.schema import check_schema
-from quality.publication_history import PublicationHistory, PublishedVerdicts, load_publication_history
-from tables.checks import GRAIN, Rule, Sampled
+from quality.publication_history import PublishedVerdicts, load_publication_history
+from quality.validation import measure, validate
 from tables.spec import TableSpec
-
-MAX_EXAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -85,7 +74,7 @@ class Gate:
         verdict["errors"] = sorted({failure.check for failure in errors})
         file = self._write_verdict(spec, verdict)
         if errors:
-            raise _gate_error(frame, spec, measurements.row_counts, errors)
+            raise build_gate_error(spec.name, *describe_violations(frame, spec, measurements.row_counts, errors))
         self._warn(spec, failed)
         rows, checksum = measurements.profile.rows, measurements.profile.checksum
         audit = {"rows": rows, "checks": len(verdict["checks"]), "checksum": checksum, "verdict": file.name}
@@ -116,7 +105,7 @@ class Gate:
         file = self._write_verdict(spec, verdict)
         if errors:
             lines = [f"{failure.check}: {failure.message}: {failure.value:,.0f} rows" for failure in errors]
-            raise _quality_error(spec.name, lines)
+            raise build_gate_error(spec.name, lines)
         self._warn(spec, failed)
         return {"rows": row_counts["rows"], "checks": len(checks), "verdict": file.name}
 
@@ -160,98 +149,3 @@ def write_verdict(results: Path, name: str, verdict: Mapping[str, Any]) -> Path:
     file = record_file(results, f"{name}{f'-{earlier + 1}' if earlier else ''}")
     file.write_text(json.dumps(verdict, indent=1, default=str), encoding="utf-8")
     return file
-
-
-@dataclass(frozen=True)
-class Measurements:
-    """Everything measured of a publication.
-
-    Attributes:
-        profile: its counts.
-        repeated_rows: rows beyond the first of each grain.
-        shapes: of its sample.
-        query_results: of the checks that need a job of their own, by name.
-    """
-
-    profile: PublicationProfile
-    repeated_rows: int
-    shapes: Shapes
-    query_results: Mapping[str, float]
-
-    @property
-    def row_counts(self) -> dict[str, int]:
-        """Rows, violations by rule, and repeated rows."""
-        return {"rows": self.profile.rows, **self.profile.violations, GRAIN: self.repeated_rows}
-
-    def expectations(self, spec: TableSpec, history: PublicationHistory) -> list[Expectation]:
-        """Every measured number with the interval in which it must lie."""
-        return [
-            *expect_valid_rows(spec, self.row_counts),
-            *expect_measures(spec, self.profile, history),
-            *expect_shapes(spec, self.shapes, history),
-            *expect_query_results(spec, self.query_results),
-        ]
-
-
-def measure(
-    frame: DataFrame, spec: TableSpec, history: PublicationHistory, read: TableReader | None = None
-) -> Measurements:
-    """Measure rows: two Spark jobs for profile and grain, one for the sample, and one per query, reference or leak."""
-    profile = profile_publication(frame, spec)
-    sample = draw_sample(frame, spec, profile.rows)
-    sampled_checks = [check for check in spec.checks if isinstance(check, Sampled)]
-    shapes = measure_shapes(sample, sampled_checks, history.memories) if sample is not None else Shapes()
-    repeated_rows = count_repeated_rows(frame, spec, profile.rows)
-    return Measurements(profile, repeated_rows, shapes, run_queries(frame, spec, read, profile))
-
-
-def validate(
-    measurements: Measurements, spec: TableSpec, history: PublicationHistory, data_docs: DataDocs | None = None
-) -> tuple[dict[str, Any], list[Expectation]]:
-    """Let great-expectations validate the measurements; return the verdict and the failed expectations."""
-    expectations = measurements.expectations(spec, history)
-    result = validate_metrics(spec.name, expectations, data_docs)
-    verdict = {
-        "table": spec.name,
-        "profile": measurements.row_counts,
-        "checks": passed_by_check(result),
-        "days": measurements.profile.days,
-        "shapes": asdict(measurements.shapes),
-        "great_expectations": result,
-    }
-    return verdict, failed_expectations(result, expectations)
-
-
-def _gate_error(
-    frame: DataFrame, spec: TableSpec, row_counts: Mapping[str, int], errors: Sequence[Expectation]
-) -> QualityError:
-    rules = {rule.name: rule for rule in spec.all_rules()}
-    acceptable = [f"{spec.name}.{error.check}" for error in errors if error.check not in {*rules, GRAIN, HAS_ROWS}]
-    lines = []
-    for error in errors:
-        if error.check == HAS_ROWS:
-            lines.append("has_rows: the table would be empty")
-        elif error.check in rules or error.check == GRAIN:
-            lines.append(f"{error.check}: {error.message}: {error.value:,} of {row_counts['rows']:,} rows, such as")
-            lines += [f"    {row}" for row in _example_rows(frame, spec, rules.get(error.check))]
-        else:
-            lines.append(error.describe())
-    return _quality_error(spec.name, lines, acceptable)
-
-
-def _quality_error(table: str, lines: Sequence[str], acceptable: Sequence[str] = ()) -> QualityError:
-    accept = f"; to accept it in this run: --set quality.accept=[{','.join(acceptable)}]" if acceptable else ""
-    return QualityError(
-        f"The gate of '{table}' failed; nothing was published.",
-        where=f"table {table}",
-        got="\n         ".join(lines),
-        fix=f"correct the input or the step and run it again; the rejected rows are under rejected/{accept}",
-    )
-
-
-def _example_rows(frame: DataFrame, spec: TableSpec, rule: Rule | None) -> list[str]:
-    if rule is not None:
-        invalid = frame.where(F.expr(rule.violation))
-    else:
-        invalid = frame.groupBy(*spec.grain).count().where("count > 1")
-    return [str(row.asDict()) for row in invalid.limit(MAX_EXAMPLE_ROWS).collect()]

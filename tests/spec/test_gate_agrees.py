@@ -11,12 +11,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
-from quality.gate import Gate, measure, validate
+from quality.gate import Gate
 from quality.gx.validate_metrics import passed_by_check
 from quality.gx.validate_rows import validate_rows
 from quality.measure.profile import profile_publication
 from quality.measure.queries import run_queries
 from quality.publication_history import PublicationHistory
+from quality.validation import measure, validate
 from tables.checks import GRAIN, Bounded, Query, Reference, Rule, Sampled, Steady
 from tables.checksum import checksum
 from tables.spec import TableSpec, columns

@@ -8,10 +8,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
-from quality.gate import Gate, Measurements, measure, validate
+from quality.gate import Gate
 from quality.measure.profile import PublicationProfile
 from quality.measure.sample import Shapes
 from quality.publication_history import PublicationHistory
+from quality.validation import Measurements, measure, validate
 from tables.checks import GRAIN
 from tables.checksum import checksum
 from tables.publish import Lineage, WritableStore

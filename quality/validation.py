@@ -1,0 +1,82 @@
+"""Validation of a publication: its measurements, their expectations, and the verdict of great-expectations on them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from quality.expectations import (
+    Expectation,
+    expect_measures,
+    expect_query_results,
+    expect_shapes,
+    expect_valid_rows,
+)
+from quality.gx.validate_metrics import DataDocs, failed_expectations, passed_by_check, validate_metrics
+from quality.measure.profile import PublicationProfile, count_repeated_rows, profile_publication
+from quality.measure.queries import TableReader, run_queries
+from quality.measure.sample import Shapes, draw_sample, measure_shapes
+from quality.publication_history import PublicationHistory
+from tables.checks import GRAIN, Sampled
+from tables.spec import TableSpec
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Everything measured of a publication.
+
+    Attributes:
+        profile: its counts.
+        repeated_rows: rows beyond the first of each grain.
+        shapes: of its sample.
+        query_results: of the checks that need a job of their own, by name.
+    """
+
+    profile: PublicationProfile
+    repeated_rows: int
+    shapes: Shapes
+    query_results: Mapping[str, float]
+
+    @property
+    def row_counts(self) -> dict[str, int]:
+        """Rows, violations by rule, and repeated rows."""
+        return {"rows": self.profile.rows, **self.profile.violations, GRAIN: self.repeated_rows}
+
+    def expectations(self, spec: TableSpec, history: PublicationHistory) -> list[Expectation]:
+        """Every measured number with the interval in which it must lie."""
+        return [
+            *expect_valid_rows(spec, self.row_counts),
+            *expect_measures(spec, self.profile, history),
+            *expect_shapes(spec, self.shapes, history),
+            *expect_query_results(spec, self.query_results),
+        ]
+
+
+def measure(
+    frame: DataFrame, spec: TableSpec, history: PublicationHistory, read: TableReader | None = None
+) -> Measurements:
+    """Measure rows: two Spark jobs for profile and grain, one for the sample, and one per query, reference or leak."""
+    profile = profile_publication(frame, spec)
+    sample = draw_sample(frame, spec, profile.rows)
+    sampled_checks = [check for check in spec.checks if isinstance(check, Sampled)]
+    shapes = measure_shapes(sample, sampled_checks, history.memories) if sample is not None else Shapes()
+    repeated_rows = count_repeated_rows(frame, spec, profile.rows)
+    return Measurements(profile, repeated_rows, shapes, run_queries(frame, spec, read, profile))
+
+
+def validate(
+    measurements: Measurements, spec: TableSpec, history: PublicationHistory, data_docs: DataDocs | None = None
+) -> tuple[dict[str, Any], list[Expectation]]:
+    """Let great-expectations validate the measurements; return the verdict and the failed expectations."""
+    expectations = measurements.expectations(spec, history)
+    result = validate_metrics(spec.name, expectations, data_docs)
+    verdict = {
+        "table": spec.name,
+        "profile": measurements.row_counts,
+        "checks": passed_by_check(result),
+        "days": measurements.profile.days,
+        "shapes": asdict(measurements.shapes),
+        "great_expectations": result,
+    }
+    return verdict, failed_expectations(result, expectations)
