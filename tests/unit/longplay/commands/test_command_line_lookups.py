@@ -20,7 +20,7 @@ from longplay.errors import EnvironmentProblem, NotFoundError, StoreError
 from longplay.registry.registry import default_registry
 from tests.unit.longplay.small_tables import at
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_the_installed_entry_points_are_those_of_the_project() -> None:

@@ -16,7 +16,7 @@ import yaml
 from longplay.errors import ConfigError
 from longplay.registry.registry import load
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 GOOD = """\
 name: minutes_28d
 version: 1

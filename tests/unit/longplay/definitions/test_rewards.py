@@ -20,7 +20,7 @@ from longplay.registry.registry import default_registry, load
 from tests.unit.longplay.signal_files import ANA, write
 from tests.unit.longplay.small_tables import at, row, write_release, write_values
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 GOOD = """\
 kind: reward
 name: stays

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from longplay.cli import cli
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "registry.md"
+PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "registry.md"
 
 
 def commands() -> list[str]:

@@ -20,7 +20,7 @@ from longplay.registry.plan import ChangeTerms
 from longplay.registry.registry import default_registry, open_layers
 from tests.unit.longplay.signal_files import ANA, proposal, write
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
