@@ -18,8 +18,8 @@ from jobs.runtime.run_context import RunContext
 from longplay.config.atomic_files import write_atomically
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths, record_file, record_files
-from longplay.server.index.paths import Place
-from longplay.status.row_accounting import accounted
+from longplay.server.index.paths import IndexLocation
+from longplay.status.row_accounting import count_accounted_rows
 from quality.publication_history import forget_ids
 from rankers.dataset.manifest import read_manifest
 from rankers.dataset.training_set import select_spine
@@ -66,8 +66,8 @@ def erase(context: RunContext, user: str) -> dict[str, Any]:
     _remove_unpublished(context.folder, user)
     forget_ids(SourcePaths(context.folder).verdicts)
     # A server answers from copies of the tables; a running one rebuilds its index.
-    shutil.rmtree(Place.of(context.root, context.source.name).cache, ignore_errors=True)
-    receipt, file = finish_erasure(context.folder, erasure, accounted(context.folder))
+    shutil.rmtree(IndexLocation.from_store(context.root, context.source.name).cache, ignore_errors=True)
+    receipt, file = finish_erasure(context.folder, erasure, count_accounted_rows(context.folder))
     rows, training_sets = erasure.rows.values(), len(erasure.training_sets)
     context.progress.say(f"{sum(rows):,} rows of {sum(number > 0 for number in rows)} tables removed")
     context.progress.say(f"{training_sets} training sets held the person; their manifests note it. Receipt: {file}")
@@ -88,7 +88,9 @@ def _begin_erasure(context: RunContext, user: str, tables: Sequence[str]) -> Era
         raise NotFoundError(f"No table holds user '{user}'.", where=str(context.folder), fix="check --user")
     number = next_receipt_number(context.folder)
     manifests = list_manifests_with(context, user)
-    return begin_erasure(context.folder, ErasureInProgress(number, mark, rows, manifests, accounted(context.folder)))
+    return begin_erasure(
+        context.folder, ErasureInProgress(number, mark, rows, manifests, count_accounted_rows(context.folder))
+    )
 
 
 def list_manifests_with(context: RunContext, user: str) -> list[str]:

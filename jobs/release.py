@@ -10,7 +10,7 @@ from jobs.runtime.command_options import date_option, job_command
 from jobs.runtime.labels import computed_definitions
 from jobs.runtime.run_context import RunContext
 from longplay.errors import StoreError
-from longplay.lookup.releases import releases
+from longplay.lookup.releases import read_releases
 from longplay.pipeline import find_publishing_step
 from tables import catalog
 from tables.arrow_store import frame_from_row
@@ -28,7 +28,7 @@ def release(context: RunContext, date: datetime | None = None) -> str:
     check_state(context)
     row = _plan_release(context, date)
     release_id: str = row["release_id"]
-    if release_id in {existing.release_id for existing in releases(context.folder)}:
+    if release_id in {existing.release_id for existing in read_releases(context.folder)}:
         context.progress.say(f"release {release_id} exists already")
         return release_id
     spec = catalog.get("releases")

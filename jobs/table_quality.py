@@ -1,4 +1,4 @@
-"""Quality: what passed, what failed, what was quarantined and why; and the release of repaired rows."""
+"""Quality: the status of tables, the rows in quarantine, and the release of repaired rows."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +20,9 @@ from longplay.paths import StorePaths
 from longplay.registry.location import current_user
 from longplay.site.quality.site import write_pages
 from longplay.status import quarantine
-from longplay.status.metric_series import Series
-from longplay.status.status import RUNS, Standing, Status, status
+from longplay.status.metric_series import MetricSeries
+from longplay.status.row_accounting import RowAccount
+from longplay.status.status import RUNS_IN_TREND, SourceStatus, TableStatus, load_status
 from quality.monitoring.anomaly import Anomaly
 from quality.monitoring.anomaly_detection import find_anomalies, find_recent_anomalies
 from quality.monitoring.metric import Metric
@@ -29,26 +30,32 @@ from quality.monitoring.metric_history import read_metric_history
 from tables import catalog
 
 MAX_DAYS_SHOWN = 84
-"""A page shows at most this many days of a metric."""
+"""Days of a metric that a page shows."""
 _SOURCE = click.option("--source", required=True, help="A shipped source (world, ...) or a source file (.yaml).")
 _STORE = click.option(
     "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+_RUNS = click.option(
+    "--runs", type=click.IntRange(1), default=RUNS_IN_TREND, show_default=True, help="Runs that a trend shows."
+)
 _REASON_HELP = "Only rows quarantined for this reason."
 _LOG = click.option("--log", type=click.Choice(["events", "exposures", "episodes"]), help="Only rows of this raw log.")
+_STATUS_HEADER = ("table", "state", "rows", "version", "published (UTC)", "checks", "trend")
+_ACCOUNT_HEADER = ("log", "read", "published", "quarantined", "duplicates", "erased", "adds up")
+_ADDS_UP = {True: "yes", False: "NO", None: "unknown (deliveries of an older version)"}
 
 
 def _look_up(function: Callable[..., None]) -> Callable[..., None]:
-    """Pass a command the folder of its source's tables; it starts no Spark."""
+    """Give a command the folder of its source's tables; it starts no Spark."""
 
-    def body(source: str, store: Path, **own: Any) -> None:  # noqa: ANN401 - as click gives them
-        guarded(lambda: function(StorePaths(store).source(load_source(source).name).folder, **own))
+    def body(source: str, store: Path, **options: Any) -> None:  # noqa: ANN401 - as click gives them
+        guarded(lambda: function(StorePaths(store).source(load_source(source).name).folder, **options))
 
     return _SOURCE(_STORE(update_wrapper(body, function)))
 
 
-@click.group("quality", short_help="What passed, what is blocked, what is quarantined; release repaired rows.")
+@click.group("quality")
 def command() -> None:
     """Look at the quality of tables, and release repaired rows. Only 'release' starts Spark.
 
@@ -56,72 +63,64 @@ def command() -> None:
     """
 
 
-@command.command("status", short_help="Per table: verdict, last good version, what it blocks.")
+@command.command("status", short_help="Per table: verdict, last good version, what waits for what.")
 @_look_up
-@click.option("--runs", type=click.IntRange(1), default=RUNS, show_default=True, help="Runs that a trend shows.")
+@_RUNS
 @_JSON
 def status_command(folder: Path, runs: int, as_json: bool) -> None:
     """Show for each table what passed, failed and warned, its last good version, and what it blocks.
 
-    Unexpected metrics of the last four weeks follow, and what became of every raw row: read = published + quarantined +
-    duplicates + erased.
+    Then follow metrics of the last four weeks with unexpected values, and the account of every raw row: read =
+    published + quarantined + duplicates + erased.
 
     Example: longplay quality status --source world --json
     """
-    table_status, unusual = status(folder, runs), find_recent_anomalies(read_metric_history(folder))
+    status, anomalies = load_status(folder, runs), find_recent_anomalies(read_metric_history(folder))
     if as_json:
-        output.print_json({**table_status.plain(), "unusual": [_finding_as_json(finding) for finding in unusual]})
+        output.print_json({**status.plain(), "unusual": [_plain_anomaly(anomaly) for anomaly in anomalies]})
         return
-    header = ("table", "state", "rows", "version", "published (UTC)", "checks", "trend")
-    output.print_table(header, [_status_row(table) for table in table_status.tables])
-    for line in _describe_faults(table_status):
-        click.echo(line)
-    for line in ["", *(f"unexpected: {finding.text()}" for finding in unusual)] if unusual else []:
-        click.echo(line)
+    output.print_table(_STATUS_HEADER, [_status_row(table) for table in status.tables])
+    for section in (_fault_lines(status), [f"unexpected: {anomaly.text()}" for anomaly in anomalies]):
+        for line in ["", *section] if section else []:
+            click.echo(line)
     click.echo("")
-    _print_ledger(table_status)
+    output.print_table(_ACCOUNT_HEADER, [_account_row(account) for account in status.accounts])
 
 
-def _print_ledger(table_status: Status) -> None:
-    """What became of every raw row, by log."""
-    adds_up = {True: "yes", False: "NO", None: "unknown (deliveries of an older version)"}
-    counts = ("read", "published", "quarantined", "duplicates", "erased")
-    rows = [
-        (entry.log, *(f"{getattr(entry, name):,}" for name in counts), adds_up[entry.adds_up])
-        for entry in table_status.ledger
-    ]
-    output.print_table(("log", *counts, "adds up"), rows)
+def _plain_anomaly(anomaly: Anomaly) -> dict[str, Any]:
+    """An anomaly as JSON data."""
+    metric = {**vars(anomaly.metric), "day": str(anomaly.metric.day)}
+    return {**metric, "rule": anomaly.rule, "low": anomaly.low, "high": anomaly.high}
 
 
-def _finding_as_json(finding: Anomaly) -> dict[str, Any]:
-    metric = {**vars(finding.metric), "day": str(finding.metric.day)}
-    return {**metric, "rule": finding.rule, "low": finding.low, "high": finding.high}
-
-
-def _status_row(table: Standing) -> tuple[str, ...]:
-    last, good = table.last, table.good
-    checks = f"{len(last.held)} of {len(last.checks)}" if last else "-"
+def _status_row(table: TableStatus) -> tuple[str, ...]:
+    last, good = table.last_verdict, table.last_good
+    checks = f"{len(last.passed_checks)} of {len(last.checks)}" if last else "-"
     trend = "".join("." if run.passed and not run.warned else "w" if run.passed else "F" for run in table.trend)
     version = (f"{good.version}", f"{good.at:%Y-%m-%d %H:%M}") if good else ("-", "-")
     return table.table, table.state, f"{table.rows:,}", *version, checks, trend
 
 
-def _describe_faults(table_status: Status) -> list[str]:
-    """One line for each fault, after an empty one; nothing where there is none."""
-    lines = [line for table in table_status.tables for line in _describe_table(table)]
-    return ["", *lines] if lines else []
+def _account_row(account: RowAccount) -> tuple[str, ...]:
+    counts = (account.read, account.published, account.quarantined, account.duplicates, account.erased)
+    return account.log, *(f"{count:,}" for count in counts), _ADDS_UP[account.adds_up]
 
 
-def _describe_table(table: Standing) -> Iterator[str]:
-    last = table.last
-    for verdict, checks in (("failed", last.failed), ("warned", last.warned)) if last else ():
-        broken = [f"{name} ({number:,} rows)" if number is not None else name for name, number in checks.items()]
-        if broken:
-            yield f"{table.table} {verdict}: {', '.join(broken)}"
-    for name, (old, new) in table.behind.items():
-        yield f"{table.table} is behind: built from version {old} of {name}, the newest is {new}"
-    if table.blocks or table.steps:
-        waiting = ", ".join([*table.blocks, *(f"'{step}'" for step in table.steps)])
+def _fault_lines(status: SourceStatus) -> list[str]:
+    """One line for each fault."""
+    return [line for table in status.tables for line in _table_faults(table)]
+
+
+def _table_faults(table: TableStatus) -> Iterator[str]:
+    last = table.last_verdict
+    for outcome, broken in (("failed", last.failed), ("warned", last.warned)) if last else ():
+        checks = [f"{name} ({rows:,} rows)" if rows is not None else name for name, rows in broken.items()]
+        if checks:
+            yield f"{table.table} {outcome}: {', '.join(checks)}"
+    for name, (old, new) in table.outdated_inputs.items():
+        yield f"{table.table} is behind: built from version {old} of {name}; the newest is version {new}"
+    if table.waiting_tables or table.waiting_steps:
+        waiting = ", ".join([*table.waiting_tables, *(f"'{step}'" for step in table.waiting_steps)])
         yield f"{table.table} blocks: {waiting}"
 
 
@@ -130,78 +129,79 @@ def _describe_table(table: Standing) -> Iterator[str]:
 @click.option("--reason", help=_REASON_HELP)
 @_LOG
 @click.option("--all", "released", is_flag=True, help="Include rows that were released.")
-@click.option("--examples", type=click.IntRange(0), default=3, show_default=True, help="Examples per reason.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the open rows to this file, to be repaired.")
+@click.option("--examples", type=click.IntRange(0), default=3, show_default=True, help="Rows shown for each reason.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the open rows to this file for repair.")
 @_JSON
 def quarantine_command(
     folder: Path,
     out: Path | None,
     as_json: bool,
-    **filters: Any,  # noqa: ANN401 - as click gives them
+    **options: Any,  # noqa: ANN401 - as click gives them
 ) -> None:
     """List quarantined rows by log and reason.
 
-    --out writes them as JSON lines, each {"row_id": ..., "raw": {...}}: repair the values under raw, delete the lines
-    of rows that stay in quarantine, and pass the file to 'longplay quality release --repaired'.
+    --out writes them as JSON lines, each {"row_id": ..., "raw": {...}}. Repair what is under raw, delete the lines of
+    rows that stay in quarantine, and give the file to 'longplay quality release --repaired'.
 
     Example: longplay quality quarantine --source world --reason bad_amount --out rows.jsonl
     """
-    query = quarantine.Asked(**filters)
-    groups = quarantine.groups(folder, query)
+    query = quarantine.QuarantineQuery(**options)
+    groups = quarantine.group_quarantined_rows(folder, query)
     if out is not None:
-        lines = list(quarantine.to_repair(folder, query))
+        lines = list(quarantine.format_rows_to_repair(folder, query))
         out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         click.echo(f"{out}: {len(lines):,} rows", err=True)
     if as_json:
-        releases = [
-            {**release, "released_at": release["released_at"].isoformat()} for release in quarantine.releases(folder)
-        ]
-        output.print_json({"groups": [group.plain() for group in groups], "releases": releases})
-        return
-    if groups:
-        _print_groups(groups)
+        output.print_json({"groups": [group.plain() for group in groups], "releases": _plain_releases(folder)})
     else:
+        _print_groups(groups)
+
+
+def _plain_releases(folder: Path) -> list[dict[str, Any]]:
+    releases = quarantine.list_quarantine_releases(folder)
+    return [{**release, "released_at": release["released_at"].isoformat()} for release in releases]
+
+
+def _print_groups(groups: Sequence[quarantine.QuarantineGroup]) -> None:
+    if not groups:
         click.echo("No row is in quarantine.")
-
-
-def _print_groups(groups: Sequence[quarantine.Group]) -> None:
-    """Quarantined rows by reason, then examples."""
+        return
     rows = [(g.reason, g.log, f"{g.rows:,}", f"{g.released:,}", g.message) for g in groups]
     output.print_table(("reason", "log", "open", "released", "message"), rows)
     for group in groups:
         for row in group.examples:
             click.echo(f"\n{group.reason} {row['row_id']} ({row['file']}, delivery {row['batch']}, {row['outcome']})")
-            click.echo(f"  {quarantine.raw_text(row['raw'])}")
+            click.echo(f"  {quarantine.format_raw_row(row['raw'])}")
 
 
-@command.command("pages", short_help="An index and a page per table, as static HTML.")
+@command.command("pages", short_help="An index and a page a table, as static HTML.")
 @_look_up
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that the pages are written to.")
 def pages_command(folder: Path, out: Path) -> None:
-    """Write a page for every table and an index: what passed, what failed, trends, and what blocks what.
+    """Write a page for every table and an index: what passed, what failed, trends, and what is blocked.
 
     The pages need no server and load nothing from anywhere: open index.html.
 
     Example: longplay quality pages --source world --out quality
     """
     about = {name: spec.about for name, spec in catalog.ALL.items()}
-    number = write_pages(folder, out, about, series_of(read_metric_history(folder)))
+    number = write_pages(folder, out, about, collect_series(read_metric_history(folder)))
     click.echo(f"{number} pages: open {out / 'index.html'}")
 
 
-def series_of(metrics: Sequence[Metric]) -> dict[str, list[Series]]:
-    """Metrics of days by table, each with its newest ``MAX_DAYS_SHOWN`` days."""
-    findings = {finding.metric: finding.short() for finding in find_anomalies(metrics)}
-    by_day: dict[tuple[str, str, str], dict[date, Metric]] = defaultdict(dict)
+def collect_series(metrics: Sequence[Metric]) -> dict[str, list[MetricSeries]]:
+    """Daily metrics by table, each with its newest ``MAX_DAYS_SHOWN`` days."""
+    unusual = {anomaly.metric: anomaly.short() for anomaly in find_anomalies(metrics)}
+    metrics_by_day: dict[tuple[str, str, str], dict[date, Metric]] = defaultdict(dict)
     for metric in metrics:
         if metric.day is not None:
-            by_day[metric.table, metric.metric, metric.subject][metric.day] = metric
-    series: dict[str, list[Series]] = defaultdict(list)
-    for (table, name, subject), metric_by_day in sorted(by_day.items()):
-        shown = dict(sorted(metric_by_day.items())[-MAX_DAYS_SHOWN:])
+            metrics_by_day[metric.table, metric.metric, metric.subject][metric.day] = metric
+    series: dict[str, list[MetricSeries]] = defaultdict(list)
+    for (table, name, subject), by_day in sorted(metrics_by_day.items()):
+        shown = dict(sorted(by_day.items())[-MAX_DAYS_SHOWN:])
         days = [(day, metric.value) for day, metric in shown.items()]
-        unusual = {day: findings[metric] for day, metric in shown.items() if metric in findings}
-        series[table].append(Series(f"{name} of {subject}" if subject else name, days, unusual))
+        remarks = {day: unusual[metric] for day, metric in shown.items() if metric in unusual}
+        series[table].append(MetricSeries(f"{name} of {subject}" if subject else name, days, remarks))
     return series
 
 

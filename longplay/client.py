@@ -12,20 +12,27 @@ from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
 from longplay.delta import read_arrow
 from longplay.errors import ConfigError, NotFoundError, nearest
-from longplay.lookup.cursor import Cursor
-from longplay.lookup.point_query import key_of, the_one
-from longplay.lookup.predicates import Filter, after, filters, in_states, keyed, own
-from longplay.lookup.query import Selection, Which, select
-from longplay.lookup.releases import VALUES, Release, check_meaning, pick, pinned, releases
-from longplay.lookup.values import COLUMNS, Value, Values, as_known, check_states
+from longplay.lookup.cursor import PageCursor
+from longplay.lookup.point_query import parse_key, select_value
+from longplay.lookup.predicates import Filter, filter_key, filter_selection, filter_signal, rows_after, rows_in_states
+from longplay.lookup.query import ValueSelection, ValuesOptions, parse_selection
+from longplay.lookup.releases import (
+    VALUES_TABLE,
+    Release,
+    check_meaning,
+    find_values_version,
+    read_releases,
+    select_release,
+)
+from longplay.lookup.values import VALUE_COLUMNS, Value, Values, check_states, select_newest
 from longplay.paths import SourcePaths, StorePaths
 from longplay.registry.location import find_shared_registry_file
 from longplay.registry.registry import default_registry
 
 
 @dataclass(frozen=True)
-class _Opened:
-    """A release, as known at a moment (UTC)."""
+class _OpenedRelease:
+    """A release, and the moment of a query (UTC)."""
 
     release: Release
     known_at: datetime
@@ -37,9 +44,9 @@ class Client:
     Args:
         store: root of all tables.
         source: name of the source.
-        definitions: further folders of definitions, beside the shipped ones.
-        registry: the registry file that teams share (default: ``LONGPLAY_REGISTRY``, else ``STORE/registry.db``). What
-            is applied to it later, a new client sees.
+        definitions: folders of definitions in addition to the shipped ones.
+        registry: the registry file that teams share (default: ``LONGPLAY_REGISTRY``, else ``STORE/registry.db``). It is
+            read once: a new client sees later changes.
 
     Raises:
         NotFoundError: when the store has no such source, or there is no such registry file.
@@ -53,7 +60,7 @@ class Client:
         definitions: Iterable[Path | str] = (),
         registry: Path | str | None = None,
     ) -> None:
-        self.folder = source_folder(Path(store), source)
+        self.folder = find_source_folder(Path(store), source)
         self.registry = default_registry(
             [Path(folder) for folder in definitions], find_shared_registry_file(Path(store), registry)
         )
@@ -84,28 +91,29 @@ class Client:
 
     def releases(self) -> list[Release]:
         """Every release, newest first."""
-        return releases(self.folder)
+        return read_releases(self.folder)
 
-    def values(self, signal: str, **which: Unpack[Which]) -> Values:
+    def values(self, signal: str, **options: Unpack[ValuesOptions]) -> Values:
         """A page of a signal's values as they were known at a moment, ordered by t0, then anchor_id.
 
         Args:
             signal: name, or name@version.
-            **which: ``users``, ``items``, ``anchors``: ids. ``days``: (from, to), UTC days of t0, both counted, either
-                may be None. ``states``: open, mature, void. ``known_at``: what was known at this moment (UTC), default
-                the release's. ``release``: id, default the newest. ``limit``: rows at most. ``after``: ``next`` of the
-                page before; it reads the same release, whatever was published since.
+            **options: ``users``, ``items``, ``anchors``: ids. ``days``: (from, to), UTC days of t0, both inclusive;
+                either may be None. ``states``: open, mature, void. ``known_at``: a moment (UTC), default that of the
+                release. ``release``: id, default the newest. ``limit``: maximum number of rows. ``after``: ``next`` of
+                the previous page; the page reads the same release, even if a newer one was published.
 
         Raises:
             NotFoundError: when there is no such signal or release, or the release can no longer be read.
-            ConfigError: when the question is malformed.
-            StoreError: when a table is corrupted, or the release was made with another meaning of the signal.
+            ConfigError: when the query is malformed.
+            StoreError: when a table is corrupted, or the release was built with another definition of the signal.
         """
-        definition, asked = self.definition(signal), select(which)
-        opened = self._open(definition, asked)
-        found = as_known(self._rows(opened, filters(definition, asked, opened.known_at)))
-        check_states(found)
-        return _page(after(in_states(found, asked.states), asked.after), opened, definition.ref, asked.limit)
+        definition, selection = self.definition(signal), parse_selection(options)
+        opened = self._open(definition, selection)
+        newest = select_newest(self._read_rows(opened, filter_selection(definition, selection, opened.known_at)))
+        check_states(newest)
+        rows = rows_after(rows_in_states(newest, selection.states), selection.after)
+        return _build_page(rows, opened, definition.ref, selection.limit)
 
     def value(
         self,
@@ -121,30 +129,31 @@ class Client:
         """One value, by anchor_id, or by user_id, item_id (where the signal has items) and t0.
 
         Raises:
-            NotFoundError: when there is no such signal, release or value, or nothing was known of it at ``known_at``.
+            NotFoundError: when there is no such signal, release or value, or the value was not known at ``known_at``.
             ConfigError: when the key is malformed, or names several anchors.
-            StoreError: when a table is corrupted, or the release was made with another meaning of the signal.
+            StoreError: when a table is corrupted, or the release was built with another definition of the signal.
         """
-        definition, key = self.definition(signal), key_of(anchor_id, user_id, item_id, t0)
-        opened = self._open(definition, select({"known_at": known_at, "release": release}))
-        rows = self._rows(opened, [*own(definition, opened.release.known_at), *keyed(key)])
+        definition, key = self.definition(signal), parse_key(anchor_id, user_id, item_id, t0)
+        opened = self._open(definition, parse_selection({"known_at": known_at, "release": release}))
+        rows = self._read_rows(opened, [*filter_signal(definition, opened.release.known_at), *filter_key(key)])
         check_states(rows)
-        row = the_one(rows.to_pylist(), definition.ref, key, opened.known_at)
-        return value_of(row, opened.release.release_id, opened.known_at)
+        row = select_value(rows.to_pylist(), definition.ref, key, opened.known_at)
+        return build_value(row, opened.release.release_id, opened.known_at)
 
-    def _open(self, definition: Definition, asked: Selection) -> _Opened:
-        if asked.after is not None:
-            asked.after.check(definition.ref, asked.release, asked.known_at)
-        release = pick(self.releases(), asked.after.release_id if asked.after else asked.release)
+    def _open(self, definition: Definition, selection: ValueSelection) -> _OpenedRelease:
+        cursor = selection.after
+        if cursor is not None:
+            cursor.check(definition.ref, selection.release, selection.known_at)
+        release = select_release(self.releases(), cursor.release_id if cursor else selection.release)
         check_meaning(definition, release)
-        return _Opened(release, moment_of(release, asked.after.known_at if asked.after else asked.known_at))
+        return _OpenedRelease(release, resolve_known_at(release, cursor.known_at if cursor else selection.known_at))
 
-    def _rows(self, opened: _Opened, filters: list[Filter]) -> pa.Table:
-        values = SourcePaths(self.folder).table(VALUES)
-        return read_arrow(values, COLUMNS, filters, pinned(self.folder, opened.release))
+    def _read_rows(self, opened: _OpenedRelease, filters: list[Filter]) -> pa.Table:
+        values = SourcePaths(self.folder).table(VALUES_TABLE)
+        return read_arrow(values, VALUE_COLUMNS, filters, find_values_version(self.folder, opened.release))
 
 
-def source_folder(store: Path, source: str) -> Path:
+def find_source_folder(store: Path, source: str) -> Path:
     """The folder of a source's tables.
 
     Raises:
@@ -157,31 +166,31 @@ def source_folder(store: Path, source: str) -> Path:
     return StorePaths.from_address(store).source(source).folder
 
 
-def moment_of(release: Release, known_at: datetime | None) -> datetime:
-    """The moment that a question is about: the release's known_at unless an earlier one is asked for.
+def resolve_known_at(release: Release, known_at: datetime | None) -> datetime:
+    """The moment of a query: the requested known_at, else the release's.
 
     Raises:
-        ConfigError: when it is later than the release's: the release does not hold what became known since.
+        ConfigError: when it is later than the release's known_at: the release holds nothing later.
     """
     if known_at is not None and known_at > release.known_at:
         raise ConfigError(
-            f"Release '{release.release_id}' does not know what came after {release.known_at:%Y-%m-%d %H:%M:%S} UTC.",
+            f"Release '{release.release_id}' holds nothing known after {release.known_at:%Y-%m-%d %H:%M:%S} UTC.",
             where="known_at",
             got=f"{known_at:%Y-%m-%d %H:%M:%S} UTC",
-            fix="leave known_at out, ask for an earlier one, or open a later release",
+            fix="omit known_at, pass an earlier one, or open a later release",
         )
     return known_at or release.known_at
 
 
-def value_of(row: Mapping[str, Any], release_id: str, known_at: datetime) -> Value:
-    """A row as a value."""
+def build_value(row: Mapping[str, Any], release_id: str, known_at: datetime) -> Value:
+    """Build a value from a row of ``signal_values``."""
     return Value(release_id=release_id, known_at=known_at, **row)
 
 
-def _page(rows: pa.Table, opened: _Opened, signal: str, limit: int) -> Values:
-    kept, release_id, following = rows.slice(0, limit), opened.release.release_id, None
+def _build_page(rows: pa.Table, opened: _OpenedRelease, signal: str, limit: int) -> Values:
+    page, release_id, following = rows.slice(0, limit), opened.release.release_id, None
     if rows.num_rows > limit:
-        last = kept.select(["t0", "anchor_id"]).slice(limit - 1).to_pylist()[0]
-        following = Cursor(release_id, signal, opened.known_at, last["t0"], last["anchor_id"]).text()
-    named = kept.add_column(0, "release_id", pa.array([release_id] * kept.num_rows, pa.string()))
-    return Values(named, signal, release_id, opened.known_at, following)
+        last = page.select(["t0", "anchor_id"]).slice(limit - 1).to_pylist()[0]
+        following = PageCursor(release_id, signal, opened.known_at, last["t0"], last["anchor_id"]).text()
+    table = page.add_column(0, "release_id", pa.array([release_id] * page.num_rows, pa.string()))
+    return Values(table, signal, release_id, opened.known_at, following)

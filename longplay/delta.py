@@ -1,4 +1,4 @@
-"""Opens Delta tables without Spark, and says plainly what is wrong with one. Shared by the client and the store."""
+"""Reads Delta tables without Spark and names what is wrong with them. Shared by the client and the store."""
 
 import json
 from collections.abc import Sequence
@@ -55,16 +55,16 @@ def _open(path: Path, version: int | None) -> DeltaTable:
 
 
 def _check_commits(log_folder: Path) -> None:
-    """See that no commit is gone or cut off to nothing: readers would take the rest for the whole table."""
-    commits = {int(f.stem): f for f in log_folder.glob("*.json") if f.stem.isdigit()}
-    first = min(commits, default=0) if any(log_folder.glob("*.checkpoint*")) else 0
-    for version in range(first, max(commits, default=-1) + 1):
-        if version not in commits or commits[version].stat().st_size == 0:
-            raise ValueError(f"commit {version} is {'empty' if version in commits else 'missing'}")
+    """Check that no commit is missing or empty: readers would take the rest for the full table."""
+    read_commits = {int(f.stem): f for f in log_folder.glob("*.json") if f.stem.isdigit()}
+    first = min(read_commits, default=0) if any(log_folder.glob("*.checkpoint*")) else 0
+    for version in range(first, max(read_commits, default=-1) + 1):
+        if version not in read_commits or read_commits[version].stat().st_size == 0:
+            raise ValueError(f"commit {version} is {'empty' if version in read_commits else 'missing'}")
 
 
 def _faulty_commit(log_folder: Path) -> Path:
-    """The first commit file that holds no JSON lines; the folder if it is none of them."""
+    """The first commit file that is not JSON lines; the folder where every file is."""
     for file in sorted(log_folder.glob("*.json")):
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
@@ -75,20 +75,20 @@ def _faulty_commit(log_folder: Path) -> Path:
     return log_folder
 
 
-def commits(table: DeltaTable, limit: int | None = None) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """The newest entries of a table's history, newest first, each with what its commit says of itself.
+def read_commits(table: DeltaTable, limit: int | None = None) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The newest entries of a table's history, newest first, each with its commit metadata.
 
-    Commits that only rearrange files (compaction) say nothing: ``{}``.
+    Commits that only rearrange files (compaction) have no metadata: ``{}``.
 
     Args:
         table: an open table.
-        limit: so many entries; None: all.
+        limit: maximum number of entries; None: all.
     """
     return [(entry, dict(json.loads(entry.get("userMetadata") or "{}"))) for entry in table.history(limit)]
 
 
 def check_files(path: Path, version: int | None = None) -> None:
-    """See that every data file of a version is there, whole.
+    """Check that every data file of a version is there with its full size.
 
     Raises:
         StoreError: naming the first file that is missing or has another size.
@@ -97,12 +97,13 @@ def check_files(path: Path, version: int | None = None) -> None:
     names, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
     for name, size in zip(names, sizes, strict=True):
         file = data_file(path, name)
-        found = file.stat().st_size if file.exists() else None
-        if found != size:
+        actual_size = file.stat().st_size if file.exists() else None
+        if actual_size != size:
+            fault = "missing" if actual_size is None else "damaged"
             raise StoreError(
-                f"The table '{path.name}' is corrupted: a data file is {'missing' if found is None else 'damaged'}.",
+                f"The table '{path.name}' is corrupted: a data file is {fault}.",
                 where=str(file),
-                got="no such file" if found is None else f"{found} bytes, committed with {size}",
+                got="no such file" if actual_size is None else f"{actual_size} bytes, committed with {size}",
                 fix="restore it from a copy, or delete the table's folder and run the step that builds it",
             )
 
@@ -113,18 +114,18 @@ def read_arrow(
     filters: Sequence[tuple[str, str, Any]] | None = None,
     version: int | None = None,
 ) -> "pa.Table":
-    """Rows of a table through Arrow, without Spark, after checking that its files are all there.
+    """Read rows of a table through Arrow, without Spark, after checking that its files are complete.
 
     Args:
         path: the table's folder.
-        columns: what to read (default: all).
+        columns: columns to read (default: all).
         filters: ``(column, operator, value)`` each; all must hold.
         version: which version (default: newest).
 
     Raises:
         StoreError: when it is missing or corrupted.
     """
-    from pyarrow import ArrowException  # only here: who counts by ``query`` starts without it
+    from pyarrow import ArrowException  # only here: ``query_rows`` does without it
 
     check_files(path, version)
     table = open_table(path, version)
@@ -136,20 +137,20 @@ def read_arrow(
         raise _unreadable(path, error) from error
 
 
-def query(path: Path, sql: str) -> list[dict[str, Any]]:
-    """What a query of the newest version of a table gives, which it calls ``rows``; for a few small rows.
+def query_rows(path: Path, sql: str) -> list[dict[str, Any]]:
+    """Query the newest version of a table, named ``rows`` in the SQL. Meant for results of a few small rows.
 
-    Needs neither Spark nor pyarrow, and reads only what the query needs.
+    Needs neither Spark nor pyarrow, and reads only the columns that the query needs.
 
     Raises:
         StoreError: when it is missing or corrupted.
     """
     check_files(path)
     try:
-        found = QueryBuilder().register("rows", open_table(path)).execute(sql).read_all()
+        batch = QueryBuilder().register("rows", open_table(path)).execute(sql).read_all()
     except (DeltaError, OSError) as error:
         raise _unreadable(path, error) from error
-    columns = {name: [one.as_py() for one in found[name]] for name in found.column_names}
+    columns = {name: [value.as_py() for value in batch[name]] for name in batch.column_names}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
@@ -163,24 +164,24 @@ def _unreadable(path: Path, error: Exception) -> StoreError:
 
 
 def has_deletion_vectors(path: Path) -> bool:
-    """Whether rows of a table can be deleted and still stand in its files. Tables that Longplay makes are without."""
+    """Whether deleted rows may remain in a table's files. Longplay's own tables have no deletion vectors."""
     return "deletionVectors" in (open_table(path).protocol().reader_features or ())
 
 
-def forget_log(path: Path) -> None:
-    """Leave nothing of a table's log but its newest version: a checkpoint of it, and its own commit.
+def truncate_log(path: Path) -> None:
+    """Truncate a table's log to its newest version: a checkpoint, and that version's commit.
 
-    The oldest go first, so that cut off at any moment the log has no hole, and the same can be done again.
+    The oldest files go first, so an interruption leaves no hole in the log, and the call can be repeated.
     """
     table = open_table(path)
     newest = int(table.version())
     table.create_checkpoint()
-    older = [(_version(file), file) for file in delta_log(path).iterdir() if file.is_file()]
-    for _, file in sorted((version, file) for version, file in older if version is not None and version < newest):
+    dated_files = [(_parse_version(file), file) for file in delta_log(path).iterdir() if file.is_file()]
+    for _, file in sorted((version, file) for version, file in dated_files if version is not None and version < newest):
         file.unlink()
 
 
-def _version(file: Path) -> int | None:
-    """The version that a file of a log belongs to; None where it belongs to none."""
+def _parse_version(file: Path) -> int | None:
+    """The version of a log file; None for other files."""
     digits = file.name.lstrip(".")[:20]
     return int(digits) if len(digits) == 20 and digits.isdigit() else None

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 
-from longplay.delta import commits, open_table, query, read_arrow
+from longplay.delta import open_table, query_rows, read_arrow, read_commits
 from longplay.errors import QualityError
 from longplay.paths import SourcePaths
 from tables.checks import GRAIN
@@ -62,7 +62,7 @@ def read_commit_metadata(folder: Path, spec: TableSpec) -> dict[str, Any]:
     path = SourcePaths(folder).table(spec.name)
     if not _is_table(path):
         return {}
-    newest_first = commits(open_table(path), PUBLICATION_LOOKBACK_COMMITS)
+    newest_first = read_commits(open_table(path), PUBLICATION_LOOKBACK_COMMITS)
     return next((metadata for _, metadata in newest_first if metadata), {})
 
 
@@ -153,8 +153,8 @@ def _count_violations(spec: TableSpec, staging: Path) -> dict[str, int]:
     ]
     grain = ", ".join(f'"{name}"' for name in spec.grain)
     repeated = f"SELECT coalesce(sum(n - 1), 0) AS n FROM (SELECT count(*) AS n FROM rows GROUP BY {grain}) AS g"
-    (violations,) = query(staging, f"SELECT count(*) AS rows, {', '.join(columns)} FROM rows")
-    (repeats,) = query(staging, repeated)
+    (violations,) = query_rows(staging, f"SELECT count(*) AS rows, {', '.join(columns)} FROM rows")
+    (repeats,) = query_rows(staging, repeated)
     return {**{name: int(count) for name, count in violations.items()}, GRAIN: int(repeats["n"])}
 
 

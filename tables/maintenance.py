@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from longplay.delta import forget_log, has_deletion_vectors, open_table
+from longplay.delta import has_deletion_vectors, open_table, truncate_log
 from tables import catalog
 from tables.compaction import is_scattered
 from tables.spark import spark_setting
@@ -58,7 +58,7 @@ def erase_rows(store: Store, table: str, condition: str, metadata: Mapping[str, 
     with store.lock(table):
         # Last, because removing files makes commits of its own.
         _commit_metadata(store, table, {**metadata, EARLIER_VERDICTS: verdicts})
-        forget_log(path)
+        truncate_log(path)
 
 
 def _commit_metadata(store: Store, table: str, metadata: Mapping[str, Any]) -> None:

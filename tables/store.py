@@ -9,7 +9,7 @@ from typing import Any
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from longplay.delta import check_files, commits, open_table
+from longplay.delta import check_files, open_table, read_commits
 from longplay.errors import NotFoundError
 from longplay.paths import StorePaths
 from tables import catalog
@@ -95,7 +95,7 @@ class Store:
         if not self.exists(table):
             return {}
         limit = PUBLICATION_LOOKBACK_COMMITS if version is None else None
-        for entry, metadata in commits(open_table(self.path(table)), limit):
+        for entry, metadata in read_commits(open_table(self.path(table)), limit):
             if metadata if version is None else entry.get("version") == version:
                 return metadata
         return {}
@@ -109,7 +109,7 @@ class Store:
         if not self.exists(table):
             return []
         names: list[str] = []
-        for _, metadata in commits(open_table(self.path(table)), VERDICT_LOOKBACK_COMMITS):
+        for _, metadata in read_commits(open_table(self.path(table)), VERDICT_LOOKBACK_COMMITS):
             if EARLIER_VERDICTS in metadata:
                 return [*metadata[EARLIER_VERDICTS], *reversed(names)][-VERDICT_LOOKBACK_COMMITS:]
             names += [metadata["audit"]["verdict"]] if "verdict" in metadata.get("audit", {}) else []

@@ -9,8 +9,8 @@ from deltalake.exceptions import DeltaError
 from jobs.runtime.run_context import RunContext
 from longplay.errors import LongplayError, first_line
 from longplay.paths import SourcePaths
-from longplay.status.row_accounting import has
-from longplay.status.verdicts import Publication, publications, read_verdict
+from longplay.status.row_accounting import has_table
+from longplay.status.verdicts import Publication, read_publications, read_verdict
 from quality.monitoring.anomaly import Anomaly
 from quality.monitoring.anomaly_detection import find_anomalies
 from quality.monitoring.daily_volume import daily_volumes
@@ -42,7 +42,7 @@ def keep_metrics(context: RunContext) -> list[Anomaly]:
 
 
 def _record_metrics(context: RunContext) -> list[Anomaly]:
-    if not has(context.folder, "deliveries"):
+    if not has_table(context.folder, "deliveries"):
         return []
     measured = [*_list_new_metrics(context), *_list_new_volumes(context)]
     if not measured:
@@ -66,7 +66,7 @@ def _list_new_metrics(context: RunContext) -> Iterator[tuple[int, Metric]]:
     for table in catalog.ALL:
         if table == QUALITY_METRICS.name:  # otherwise every record would have to be recorded
             continue
-        for publication in publications(context.folder, table):
+        for publication in read_publications(context.folder, table):
             if publication.version <= newest_versions.get(table, -1):
                 break
             if not publication.audit.get(REWRITTEN):

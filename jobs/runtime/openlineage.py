@@ -19,7 +19,7 @@ from longplay.delta import open_table
 from longplay.errors import LongplayError, StoreError, first_line
 from longplay.paths import SourcePaths
 from longplay.pipeline import STEPS
-from longplay.status.verdicts import publications
+from longplay.status.verdicts import read_publications
 from tables import catalog
 from tables.publish import PublishedVersion
 
@@ -140,7 +140,7 @@ class LineageEmitter:
         versions: set[tuple[str, int]] = set()
         raw_logs: set[str] = set()
         for table in (table for table in tables if table.written):
-            commit = next(p for p in publications(self._folder, table.table) if p.version == table.version)
+            commit = next(p for p in read_publications(self._folder, table.table) if p.version == table.version)
             versions |= set(commit.inputs.items())
             raw_logs |= {str(commit.facts["data"])} if "data" in commit.facts else set()
         for name in sorted(raw_logs):
@@ -151,7 +151,7 @@ class LineageEmitter:
     def _read_versions(self, step: str) -> set[tuple[str, int]]:
         """The newest versions of the tables that a step reads which publishes none."""
         names = next((s.reads for s in STEPS if s.name == step and not s.publishes), ())
-        newest = {name: publications(self._folder, name)[:1] for name in names}
+        newest = {name: read_publications(self._folder, name)[:1] for name in names}
         return {(name, versions[0].version) for name, versions in newest.items() if versions}
 
     def _output(self, table: PublishedVersion) -> "OutputDataset":

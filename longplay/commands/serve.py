@@ -54,17 +54,17 @@ def serve(
     import uvicorn  # only here, so that the command line starts at once
 
     from longplay.server.app import create_app
-    from longplay.server.index.paths import Place
-    from longplay.server.open_releases import Shelf
-    from longplay.server.watcher import Watcher
+    from longplay.server.index.paths import IndexLocation
+    from longplay.server.open_releases import OpenReleases
+    from longplay.server.watcher import ReleaseWatcher
 
-    place, shelf = Place.of(store, source, cache), Shelf()
+    location, open_releases = IndexLocation.from_store(store, source, cache), OpenReleases()
     read = partial(current, definitions, store, registry)
     read()  # a malformed definition is said now, not with the first release
     check_port(host, port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    click.echo(f"Look-ups of '{source}' on http://{host}:{port}/v1 - Ctrl-C ends it. Indexes: {place.cache}")
-    app = create_app(shelf, Watcher(place, shelf, poll, read))
+    click.echo(f"Look-ups of '{source}' on http://{host}:{port}/v1 - Ctrl-C ends it. Indexes: {location.cache}")
+    app = create_app(open_releases, ReleaseWatcher(location, open_releases, poll, read))
     uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning")
 
 

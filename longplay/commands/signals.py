@@ -9,7 +9,7 @@ import click
 from longplay.commands import lifecycle, new, search
 from longplay.commands.options import with_definitions, with_page
 from longplay.lookup import revision_bands
-from longplay.lookup.delay_curves import DELAYS, Delay, as_text, delay_of
+from longplay.lookup.delay_curves import DELAYS_TABLE, DelayCurve, format_delay_curve, load_delay_curve
 from longplay.paths import StorePaths
 from longplay.registry.location import CommandTarget, ListPage, current_user
 
@@ -89,7 +89,7 @@ def show(place: CommandTarget, name: str) -> None:
         return
     _show(definition, about, place.store)
     for source, curve in delays.items():
-        click.echo(f"  {source}: " + "\n  ".join(as_text(curve)))
+        click.echo(f"  {source}: " + "\n  ".join(format_delay_curve(curve)))
 
 
 def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path) -> None:
@@ -111,7 +111,7 @@ def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path)
         mean = f"; mean of the mature {states['mean']:.4f}" if states.get("mean") is not None else ""
         click.echo(f"  {source}: {counts}{mean}")
         if states["revisions"]:
-            click.echo(f"  {source}: revised after maturity: {revision_bands.as_text(states['revisions'])}")
+            click.echo(f"  {source}: revised after maturity: {revision_bands.format_revisions(states['revisions'])}")
 
 
 def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[str, Any]]:
@@ -123,22 +123,24 @@ def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[st
     return {paths.source: _count(paths.table(values), definition) for paths in sources}
 
 
-def _delays(store: Path, definition: "Definition | Reward") -> "dict[str, Delay]":
+def _delays(store: Path, definition: "Definition | Reward") -> dict[str, DelayCurve]:
     """The delay curve, per source that has one."""
     if hasattr(definition, "parts"):
         return {}
-    curves = {paths.source: delay_of(paths.folder, definition) for paths in StorePaths(store).sources(DELAYS)}
+    curves = {
+        paths.source: load_delay_curve(paths.folder, definition) for paths in StorePaths(store).sources(DELAYS_TABLE)
+    }
     return {source: curve for source, curve in curves.items() if curve is not None}
 
 
 def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
     """First values by state, the mean of the mature ones, and revisions by age."""
-    from longplay.delta import query  # only when there are values to count
+    from longplay.delta import query_rows  # only when there are values to count
 
-    counted = query(
+    counted = query_rows(
         table,
-        f"""SELECT CASE WHEN revision = 0 THEN state ELSE {revision_bands.BAND} END AS what, revision = 0 AS is_first,
-                   COUNT(*) AS n, AVG(value) AS mean
+        f"""SELECT CASE WHEN revision = 0 THEN state ELSE {revision_bands.BAND_SQL} END AS what,
+                   revision = 0 AS is_first, COUNT(*) AS n, AVG(value) AS mean
             FROM rows WHERE signal = '{definition.ref}' AND definition_hash = '{definition.hash}' GROUP BY 1, 2""",
     )
     first = {row["what"]: row for row in counted if row["is_first"]}

@@ -9,7 +9,7 @@ import click
 
 from longplay.commands.options import registry_option
 from longplay.errors import ConfigError, first_line
-from longplay.lookup.query import Which
+from longplay.lookup.query import ValuesOptions
 from longplay.registry.location import current_user
 
 if TYPE_CHECKING:
@@ -61,8 +61,10 @@ def values(
     from longplay.registry.usage import record_lookup
 
     files = {kind: options.pop(kind) for kind in ("csv", "arrow") if options[kind] is not None}
-    given = {key: value for key, value in options.items() if key in Which.__annotations__ and value not in (None, ())}
-    which = cast("Which", given | {"days": (options["first"], options["last"])})
+    given = {
+        key: value for key, value in options.items() if key in ValuesOptions.__annotations__ and value not in (None, ())
+    }
+    which = cast("ValuesOptions", given | {"days": (options["first"], options["last"])})
     client = Client(store, source, definitions, registry)
     page = client.values(name, **which)
     print_warnings(record_lookup(client.registry, name, current_user()))

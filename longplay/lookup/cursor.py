@@ -1,4 +1,4 @@
-"""Where a page ended: the text with which the next one begins."""
+"""The cursor of a page: a text from which the next page continues."""
 
 import base64
 import binascii
@@ -11,11 +11,11 @@ from longplay.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Cursor:
-    """The last row of a page, and the question it answered. Rows are ordered by t0, then anchor_id.
+class PageCursor:
+    """The last row of a page and the query of the page. Rows are ordered by t0, then anchor_id.
 
     Attributes:
-        release_id: the release that was read: the next page reads the same.
+        release_id: the release that was read; the next page reads the same one.
         signal: pinned name.
         known_at: as known at this moment (UTC).
         t0: the last row's t0 (UTC).
@@ -29,45 +29,45 @@ class Cursor:
     anchor_id: str
 
     def text(self) -> str:
-        """The cursor as a word of letters, digits, ``-`` and ``_``."""
+        """Encode the cursor with letters, digits, ``-`` and ``_``."""
         parts = [self.release_id, self.signal, to_microseconds(self.known_at), to_microseconds(self.t0), self.anchor_id]
         return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
     def check(self, signal: str, release_id: str | None, known_at: datetime | None) -> None:
-        """See that the next page belongs to the same question.
+        """Check that the next page belongs to the same query.
 
         Raises:
-            ConfigError: when it asks for another signal, release or moment.
+            ConfigError: when it names another signal, release or moment.
         """
-        asked = {"signal": signal, "release": release_id, "known_at": known_at}
+        requested = {"signal": signal, "release": release_id, "known_at": known_at}
         own = {"signal": self.signal, "release": self.release_id, "known_at": self.known_at}
-        for name, value in asked.items():
+        for name, value in requested.items():
             if value is not None and value != own[name]:
                 raise ConfigError(
                     f"'after' belongs to another {name}.",
                     where="after",
-                    got=f"{own[name]} there, {value} asked for",
-                    fix=f"leave {name} out or as it was: pages go on within one question",
+                    got=f"{own[name]} in the cursor, {value} in the request",
+                    fix=f"omit {name} or repeat it unchanged: all pages answer one query",
                 )
 
 
-def read_cursor(text: str) -> Cursor:
-    """The cursor that a text stands for.
+def parse_cursor(text: str) -> PageCursor:
+    """Decode a cursor.
 
     Raises:
-        ConfigError: when it is none.
+        ConfigError: when the text is not a cursor.
     """
     try:
         parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         release_id, signal, known_at, t0, anchor_id = parts
-        return Cursor(
+        return PageCursor(
             str(release_id), str(signal), from_microseconds(int(known_at)), from_microseconds(int(t0)), str(anchor_id)
         )
     except (binascii.Error, ValueError, TypeError, OverflowError) as error:
         shown = text if len(text) <= 80 else text[:80] + "..."
         raise ConfigError(
-            "There is no such place to go on from.",
+            "This is not a cursor.",
             where="after",
             got=shown,
-            fix="give 'next' of the page before, as it is",
+            fix="pass 'next' of the previous page unchanged",
         ) from error

@@ -1,4 +1,4 @@
-"""Delay curves as readers see them: how soon the final values of a signal are seen. Reads Delta without Spark."""
+"""Delay curves for readers: how soon the final values of a signal become visible. Reads Delta without Spark."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,63 +11,73 @@ from longplay.paths import SourcePaths
 if TYPE_CHECKING:
     from longplay.definitions.signal import Definition
 
-DELAYS = "signal_delays"
-RECENT = 8
-"""Cohorts that a curve is made of at most: the newest."""
+DELAYS_TABLE = "signal_delays"
+MAX_COHORTS = 8
+"""A curve covers at most this many cohorts, the newest."""
 _COLUMNS = ("cohort", "age_day", "anchors", "sampled", "whole", "missing", "seen", "usual", "tolerance", "drifted")
 
 
 @dataclass(frozen=True)
-class Drift:
-    """An alarm: by ``age_day``, a cohort had ``seen`` another share than was usual."""
+class CurveDrift:
+    """A drift of one cohort: by ``age_day``, the visible share of the final values differed from the baseline."""
 
     cohort: date
     age_day: int
-    seen: float
-    usual: float
+    seen_share: float
+    baseline_share: float
+
+    @property
+    def size(self) -> float:
+        """Distance from the baseline."""
+        return abs(self.seen_share - self.baseline_share)
+
+    def plain(self) -> dict[str, Any]:
+        """The drift as JSON data."""
+        shares = {"seen": self.seen_share, "usual": self.baseline_share}
+        return {"cohort": f"{self.cohort:%Y-%m-%d}", "age_day": self.age_day, **shares}
 
 
 @dataclass(frozen=True)
-class Delay:
-    """The curve of a signal in one source, over its newest mature cohorts.
+class DelayCurve:
+    """The delay curve of a signal in one source, over its newest mature cohorts.
 
     Attributes:
-        cohorts: Mondays of the weeks that it is made of, oldest first.
-        anchors: their mature anchors.
-        sampled: of these, those that were followed.
-        points: age in days and share of the final values seen by then, rising in age; the last is maturity.
-        drifts: the worst age of every cohort among them whose curve had shifted.
+        cohorts: Mondays of the cohorts' weeks, oldest first.
+        anchors: mature anchors of the cohorts.
+        sampled: anchors among them that were followed day by day.
+        points: age in days and share of the final values seen by then, in order of age; the last is maturity.
+        drifts: the largest drift of each drifted cohort.
     """
 
     cohorts: Sequence[date]
     anchors: int
     sampled: int
     points: Sequence[tuple[int, float]]
-    drifts: Sequence[Drift]
+    drifts: Sequence[CurveDrift]
 
     def day_of(self, share: float) -> float | None:
-        """By which age, in days, a share was seen for good, read off the line through the points from (0, 0) on."""
+        """The age in days from which on a share is seen, interpolated linearly between the points and (0, 0)."""
         day: float | None = None
-        for (age, seen), (later, then) in zip([(0, 0.0), *self.points], self.points, strict=False):
-            if seen < share <= then:
-                day = age + (later - age) * (share - seen) / (then - seen)
+        for (age, reached), (next_age, next_reached) in zip([(0, 0.0), *self.points], self.points, strict=False):
+            if reached < share <= next_reached:
+                day = age + (next_age - age) * (share - reached) / (next_reached - reached)
         return day
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The curve as JSON data."""
         return {
-            "cohorts": [f"{one:%Y-%m-%d}" for one in self.cohorts],
+            "cohorts": [f"{cohort:%Y-%m-%d}" for cohort in self.cohorts],
             "anchors": self.anchors,
             "sampled": self.sampled,
-            "seen_by_day": {str(age): round(seen, 4) for age, seen in self.points},
+            "seen_by_day": {str(age): round(share, 4) for age, share in self.points},
             "day_50": self.day_of(0.5),
             "day_90": self.day_of(0.9),
-            "drifts": [vars(one) | {"cohort": f"{one.cohort:%Y-%m-%d}"} for one in self.drifts],
+            "drifts": [drift.plain() for drift in self.drifts],
         }
 
 
-def delay_of(folder: Path, definition: "Definition") -> Delay | None:
-    """The curve of a signal in one source; None where there is none yet.
+def load_delay_curve(folder: Path, definition: "Definition") -> DelayCurve | None:
+    """Load the delay curve of a signal in one source; None where there is none yet.
 
     Args:
         folder: the source's tables.
@@ -77,55 +87,61 @@ def delay_of(folder: Path, definition: "Definition") -> Delay | None:
         StoreError: when the table of curves is corrupted.
     """
     paths = SourcePaths(folder)
-    if not paths.has_log(DELAYS):
+    if not paths.has_log(DELAYS_TABLE):
         return None
-    from longplay.delta import query  # only when there is something to read
+    from longplay.delta import query_rows  # only when there is something to read
 
-    own = f"signal = '{definition.ref}' AND definition_hash = '{definition.hash}'"
-    return delay_from(query(paths.table(DELAYS), f"SELECT {', '.join(_COLUMNS)} FROM rows WHERE {own}"))
-
-
-def delay_from(rows: Sequence[Mapping[str, Any]]) -> Delay | None:
-    """The curve over the newest of a signal's cohorts; None where there was nothing to see in any."""
-    told = [row for row in rows if row["whole"] > 0]
-    weeks = sorted({row["cohort"] for row in told})[-RECENT:]
-    if not weeks:
-        return None
-    kept = [row for row in told if row["cohort"] in weeks]
-    sums: dict[int, tuple[float, float]] = {}
-    for row in kept:
-        missing, whole = sums.get(row["age_day"], (0.0, 0.0))
-        sums[row["age_day"]] = missing + row["missing"], whole + row["whole"]
-    first = {row["cohort"]: row for row in kept}.values()  # any row of a cohort: its counts are those of all
-    return Delay(
-        cohorts=tuple(weeks),
-        anchors=sum(row["anchors"] for row in first),
-        sampled=sum(row["sampled"] for row in first),
-        points=tuple((age, 1 - missing / whole) for age, (missing, whole) in sorted(sums.items())),
-        drifts=tuple(_drifts(kept)),
+    condition = f"signal = '{definition.ref}' AND definition_hash = '{definition.hash}'"
+    return build_delay_curve(
+        query_rows(paths.table(DELAYS_TABLE), f"SELECT {', '.join(_COLUMNS)} FROM rows WHERE {condition}")
     )
 
 
-def _drifts(rows: Sequence[Mapping[str, Any]]) -> list[Drift]:
-    worst: dict[date, Drift] = {}
+def build_delay_curve(rows: Sequence[Mapping[str, Any]]) -> DelayCurve | None:
+    """Build the curve over the newest cohorts of a signal; None where every cohort's final values sum to nothing.
+
+    Args:
+        rows: rows of ``signal_delays`` of one signal. Grain: cohort, age_day.
+    """
+    non_empty = [row for row in rows if row["whole"] > 0]
+    cohorts = sorted({row["cohort"] for row in non_empty})[-MAX_COHORTS:]
+    if not cohorts:
+        return None
+    recent = [row for row in non_empty if row["cohort"] in cohorts]
+    sums: dict[int, tuple[float, float]] = {}
+    for row in recent:
+        missing, total = sums.get(row["age_day"], (0.0, 0.0))
+        sums[row["age_day"]] = missing + row["missing"], total + row["whole"]
+    row_by_cohort = {row["cohort"]: row for row in recent}  # every row of a cohort repeats its counts
+    return DelayCurve(
+        cohorts=tuple(cohorts),
+        anchors=sum(row["anchors"] for row in row_by_cohort.values()),
+        sampled=sum(row["sampled"] for row in row_by_cohort.values()),
+        points=tuple((age, 1 - missing / total) for age, (missing, total) in sorted(sums.items())),
+        drifts=tuple(_find_worst_drifts(recent)),
+    )
+
+
+def _find_worst_drifts(rows: Sequence[Mapping[str, Any]]) -> list[CurveDrift]:
+    """The largest drift of each cohort that has any, by cohort."""
+    worst: dict[date, CurveDrift] = {}
     for row in rows:
         if row["drifted"]:
-            found = Drift(row["cohort"], row["age_day"], row["seen"], row["usual"])
-            there = worst.get(found.cohort)
-            if there is None or abs(found.seen - found.usual) > abs(there.seen - there.usual):
-                worst[found.cohort] = found
-    return [worst[week] for week in sorted(worst)]
+            drift = CurveDrift(row["cohort"], row["age_day"], row["seen"], row["usual"])
+            if drift.cohort not in worst or drift.size > worst[drift.cohort].size:
+                worst[drift.cohort] = drift
+    return [worst[cohort] for cohort in sorted(worst)]
 
 
-def as_text(delay: Delay) -> list[str]:
-    """A curve as a few lines: when half and nine tenths are seen, bars by age, and what has shifted."""
-    days = (f"{share:.0%} by day {day:.1f}" for share in (0.5, 0.9) if (day := delay.day_of(share)) is not None)
-    weeks = f"{len(delay.cohorts)} weeks up to that of {delay.cohorts[-1]:%Y-%m-%d}"
-    lines = [f"seen: {', '.join(days) or 'at maturity'} ({delay.sampled:,} of {delay.anchors:,} anchors of {weeks})"]
-    lines += [f"  day {age:>3}  {'#' * max(0, round(20 * seen)):<20}  {seen:.0%}" for age, seen in delay.points]
+def format_delay_curve(curve: DelayCurve) -> list[str]:
+    """A curve as lines of text: when half and nine tenths are visible, a bar for each age, and warnings of drifts."""
+    days = (f"{share:.0%} by day {day:.1f}" for share in (0.5, 0.9) if (day := curve.day_of(share)) is not None)
+    weeks = f"{len(curve.cohorts)} weeks up to that of {curve.cohorts[-1]:%Y-%m-%d}"
+    lines = [f"seen: {', '.join(days) or 'at maturity'} ({curve.sampled:,} of {curve.anchors:,} anchors of {weeks})"]
+    lines += [f"  day {age:>3}  {'#' * max(0, round(20 * share)):<20}  {share:.0%}" for age, share in curve.points]
     lines += [
-        f"warning: in the week of {one.cohort:%Y-%m-%d} {one.seen:.0%} was seen by day {one.age_day}, "
-        f"usually {one.usual:.0%}"
-        for one in delay.drifts
+        f"warning: in the week of {drift.cohort:%Y-%m-%d}, {drift.seen_share:.0%} was seen by day {drift.age_day}; "
+        f"the baseline is {drift.baseline_share:.0%}"
+        for drift in curve.drifts
     ]
     return lines

@@ -1,4 +1,4 @@
-"""A look-up of one value: by anchor_id, or by user, item and t0."""
+"""Look-up of a single value: by anchor_id, or by user, item and t0."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from longplay.errors import ConfigError, NotFoundError
 
 
 @dataclass(frozen=True)
-class Key:
-    """What names one value of a signal.
+class PointKey:
+    """The key of one value of a signal.
 
     Attributes:
-        anchor_id: its anchor; or
-        user_id: its user, with
-        item_id: its item (None: any, or none), and
-        t0: the anchor's time (UTC).
+        anchor_id: the anchor; without it:
+        user_id: the user,
+        item_id: the item (None: any item, or none), and
+        t0: the time of the anchor (UTC).
     """
 
     anchor_id: str | None = None
@@ -26,22 +26,22 @@ class Key:
     t0: datetime | None = None
 
     def text(self) -> str:
-        """The key as an error shows it."""
+        """The key for error messages."""
         return ", ".join(f"{name} {value}" for name, value in vars(self).items() if value is not None)
 
 
-def key_of(anchor_id: str | None, user_id: str | None, item_id: str | None, t0: datetime | str | None) -> Key:
-    """A validated key.
+def parse_key(anchor_id: str | None, user_id: str | None, item_id: str | None, t0: datetime | str | None) -> PointKey:
+    """Build a validated key.
 
     Raises:
-        ConfigError: when it is neither an anchor_id alone nor a user_id with t0.
+        ConfigError: when the parts are neither an anchor_id alone nor a user_id with t0.
     """
-    key = Key(anchor_id, user_id, item_id, None if t0 is None else parse_moment(t0, "t0"))
+    key = PointKey(anchor_id, user_id, item_id, None if t0 is None else parse_moment(t0, "t0"))
     by_anchor = anchor_id is not None and (user_id, item_id, t0) == (None, None, None)
     by_user = anchor_id is None and user_id is not None and t0 is not None
     if not by_anchor and not by_user:
         raise ConfigError(
-            "This names no single value.",
+            "The key does not name a single value.",
             where="anchor_id, user_id, item_id, t0",
             got=key.text() or "none of them",
             fix="give anchor_id alone, or user_id with t0, and item_id where the signal has items",
@@ -49,17 +49,19 @@ def key_of(anchor_id: str | None, user_id: str | None, item_id: str | None, t0: 
     return key
 
 
-def the_one(rows: Sequence[Mapping[str, Any]], signal: str, key: Key, known_at: datetime) -> Mapping[str, Any]:
-    """The newest row known at a moment.
+def select_value(
+    rows: Sequence[Mapping[str, Any]], signal: str, key: PointKey, known_at: datetime
+) -> Mapping[str, Any]:
+    """Select the newest row known at a moment.
 
     Args:
-        rows: every row of the key that the release holds, revisions too.
+        rows: every row of the key in the release, revisions included.
         signal: pinned name.
-        key: what was asked for.
-        known_at: as known then (UTC).
+        key: the requested key.
+        known_at: the moment (UTC).
 
     Raises:
-        NotFoundError: when there is no row, or none was known then.
+        NotFoundError: when there is no row, or no row was known at that moment.
         ConfigError: when the key names several anchors.
     """
     anchors = sorted({row["anchor_id"] for row in rows})
@@ -71,11 +73,11 @@ def the_one(rows: Sequence[Mapping[str, Any]], signal: str, key: Key, known_at: 
             got=", ".join(anchors[:5]) + (", ..." if len(anchors) > 5 else ""),
             fix="give anchor_id" + ("" if key.item_id else ", or item_id too"),
         )
-    known = [row for row in rows if row["known_ts"] <= known_at]
-    if not known:
+    known_rows = [row for row in rows if row["known_ts"] <= known_at]
+    if not known_rows:
         raise NotFoundError(
-            f"Nothing was known of this value of '{signal}' at {known_at:%Y-%m-%d %H:%M:%S} UTC.",
+            f"This value of '{signal}' was not known yet at {known_at:%Y-%m-%d %H:%M:%S} UTC.",
             got=f"{key.text()}; first known {min(row['known_ts'] for row in rows):%Y-%m-%d %H:%M:%S} UTC",
-            fix="ask for a later known_at",
+            fix="pass a later known_at",
         )
-    return max(known, key=lambda row: (row["known_ts"], row["revision"]))
+    return max(known_rows, key=lambda row: (row["known_ts"], row["revision"]))

@@ -1,4 +1,4 @@
-"""Which values a caller asks for: validated, bounded, and with the nearest name for a slip."""
+"""Queries for values of a signal: validated and bounded; an unknown name is answered with the nearest one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Any, Literal, TypedDict, get_args
 
 from longplay.config.timestamps import parse_day, parse_moment
 from longplay.errors import ConfigError, nearest
-from longplay.lookup.cursor import Cursor, read_cursor
+from longplay.lookup.cursor import PageCursor, parse_cursor
 
 ValueState = Literal["open", "mature", "void"]
 STATES: tuple[ValueState, ...] = get_args(ValueState)
-PAGE, LARGEST_PAGE = 10_000, 1_000_000
-"""Rows of a page by default, and at most."""
+DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS = 10_000, 1_000_000
+"""Rows of a page: by default, and at most."""
 
 
-class Which(TypedDict, total=False):
+class ValuesOptions(TypedDict, total=False):
     """Keywords of ``Client.values``."""
 
     users: Iterable[str] | str
@@ -30,20 +30,20 @@ class Which(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Selection:
-    """A validated question; None asks for all.
+class ValueSelection:
+    """A validated query; None selects everything.
 
     Attributes:
         users: ids of users.
         items: ids of items.
         anchors: ids of anchors.
-        first_day: UTC day of t0, this one and later.
-        last_day: UTC day of t0, this one and earlier.
+        first_day: first UTC day of t0, inclusive.
+        last_day: last UTC day of t0, inclusive.
         states: open, mature, void.
-        known_at: as known at this moment (UTC); None is the release's known_at.
-        release: id; None is the newest.
-        limit: rows at most.
-        after: where the page before ended.
+        known_at: the state known at this moment (UTC); None: at the release's known_at.
+        release: id; None: the newest.
+        limit: maximum number of rows.
+        after: end of the previous page.
     """
 
     users: tuple[str, ...] | None = None
@@ -54,22 +54,22 @@ class Selection:
     states: tuple[str, ...] | None = None
     known_at: datetime | None = None
     release: str | None = None
-    limit: int = PAGE
-    after: Cursor | None = None
+    limit: int = DEFAULT_PAGE_ROWS
+    after: PageCursor | None = None
 
 
-def select(which: Mapping[str, Any]) -> Selection:
-    """The selection that keywords stand for.
+def parse_selection(options: Mapping[str, Any]) -> ValueSelection:
+    """Parse the keywords of ``Client.values``.
 
     Raises:
         ConfigError: on an unknown keyword or state, a wrong day or moment, an empty list, or a limit out of bounds.
     """
-    for name in which:
-        if name not in Which.__annotations__:
-            raise ConfigError(f"unknown key '{name}'", where=name, fix=nearest(name, Which.__annotations__))
-    given = {name: value for name, value in which.items() if value is not None}
+    for name in options:
+        if name not in ValuesOptions.__annotations__:
+            raise ConfigError(f"unknown key '{name}'", where=name, fix=nearest(name, ValuesOptions.__annotations__))
+    given = {name: value for name, value in options.items() if value is not None}
     first, last = _days(given.get("days"))
-    return Selection(
+    return ValueSelection(
         users=_names(given, "users"),
         items=_names(given, "items"),
         anchors=_names(given, "anchors"),
@@ -78,8 +78,8 @@ def select(which: Mapping[str, Any]) -> Selection:
         states=_states(_names(given, "states")),
         known_at=parse_moment(given["known_at"], "known_at") if "known_at" in given else None,
         release=given.get("release"),
-        limit=_limit(given.get("limit", PAGE)),
-        after=read_cursor(given["after"]) if "after" in given else None,
+        limit=_limit(given.get("limit", DEFAULT_PAGE_ROWS)),
+        after=parse_cursor(given["after"]) if "after" in given else None,
     )
 
 
@@ -89,7 +89,7 @@ def _names(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     names = (given[key],) if isinstance(given[key], str) else tuple(given[key])
     if not names or not all(isinstance(name, str) for name in names):
         raise ConfigError(
-            f"Wrong value for '{key}'.", where=key, got=repr(given[key])[:200], fix="give one or more texts"
+            f"Wrong value for '{key}'.", where=key, got=repr(given[key])[:200], fix="pass one or more strings"
         )
     return names
 
@@ -105,7 +105,9 @@ def _days(days: object) -> tuple[date | None, date | None]:
     if days is None:
         return None, None
     if not isinstance(days, tuple | list) or len(days) != 2:
-        raise ConfigError("Wrong value for 'days'.", where="days", got=repr(days), fix="give (from, to), both counted")
+        raise ConfigError(
+            "Wrong value for 'days'.", where="days", got=repr(days), fix="pass (from, to), both inclusive"
+        )
     first, last = (parse_day(value, "days") for value in days)
     if first is not None and last is not None and last < first:
         raise ConfigError("The days end before they begin.", where="days", got=f"{first} to {last}", fix="swap them")
@@ -113,6 +115,6 @@ def _days(days: object) -> tuple[date | None, date | None]:
 
 
 def _limit(limit: object) -> int:
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= LARGEST_PAGE:
-        raise ConfigError("Wrong value for 'limit'.", where="limit", got=repr(limit), fix=f"1 to {LARGEST_PAGE:,}")
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_PAGE_ROWS:
+        raise ConfigError("Wrong value for 'limit'.", where="limit", got=repr(limit), fix=f"1 to {MAX_PAGE_ROWS:,}")
     return limit

@@ -1,4 +1,4 @@
-"""Releases as readers see them: which there are, which is the newest, and the version of the values that one pins."""
+"""Releases for readers: list them, select one, and find the version of the values that it pins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from longplay.delta import check_files, open_table
 from longplay.errors import NotFoundError, StoreError, first_line, nearest
 from longplay.paths import SourcePaths, data_file
 
-VALUES = "signal_values"
+VALUES_TABLE = "signal_values"
 _FILE = "__filename"
 _COLUMNS = ("release_id", "known_at", "watermark", "batch", "versions", "definition_hashes", "fingerprint")
 
@@ -26,12 +26,12 @@ class Release:
 
     Attributes:
         release_id: its name.
-        known_at: the logical date (UTC): what was known then is what it holds.
-        watermark: the log is complete before it (UTC).
-        batch: number of the newest delivery in it.
+        known_at: the logical date (UTC): the release holds what was known then.
+        watermark: the log is complete before this moment (UTC).
+        batch: number of the newest delivery.
         versions: Delta version of every table.
         definition_hashes: hash of every signal's definition, by pinned name.
-        fingerprint: hash over all of the above.
+        fingerprint: hash over the fields above.
     """
 
     release_id: str
@@ -43,11 +43,11 @@ class Release:
     fingerprint: str
 
 
-def releases(folder: Path) -> list[Release]:
-    """Every release of a source, newest first: by known_at, then by when it was published.
+def read_releases(folder: Path) -> list[Release]:
+    """Every release of a source, newest first: by known_at, then by time of publication.
 
-    Of releases of one known_at the later ties later deliveries, or later versions; when a file was written counts only
-    where both are the same, because files are written anew when small ones are joined.
+    Among releases with one known_at, the later one ties later deliveries or later versions. Modification times of files
+    decide only where both are equal, because compaction rewrites files.
 
     Args:
         folder: the folder of the source's tables.
@@ -58,43 +58,43 @@ def releases(folder: Path) -> list[Release]:
     path = SourcePaths(folder).table("releases")
     if not DeltaTable.is_deltatable(str(path)):
         return []
-    rows = _rows(path)
-    rows.sort(key=lambda row: _order(row, path), reverse=True)
-    return [_release(row) for row in rows]
+    rows = _read_rows(path)
+    rows.sort(key=lambda row: _sort_key(row, path), reverse=True)
+    return [_parse_release(row) for row in rows]
 
 
-def _order(row: dict[str, Any], path: Path) -> tuple[Any, ...]:
+def _sort_key(row: dict[str, Any], path: Path) -> tuple[Any, ...]:
     versions = sum(version for _, version in row["versions"])
     return row["known_at"], row["batch"], versions, data_file(path, row[_FILE]).stat().st_mtime_ns
 
 
-def pick(found: Sequence[Release], release_id: str | None = None) -> Release:
-    """A release by id, or the newest.
+def select_release(releases: Sequence[Release], release_id: str | None = None) -> Release:
+    """Select a release by id (default: the newest).
 
     Raises:
-        NotFoundError: when there is none, or none of that id.
+        NotFoundError: when there is no release, or none with that id.
     """
-    if not found:
-        raise NotFoundError("There is no release yet.", fix="publish one: 'longplay release --source NAME'")
-    by_id = {release.release_id: release for release in reversed(found)}
+    if not releases:
+        raise NotFoundError("There is no release yet.", fix="publish one with 'longplay release --source NAME'")
+    by_id = {release.release_id: release for release in reversed(releases)}
     if release_id is None:
-        return found[0]
+        return releases[0]
     if release_id not in by_id:
         raise NotFoundError(f"There is no release '{release_id}'.", fix=nearest(release_id, by_id))
     return by_id[release_id]
 
 
-def pinned(folder: Path, release: Release) -> int:
-    """The version of ``signal_values`` that a release pins, after checking that it can still be read.
+def find_values_version(folder: Path, release: Release) -> int:
+    """Find the version of ``signal_values`` that a release pins, and check that it can still be read.
 
     Raises:
-        NotFoundError: when the release ties no values, or that version was erased or removed.
+        NotFoundError: when the release ties no values, or its version was erased or removed.
         StoreError: when the table is missing or corrupted.
     """
-    path = SourcePaths(folder).table(VALUES)
-    if VALUES not in release.versions:
+    path = SourcePaths(folder).table(VALUES_TABLE)
+    if VALUES_TABLE not in release.versions:
         raise NotFoundError(f"Release '{release.release_id}' ties no values.", fix="open a later release")
-    version = release.versions[VALUES]
+    version = release.versions[VALUES_TABLE]
     try:
         check_files(path, version)
     except StoreError as error:
@@ -111,26 +111,25 @@ def pinned(folder: Path, release: Release) -> int:
 
 
 def check_meaning(definition: Definition, release: Release) -> None:
-    """See that a release's values mean what the definition says.
+    """Check that a release was built with this definition.
 
     Raises:
-        StoreError: when the release was made with another meaning under the same pinned name.
+        StoreError: when it was built with another definition of the same pinned name.
     """
     released = release.definition_hashes.get(definition.ref, definition.hash)
     if released != definition.hash:
         raise StoreError(
-            f"Release '{release.release_id}' was made with another meaning of '{definition.ref}'.",
-            got=f"hash {released} in the release, {definition.hash} in the definitions here",
-            fix="use the definitions that the release was made with, or publish a new release",
+            f"Release '{release.release_id}' was built with another definition of '{definition.ref}'.",
+            got=f"hash {released} in the release, {definition.hash} in the registry",
+            fix="use the definitions that the release was built with, or publish a new release",
         )
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _read_rows(path: Path) -> list[dict[str, Any]]:
     check_files(path)
     try:
-        found: list[dict[str, Any]] = (
-            open_table(path).to_pyarrow_dataset().to_table(columns=[*_COLUMNS, _FILE]).to_pylist()
-        )
+        dataset = open_table(path).to_pyarrow_dataset()
+        rows: list[dict[str, Any]] = dataset.to_table(columns=[*_COLUMNS, _FILE]).to_pylist()
     except (DeltaError, OSError, pa.ArrowException) as error:
         raise StoreError(
             "The table 'releases' is corrupted: its data cannot be read.",
@@ -138,9 +137,9 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             got=first_line(error),
             fix="restore it from a copy, or delete the table's folder and run 'longplay release'",
         ) from error
-    return found
+    return rows
 
 
-def _release(row: dict[str, Any]) -> Release:
-    kept = {name: row[name] for name in _COLUMNS}
-    return Release(**kept | {name: dict(row[name]) for name in ("versions", "definition_hashes")})
+def _parse_release(row: dict[str, Any]) -> Release:
+    columns = {name: row[name] for name in _COLUMNS}
+    return Release(**columns | {name: dict(row[name]) for name in ("versions", "definition_hashes")})

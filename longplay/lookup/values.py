@@ -1,4 +1,4 @@
-"""Values of a signal as they were known at a moment: a page of them, or one. An open value is null, never a number."""
+"""Values of a signal as known at a moment: a page of values, or one. An open value is null, never a number."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from longplay.errors import EnvironmentProblem, StoreError
-from longplay.lookup.releases import VALUES
+from longplay.lookup.releases import VALUES_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = (
+VALUE_COLUMNS = (
     "signal",
     "definition_hash",
     "anchor_id",
@@ -32,9 +32,9 @@ COLUMNS = (
     "known_ts",
     "revision",
 )
-"""What readers get of ``signal_values``, each as that table describes it."""
-ORDER = [("t0", "ascending"), ("anchor_id", "ascending"), ("known_ts", "ascending"), ("revision", "ascending")]
-"""Rows of an anchor stand together, the newest last."""
+"""Columns of ``signal_values`` that readers get; the table's contract describes them."""
+VALUE_ORDER = [("t0", "ascending"), ("anchor_id", "ascending"), ("known_ts", "ascending"), ("revision", "ascending")]
+"""Sorts rows of an anchor together, newest last."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Values:
     """A page of values, ordered by t0, then anchor_id. Grain: anchor_id.
 
     Attributes:
-        table: the rows: ``release_id``, then ``COLUMNS``. ``value`` is null unless ``state`` is ``mature``.
+        table: the rows: ``release_id``, then ``VALUE_COLUMNS``. ``value`` is null unless ``state`` is ``mature``.
         signal: pinned name.
-        release_id: the release that they come from.
-        known_at: they are what was known at this moment (UTC).
-        next: give this as ``after`` for the rows that follow; None where none do.
+        release_id: the release that was read.
+        known_at: the rows are what was known at this moment (UTC).
+        next: pass this as ``after`` to get the next page; None on the last page.
     """
 
     table: pa.Table
@@ -56,7 +56,7 @@ class Values:
     next: str | None
 
     def __len__(self) -> int:
-        """How many rows the page has."""
+        """Number of rows."""
         return int(self.table.num_rows)
 
     @property
@@ -109,17 +109,17 @@ class Value:
     revision: int
 
 
-def as_known(rows: pa.Table) -> pa.Table:
-    """The newest row of every anchor by known_ts, then revision. Grain: anchor_id, ordered by t0, then anchor_id.
+def select_newest(rows: pa.Table) -> pa.Table:
+    """Select the newest row of every anchor, by known_ts, then revision. Ordered by t0, then anchor_id.
 
     Args:
         rows: rows of one signal that were known at the moment in question. Grain: anchor_id, revision.
     """
-    ordered = rows.sort_by(ORDER).combine_chunks()
-    return ordered.filter(pa.array(~same_as_next(ordered["anchor_id"])))
+    ordered = rows.sort_by(VALUE_ORDER).combine_chunks()
+    return ordered.filter(pa.array(~equals_next(ordered["anchor_id"])))
 
 
-def same_as_next(column: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+def equals_next(column: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """Whether each entry equals the one after it (the last one: no). Shape: (rows,)."""
     if not len(column):
         return np.zeros(0, dtype=bool)
@@ -128,17 +128,17 @@ def same_as_next(column: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype[np.bool_]
 
 
 def check_states(rows: pa.Table) -> None:
-    """See that there is a value where, and only where, a row is mature.
+    """Check that rows have a value if, and only if, they are mature.
 
     Raises:
-        StoreError: naming the first anchor for which that fails.
+        StoreError: naming the first anchor that breaks the rule.
     """
-    wrong = pc.not_equal(pc.equal(rows["state"], "mature"), pc.is_valid(rows["value"]))
-    if pc.any(wrong).as_py():
-        first = rows.filter(wrong).slice(0, 1).to_pylist()[0]
+    broken = pc.not_equal(pc.equal(rows["state"], "mature"), pc.is_valid(rows["value"]))
+    if pc.any(broken).as_py():
+        first = rows.filter(broken).slice(0, 1).to_pylist()[0]
         raise StoreError(
-            f"'{VALUES}' breaks its rule that there is a value if, and only if, a row is mature.",
+            f"'{VALUES_TABLE}' breaks its rule: a row has a value if, and only if, it is mature.",
             where=f"{first['signal']}, anchor_id {first['anchor_id']}",
             got=f"state {first['state']}, value {first['value']}",
-            fix="build the signals anew: 'longplay build-signals --force', then 'longplay release'",
+            fix="rebuild the signals: 'longplay build-signals --force', then 'longplay release'",
         )

@@ -1,7 +1,7 @@
 """The read-only HTTP API: definitions, releases and values, under ``/v1``.
 
-A handler takes one release and answers from it alone. It does no more than bounded work on mapped memory, so it runs on
-the event loop; all that reads tables is done by another process.
+A handler takes one release and answers from it alone. It does bounded work on mapped memory, so it runs on the event
+loop; another process does everything that reads tables.
 """
 
 import asyncio
@@ -12,29 +12,31 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, FastAPI, Query
 
-from longplay.client import moment_of
+from longplay.client import resolve_known_at
 from longplay.definitions.describe import describe_definition
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
 from longplay.errors import NotFoundError
-from longplay.lookup.cursor import Cursor
-from longplay.lookup.point_query import key_of, the_one
+from longplay.lookup.cursor import PageCursor
+from longplay.lookup.point_query import parse_key, select_value
+from longplay.lookup.query import ValueSelection
 from longplay.lookup.releases import check_meaning
 from longplay.server import requests, responses
-from longplay.server.errors import DOCUMENTED, NoSuchName, handle_problems
-from longplay.server.index.scan import rows_of, scan
-from longplay.server.open_releases import Served, Shelf
-from longplay.server.watcher import Watcher
+from longplay.server.errors import DOCUMENTED, UnknownName, handle_problems
+from longplay.server.index.scan import find_rows, scan_page
+from longplay.server.open_releases import OpenRelease, OpenReleases
+from longplay.server.watcher import ReleaseWatcher
 
 T = TypeVar("T")
+_NoParameters = Annotated[requests.NoParameters, Query()]
 
 
-def create_app(shelf: Shelf, watcher: Watcher | None = None) -> FastAPI:
-    """The application.
+def create_app(open_releases: OpenReleases, watcher: ReleaseWatcher | None = None) -> FastAPI:
+    """Create the application.
 
     Args:
-        shelf: what is served.
-        watcher: keeps the shelf at the newest release while the application runs (None: it stays as it is).
+        open_releases: the releases that it serves.
+        watcher: opens new releases while the application runs (None: the served releases stay the same).
     """
 
     @asynccontextmanager
@@ -55,130 +57,155 @@ def create_app(shelf: Shelf, watcher: Watcher | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     handle_problems(app)
-    app.include_router(_about(shelf))
-    app.include_router(_values(shelf))
+    for create_router in (_create_health_router, _create_definitions_router, _create_releases_router):
+        app.include_router(create_router(open_releases))
+    app.include_router(_create_values_router(open_releases))
     return app
 
 
-def _about(shelf: Shelf) -> APIRouter:
-    """Definitions, releases, and how the server is."""
+def _create_health_router(open_releases: OpenReleases) -> APIRouter:
     router = APIRouter(prefix="/v1", responses=DOCUMENTED)
 
     @router.get("/health")
-    async def health(_: Annotated[requests.NoQuestion, Query()]) -> responses.HealthAnswer:
+    async def health(_: _NoParameters) -> responses.HealthAnswer:
         """Whether the process runs."""
         return responses.HealthAnswer(status="ok")
 
     @router.get("/ready")
-    async def ready(_: Annotated[requests.NoQuestion, Query()]) -> responses.ReadyAnswer:
-        """Whether values can be asked for."""
-        newest, problem = shelf.newest(), shelf.problem
+    async def ready(_: _NoParameters) -> responses.ReadyAnswer:
+        """Whether values can be read."""
+        newest, problem = open_releases.newest(), open_releases.problem
         return responses.ReadyAnswer(
             status="ready", release_id=newest.release.release_id, problem=problem.what if problem else None
         )
 
+    return router
+
+
+def _create_definitions_router(open_releases: OpenReleases) -> APIRouter:
+    router = APIRouter(prefix="/v1", responses=DOCUMENTED)
+
     @router.get("/signals")
-    async def signals(asked: Annotated[requests.SearchQuestion, Query()]) -> responses.SignalsAnswer:
-        """Definitions, newest versions, by name; those that hold every word of 'q'."""
-        found = [one for one in shelf.newest().registry.newest() if _fits(one, asked)]
-        page, more = _paged(found, asked.limit, asked.offset)
-        told = [responses.DefinitionAnswer(**describe_definition(one)) for one in page]
-        return responses.SignalsAnswer(signals=told, total=len(found), more=more)
+    async def signals(parameters: Annotated[requests.SearchParameters, Query()]) -> responses.SignalsAnswer:
+        """Newest versions of the definitions, by name; those that contain every word of 'q'."""
+        matches = [d for d in open_releases.newest().registry.newest() if _matches(d, parameters)]
+        page, more = _paginate(matches, parameters.limit, parameters.offset)
+        answers = [responses.DefinitionAnswer(**describe_definition(definition)) for definition in page]
+        return responses.SignalsAnswer(signals=answers, total=len(matches), more=more)
 
     @router.get("/signals/{name}")
-    async def definition(name: str, _: Annotated[requests.NoQuestion, Query()]) -> responses.DefinitionAnswer:
+    async def definition(name: str, _: _NoParameters) -> responses.DefinitionAnswer:
         """One definition, by name@version, or by name alone (its newest version)."""
-        return responses.DefinitionAnswer(**describe_definition(_definition(shelf.newest(), name)))
+        return responses.DefinitionAnswer(**describe_definition(_find_definition(open_releases.newest(), name)))
 
     @router.get("/rewards")
-    async def rewards(asked: Annotated[requests.SearchQuestion, Query()]) -> responses.RewardsAnswer:
-        """Rewards, newest versions, by name; those that hold every word of 'q'."""
-        found = [one for one in shelf.newest().registry.newest_rewards() if _fits(one, asked)]
-        page, more = _paged(found, asked.limit, asked.offset)
-        return responses.RewardsAnswer(rewards=[_reward(one) for one in page], total=len(found), more=more)
+    async def rewards(parameters: Annotated[requests.SearchParameters, Query()]) -> responses.RewardsAnswer:
+        """Newest versions of the rewards, by name; those that contain every word of 'q'."""
+        matches = [r for r in open_releases.newest().registry.newest_rewards() if _matches(r, parameters)]
+        page, more = _paginate(matches, parameters.limit, parameters.offset)
+        return responses.RewardsAnswer(rewards=[_describe_reward(r) for r in page], total=len(matches), more=more)
 
     @router.get("/rewards/{name}")
-    async def reward(name: str, _: Annotated[requests.NoQuestion, Query()]) -> responses.RewardAnswer:
-        """One reward, by name@version, or by name alone (its newest version). Ask for the values of its signals."""
-        registry = shelf.newest().registry
-        return _reward(_named(registry.reward, name, registry.rewards))
-
-    @router.get("/releases")
-    async def releases(asked: Annotated[requests.ReleasesQuestion, Query()]) -> responses.ReleasesAnswer:
-        """Releases, newest first."""
-        found, served = shelf.newest().releases, shelf.served()
-        page, more = _paged(found, asked.limit, asked.offset)
-        told = [responses.ReleaseAnswer(**vars(one), served=one.release_id in served) for one in page]
-        return responses.ReleasesAnswer(releases=told, total=len(found), more=more)
+    async def reward(name: str, _: _NoParameters) -> responses.RewardAnswer:
+        """One reward, by name@version, or by name alone (its newest version). Its signals have the values."""
+        registry = open_releases.newest().registry
+        return _describe_reward(_find(registry.reward, name, registry.rewards))
 
     return router
 
 
-def _values(shelf: Shelf) -> APIRouter:
+def _create_releases_router(open_releases: OpenReleases) -> APIRouter:
+    router = APIRouter(prefix="/v1", responses=DOCUMENTED)
+
+    @router.get("/releases")
+    async def releases(parameters: Annotated[requests.ReleasesParameters, Query()]) -> responses.ReleasesAnswer:
+        """Releases, newest first."""
+        published, served_ids = open_releases.newest().releases, open_releases.ids()
+        page, more = _paginate(published, parameters.limit, parameters.offset)
+        answers = [responses.ReleaseAnswer(**vars(r), served=r.release_id in served_ids) for r in page]
+        return responses.ReleasesAnswer(releases=answers, total=len(published), more=more)
+
+    return router
+
+
+def _create_values_router(open_releases: OpenReleases) -> APIRouter:
     router = APIRouter(prefix="/v1/signals/{name}", responses=DOCUMENTED)
 
     @router.get("/value")
-    async def value(name: str, asked: Annotated[requests.ValueQuestion, Query()]) -> responses.ValueAnswer:
+    async def value(name: str, parameters: Annotated[requests.ValueParameters, Query()]) -> responses.ValueAnswer:
         """One value, by anchor_id, or by user_id, t0, and item_id where the signal has items."""
-        served = shelf.pick(asked.release)
-        known_at, ref = moment_of(served.release, asked.known_at), _signal(served, name)
-        key = key_of(asked.anchor_id, asked.user_id, asked.item_id, asked.t0)
-        segment = served.segments.get(ref)
-        row = the_one(rows_of(segment, key) if segment else [], ref, key, known_at)
-        return responses.ValueAnswer(**row, release_id=served.release.release_id, known_at=known_at)
+        return _answer_value(open_releases.pick(parameters.release), name, parameters)
 
     @router.get("/values")
-    async def values(name: str, asked: Annotated[requests.ValuesQuestion, Query()]) -> responses.ValuesAnswer:
-        """A page of values, ordered by t0, then anchor_id. It may be short where few of many rows fit."""
-        which = asked.selection()
-        served = shelf.pick(which.after.release_id if which.after else which.release)
-        ref, release_id = _signal(served, name), served.release.release_id
-        if which.after is not None:
-            which.after.check(ref, which.release, which.known_at)
-        known_at = moment_of(served.release, which.after.known_at if which.after else which.known_at)
-        rows, following = [], None
-        if ref in served.segments:
-            found = scan(served.segments[ref], which, known_at)
-            rows = [responses.Row(**row) for row in served.segments[ref].told(found.rows)]
-            following = Cursor(release_id, ref, known_at, *found.last).text() if found.last else None
-        return responses.ValuesAnswer(
-            signal=ref, release_id=release_id, known_at=known_at, rows=rows, more=following is not None, next=following
-        )
+    async def values(name: str, parameters: Annotated[requests.ValuesParameters, Query()]) -> responses.ValuesAnswer:
+        """A page of values, ordered by t0, then anchor_id. A page may be short where few of many rows match."""
+        selection = parameters.selection()
+        cursor = selection.after
+        return _answer_values(open_releases.pick(cursor.release_id if cursor else selection.release), name, selection)
 
     return router
 
 
-def _signal(served: Served, name: str) -> str:
-    """The pinned name of a signal whose values a release holds in the meaning of the definitions here."""
-    definition = _definition(served, name)
-    check_meaning(definition, served.release)
+def _answer_value(opened: OpenRelease, name: str, parameters: requests.ValueParameters) -> responses.ValueAnswer:
+    known_at, ref = resolve_known_at(opened.release, parameters.known_at), _find_signal(opened, name)
+    key = parse_key(parameters.anchor_id, parameters.user_id, parameters.item_id, parameters.t0)
+    segment = opened.segments.get(ref)
+    row = select_value(find_rows(segment, key) if segment else [], ref, key, known_at)
+    return responses.ValueAnswer(**row, release_id=opened.release.release_id, known_at=known_at)
+
+
+def _answer_values(opened: OpenRelease, name: str, selection: ValueSelection) -> responses.ValuesAnswer:
+    ref, release_id, cursor = _find_signal(opened, name), opened.release.release_id, selection.after
+    if cursor is not None:
+        cursor.check(ref, selection.release, selection.known_at)
+    known_at = resolve_known_at(opened.release, cursor.known_at if cursor else selection.known_at)
+    rows, next_cursor = [], None
+    if ref in opened.segments:
+        page = scan_page(opened.segments[ref], selection, known_at)
+        rows = [responses.Row(**row) for row in opened.segments[ref].to_dicts(page.rows)]
+        next_cursor = PageCursor(release_id, ref, known_at, *page.last).text() if page.last else None
+    return responses.ValuesAnswer(
+        signal=ref,
+        release_id=release_id,
+        known_at=known_at,
+        rows=rows,
+        more=next_cursor is not None,
+        next=next_cursor,
+    )
+
+
+def _find_signal(opened: OpenRelease, name: str) -> str:
+    """The pinned name of a signal, after checking that the release was built with this definition."""
+    definition = _find_definition(opened, name)
+    check_meaning(definition, opened.release)
     return definition.ref
 
 
-def _definition(served: Served, name: str) -> Definition:
-    return _named(served.registry.get, name, served.registry.by_ref)
+def _find_definition(opened: OpenRelease, name: str) -> Definition:
+    return _find(opened.registry.get, name, opened.registry.by_ref)
 
 
-def _named(get: Callable[[str], T], name: str, refs: Collection[str]) -> T:
-    """What a name stands for; where it stands for nothing, the answer says which names and versions are near."""
+def _find(get: Callable[[str], T], name: str, refs: Collection[str]) -> T:
+    """What a name stands for; an unknown name is answered with the nearest names and versions."""
     try:
         return get(name)
     except NotFoundError as error:
-        known = {*refs, *(ref.partition("@")[0] for ref in refs)}
-        raise NoSuchName(error.what, name, known, error.fix) from error
+        names = {*refs, *(ref.partition("@")[0] for ref in refs)}
+        raise UnknownName(error.what, name, names, error.fix) from error
 
 
-def _reward(one: Reward) -> responses.RewardAnswer:
-    told = describe_definition(one)
-    return responses.RewardAnswer(reward=told.pop("signal"), **told)
+def _describe_reward(reward: Reward) -> responses.RewardAnswer:
+    description = describe_definition(reward)
+    return responses.RewardAnswer(reward=description.pop("signal"), **description)
 
 
-def _fits(definition: Definition | Reward, asked: requests.SearchQuestion) -> bool:
+def _matches(definition: Definition | Reward, parameters: requests.SearchParameters) -> bool:
     text = f"{definition.ref} {definition.title} {definition.description}".lower()
-    wanted = {"status": asked.status, "anchor": asked.anchor, "owner": asked.owner}
-    own = all(value is None or getattr(definition, key) == value for key, value in wanted.items())
-    return own and all(word in text for word in asked.q.lower().split())
+    expected = {"status": parameters.status, "anchor": parameters.anchor, "owner": parameters.owner}
+    fits = all(value is None or getattr(definition, key) == value for key, value in expected.items())
+    return fits and all(word in text for word in parameters.q.lower().split())
 
 
-def _paged(found: Sequence[T], limit: int, offset: int) -> tuple[Sequence[T], bool]:
-    return found[offset : offset + limit], len(found) > offset + limit
+def _paginate(rows: Sequence[T], limit: int, offset: int) -> tuple[Sequence[T], bool]:
+    """The rows of a page, and whether more follow."""
+    return rows[offset : offset + limit], len(rows) > offset + limit

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): what, where, what was found, how to mend it, and the nearest names."""
+"""Errors as problem details (RFC 9457): what, where, what was found, the fix, and the nearest names."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from longplay.config.strict_model import UNKNOWN_KEY
 from longplay.errors import ConfigError, InputError, LongplayError, NotFoundError, nearest
-from longplay.server.requests import PARAMETERS
+from longplay.server.requests import PARAMETERS_BY_ROUTE
 
 MEDIA = "application/problem+json"
 _STATUS = {NotFoundError: (404, "Not found"), ConfigError: (422, "Wrong question"), InputError: (422, "Wrong question")}
@@ -41,66 +41,68 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 """The error documents, for OpenAPI."""
 
 
-class NoSuchName(NotFoundError):
-    """A name that is not there, with those that are close.
+class UnknownName(NotFoundError):
+    """An unknown name, with the names that are close to it.
 
     Args:
-        what: one sentence, what went wrong.
-        name: what was asked for.
-        known: the names there are.
+        what: one sentence that says what went wrong.
+        name: the requested name.
+        valid: all valid names.
         fix: what can be done (default: the nearest name).
     """
 
-    def __init__(self, what: str, name: str, known: Iterable[str], fix: str = "") -> None:
-        names = sorted(known)
+    def __init__(self, what: str, name: str, valid: Iterable[str], fix: str = "") -> None:
+        names = sorted(valid)
         self.nearest = get_close_matches(name, names, n=3, cutoff=0.6)
         super().__init__(what, got=name, fix=fix or nearest(name, names))
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Make every error of an app a problem document."""
-    app.add_exception_handler(LongplayError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _foreign)
-    app.add_exception_handler(Exception, _unexpected)
+    """Answer every error of an app with a problem document."""
+    app.add_exception_handler(LongplayError, _answer_longplay_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_parameter)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_bug)
 
 
-async def _ours(request: Request, error: Exception) -> JSONResponse:
+async def _answer_longplay_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LongplayError)
-    kinds = [told for kind, told in _STATUS.items() if isinstance(error, kind)]
-    return _document(request, *(kinds or [_OTHERWISE])[0], error, getattr(error, "nearest", ()))
+    kinds = [status for kind, status in _STATUS.items() if isinstance(error, kind)]
+    return _create_document(request, *(kinds or [_OTHERWISE])[0], error, getattr(error, "nearest", ()))
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """A parameter of the wrong form, or one that there is not."""
+async def _answer_invalid_parameter(request: Request, error: Exception) -> JSONResponse:
+    """Answer a malformed or unknown parameter."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    place, name, got = str(first["loc"][0]), str(first["loc"][-1]), repr(first.get("input"))[:200]
+    location, name, got = str(first["loc"][0]), str(first["loc"][-1]), repr(first.get("input"))[:200]
     if first["type"] != UNKNOWN_KEY:
         what, fix = f"Wrong value for '{name}'.", str(first["msg"])
-        return _document(request, 422, "Wrong question", ConfigError(what, where=f"{place} {name}", got=got, fix=fix))
-    known = PARAMETERS[request.scope["route"].name]
-    close = get_close_matches(name, known, n=3, cutoff=0.6)
+        return _create_document(
+            request, 422, "Wrong question", ConfigError(what, where=f"{location} {name}", got=got, fix=fix)
+        )
+    valid = PARAMETERS_BY_ROUTE[request.scope["route"].name]
+    close = get_close_matches(name, valid, n=3, cutoff=0.6)
     problem = ConfigError(
-        f"There is no parameter '{name}'.", where=f"{place} {name}", got=got, fix=nearest(name, known)
+        f"There is no parameter '{name}'.", where=f"{location} {name}", got=got, fix=nearest(name, valid)
     )
-    return _document(request, 422, "Wrong question", problem, close)
+    return _create_document(request, 422, "Wrong question", problem, close)
 
 
-async def _foreign(request: Request, error: Exception) -> JSONResponse:
-    """What the framework refuses by itself: an unknown path, a method other than GET."""
+async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer what the framework refuses: an unknown path, or a method other than GET."""
     assert isinstance(error, HTTPException)
     problem = LongplayError(str(error.detail), where=request.url.path, got=request.method, fix="see /v1/openapi.json")
-    return _document(request, error.status_code, str(error.detail), problem, headers=error.headers)
+    return _create_document(request, error.status_code, str(error.detail), problem, headers=error.headers)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    """A fault of ours: the log has its trace."""
-    problem = LongplayError("The server failed.", got=type(error).__name__, fix="look into the server's log")
-    return _document(request, 500, "Fault", problem)
+async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
+    """Answer a bug of the server; its log has the traceback."""
+    problem = LongplayError("The server failed.", got=type(error).__name__, fix="read the server's log")
+    return _create_document(request, 500, "Fault", problem)
 
 
-def _document(
+def _create_document(
     request: Request,
     status: int,
     title: str,

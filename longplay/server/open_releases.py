@@ -1,4 +1,4 @@
-"""The releases that are served: the newest and the one before it, each opened as a whole and switched as a whole."""
+"""The served releases: the newest and the one before it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,20 @@ from typing import Any
 from longplay.errors import LongplayError, NotFoundError, StoreError, first_line, nearest
 from longplay.lookup.releases import Release
 from longplay.registry.registry import Registry
-from longplay.server.index.build import RELEASES
-from longplay.server.index.paths import MANIFEST
+from longplay.server.index.build import RELEASE_LIST
+from longplay.server.index.paths import MANIFEST_FILE
 from longplay.server.index.segment import Segment
 
 
 @dataclass(frozen=True)
-class Served:
-    """One release, opened. A request takes it once and answers from it alone.
+class OpenRelease:
+    """An opened release. A request takes one and answers from it alone.
 
     Attributes:
-        release: which.
-        segments: its values, mapped, by the signal's pinned name.
+        release: the release.
+        segments: its mapped values by pinned name of the signal.
         registry: the definitions.
-        releases: every release that was there when it was opened, newest first.
+        releases: every release that existed when this one was opened, newest first.
     """
 
     release: Release
@@ -31,27 +31,31 @@ class Served:
     releases: Sequence[Release]
 
 
-class Shelf:
-    """What the server has open. Only the event loop changes it."""
+class OpenReleases:
+    """The releases that the server has open. Only the event loop changes them.
+
+    Attributes:
+        problem: why a newer release is not served; None where there is no problem.
+    """
 
     def __init__(self) -> None:
-        self._open: tuple[Served, ...] = ()
+        self._open: tuple[OpenRelease, ...] = ()
         self.problem: LongplayError | None = None
 
-    def switch(self, served: Served) -> None:
-        """Serve another release from now on; the one before stays open for pages that began with it."""
-        before = [s for s in self._open if s.release.release_id != served.release.release_id]
-        self._open, self.problem = (served, *before[:1]), None
+    def switch(self, opened: OpenRelease) -> None:
+        """Serve another release. The previous one stays open for pages that began with it."""
+        previous = [r for r in self._open if r.release.release_id != opened.release.release_id]
+        self._open, self.problem = (opened, *previous[:1]), None
 
     def clear(self) -> None:
         """Serve nothing until the next switch."""
         self._open = ()
 
-    def newest(self) -> Served:
+    def newest(self) -> OpenRelease:
         """The release that is served by default.
 
         Raises:
-            StoreError: when none is open yet.
+            StoreError: when no release is open yet.
         """
         if self._open:
             return self._open[0]
@@ -60,55 +64,55 @@ class Shelf:
             "No release is served yet.",
             where=problem.where if problem else "",
             got=problem.what if problem else "the index of the newest release is being built",
-            fix=problem.fix if problem else "ask again in a while",
+            fix=problem.fix if problem else "try again later",
         )
 
-    def served(self) -> set[str]:
+    def ids(self) -> set[str]:
         """Ids of the releases that are open."""
-        return {served.release.release_id for served in self._open}
+        return {opened.release.release_id for opened in self._open}
 
-    def pick(self, release_id: str | None) -> Served:
-        """A release that is open, by default the newest.
+    def pick(self, release_id: str | None) -> OpenRelease:
+        """An open release, by default the newest.
 
         Raises:
-            NotFoundError: when it is not open.
-            StoreError: when none is open yet.
+            NotFoundError: when the release is not open.
+            StoreError: when no release is open yet.
         """
         newest = self.newest()
         if release_id is None:
             return newest
-        by_id = {served.release.release_id: served for served in self._open}
+        by_id = {opened.release.release_id: opened for opened in self._open}
         if release_id in by_id:
             return by_id[release_id]
-        there = any(release.release_id == release_id for release in newest.releases)
+        exists = any(release.release_id == release_id for release in newest.releases)
         raise NotFoundError(
-            f"Release '{release_id}' is not served{'' if there else ': there is none of that name'}.",
+            f"Release '{release_id}' is not served{'' if exists else ': there is none of that name'}.",
             where="release",
             got=f"served: {', '.join(by_id)}",
             fix="read it with 'longplay signals values --release' or longplay.Client"
-            if there
+            if exists
             else nearest(release_id, by_id),
         )
 
 
-def open_index(folder: Path, registry: Registry, found: Sequence[Any]) -> Served:
+def open_index(folder: Path, registry: Registry, releases: Sequence[Any]) -> OpenRelease:
     """Open an index.
 
     Args:
-        folder: where it is.
-        registry: the definitions to answer with.
-        found: every release, as ``build`` printed them.
+        folder: its folder.
+        registry: the definitions.
+        releases: every release, as ``build_index`` returned them.
 
     Raises:
         StoreError: when it is missing or damaged.
     """
     try:
-        told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        wrong = [name for name, size in told["bytes"].items() if (folder / name).stat().st_size != size]
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        damaged = [name for name, size in manifest["bytes"].items() if (folder / name).stat().st_size != size]
     except (OSError, ValueError) as error:
         raise StoreError("There is no index.", where=str(folder), got=first_line(error)) from error
-    if wrong:
-        raise StoreError("An index file is damaged.", where=str(folder / wrong[0]), fix=f"delete {folder}")
-    release = RELEASES.validate_python([told["release"]])[0]
-    segments = {signal: Segment(folder / name) for signal, name in told["signals"].items()}
-    return Served(release, segments, registry, RELEASES.validate_python(found))
+    if damaged:
+        raise StoreError("An index file is damaged.", where=str(folder / damaged[0]), fix=f"delete {folder}")
+    release = RELEASE_LIST.validate_python([manifest["release"]])[0]
+    segments = {signal: Segment(folder / name) for signal, name in manifest["signals"].items()}
+    return OpenRelease(release, segments, registry, RELEASE_LIST.validate_python(releases))

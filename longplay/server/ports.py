@@ -1,4 +1,4 @@
-"""Whether a port is free, said before a server starts."""
+"""Checks that a port is free before a server starts."""
 
 import socket
 
@@ -6,10 +6,10 @@ from longplay.errors import EnvironmentProblem
 
 
 def check_port(host: str, port: int) -> None:
-    """See that a port is free.
+    """Check that a port is free.
 
     Raises:
-        EnvironmentProblem: when something listens there already, or the address cannot be had.
+        EnvironmentProblem: when something already listens on it, or the address is not available.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The parameters of the HTTP API: typed, bounded, and none but these."""
+"""Parameters of the HTTP API: typed, bounded and closed."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -9,11 +9,11 @@ from longplay.config.strict_model import StrictModel
 from longplay.config.timestamps import parse_moment
 from longplay.definitions.signal_fields import Anchor, DefinitionStatus
 from longplay.errors import ConfigError
-from longplay.lookup.cursor import read_cursor
-from longplay.lookup.query import Selection, ValueState
+from longplay.lookup.cursor import parse_cursor
+from longplay.lookup.query import ValueSelection, ValueState
 
-PAGE, LARGEST_PAGE = 100, 1_000
-"""Rows of a page by default, and at most."""
+DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS = 100, 1_000
+"""Rows of a page: by default, and at most."""
 
 
 def _moment(value: object) -> datetime:
@@ -33,29 +33,29 @@ class _Parameters(StrictModel):
     model_config = ConfigDict(populate_by_name=False)
 
 
-class SearchQuestion(_Parameters):
-    """Which definitions."""
+class SearchParameters(_Parameters):
+    """Filters of definitions."""
 
     q: Annotated[str, Field(max_length=200, description="words that name, title or description must contain")] = ""
     status: DefinitionStatus | None = None
     anchor: Anchor | None = None
     owner: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_ROWS)] = DEFAULT_PAGE_ROWS
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
-class ReleasesQuestion(_Parameters):
-    """Which releases."""
+class ReleasesParameters(_Parameters):
+    """A page of releases."""
 
-    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_ROWS)] = DEFAULT_PAGE_ROWS
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
-class NoQuestion(_Parameters):
+class NoParameters(_Parameters):
     """No parameters."""
 
 
-class ValueQuestion(_Parameters):
+class ValueParameters(_Parameters):
     """One value: by anchor_id, or by user_id and t0, with item_id where the signal has items."""
 
     anchor_id: Id | None = None
@@ -66,7 +66,7 @@ class ValueQuestion(_Parameters):
     release: ReleaseId = None
 
 
-class ValuesQuestion(_Parameters):
+class ValuesParameters(_Parameters):
     """A page of values."""
 
     user_id: Id | None = None
@@ -77,16 +77,16 @@ class ValuesQuestion(_Parameters):
     state: ValueState | None = None
     known_at: KnownAt = None
     release: ReleaseId = None
-    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_ROWS)] = DEFAULT_PAGE_ROWS
     after: Annotated[Annotated[str, Field(max_length=4_096)] | None, Field(description="'next' of the page before")] = (
         None
     )
 
-    def selection(self) -> Selection:
-        """The question as the client has it.
+    def selection(self) -> ValueSelection:
+        """The parameters as a selection of the client.
 
         Raises:
-            ConfigError: when ``after`` is no cursor, or the days end before they begin.
+            ConfigError: when ``after`` is not a cursor, or the days end before they begin.
         """
         if self.first and self.last and self.last < self.first:
             got = f"{self.first} to {self.last}"
@@ -94,22 +94,22 @@ class ValuesQuestion(_Parameters):
         users, items, anchors, states = (
             None if value is None else (value,) for value in (self.user_id, self.item_id, self.anchor_id, self.state)
         )
-        after = read_cursor(self.after) if self.after is not None else None
-        return Selection(
+        after = parse_cursor(self.after) if self.after is not None else None
+        return ValueSelection(
             users, items, anchors, self.first, self.last, states, self.known_at, self.release, self.limit, after
         )
 
 
 _MODELS: dict[str, type[_Parameters]] = {
-    "signals": SearchQuestion,
-    "definition": NoQuestion,
-    "rewards": SearchQuestion,
-    "reward": NoQuestion,
-    "releases": ReleasesQuestion,
-    "value": ValueQuestion,
-    "values": ValuesQuestion,
-    "health": NoQuestion,
-    "ready": NoQuestion,
+    "signals": SearchParameters,
+    "definition": NoParameters,
+    "rewards": SearchParameters,
+    "reward": NoParameters,
+    "releases": ReleasesParameters,
+    "value": ValueParameters,
+    "values": ValuesParameters,
+    "health": NoParameters,
+    "ready": NoParameters,
 }
-PARAMETERS = {route: sorted(model.yaml_keys()) for route, model in _MODELS.items()}
-"""The parameters of each endpoint, for what is near a wrong one."""
+PARAMETERS_BY_ROUTE = {route: sorted(model.yaml_keys()) for route, model in _MODELS.items()}
+"""Parameters of each endpoint, to name the nearest one to a wrong one."""

@@ -1,4 +1,4 @@
-"""A metric of a table over days, as the pages show it."""
+"""Daily values of a table's metric, as the pages show them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from datetime import date
 
 
 @dataclass(frozen=True)
-class Series:
+class MetricSeries:
     """One metric of one table.
 
     Attributes:
-        name: what was measured, and of what.
-        days: its value by UTC day, the oldest first.
-        unusual: days that were not as expected, with what was.
+        name: the metric and its subject.
+        days: its value by UTC day, oldest first.
+        unusual: a description of each day whose value was unexpected.
     """
 
     name: str

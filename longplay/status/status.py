@@ -1,4 +1,4 @@
-"""How every table stands: what passed, what failed, the last good version, and what blocks whom."""
+"""Status of every table: what passed, what failed, the last good version, and what waits for what."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,51 +9,50 @@ from typing import Any
 from longplay import pipeline
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths
-from longplay.status import verdicts
-from longplay.status.row_accounting import Entry, has, ledger, rows_of
-from longplay.status.verdicts import Publication, Verdict
+from longplay.status.row_accounting import RowAccount, account_for_rows, count_rows, has_table
+from longplay.status.verdicts import GateVerdict, Publication, list_verdict_files, read_publications, read_verdicts
 
-RUNS = 20
-"""So many runs a trend shows unless more are asked for."""
+RUNS_IN_TREND = 20
+"""Runs that a trend shows by default."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One table.
+class TableStatus:
+    """The status of one table.
 
     Attributes:
         table: its name.
         step: the command that publishes it.
-        state: ``passed``; ``warned`` (published, some check failed that blocks nothing); ``failed`` (refused, the last
-            good version stands); ``behind`` (made from older versions of its inputs than are there); ``not built``.
+        state: ``passed``; ``warned`` (published, although a check failed that blocks nothing); ``failed`` (refused,
+            readers keep the last good version); ``behind`` (built from outdated inputs); ``not built``.
         rows: rows of the newest version.
-        good: the newest publication.
+        last_good: the newest publication.
         trend: verdicts of the last runs, oldest first.
-        behind: inputs of which newer versions are there: the one it was made from, the newest.
-        blocked_by: tables that failed and that it waits for.
-        blocks: tables that wait for it while it is failed or behind.
-        steps: steps that do.
+        outdated_inputs: inputs with newer versions, each with the version that was read and the newest version.
+        blocked_by: failed tables that it waits for.
+        waiting_tables: tables that wait for it while it is failed or behind.
+        waiting_steps: steps that wait for it.
     """
 
     table: str
     step: str
     state: str
     rows: int
-    good: Publication | None
-    trend: Sequence[Verdict]
-    behind: Mapping[str, tuple[int, int]]
+    last_good: Publication | None
+    trend: Sequence[GateVerdict]
+    outdated_inputs: Mapping[str, tuple[int, int]]
     blocked_by: Sequence[str]
-    blocks: Sequence[str]
-    steps: Sequence[str]
+    waiting_tables: Sequence[str]
+    waiting_steps: Sequence[str]
 
     @property
-    def last(self) -> Verdict | None:
+    def last_verdict(self) -> GateVerdict | None:
         """The newest verdict."""
         return self.trend[-1] if self.trend else None
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        last, good = self.last, self.good
+        """The status as JSON data."""
+        last, good = self.last_verdict, self.last_good
         return {
             "table": self.table,
             "step": self.step,
@@ -62,101 +61,125 @@ class Standing:
             "checks": len(last.checks) if last else None,
             "failed": dict(last.failed) if last else {},
             "warned": dict(last.warned) if last else {},
-            "last_run": _run(last) if last else None,
+            "last_run": _describe_run(last) if last else None,
             "last_good": {"version": good.version, "at": good.at.isoformat(), "run_id": good.run_id} if good else None,
-            "behind": {name: {"made_from": old, "newest": new} for name, (old, new) in self.behind.items()},
+            "behind": {name: {"made_from": old, "newest": new} for name, (old, new) in self.outdated_inputs.items()},
             "blocked_by": list(self.blocked_by),
-            "blocks": {"tables": list(self.blocks), "steps": list(self.steps)},
-            "trend": [_run(one) for one in self.trend],
+            "blocks": {"tables": list(self.waiting_tables), "steps": list(self.waiting_steps)},
+            "trend": [_describe_run(verdict) for verdict in self.trend],
         }
 
 
 @dataclass(frozen=True)
-class Status:
-    """A source: its tables in the order of the line, and its ledger."""
+class SourceStatus:
+    """The tables of a source, in the order of the pipeline, and the accounts of its raw logs."""
 
     source: str
-    tables: Sequence[Standing]
-    ledger: Sequence[Entry]
+    tables: Sequence[TableStatus]
+    accounts: Sequence[RowAccount]
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        rows = [{**vars(entry), "adds_up": entry.adds_up} for entry in self.ledger]
+        """The status as JSON data."""
+        rows = [{**vars(account), "adds_up": account.adds_up} for account in self.accounts]
         for row in rows:
             del row["is_counted"]
-        return {"source": self.source, "tables": [one.plain() for one in self.tables], "rows": rows}
+        return {"source": self.source, "tables": [table.plain() for table in self.tables], "rows": rows}
 
 
-def status(folder: Path, runs: int = RUNS) -> Status:
-    """How the tables of a source stand.
+@dataclass(frozen=True)
+class _TableHistory:
+    """Verdicts (oldest first) and publications (newest first) of a table."""
+
+    verdicts: Sequence[GateVerdict]
+    publications: Sequence[Publication]
+
+    @property
+    def is_failed(self) -> bool:
+        return bool(self.verdicts) and not self.verdicts[-1].passed
+
+
+def load_status(folder: Path, runs: int = RUNS_IN_TREND) -> SourceStatus:
+    """Load the status of a source's tables.
 
     Args:
-        folder: the folder of its tables.
+        folder: the folder of the tables.
         runs: how many runs a trend shows.
 
     Raises:
         NotFoundError: when there is no such source.
         StoreError: when a table is corrupted.
     """
-    files = verdicts.verdict_files(folder)
-    names = _names(folder, files)
+    histories = _load_histories(folder, runs)
+    blockers = pipeline.find_blockers(name for name, history in histories.items() if history.is_failed)
+    tables = [_describe_table(folder, name, histories, blockers.get(name, ())) for name in histories]
+    return SourceStatus(folder.name, tables, account_for_rows(folder))
+
+
+def _load_histories(folder: Path, runs: int) -> dict[str, _TableHistory]:
+    """Histories of tables that were ever published or validated: in the order of the pipeline, then others by name."""
+    files = list_verdict_files(folder)
+    names = {name for name in SourcePaths(folder).table_names() if has_table(folder, name)} | set(files)
     if not names:
         raise NotFoundError("Nothing was ingested yet.", where=str(folder), fix="check --store and --source")
-    good = {name: verdicts.publications(folder, name) for name in names}
-    trends = {name: list(verdicts.verdicts(files.get(name, [])[-runs:], good[name])) for name in names}
-    names = [name for name in names if trends[name] or good[name]]  # the rules of signals keep files of their own
-    behind = {name: _behind(good[name], good) for name in names}
-    failed = [name for name in names if trends[name] and not trends[name][-1].passed]
-    blocked = pipeline.find_blockers(failed)
-    found = []
-    for name in names:
-        state = _state(name in failed, bool(behind[name]), trends[name], good[name])
-        blocks, steps = pipeline.find_downstream(name, state == "failed") if state in ("failed", "behind") else ([], [])
-        found.append(
-            Standing(
-                table=name,
-                step=pipeline.find_publishing_step(name),
-                state=state,
-                rows=rows_of(folder, name),
-                good=good[name][0] if good[name] else None,
-                trend=trends[name],
-                behind=behind[name],
-                blocked_by=blocked.get(name, ()),
-                blocks=[table for table in blocks if table in names],
-                steps=steps,
-            )
-        )
-    return Status(folder.name, found, ledger(folder))
+    histories = {}
+    for name in [*(name for name in pipeline.TABLES if name in names), *sorted(names - set(pipeline.TABLES))]:
+        publications = read_publications(folder, name)
+        verdicts = list(read_verdicts(files.get(name, [])[-runs:], publications))
+        if verdicts or publications:  # files of the rules of signals hold neither
+            histories[name] = _TableHistory(verdicts, publications)
+    return histories
 
 
-def _names(folder: Path, files: Mapping[str, Sequence[Path]]) -> list[str]:
-    """Tables that were ever built or judged, in the order of the line, then those that it does not know."""
-    there = {name for name in SourcePaths(folder).table_names() if has(folder, name)} | set(files)
-    return [name for name in pipeline.TABLES if name in there] + sorted(there - set(pipeline.TABLES))
+def _describe_table(
+    folder: Path, name: str, histories: Mapping[str, _TableHistory], blocked_by: Sequence[str]
+) -> TableStatus:
+    history = histories[name]
+    outdated = _find_outdated_inputs(history, histories)
+    state = _derive_state(history, bool(outdated))
+    is_blocking = state in ("failed", "behind")
+    waiting_tables, waiting_steps = pipeline.find_downstream(name, state == "failed") if is_blocking else ([], [])
+    return TableStatus(
+        table=name,
+        step=pipeline.find_publishing_step(name),
+        state=state,
+        rows=count_rows(folder, name),
+        last_good=history.publications[0] if history.publications else None,
+        trend=history.verdicts,
+        outdated_inputs=outdated,
+        blocked_by=blocked_by,
+        waiting_tables=[table for table in waiting_tables if table in histories],
+        waiting_steps=waiting_steps,
+    )
 
 
-def _behind(own: Sequence[Publication], good: Mapping[str, Sequence[Publication]]) -> dict[str, tuple[int, int]]:
-    if not own:
+def _find_outdated_inputs(history: _TableHistory, histories: Mapping[str, _TableHistory]) -> dict[str, tuple[int, int]]:
+    if not history.publications:
         return {}
-    newest = {name: good[name][0].version for name in own[0].inputs if good.get(name)}
-    return {name: (old, newest[name]) for name, old in own[0].inputs.items() if newest.get(name, old) > old}
+    outdated = {}
+    for name, version in history.publications[0].inputs.items():
+        if name in histories and histories[name].publications:
+            newest = histories[name].publications[0].version
+            if newest > version:
+                outdated[name] = (version, newest)
+    return outdated
 
 
-def _state(is_failed: bool, is_behind: bool, trend: Sequence[Verdict], good: Sequence[Publication]) -> str:
-    if is_failed:
+def _derive_state(history: _TableHistory, is_behind: bool) -> str:
+    if history.is_failed:
         return "failed"
-    if not good:
+    if not history.publications:
         return "not built"
     if is_behind:
         return "behind"
-    return "warned" if trend and trend[-1].warned else "passed"
+    return "warned" if history.verdicts and history.verdicts[-1].warned else "passed"
 
 
-def _run(one: Verdict) -> dict[str, Any]:
-    return {"run_id": one.run_id, "at": one.at.isoformat(), "rows": one.rows, "passed": one.passed}
+def _describe_run(verdict: GateVerdict) -> dict[str, Any]:
+    return {"run_id": verdict.run_id, "at": verdict.at.isoformat(), "rows": verdict.rows, "passed": verdict.passed}
 
 
-def newest_moment(found: Status) -> datetime | None:
-    """When the newest publication or verdict was made."""
-    moments = [one.good.at for one in found.tables if one.good] + [one.last.at for one in found.tables if one.last]
-    return max(moments, default=None)
+def find_newest_moment(status: SourceStatus) -> datetime | None:
+    """When the newest publication or verdict of a source was made."""
+    published_at = [table.last_good.at for table in status.tables if table.last_good]
+    validated_at = [table.last_verdict.at for table in status.tables if table.last_verdict]
+    return max([*published_at, *validated_at], default=None)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from longplay.delta import query
+from longplay.delta import query_rows
 from longplay.paths import SourcePaths
-from longplay.status.row_accounting import has
+from longplay.status.row_accounting import has_table
 from quality.monitoring.daily_volume import VOLUME_METRICS
 from quality.monitoring.metric import Metric
 from tables.arrow_store import RuleCountsGate, publish_rows, read_rows
@@ -59,11 +59,11 @@ class MetricRecorder:
 
 def read_measured_versions(folder: Path) -> dict[str, int]:
     """Read the newest measured version of each table."""
-    if not has(folder, QUALITY_METRICS.name):
+    if not has_table(folder, QUALITY_METRICS.name):
         return {}
     newest = """SELECT "table", max(version) AS version FROM rows WHERE metric = 'rows' GROUP BY "table\""""
     metrics = SourcePaths(folder).table(QUALITY_METRICS.name)
-    return {row["table"]: int(row["version"]) for row in query(metrics, newest)}
+    return {row["table"]: int(row["version"]) for row in query_rows(metrics, newest)}
 
 
 def read_metric_history(folder: Path, table: str | None = None) -> list[Metric]:

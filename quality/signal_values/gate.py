@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
-from longplay.delta import commits, open_table
+from longplay.delta import open_table, read_commits
 from longplay.errors import QualityError
 from longplay.lookup import revision_bands
-from longplay.lookup.releases import releases
+from longplay.lookup.releases import read_releases
 from quality.gate import Gate, write_verdict
 from quality.signal_values.findings import (
     SignalFinding,
@@ -137,12 +137,12 @@ class SignalGate:
 
     def _released_bins(self) -> SignalBins:
         """Bins of the values in the newest release; empty without one."""
-        newest = next(iter(releases(self.store.folder)), None)
+        newest = next(iter(read_releases(self.store.folder)), None)
         version = newest.versions.get("signal_values") if newest else None
         if version is None:
             return {}
         # Commits that only rearrange files have no metadata; an earlier commit describes their content.
-        for entry, metadata in commits(open_table(self.store.path("signal_values"))):
+        for entry, metadata in read_commits(open_table(self.store.path("signal_values"))):
             if int(entry["version"]) <= version and metadata:
                 return _bins_of_commit(metadata)
         return {}
@@ -190,7 +190,9 @@ class SignalGate:
         for ref, profile in profiles.items():
             ended = f"; {profile.ended:,} invalidated with their anchors" if profile.ended else ""
             if profile.revisions or ended:
-                self.report(f"{ref}: revised after maturity: {revision_bands.as_text(profile.revisions)}{ended}")
+                self.report(
+                    f"{ref}: revised after maturity: {revision_bands.format_revisions(profile.revisions)}{ended}"
+                )
 
     def _gate_error(self, frame: DataFrame, errors: Sequence[SignalFinding]) -> QualityError:
         conditions, lines = violation_conditions(self.definitions, self.watermark), []

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from longplay.config.duration import DAY_US
 from longplay.definitions.measures import ValueBounds
 from longplay.definitions.signal import Definition
-from longplay.lookup.revision_bands import ENDS, NAMES
+from longplay.lookup.revision_bands import BAND_ENDS_D, BAND_NAMES
 
 NestedPair = tuple[Definition, Definition]
 """A signal, and a longer one that it must not exceed."""
@@ -123,10 +123,10 @@ def _revision_conditions() -> dict[str, Column]:
     """The revisions of each band of ages after maturity."""
     is_revision = (F.col("state") == "mature") & (F.col("revision") != 0)
     age_us = F.unix_micros("known_ts") - F.unix_micros("matures_at")
-    ends_us = [end * DAY_US for end in ENDS]
+    ends_us = [end * DAY_US for end in BAND_ENDS_D]
     lower = [F.lit(True), *(age_us >= end for end in ends_us)]
     upper = [*(age_us < end for end in ends_us), F.lit(True)]
-    return {name: is_revision & low & high for name, low, high in zip(NAMES, lower, upper, strict=True)}
+    return {name: is_revision & low & high for name, low, high in zip(BAND_NAMES, lower, upper, strict=True)}
 
 
 def _merge_bins(definition: Definition, rows: Sequence[Mapping[str, Any]]) -> SignalProfile:
@@ -137,7 +137,7 @@ def _merge_bins(definition: Definition, rows: Sequence[Mapping[str, Any]]) -> Si
         **counts,
         total=sum(row["total"] for row in bins),
         bins={row["bin"]: row["mature"] for row in bins},
-        revisions={name: count for name in NAMES if (count := sum(row[name] for row in rows))},
+        revisions={name: count for name in BAND_NAMES if (count := sum(row[name] for row in rows))},
         since=min((row["since"] for row in rows if row["since"]), default=None),
         newest=max((row["newest"] for row in rows if row["newest"]), default=None),
     )

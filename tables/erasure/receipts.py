@@ -8,7 +8,7 @@ from typing import Any
 
 from longplay.config.atomic_files import write_atomically
 from longplay.paths import SourcePaths, record_file
-from longplay.status.row_accounting import COUNTED
+from longplay.status.row_accounting import ACCOUNTED_KEY
 from tables.erasure.tombstones import BEGUN, receipt_files
 
 ERASED = "a person was erased"
@@ -66,7 +66,7 @@ def finish_erasure(folder: Path, erasure: ErasureInProgress, after: dict[str, in
         "tombstone": erasure.tombstone,
         "rows": {table: n for table, n in erasure.rows.items() if n},
         "training_sets": erasure.training_sets,
-        COUNTED: {log: n - after[log] for log, n in erasure.before.items() if n != after[log]},
+        ACCOUNTED_KEY: {log: n - after[log] for log, n in erasure.before.items() if n != after[log]},
     }
     file = record_file(SourcePaths(folder).receipts, f"{erasure.receipt:06d}")
     write_atomically(file, json.dumps(receipt, indent=1))

@@ -27,7 +27,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.verify import rebuild, verify
 from longplay.config.duration import DAY
 from longplay.config.strict_model import validate_model
-from longplay.delta import commits, open_table
+from longplay.delta import open_table, read_commits
 from rankers.dataset.manifest import read_manifest
 from tables import catalog
 from tables.catalog import TRAINING_SET
@@ -247,7 +247,7 @@ def test_a_signal_that_is_added_has_the_values_of_one_that_was_always_there(
     build_signals(whole)
     assert contents_of_signals(whole) == contents_of_signals(day_by_day)
     assert "the values of the others stay as they are" in said(whole)
-    (_, increment), (entry, added), (_, before) = commits(open_table(whole.store.path("signal_values")), 3)
+    (_, increment), (entry, added), (_, before) = read_commits(open_table(whole.store.path("signal_values")), 3)
     assert before["fingerprint"] == first["fingerprint"]
     assert entry["operationParameters"]["mode"] == "Append"
     assert (added["facts"]["batch"], increment["facts"]["batch"]) == (2, 3)

@@ -13,7 +13,7 @@ from jobs.erase import erase
 from jobs.ingest_log import ingest
 from jobs.runtime.run_context import RunContext
 from longplay.errors import NotFoundError
-from longplay.status.row_accounting import ledger
+from longplay.status.row_accounting import account_for_rows
 from tables import maintenance
 from tables.erasure.tombstones import Tombstones
 from tables.publish import WritableStore
@@ -61,11 +61,11 @@ def test_garbled_rows_of_a_person_go_too_and_do_not_come_back(spark: SparkSessio
     assert len(left) == aside - 4
     assert named(one.store) == set()
     assert any("u70" in raw for raw in left)
-    assert all(entry.adds_up for entry in ledger(one.folder))
+    assert all(entry.adds_up for entry in account_for_rows(one.folder))
     again = job(spark, one.root, one.source, force=True)
     ingest(again, log, OBSERVED_AT)
     assert named(again.store) == set()
-    assert all(entry.adds_up for entry in ledger(one.folder))
+    assert all(entry.adds_up for entry in account_for_rows(one.folder))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
     assert {name: receipt[name] for name in kept} == {name: whole[name] for name in kept}
     assert named(one.store) == set()
     assert [file.name for file in (one.folder / "_erasures").glob("*.*")] == ["000001.json"]
-    assert all(entry.adds_up for entry in ledger(one.folder))
+    assert all(entry.adds_up for entry in account_for_rows(one.folder))
     with pytest.raises(NotFoundError):
         erase(again, "somebody else")
 

@@ -12,7 +12,7 @@ from ingest.source_config import Source
 from jobs.ingest_log import ingest
 from jobs.runtime.run_context import RunContext
 from longplay.errors import InputError, QualityError
-from longplay.status.row_accounting import ledger
+from longplay.status.row_accounting import account_for_rows
 from tables import catalog
 from tables.checksum import checksum
 from tables.publish import WritableStore
@@ -132,7 +132,7 @@ def test_an_overlapping_delivery_adds_only_its_new_rows(
     assert one.store.read("deliveries").count() == 2
     # What was delivered before is counted, so that all rows read are accounted for.
     assert [row["counts"]["events/again"] for row in one.log.deliveries()] == [0, 1]
-    (account,) = ledger(one.folder)
+    (account,) = account_for_rows(one.folder)
     assert (account.read, account.published, account.quarantined, account.duplicates) == (10, 7, 1, 2)
     assert account.adds_up
 

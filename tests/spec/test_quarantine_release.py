@@ -12,7 +12,7 @@ from jobs.ingest_log import ingest
 from jobs.runtime.quarantine_selection import ReleaseSelection, release_selection
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, QualityError
-from longplay.status.row_accounting import ledger
+from longplay.status.row_accounting import account_for_rows
 from tables.publish import WritableStore
 from tables.spec import TableSpec
 from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
@@ -47,7 +47,7 @@ def deliver(folder: Path, plays: list[str], shown: list[str]) -> Path:
 
 def accounts(one: RunContext) -> dict[str, tuple[int, int, int, int, int]]:
     """Read, published, quarantined, duplicates and erased, by log; all of them add up."""
-    found = ledger(one.folder)
+    found = account_for_rows(one.folder)
     assert [entry.adds_up for entry in found] == [True] * len(found)
     return {e.log: (e.read, e.published, e.quarantined, e.duplicates, e.erased) for e in found}
 

@@ -16,7 +16,7 @@ from jobs.runtime.run_context import RunContext
 from longplay.config.duration import DAY
 from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
-from longplay.lookup.delay_curves import delay_of
+from longplay.lookup.delay_curves import load_delay_curve
 from longplay.registry.registry import Registry, default_registry
 from quality.signal_values.profile import count_crossings, profile_signals
 from tables.catalog import SIGNAL_VALUES
@@ -159,7 +159,7 @@ def test_what_is_refused_published_said_and_remembered(spark: SparkSession, tmp_
     assert list((context.folder / "_quality").glob("signals-*.json"))
 
     build_delays(context)
-    curve = delay_of(context.folder, SEVEN)
+    curve = load_delay_curve(context.folder, SEVEN)
     assert curve is not None
     assert curve.points[-1] == (9, 1.0)
     # The week before the turn is the first whose windows hold plays of after it.

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from longplay.client import source_folder
+from longplay.client import find_source_folder
 from longplay.paths import SourcePaths, delta_log
-from longplay.server.index.segment import hashes_of
+from longplay.server.index.segment import hash_ids
 
-FORMAT = 1
-"""Of the index's files: another format, or another hash function, is another folder."""
-MANIFEST = "manifest.json"
+FORMAT_VERSION = 1
+"""Version of the index's files; each format and each hash function has folders of its own."""
+MANIFEST_FILE = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Mark:
-    """What the tables looked like at a glance; it changes whenever a release or an erasure is there.
+class PublicationMark:
+    """A cheap mark of the published state; every release and every erasure changes it.
 
     Attributes:
-        commit: file name of the newest commit of ``releases``, empty where there is none.
-        erasures: how many people were erased, by their receipts.
+        commit: file name of the newest commit of ``releases``; empty without one.
+        erasures: number of erased people, counted by their receipts.
     """
 
     commit: str
@@ -29,20 +29,20 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Place:
+class IndexLocation:
     """A source's tables and the folder of their indexes.
 
     Attributes:
-        folder: the tables.
-        cache: the indexes, one folder a release.
+        folder: folder of the tables.
+        cache: folder of the indexes, with one folder a release.
     """
 
     folder: Path
     cache: Path
 
     @classmethod
-    def of(cls, store: Path, source: str, cache: Path | None = None) -> Self:
-        """The place of a source.
+    def from_store(cls, store: Path, source: str, cache: Path | None = None) -> Self:
+        """Locate the tables and indexes of a source.
 
         Args:
             store: root of all tables.
@@ -52,25 +52,25 @@ class Place:
         Raises:
             NotFoundError: when the store has no such source.
         """
-        folder = source_folder(store, source)
+        folder = find_source_folder(store, source)
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longplay"
-        own = hashlib.sha256(f"{folder} {FORMAT} {hashes_of([source])}".encode()).hexdigest()[:16]
-        return cls(folder, (cache or home).absolute() / f"{source}-{own}")
+        digest = hashlib.sha256(f"{folder} {FORMAT_VERSION} {hash_ids([source])}".encode()).hexdigest()[:16]
+        return cls(folder, (cache or home).absolute() / f"{source}-{digest}")
 
-    def mark(self) -> Mark:
-        """The state now: two folders are listed, nothing is read."""
+    def read_mark(self) -> PublicationMark:
+        """The current mark. Lists two folders and reads no file."""
         log = delta_log(SourcePaths(self.folder).table("releases"))
-        commits = (name for name in _names(log) if name.endswith(".json"))
-        return Mark(max(commits, default=""), self.erasures())
+        commits = (name for name in _list_names(log) if name.endswith(".json"))
+        return PublicationMark(max(commits, default=""), self.count_erasures())
 
-    def erasures(self) -> int:
-        """How many people were erased."""
-        return sum(name.endswith(".json") for name in _names(SourcePaths(self.folder).receipts))
+    def count_erasures(self) -> int:
+        """Number of erased people."""
+        return sum(name.endswith(".json") for name in _list_names(SourcePaths(self.folder).receipts))
 
     def index(self, release_id: str) -> Path:
-        """The folder of a release's index. One that was made before an erasure has another name."""
-        return self.cache / f"{release_id}.{self.erasures()}"
+        """The folder of a release's index. An erasure changes the name, so older indexes are not used again."""
+        return self.cache / f"{release_id}.{self.count_erasures()}"
 
 
-def _names(folder: Path) -> list[str]:
+def _list_names(folder: Path) -> list[str]:
     return os.listdir(folder) if folder.is_dir() else []

@@ -1,8 +1,8 @@
-"""One signal of an index: its rows in order, and sorted hashes of its keys, all mapped from one Arrow file.
+"""One signal of an index: its rows in order and sorted hashes of its ids, all mapped from one Arrow file.
 
-Rows are ordered by t0, anchor_id, known_ts, revision. Beside them, in columns of the same length, lie the hashes of
-anchor, user and item, each sorted, with the number of the row that each belongs to: a key is found by bisection, and
-its rows come in order. Hashes only find candidates; the ids themselves decide.
+Rows are ordered by t0, anchor_id, known_ts, revision. Further columns of the same length hold the sorted hashes of
+anchors, users and items with the number of each hash's row, so bisection finds an id and its rows in order. Hashes only
+find candidates; the ids themselves decide.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ import pyarrow.compute as pc
 from pandas.util import hash_array
 
 from longplay.errors import StoreError, first_line
-from longplay.lookup.values import COLUMNS, ORDER, check_states, same_as_next
+from longplay.lookup.values import VALUE_COLUMNS, VALUE_ORDER, check_states, equals_next
 
 Rows = npt.NDArray[np.int64]
-KEYS = ("anchor_id", "user_id", "item_id")
+ID_COLUMNS = ("anchor_id", "user_id", "item_id")
 _ENCODED = ("signal", "definition_hash", "state", "void_reason")
 _DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 
 
 class Segment:
-    """The mapped rows of one signal. Opening it reads nothing but the file's footer.
+    """The mapped rows of one signal. Opening a segment reads only the footer of its file.
 
     Args:
         path: the file.
@@ -41,49 +41,49 @@ class Segment:
             raise StoreError(
                 "An index file is damaged.", where=str(path), got=first_line(error), fix="delete its folder"
             ) from error
-        self.rows = batch.select(COLUMNS)
+        self.rows = batch.select(VALUE_COLUMNS)
         self.t0: Rows = _numbers(batch, "t0")
-        self.known: Rows = _numbers(batch, "known_ts")
+        self.known_ts: Rows = _numbers(batch, "known_ts")
         self.group = batch.column("group").to_numpy()
-        self._by = {key: (_numbers(batch, f"{key}_hash"), _numbers(batch, f"{key}_row")) for key in KEYS}
+        self._hashes = {key: (_numbers(batch, f"{key}_hash"), _numbers(batch, f"{key}_row")) for key in ID_COLUMNS}
         state = batch.column("state")
         self._codes, self._states = state.indices.to_numpy(), state.dictionary.to_pylist()
 
     def __len__(self) -> int:
-        """How many rows there are, revisions counted."""
+        """Number of rows, revisions included."""
         return int(self.rows.num_rows)
 
     def candidates(self, key: str, value: str) -> Rows:
-        """Numbers of rows that may have this id, in order. Shape: (candidates,)."""
-        hashes, rows = self._by[key]
-        wanted = hashes_of([value])
-        low, high = np.searchsorted(hashes, wanted, "left")[0], np.searchsorted(hashes, wanted, "right")[0]
-        found: Rows = rows[low:high].astype(np.int64)
-        return found
+        """Numbers of the rows that may have this id, in order. Shape: (candidates,)."""
+        hashes, rows = self._hashes[key]
+        hash_ = hash_ids([value])
+        low, high = np.searchsorted(hashes, hash_, "left")[0], np.searchsorted(hashes, hash_, "right")[0]
+        candidates: Rows = rows[low:high].astype(np.int64)
+        return candidates
 
     def equal(self, key: str, rows: Rows, value: str) -> npt.NDArray[np.bool_]:
-        """Whether each of some rows has this id. Shape: (rows,)."""
+        """Whether each row has this id. Shape: (rows,)."""
         same = pc.equal(self.rows.column(key).take(pa.array(rows)), value).fill_null(False)
-        found: npt.NDArray[np.bool_] = same.to_numpy(zero_copy_only=False)
-        return found
+        mask: npt.NDArray[np.bool_] = same.to_numpy(zero_copy_only=False)
+        return mask
 
     def in_states(self, rows: Rows, states: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Whether each of some rows is in one of some states. Shape: (rows,)."""
-        wanted = [code for code, state in enumerate(self._states) if state in states]
-        return np.isin(self._codes[rows], wanted)
+        """Whether each row is in one of the states. Shape: (rows,)."""
+        codes = [code for code, state in enumerate(self._states) if state in states]
+        return np.isin(self._codes[rows], codes)
 
     def anchor(self, row: int) -> str:
         """The anchor_id of a row."""
         return str(self.rows.column("anchor_id")[row].as_py())
 
-    def told(self, rows: Rows) -> list[dict[str, Any]]:
-        """Some rows as mappings of ``COLUMNS``."""
-        found: list[dict[str, Any]] = self.rows.take(pa.array(rows)).to_pylist()
-        return found
+    def to_dicts(self, rows: Rows) -> list[dict[str, Any]]:
+        """Rows as mappings of ``VALUE_COLUMNS``."""
+        dicts: list[dict[str, Any]] = self.rows.take(pa.array(rows)).to_pylist()
+        return dicts
 
 
-def hashes_of(ids: Sequence[str]) -> npt.NDArray[np.uint64]:
-    """64-bit hashes of a few ids. Shape: (ids,)."""
+def hash_ids(ids: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """64-bit hashes of ids. Shape: (ids,)."""
     return hash_array(np.array(ids, dtype=object), categorize=False)
 
 
@@ -91,19 +91,19 @@ def write_segment(rows: pa.Table, path: Path) -> None:
     """Write the index file of one signal.
 
     Args:
-        rows: ``COLUMNS`` of one signal, every revision that the release knows.
+        rows: ``VALUE_COLUMNS`` of one signal, with every revision in the release.
         path: the file.
 
     Raises:
-        StoreError: when a row has a value and is not mature, or the other way round.
+        StoreError: when a row has a value without being mature, or is mature without a value.
     """
     check_states(rows)
-    ordered = rows.sort_by(ORDER).combine_chunks()
-    ends = ~same_as_next(ordered["anchor_id"])
-    arrays = {name: ordered[name] for name in COLUMNS}
+    ordered = rows.sort_by(VALUE_ORDER).combine_chunks()
+    ends = ~equals_next(ordered["anchor_id"])
+    arrays = {name: ordered[name] for name in VALUE_COLUMNS}
     arrays |= {name: ordered[name].cast(_DICTIONARY) for name in _ENCODED}
     arrays["group"] = pa.array((np.cumsum(ends) - ends).astype(np.uint32))
-    for key in KEYS:
+    for key in ID_COLUMNS:
         hashes = hash_array(ordered[key].fill_null("").to_numpy())
         order = np.argsort(hashes, kind="stable")
         arrays[f"{key}_hash"] = pa.array(hashes[order])
@@ -114,7 +114,7 @@ def write_segment(rows: pa.Table, path: Path) -> None:
 
 
 def _numbers(batch: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
-    """A column without nulls as numbers, times as microseconds since 1970; nothing is copied."""
+    """A column without nulls as numbers, times in microseconds since 1970, without a copy."""
     column = batch.column(name)
     numbers: npt.NDArray[Any] = (column.view(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_numpy()
     return numbers

@@ -16,14 +16,14 @@ HEIGHT, TOP = 140, 8
 
 @dataclass(frozen=True)
 class Tick:
-    """A labelled place on an axis: per cent across, or pixels down. ``side`` is SVG's text-anchor."""
+    """A labelled place on an axis: per cent across, or pixels down. ``anchor`` is SVG's text-anchor."""
 
     at: float
     label: str
-    side: str = "middle"
+    anchor: str = "middle"
 
 
-def rounded(value: float) -> float:
+def round_coordinate(value: float) -> float:
     """A coordinate with two decimals, so that the same picture has the same bytes everywhere."""
     return round(value, 2) + 0.0
 
@@ -60,15 +60,15 @@ class Scale:
     def ticks(self, label: Callable[[float], str] = formatting.number) -> Sequence[Tick]:
         """The ticks, in pixels from the top."""
         values = [self.low + self.step * i for i in range(round((self.high - self.low) / self.step) + 1)]
-        return tuple(Tick(rounded(self.down(value)), label(value), "end") for value in values)
+        return tuple(Tick(round_coordinate(self.down(value)), label(value), "end") for value in values)
 
 
-def percent(value: float) -> str:
+def format_percent(value: float) -> str:
     """A share as ticks have it: no more digits than it needs."""
     return f"{value * 100:g}%"
 
 
-def side(at: float) -> str:
+def choose_anchor(at: float) -> str:
     """How a label is set at a place: it must not run over an edge."""
     return "start" if at < 6 else "end" if at > 94 else "middle"
 
@@ -80,7 +80,7 @@ def day_ticks(first: date, last: date) -> Sequence[Tick]:
     few = len(months) < 4
     marks = [first + timedelta(days=i) for i in range(0, days, max(1, -(-days // 4)))] if few else months
     marks = marks[:: -(-len(marks) // 5)]
-    ticks = [(rounded(100 * (mark - first).days / days), mark) for mark in marks]
+    ticks = [(round_coordinate(100 * (mark - first).days / days), mark) for mark in marks]
     return tuple(Tick(at, f"{d:%b %Y}" if not few else f"{d.day} {d:%b %Y}", "start") for at, d in ticks if at <= 80)
 
 
@@ -89,5 +89,5 @@ def number_ticks(low: float, high: float, unit: str = "") -> Sequence[Tick]:
     step = round_step((high - low) * 0.75)
     start = math.ceil(low / step - 1e-9)
     values = [step * i for i in range(start, math.floor(high / step + 1e-9) + 1)]
-    places = [(rounded(100 * (value - low) / (high - low)), value) for value in values]
-    return tuple(Tick(at, f"{formatting.number(value)}{unit}", side(at)) for at, value in places)
+    places = [(round_coordinate(100 * (value - low) / (high - low)), value) for value in values]
+    return tuple(Tick(at, f"{formatting.number(value)}{unit}", choose_anchor(at)) for at, value in places)

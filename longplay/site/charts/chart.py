@@ -6,7 +6,7 @@ Down, everything is in pixels from the top. Paths are drawn in a box of their ow
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from longplay.site.charts.axis import HEIGHT, TOP, Scale, Tick, rounded
+from longplay.site.charts.axis import HEIGHT, TOP, Scale, Tick, round_coordinate
 
 PATH_WIDTH = 1000
 """Width of the box that paths are drawn in."""
@@ -69,7 +69,7 @@ def line(points: Sequence[tuple[float, float | None]], scale: Scale) -> str:
         if value is None:
             pen = "M"
             continue
-        parts.append(f"{pen}{rounded(x * PATH_WIDTH):g} {rounded(scale.down(value)):g}")
+        parts.append(f"{pen}{round_coordinate(x * PATH_WIDTH):g} {round_coordinate(scale.down(value)):g}")
         pen = "L"
     return " ".join(parts)
 
@@ -94,6 +94,6 @@ def _steps(values: Sequence[float], scale: Scale) -> list[str]:
     """The corners of a staircase, from left to right."""
     wide, corners = PATH_WIDTH / len(values), []
     for place, value in enumerate(values):
-        y = rounded(scale.down(value))
-        corners += [f"{rounded(wide * place):g} {y:g}", f"{rounded(wide * (place + 1)):g} {y:g}"]
+        y = round_coordinate(scale.down(value))
+        corners += [f"{round_coordinate(wide * place):g} {y:g}", f"{round_coordinate(wide * (place + 1)):g} {y:g}"]
     return corners

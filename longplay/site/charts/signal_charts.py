@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from longplay.site import formatting
 from longplay.site.charts import chart
-from longplay.site.charts.axis import Scale, day_ticks, rounded
+from longplay.site.charts.axis import Scale, day_ticks, round_coordinate
 from longplay.site.charts.chart import Chart, Grid, Path
 from longplay.site.signals.statistics import Day, Standing
 
@@ -26,7 +26,7 @@ class Bar:
     @property
     def width(self) -> float:
         """Length of the bar in per cent; what is there at all is seen."""
-        return rounded(max(100 * self.share, 0.5 if self.anchors else 0.0))
+        return round_coordinate(max(100 * self.share, 0.5 if self.anchors else 0.0))
 
 
 def state_bars(found: Standing) -> list[Bar]:
@@ -97,8 +97,8 @@ def spark(found: Standing) -> str:
     wide = 100 / len(bins)
     parts = ["M0 20"]
     for i, b in enumerate(bins):
-        y = rounded(20 - 20 * b.mature / b.anchors) if b.anchors else 20
-        parts.append(f"L{rounded(wide * i):g} {y:g} L{rounded(wide * (i + 1)):g} {y:g}")
+        y = round_coordinate(20 - 20 * b.mature / b.anchors) if b.anchors else 20
+        parts.append(f"L{round_coordinate(wide * i):g} {y:g} L{round_coordinate(wide * (i + 1)):g} {y:g}")
     return " ".join([*parts, "L100 20 Z"])
 
 

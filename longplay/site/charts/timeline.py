@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from longplay.config.duration import DAY, format_duration, parse_duration
-from longplay.site.charts.axis import Tick, rounded, side
+from longplay.site.charts.axis import Tick, choose_anchor, round_coordinate
 from longplay.site.charts.chart import Grid
 
 LOOK_BACK = 14.0
@@ -66,7 +66,7 @@ def timeline(plain: Mapping[str, Any]) -> Timeline | None:
     left = LOOK_BACK if times.look_back else 0.0
 
     def at(offset: timedelta) -> float:
-        return rounded(left + (100 - left) * (offset / times.mature))
+        return round_coordinate(left + (100 - left) * (offset / times.mature))
 
     spans = tuple(_spans(plain, times, at))
     return Timeline(
@@ -96,7 +96,7 @@ def _times(plain: Mapping[str, Any]) -> _Times | None:
 
 def _spans(plain: Mapping[str, Any], times: _Times, at: Callable[[timedelta], float]) -> Iterator[Span]:
     def bar(label: str, start: timedelta, end: timedelta, css: str) -> Span:
-        return Span(label, at(start), max(rounded(at(end) - at(start)), LEAST), css)
+        return Span(label, at(start), max(round_coordinate(at(end) - at(start)), LEAST), css)
 
     if times.look_back:
         yield Span(
@@ -119,7 +119,12 @@ def _spans(plain: Mapping[str, Any], times: _Times, at: Callable[[timedelta], fl
             times.mature,
             "late",
         )
-    yield Span(f"Mature: watermark at {_offset(times, times.mature)}", rounded(at(times.mature) - LEAST), LEAST, "ripe")
+    yield Span(
+        f"Mature: watermark at {_offset(times, times.mature)}",
+        round_coordinate(at(times.mature) - LEAST),
+        LEAST,
+        "ripe",
+    )
 
 
 def window_text(plain: Mapping[str, Any]) -> str:
@@ -167,4 +172,4 @@ def _ticks(times: _Times, at: Callable[[timedelta], float]) -> Iterator[Tick]:
     yield Tick(at(timedelta(0)), times.zero, "middle" if times.look_back else "start")
     for place in range(1, int(times.mature / step) + 1):
         x = at(step * place)
-        yield Tick(x, f"+{format_duration(step * place)}", side(x))
+        yield Tick(x, f"+{format_duration(step * place)}", choose_anchor(x))

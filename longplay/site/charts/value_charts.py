@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from longplay.site import formatting
 from longplay.site.charts import chart
-from longplay.site.charts.axis import HEIGHT, TOP, Scale, Tick, number_ticks, percent, rounded, side
+from longplay.site.charts.axis import (
+    HEIGHT,
+    TOP,
+    Scale,
+    Tick,
+    choose_anchor,
+    format_percent,
+    number_ticks,
+    round_coordinate,
+)
 from longplay.site.charts.chart import Box, Chart, Grid, Path
 from longplay.site.charts.histogram import Distribution, Slot
 from longplay.site.charts.signal_charts import Bar
@@ -34,7 +43,7 @@ def columns(spread: Distribution, unit: str) -> Chart:
         caption=f"Share of the mature anchors by value ({unit})."
         + ("" if spread.exact else " The last column takes all above the 99th percentile."),
         x=_value_ticks(spread, low, ends),
-        y=scale.ticks(percent),
+        y=scale.ticks(format_percent),
         grid=Grid(["value", "anchors", "share"], [_slot_row(slot, whole) for slot in spread.slots]),
         boxes=boxes,
     )
@@ -64,7 +73,7 @@ def delay(found: Standing, hours: int) -> Chart | None:
         alt=f"Share of the mature mean: {rows[0][2]} at {rows[0][0]} after t0, {rows[-1][2]} at {rows[-1][0]}.",
         caption="Mean of what open anchors have shown so far, by time since t0, as a share of the mean of mature ones.",
         x=number_ticks(0, end, f" {unit}"),
-        y=scale.ticks(percent),
+        y=scale.ticks(format_percent),
         grid=Grid(["age", "open anchors", "share of the mature mean"], rows),
         paths=[Path(chart.line(points, scale), "line")],
     )
@@ -94,7 +103,7 @@ def _ages(ages: Sequence[Age], hours: int) -> list[tuple[int, int, float]]:
 def _column(place: int, part: float, wide: float, scale: Scale) -> Box:
     y, gap = scale.down(part), min(0.4, wide / 8)
     height = TOP + HEIGHT - y
-    x, y, width, height = (rounded(v) for v in (wide * place + gap / 2, y, wide - gap, height))
+    x, y, width, height = (round_coordinate(v) for v in (wide * place + gap / 2, y, wide - gap, height))
     return Box(x, y, width, height, "bar")
 
 
@@ -103,8 +112,8 @@ def _value_ticks(spread: Distribution, low: float, high: float) -> Sequence[Tick
     if not spread.exact:
         return number_ticks(low, high)
     places = range(0, len(spread.slots), max(1, -(-len(spread.slots) // 8)))
-    at = {i: rounded(100 * (i + 0.5) / len(spread.slots)) for i in places}
-    return [Tick(at[i], formatting.number(spread.slots[i].low), side(at[i])) for i in places]
+    at = {i: round_coordinate(100 * (i + 0.5) / len(spread.slots)) for i in places}
+    return [Tick(at[i], formatting.number(spread.slots[i].low), choose_anchor(at[i])) for i in places]
 
 
 def _slot(slot: Slot) -> str:

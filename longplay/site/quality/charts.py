@@ -1,24 +1,25 @@
-"""Drawings of runs: rows and verdicts, and what became of the rows of a log."""
+"""Charts of table quality: rows and verdicts by run, daily metrics, and rows of a log by outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from longplay.site import formatting
-from longplay.site.charts.axis import HEIGHT, TOP, Scale, Tick, rounded, side
+from longplay.site.charts.axis import HEIGHT, TOP, Scale, Tick, choose_anchor, round_coordinate
 from longplay.site.charts.chart import Box, Chart, Grid
-from longplay.status.metric_series import Series
-from longplay.status.row_accounting import Entry
-from longplay.status.verdicts import Verdict
+from longplay.status.metric_series import MetricSeries
+from longplay.status.row_accounting import RowAccount
+from longplay.status.verdicts import GateVerdict
 
 _GAP = 0.25
-"""Share of a bar's place that stays free."""
-_LEAST = 2.0
-"""Pixels that a run without rows is high, so that its verdict is seen."""
+"""Share of a bar's slot that stays empty."""
+_MIN_BAR_HEIGHT_PX = 2.0
+"""Height of a run without rows, so that its verdict stays visible."""
+_SPARKLINE_HEIGHT_PX = 20
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a bar: its name, its rows, where it begins and how wide it is in per cent, and its class."""
+class OutcomeShare:
+    """The rows of one outcome as a part of a bar; ``x`` and ``width`` in per cent, ``css`` names its class."""
 
     name: str
     rows: int
@@ -27,94 +28,98 @@ class Part:
     css: str
 
 
-def word(one: Verdict) -> str:
-    """A verdict in a word."""
-    return "failed" if one.failed else "warned" if one.warned else "passed"
+def describe_verdict(verdict: GateVerdict) -> str:
+    """A verdict in one word."""
+    return "failed" if verdict.failed else "warned" if verdict.warned else "passed"
 
 
-def trend(runs: Sequence[Verdict], table: str) -> Chart | None:
-    """Rows that were judged, run by run, each bar in the colour of its verdict; None without runs."""
+def draw_trend(runs: Sequence[GateVerdict], table: str) -> Chart | None:
+    """Validated rows run by run, each bar in the colour of its verdict; None without runs."""
     if not runs:
         return None
     scale = Scale.over(float(run.rows or 0) for run in runs)
-    wide = 100 / len(runs)
-    boxes = [_bar(run, place * wide, wide, scale) for place, run in enumerate(runs)]
-    counts = {name: sum(word(run) == name for run in runs) for name in ("passed", "warned", "failed")}
-    told = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-    marks = sorted({0, len(runs) // 2, len(runs) - 1})
-    ticks = [
-        Tick(rounded((mark + 0.5) * wide), f"{runs[mark].at:%Y-%m-%d}", side((mark + 0.5) * wide)) for mark in marks
-    ]
-    rows = [[f"{run.at:%Y-%m-%d %H:%M:%S}", _rows(run), word(run), _broken(run)] for run in runs]
+    width = 100 / len(runs)
+    counts = {name: sum(describe_verdict(run) == name for run in runs) for name in ("passed", "warned", "failed")}
+    counts = {name: number for name, number in counts.items() if number}
+    summary = ", ".join(f"{number} {name}" for name, number in counts.items())
+    last = f"The last run validated {_format_rows(runs[-1])} rows and {describe_verdict(runs[-1])}."
     return Chart(
         title="Rows by run",
-        alt=f"{len(runs)} runs of {table}: {told}. The last judged {_rows(runs[-1])} rows and {word(runs[-1])}.",
-        caption="Rows that the gate judged in each run: what is new, or the whole table where it was made anew.",
-        x=[
-            tick
-            for tick, last in zip(ticks, [*marks[1:], None], strict=True)
-            if last is None or len(runs) > 2 or not last
-        ],
+        alt=f"{len(runs)} runs of {table}: {summary}. {last}",
+        caption="Rows that the gate validated in each run: the new rows, or the whole of a rebuilt table.",
+        x=_date_ticks(runs, width),
         y=scale.ticks(),
-        grid=Grid(["run (UTC)", "rows", "verdict", "checks that failed"], rows),
-        boxes=boxes,
-        legend=[(f"run-{name}", name) for name, number in counts.items() if number],
+        grid=Grid(["run (UTC)", "rows", "verdict", "failed checks"], [_describe_run(run) for run in runs]),
+        boxes=[_bar(run, index * width, width, scale) for index, run in enumerate(runs)],
+        legend=[(f"run-{name}", name) for name in counts],
     )
 
 
-def spark(runs: Sequence[Verdict]) -> list[Box]:
-    """The same, 100 wide and 20 high, without axes."""
-    most = max((run.rows or 0 for run in runs), default=0) or 1
-    wide = 100 / max(len(runs), 1)
-    found = []
-    for place, run in enumerate(runs):
-        height = max(20 * (run.rows or 0) / most, _LEAST)
-        x, width = rounded(place * wide), rounded(wide * (1 - _GAP))
-        found.append(Box(x, rounded(20 - height), width, rounded(height), f"run-{word(run)}"))
-    return found
+def draw_sparkline(runs: Sequence[GateVerdict]) -> list[Box]:
+    """The trend without axes, 100 wide and 20 high."""
+    values = [float(run.rows or 0) for run in runs]
+    classes = [f"run-{describe_verdict(run)}" for run in runs]
+    return _small_bars(values, classes, _MIN_BAR_HEIGHT_PX)
 
 
-def course(series: Series) -> list[Box]:
-    """A metric day by day as bars, 100 wide and 20 high, without axes; unusual days have the colour of a warning."""
-    most = max((abs(value) for _, value in series.days), default=0.0) or 1.0
-    wide = 100 / max(len(series.days), 1)
-    found = []
-    for place, (day, value) in enumerate(series.days):
-        height = max(20 * abs(value) / most, 0.5)
-        css = "run-warned" if day in series.unusual else "run-passed"
-        found.append(Box(rounded(place * wide), rounded(20 - height), rounded(wide * (1 - _GAP)), rounded(height), css))
-    return found
+def draw_series(series: MetricSeries) -> list[Box]:
+    """A daily metric as bars without axes, 100 wide and 20 high; unusual days have the colour of a warning."""
+    classes = ["run-warned" if day in series.unusual else "run-passed" for day, _ in series.days]
+    return _small_bars([abs(value) for _, value in series.days], classes, 0.5)
 
 
-def shares(entry: Entry) -> list[Part]:
-    """What became of a log's rows, as parts of one bar."""
-    told = [
-        ("published", entry.published, "mature"),
-        ("quarantined", entry.quarantined, "run-failed"),
-        ("duplicates", entry.duplicates, "void-0"),
-        ("erased", entry.erased, "void-1"),
+def draw_shares(account: RowAccount) -> list[OutcomeShare]:
+    """The rows of a log by outcome, as parts of one bar."""
+    outcomes = [
+        ("published", account.published, "mature"),
+        ("quarantined", account.quarantined, "run-failed"),
+        ("duplicates", account.duplicates, "void-0"),
+        ("erased", account.erased, "void-1"),
     ]
-    whole, found, x = max(sum(rows for _, rows, _ in told), 1), [], 0.0
-    for name, rows, css in told:
-        found.append(Part(name, rows, rounded(x), rounded(100 * rows / whole), css))
-        x += 100 * rows / whole
-    return found
+    total = max(sum(rows for _, rows, _ in outcomes), 1)
+    shares, x = [], 0.0
+    for name, rows, css in outcomes:
+        width = 100 * rows / total
+        shares.append(OutcomeShare(name, rows, round_coordinate(x), round_coordinate(width), css))
+        x += width
+    return shares
 
 
-def _bar(run: Verdict, x: float, wide: float, scale: Scale) -> Box:
-    y = min(scale.down(float(run.rows or 0)), TOP + HEIGHT - _LEAST)
+def _small_bars(values: Sequence[float], classes: Sequence[str], min_height: float) -> list[Box]:
+    largest = max(values, default=0.0) or 1.0
+    width = 100 / max(len(values), 1)
+    bar_width = round_coordinate(width * (1 - _GAP))
+    boxes = []
+    for index, (value, css) in enumerate(zip(values, classes, strict=True)):
+        height = max(_SPARKLINE_HEIGHT_PX * value / largest, min_height)
+        x, y = round_coordinate(index * width), round_coordinate(_SPARKLINE_HEIGHT_PX - height)
+        boxes.append(Box(x, y, bar_width, round_coordinate(height), css))
+    return boxes
+
+
+def _date_ticks(runs: Sequence[GateVerdict], width: float) -> list[Tick]:
+    """Dates under the first, the middle and the last run; of two runs only the last is labelled."""
+    last = len(runs) - 1
+    labelled = sorted({0, len(runs) // 2, last}) if len(runs) > 2 else [last]
+    centres = {index: (index + 0.5) * width for index in labelled}
+    return [Tick(round_coordinate(x), f"{runs[index].at:%Y-%m-%d}", choose_anchor(x)) for index, x in centres.items()]
+
+
+def _bar(run: GateVerdict, x: float, width: float, scale: Scale) -> Box:
+    y = min(scale.down(float(run.rows or 0)), TOP + HEIGHT - _MIN_BAR_HEIGHT_PX)
     return Box(
-        rounded(x + wide * _GAP / 2),
-        rounded(y),
-        rounded(wide * (1 - _GAP)),
-        rounded(TOP + HEIGHT - y),
-        f"run-{word(run)}",
+        round_coordinate(x + width * _GAP / 2),
+        round_coordinate(y),
+        round_coordinate(width * (1 - _GAP)),
+        round_coordinate(TOP + HEIGHT - y),
+        f"run-{describe_verdict(run)}",
     )
 
 
-def _rows(run: Verdict) -> str:
+def _describe_run(run: GateVerdict) -> list[str]:
+    broken = ", ".join([*run.failed, *run.warned]) or "none"
+    return [f"{run.at:%Y-%m-%d %H:%M:%S}", _format_rows(run), describe_verdict(run), broken]
+
+
+def _format_rows(run: GateVerdict) -> str:
     return "unknown" if run.rows is None else formatting.count(run.rows)
-
-
-def _broken(run: Verdict) -> str:
-    return ", ".join([*run.failed, *run.warned]) or "none"

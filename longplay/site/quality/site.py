@@ -1,112 +1,134 @@
-"""Pages on the quality of a source's tables: an index, and a page a table. They work from file:// and load nothing."""
+"""Pages on the quality of a source's tables: an index and one page a table. They need no server and load nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-from jinja2 import ChoiceLoader, PackageLoader
+from jinja2 import Environment
 from markupsafe import Markup
 
 from longplay.pipeline import STEPS
 from longplay.site.quality import charts
-from longplay.site.signals import site as catalogue
-from longplay.status import quarantine as aside
-from longplay.status.metric_series import Series
-from longplay.status.quarantine import Asked, Group
-from longplay.status.row_accounting import has
-from longplay.status.status import Standing, Status, newest_moment, status
+from longplay.site.rendering import check_output_folder, create_environment, hash_inline, read_template, write_files
+from longplay.status.metric_series import MetricSeries
+from longplay.status.quarantine import (
+    QuarantineGroup,
+    QuarantineQuery,
+    group_quarantined_rows,
+    list_quarantine_releases,
+)
+from longplay.status.row_accounting import has_table
+from longplay.status.status import SourceStatus, TableStatus, find_newest_moment, load_status
 
-MARK = '<meta name="generator" content="Longplay quality">'
-"""How the index of these pages is told from somebody else's."""
-RUNS = 40
-"""So many runs a picture shows."""
-WORDS: Mapping[str, str] = {
-    "warned": "It was published, but a check failed that blocks nothing.",
-    "failed": "Its newest version was refused: readers keep the last good one.",
-    "behind": "Newer versions of its inputs are there.",
-    "not built": "It was judged, and never published.",
+MARKER = '<meta name="generator" content="Longplay quality">'
+"""Marks an index of these pages."""
+RUNS_IN_CHART = 40
+STATE_DESCRIPTIONS: Mapping[str, str] = {
+    "warned": "It was published, although a check failed that blocks nothing.",
+    "failed": "Its newest version was refused. Readers keep the last good version.",
+    "behind": "Its inputs have newer versions.",
+    "not built": "It was validated but never published.",
 }
-"""What a state means, where all is not well."""
+"""What each state but ``passed`` means."""
 
 
 @dataclass(frozen=True)
-class Pages:
-    """What the pages say.
+class QualityPages:
+    """Everything that the pages show.
 
     Attributes:
-        status: the tables and the ledger.
+        status: the tables and the accounts of the raw logs.
         about: a sentence on each table.
-        aside: what is in quarantine, by log and reason.
-        releases: releases from quarantine, newest first.
-        series: metrics by table, day by day; those with unusual days come first.
+        quarantine_groups: quarantined rows by log and reason.
+        quarantine_releases: releases from quarantine, newest first.
+        series: daily metrics by table; those with unusual days come first.
     """
 
-    status: Status
+    status: SourceStatus
     about: Mapping[str, str]
-    aside: Sequence[Group]
-    releases: Sequence[Mapping[str, object]]
-    series: Mapping[str, Sequence[Series]]
+    quarantine_groups: Sequence[QuarantineGroup]
+    quarantine_releases: Sequence[Mapping[str, object]]
+    series: Mapping[str, Sequence[MetricSeries]]
 
     @property
-    def steps(self) -> list[tuple[str, list[Standing]]]:
-        """Steps with the tables of theirs that are there; tables of no known step come last."""
-        by_name = {one.table: one for one in self.status.tables}
-        known = [(step.name, [by_name[name] for name in step.publishes if name in by_name]) for step in STEPS]
-        rest = [one for one in self.status.tables if not one.step]
-        return [*((name, found) for name, found in known if found), *([("other", rest)] if rest else [])]
+    def steps(self) -> list[tuple[str, list[TableStatus]]]:
+        """Every step with its tables, in the order of the pipeline; tables that no step publishes come last."""
+        by_name = {table.table: table for table in self.status.tables}
+        steps = [(step.name, [by_name[name] for name in step.publishes if name in by_name]) for step in STEPS]
+        others = [table for table in self.status.tables if not table.step]
+        return [(name, tables) for name, tables in [*steps, ("other", others)] if tables]
 
     @property
-    def holding(self) -> list[Standing]:
-        """Tables that hold others up."""
-        return [one for one in self.status.tables if one.blocks or one.steps]
+    def blocking_tables(self) -> list[TableStatus]:
+        """Tables that others wait for."""
+        return [table for table in self.status.tables if table.waiting_tables or table.waiting_steps]
 
 
 def write_pages(
-    folder: Path, out: Path, about: Mapping[str, str], series: Mapping[str, Sequence[Series]] = MappingProxyType({})
+    folder: Path,
+    out: Path,
+    about: Mapping[str, str],
+    series: Mapping[str, Sequence[MetricSeries]] = MappingProxyType({}),
 ) -> int:
-    """Write the pages of a source; gives their number. The same tables and verdicts give the same bytes.
+    """Write the pages of a source. The same tables and verdicts give the same bytes.
 
     Args:
         folder: the folder of the source's tables.
-        out: where to; a folder that is empty, new, or holds such pages.
+        out: where to: a folder that is new, empty, or holds such pages.
         about: a sentence on each table.
-        series: metrics of each table, day by day.
+        series: daily metrics by table.
+
+    Returns:
+        The number of pages.
 
     Raises:
-        ConfigError: when ``out`` holds something else.
+        ConfigError: when ``out`` holds other files.
         NotFoundError: when there is no such source.
         StoreError: when a table is corrupted.
     """
-    catalogue.check_out(out, MARK)
-    groups = aside.groups(folder, Asked(released=True, examples=1)) if has(folder, "quarantine") else []
-    ordered = {table: sorted(told, key=lambda one: (not one.unusual, one.name)) for table, told in series.items()}
-    made = _render(Pages(status(folder, RUNS), about, groups, aside.releases(folder), ordered))
-    (out / "tables").mkdir(parents=True, exist_ok=True)
-    for old in set((out / "tables").glob("*.html")) - {out / name for name in made}:
-        old.unlink()
-    for name, text in made.items():
-        (out / name).write_text(text, encoding="utf-8", newline="\n")
-    return len(made)
+    check_output_folder(out, MARKER)
+    texts = _render(_collect_pages(folder, about, series))
+    write_files(out, "tables", texts)
+    return len(texts)
 
 
-def _render(pages: Pages) -> dict[str, str]:
-    loaders = [PackageLoader("longplay.site")]
-    environment = catalogue.environment_of(ChoiceLoader(loaders))
-    environment.globals.update(words=WORDS, trend=charts.trend, spark=charts.spark, shares=charts.shares)
-    environment.globals["course"] = charts.course
-    own = resources.files("longplay.site").joinpath("templates", "quality.css").read_text(encoding="utf-8")
-    style = Markup(catalogue.template("style.css") + own)
+def _collect_pages(
+    folder: Path, about: Mapping[str, str], series: Mapping[str, Sequence[MetricSeries]]
+) -> QualityPages:
+    query = QuarantineQuery(released=True, examples=1)
+    groups = group_quarantined_rows(folder, query) if has_table(folder, "quarantine") else []
+    ordered = {
+        table: sorted(metrics, key=lambda metric: (not metric.unusual, metric.name))
+        for table, metrics in series.items()
+    }
+    return QualityPages(load_status(folder, RUNS_IN_CHART), about, groups, list_quarantine_releases(folder), ordered)
+
+
+def _render(pages: QualityPages) -> dict[str, str]:
+    environment = _create_environment()
+    style = Markup(read_template("style.css") + read_template("quality.css"))
     shared = {
         "pages": pages,
         "style": style,
-        "style_hash": catalogue.digest(style),
-        "mark": Markup(MARK),
-        "newest": newest_moment(pages.status),
+        "style_hash": hash_inline(style),
+        "mark": Markup(MARKER),
+        "newest": find_newest_moment(pages.status),
     }
-    table = environment.get_template("quality_table.html.j2")
-    made = {"index.html": environment.get_template("quality_index.html.j2").render(root="", **shared)}
-    for one in pages.status.tables:
-        made[f"tables/{one.table}.html"] = table.render(one=one, root="../", **shared)
-    return made
+    template = environment.get_template("quality_table.html.j2")
+    texts = {"index.html": environment.get_template("quality_index.html.j2").render(root="", **shared)}
+    for table in pages.status.tables:
+        texts[f"tables/{table.table}.html"] = template.render(table=table, root="../", **shared)
+    return texts
+
+
+def _create_environment() -> Environment:
+    environment = create_environment()
+    environment.globals.update(
+        state_descriptions=STATE_DESCRIPTIONS,
+        draw_trend=charts.draw_trend,
+        draw_sparkline=charts.draw_sparkline,
+        draw_shares=charts.draw_shares,
+        draw_series=charts.draw_series,
+    )
+    return environment

@@ -8,7 +8,7 @@ from typing import Any
 from longplay.config.duration import format_duration
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
-from longplay.lookup.delay_curves import Drift, delay_of
+from longplay.lookup.delay_curves import CurveDrift, load_delay_curve
 from longplay.registry.registry import Registry
 from longplay.site.charts import delay_chart, signal_charts, value_charts
 from longplay.site.charts.chart import Chart
@@ -46,7 +46,7 @@ class Held:
     columns: Chart | None
     delay: Chart | None
     followed: Chart | None
-    drifts: Sequence[Drift]
+    drifts: Sequence[CurveDrift]
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _held(definition: Definition, sources: Sequence[Source]) -> Iterator[Held]:
             continue
         spread = distribution(found, source.gathered, definition.ref, definition.hash)
         few = spread is not None and spread.exact and len(found.levels) <= FEW
-        curve = delay_of(source.gathered.table.parent, definition)
+        curve = load_delay_curve(source.gathered.table.parent, definition)
         horizon = definition.horizon.total_seconds() / 3600
         hours = 1 if horizon <= SHORT_H else 24 * -(-int(horizon / 24) // AGES)
         yield Held(

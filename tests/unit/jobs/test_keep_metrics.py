@@ -13,7 +13,7 @@ from rich.console import Console
 from jobs.runtime.metric_history import REWRITTEN, keep_metrics
 from jobs.runtime.progress import Progress
 from jobs.runtime.run_context import RunContext
-from longplay.status.row_accounting import has
+from longplay.status.row_accounting import has_table
 from quality.gate import Gate
 from quality.monitoring.metric import Metric
 from quality.monitoring.metric_history import read_metric_history
@@ -57,7 +57,7 @@ def publish(folder: Path, table: str, number: int, topics: float, **audit: objec
     """A version of a table whose gate saw 500 rows of one day, a share of them without a topic."""
     days = {str(START + number * DAY): {"rows": 500, "topic_null_share": topics}}
     (folder / "_quality").mkdir(exist_ok=True)
-    if not has(folder, "deliveries"):
+    if not has_table(folder, "deliveries"):
         quality_tables.publish(folder, "deliveries", [])
     (folder / "_quality" / f"{table}-{number}.json").write_text(json.dumps({"table": table, "days": days}))
     quality_tables.publish(folder, table, [], audit={"verdict": f"{table}-{number}.json", **audit})

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from jobs.table_quality import MAX_DAYS_SHOWN, command, series_of
+from jobs.table_quality import MAX_DAYS_SHOWN, collect_series, command
 from longplay.config.duration import DAY
-from longplay.status.metric_series import Series
+from longplay.status.metric_series import MetricSeries
 from quality.gate import Gate
 from quality.monitoring.metric import Metric
 from quality.monitoring.metric_history import MetricRecorder
@@ -23,10 +23,10 @@ def nulls(days: int) -> list[Metric]:
 
 def test_a_series_a_metric_and_what_was_unusual() -> None:
     whole, reach = Metric("events", "rows", 5.0), Metric("events", "freshness_hours", 2.0, day=START)
-    assert series_of([whole, *nulls(12), reach]) == {
+    assert collect_series([whole, *nulls(12), reach]) == {
         "events": [
-            Series("freshness_hours", [(START, 2.0)]),
-            Series(
+            MetricSeries("freshness_hours", [(START, 2.0)]),
+            MetricSeries(
                 "null_share of topic",
                 [(START + n * DAY, 0.2 if n == 9 else 0.01) for n in range(12)],
                 {ODD: "2026-03-11: 0.2, expected -0.01 to 0.03"},
@@ -36,8 +36,8 @@ def test_a_series_a_metric_and_what_was_unusual() -> None:
 
 
 def test_days_long_past_are_not_shown() -> None:
-    (found,) = series_of(nulls(MAX_DAYS_SHOWN + 12))["events"]
-    assert (len(found.days), found.days[0][0], found.unusual) == (MAX_DAYS_SHOWN, START + 12 * DAY, {})
+    (series,) = collect_series(nulls(MAX_DAYS_SHOWN + 12))["events"]
+    assert (len(series.days), series.days[0][0], series.unusual) == (MAX_DAYS_SHOWN, START + 12 * DAY, {})
 
 
 def test_status_says_what_was_unusual_of_late(tmp_path: Path) -> None:

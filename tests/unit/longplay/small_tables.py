@@ -13,8 +13,8 @@ from deltalake import DeltaTable, write_deltalake
 from longplay.config.duration import DAY
 from longplay.registry.registry import Registry
 from longplay.registry.registry import default_registry as read_registry
-from longplay.server.index.build import build
-from longplay.server.index.paths import Place
+from longplay.server.index.build import build_index
+from longplay.server.index.paths import IndexLocation
 from tables.catalog import RELEASES, SIGNAL_VALUES
 
 ARROW = {
@@ -43,7 +43,7 @@ def at(day: int, hour: int = 0) -> datetime:
 def row(anchor: str, t0: datetime, **changes: Any) -> dict[str, Any]:
     """A mature 'click' of user u and item i with value 1, known a day after t0; ``changes`` say what is otherwise."""
     definition = default_registry().get(changes.pop("signal", "click"))
-    told = {
+    values = {
         "signal": definition.ref,
         "definition_hash": definition.hash,
         "anchor_id": anchor,
@@ -62,23 +62,23 @@ def row(anchor: str, t0: datetime, **changes: Any) -> dict[str, Any]:
         "revision": 0,
         "batch": 1,
     } | changes
-    return told | {"settled": told["state"] != "open"}
+    return values | {"settled": values["state"] != "open"}
 
 
 def open_row(anchor: str, t0: datetime, known: datetime, **changes: Any) -> dict[str, Any]:
-    told = {"state": "open", "value": None, "prefix": 1.0, "elapsed_share": 0.5, "known_ts": known}
-    return row(anchor, t0, **told | changes)
+    changed = {"state": "open", "value": None, "prefix": 1.0, "elapsed_share": 0.5, "known_ts": known}
+    return row(anchor, t0, **changed | changes)
 
 
 def void_row(anchor: str, t0: datetime, **changes: Any) -> dict[str, Any]:
-    told = {"state": "void", "void_reason": "outage", "value": None, "elapsed_share": 0.0}
-    return row(anchor, t0, **told | changes)
+    changed = {"state": "void", "void_reason": "outage", "value": None, "elapsed_share": 0.0}
+    return row(anchor, t0, **changed | changes)
 
 
 def write_values(folder: Path, rows: Sequence[Mapping[str, Any]], mode: str = "append") -> int:
     """Write rows to ``signal_values``; gives the version."""
     schema = pa.schema([(column.name, ARROW[column.type]) for column in SIGNAL_VALUES.columns])
-    table = pa.Table.from_pylist([dict(one) for one in rows], schema=schema)
+    table = pa.Table.from_pylist([dict(values) for values in rows], schema=schema)
     path = str(folder / "signal_values")
     write_deltalake(path, table, mode=mode, partition_by=["settled"])
     return int(DeltaTable(path).version())
@@ -88,7 +88,7 @@ def write_release(folder: Path, known_at: datetime, version: int, **changes: Any
     """Append a release as ``jobs/release.py`` does; gives its id."""
     hashes = changes.pop("hashes", {d.ref: d.hash for d in default_registry().newest()})
     fingerprint = hashlib.sha256(f"{known_at} {version}".encode()).hexdigest()[:16]
-    told = {
+    release = {
         "release_id": f"{known_at:%Y-%m-%d}-{fingerprint[:8]}",
         "known_at": known_at,
         "watermark": known_at,
@@ -98,10 +98,10 @@ def write_release(folder: Path, known_at: datetime, version: int, **changes: Any
         "fingerprint": fingerprint,
     } | changes
     schema = pa.schema([(column.name, ARROW[column.type]) for column in RELEASES.columns])
-    write_deltalake(str(folder / "releases"), pa.Table.from_pylist([told], schema=schema), mode="append")
-    return str(told["release_id"])
+    write_deltalake(str(folder / "releases"), pa.Table.from_pylist([release], schema=schema), mode="append")
+    return str(release["release_id"])
 
 
-async def build_here(place: Place) -> dict[str, Any]:
+async def build_here(location: IndexLocation) -> dict[str, Any]:
     """Build an index without a process of its own: the same, sooner."""
-    return build(place)
+    return build_index(location)

@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 from longplay.cli import cli
 from longplay.config.duration import DAY
 from longplay.lookup import revision_bands
-from longplay.lookup.delay_curves import RECENT, as_text, delay_from, delay_of
+from longplay.lookup.delay_curves import MAX_COHORTS, build_delay_curve, format_delay_curve, load_delay_curve
 from longplay.registry.registry import default_registry
 from longplay.site.signals.site import Asked, write_site
 from tables.catalog import SIGNAL_DELAYS
@@ -44,7 +44,7 @@ def write_delays(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def test_cohorts_are_pooled_by_what_there_was_to_see() -> None:
     """6 of 10 missing and 4 of 30: a quarter of 40. Half is seen at two thirds of the first day."""
-    curve = delay_from([*cohort(0, [6, 4, 0]), *cohort(1, [4, 2, 0], whole=30.0)])
+    curve = build_delay_curve([*cohort(0, [6, 4, 0]), *cohort(1, [4, 2, 0], whole=30.0)])
     assert curve is not None
     assert curve.points == ((1, 0.75), (2, pytest.approx(0.85)), (3, 1.0))
     assert (curve.anchors, curve.sampled, len(curve.cohorts)) == (200, 40, 2)
@@ -54,7 +54,7 @@ def test_cohorts_are_pooled_by_what_there_was_to_see() -> None:
 
 def test_a_share_counts_from_when_it_was_seen_for_good() -> None:
     """Regret may be seen and then taken back: half is seen on day .5, and again, for good, after day 2."""
-    curve = delay_from(cohort(0, [0, 8, 0]))
+    curve = build_delay_curve(cohort(0, [0, 8, 0]))
     assert curve is not None
     assert curve.day_of(0.5) == pytest.approx(2 + 3 / 8)
     assert curve.day_of(1.5) is None
@@ -62,27 +62,27 @@ def test_a_share_counts_from_when_it_was_seen_for_good() -> None:
 
 def test_the_newest_cohorts_make_the_curve_and_those_with_nothing_to_see_do_not() -> None:
     old, empty = cohort(0, [10, 10, 0]), cohort(20, [0, 0, 0], whole=0.0)
-    recent = [one for week in range(RECENT) for one in cohort(1 + week, [5, 1, 0])]
-    curve = delay_from([*recent, *old, *empty])
+    recent = [one for week in range(MAX_COHORTS) for one in cohort(1 + week, [5, 1, 0])]
+    curve = build_delay_curve([*recent, *old, *empty])
     assert curve is not None
     assert curve.points[0] == (1, 0.5)
     assert curve.cohorts[0] == WEEK + timedelta(weeks=1)
-    assert delay_from(empty) is None
-    assert delay_from([]) is None
+    assert build_delay_curve(empty) is None
+    assert build_delay_curve([]) is None
 
 
 def test_the_worst_age_of_a_cohort_that_shifted_is_told() -> None:
     late = cohort(3, [9, 5, 0], usual=0.5, tolerance=0.1, drifted=True)
     late[1] |= {"usual": 0.55}
     late[2] |= {"drifted": False}
-    curve = delay_from([*cohort(2, [5, 3, 0]), *late])
+    curve = build_delay_curve([*cohort(2, [5, 3, 0]), *late])
     assert curve is not None
     (drift,) = curve.drifts
-    assert (drift.cohort, drift.age_day, drift.usual) == (WEEK + timedelta(weeks=3), 1, 0.5)
-    text = as_text(curve)
+    assert (drift.cohort, drift.age_day, drift.baseline_share) == (WEEK + timedelta(weeks=3), 1, 0.5)
+    text = format_delay_curve(curve)
     assert text[0] == "seen: 50% by day 1.7, 90% by day 2.8 (40 of 200 anchors of 2 weeks up to that of 2026-03-23)"
     assert text[1] == f"  day   1  {'#' * 6:<20}  30%"
-    assert text[-1] == "warning: in the week of 2026-03-23 10% was seen by day 1, usually 50%"
+    assert text[-1] == "warning: in the week of 2026-03-23, 10% was seen by day 1; the baseline is 50%"
 
 
 def test_the_command_line_shows_the_curve_of_the_signal_that_was_asked_for(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_the_command_line_shows_the_curve_of_the_signal_that_was_asked_for(tmp_p
     assert delays["shop"]["day_50"] == pytest.approx(1.5)
     reward = CliRunner().invoke(cli, ["signals", "show", "kept_return", "--store", str(tmp_path), "--json"])
     assert json.loads(reward.output)["delays"] == {}
-    assert delay_of(tmp_path / "nowhere", RETURN) is None
+    assert load_delay_curve(tmp_path / "nowhere", RETURN) is None
 
 
 def test_the_catalogue_follows_anchors_where_there_is_a_curve(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_catalogue_follows_anchors_where_there_is_a_curve(tmp_path: Path) ->
     write_site(Asked(tmp_path / "store", ()), tmp_path / "site", lambda _: None)
     text = (tmp_path / "site" / "signals" / "return_to_item_14d.v1.html").read_text(encoding="utf-8")
     assert "Share of the final values: 50% by day" in text
-    assert "In the week of 2026-03-09 the curve had shifted" in text
+    assert "In the week of 2026-03-09, 100.0% was seen by day 3; the baseline is 40.0%." in text
     assert "The curve sets young anchors beside old ones" not in text
 
 
@@ -134,5 +134,6 @@ def test_values_are_counted_by_state_and_revisions_by_how_late_they_were(tmp_pat
     }
     none = CliRunner().invoke(cli, ["signals", "show", "kept_return", "--store", str(tmp_path), "--json"])
     assert json.loads(none.output)["values"] == {}
-    assert revision_bands.as_text({"30 d or more": 2, "under 1 d": 1_000}) == "1,000 (under 1 d), 2 (30 d or more)"
-    assert revision_bands.as_text({}) == "none"
+    text = revision_bands.format_revisions({"30 d or more": 2, "under 1 d": 1_000})
+    assert text == "1,000 (under 1 d), 2 (30 d or more)"
+    assert revision_bands.format_revisions({}) == "none"

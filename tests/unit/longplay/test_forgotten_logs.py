@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from longplay.delta import forget_log, open_table
+from longplay.delta import open_table, truncate_log
 
 VERSIONS = 6
 
@@ -26,7 +26,7 @@ def rows(path: Path) -> list[int]:
 
 
 def test_only_the_newest_version_is_left(table: Path) -> None:
-    forget_log(table)
+    truncate_log(table)
     names = [file.name for file in (table / "_delta_log").iterdir() if file.is_file()]
     assert {name[:20] for name in names if name[0] != "_"} == {f"{VERSIONS - 1:020d}"}
     assert rows(table) == list(range(VERSIONS))
@@ -45,8 +45,8 @@ def test_cut_off_it_can_be_read_and_forgotten_again(table: Path, removed: int, m
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", until_cut_off)
         with pytest.raises(KeyboardInterrupt):
-            forget_log(table)
+            truncate_log(table)
     assert rows(table) == list(range(VERSIONS))
-    forget_log(table)
+    truncate_log(table)
     assert rows(table) == list(range(VERSIONS))
     assert len(list((table / "_delta_log").glob("*.json"))) == 1

@@ -15,10 +15,10 @@ from longplay.definitions.describe import describe_definition
 from longplay.definitions.signal_fields import Anchor
 from longplay.server.app import create_app
 from longplay.server.errors import Problem
-from longplay.server.index.paths import Place
-from longplay.server.open_releases import Shelf
+from longplay.server.index.paths import IndexLocation
+from longplay.server.open_releases import OpenReleases
 from longplay.server.responses import ValueAnswer, ValuesAnswer
-from longplay.server.watcher import Watcher
+from longplay.server.watcher import ReleaseWatcher
 from tests.unit.longplay.small_tables import at, build_here, open_row, row, void_row, write_release, write_values
 
 ROWS = [
@@ -33,18 +33,18 @@ ROWS = [
 class Server:
     """The application on a free port, in a thread."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, open_releases: OpenReleases) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
-        self.shelf, self.address = shelf, f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.uvicorn = uvicorn.Server(uvicorn.Config(create_app(shelf), log_level="error", access_log=False))
+        self.open_releases, self.address = open_releases, f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.uvicorn = uvicorn.Server(uvicorn.Config(create_app(open_releases), log_level="error", access_log=False))
         self.thread = threading.Thread(target=self.uvicorn.run, kwargs={"sockets": [self.socket]})
 
-    def get(self, path: str, **asked: Any) -> requests.Response:
-        return requests.get(self.address + path, params=asked, timeout=10)
+    def get(self, path: str, **parameters: Any) -> requests.Response:
+        return requests.get(self.address + path, params=parameters, timeout=10)
 
-    def problem(self, status: int, path: str, **asked: Any) -> Problem:
+    def problem(self, status: int, path: str, **parameters: Any) -> Problem:
         """The error document of a refused request."""
-        refused = self.get(path, **asked)
+        refused = self.get(path, **parameters)
         assert refused.status_code == status, refused.text
         assert refused.headers["content-type"] == "application/problem+json"
         problem = Problem.model_validate(refused.json())
@@ -63,19 +63,20 @@ class Server:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, list[str]]]:
     """A server of two releases, and their ids, newest first."""
-    store, shelf = tmp_path_factory.mktemp("store"), Shelf()
-    watcher, ids = Watcher(Place(store / "shop", store / "cache"), shelf, 1.0, builder=build_here), []
+    store, open_releases = tmp_path_factory.mktemp("store"), OpenReleases()
+    location, ids = IndexLocation(store / "shop", store / "cache"), []
+    watcher = ReleaseWatcher(location, open_releases, 1.0, builder=build_here)
     for day, rows in ((10, ROWS), (11, [row("e", at(3), user_id="u3", value=1.0)])):
         ids.append(write_release(store / "shop", at(day), write_values(store / "shop", rows)))
-        asyncio.run(watcher.look())
-    with Server(shelf) as server:
+        asyncio.run(watcher.check())
+    with Server(open_releases) as server:
         yield server, ids[::-1]
 
 
 def test_one_value_names_its_release_and_state(served: tuple[Server, list[str]]) -> None:
     server, (newest, before) = served
-    told = server.get("/v1/signals/click/value", anchor_id="a").json()
-    assert told == {
+    answer = server.get("/v1/signals/click/value", anchor_id="a").json()
+    assert answer == {
         "signal": "click@1",
         "definition_hash": default_registry().get("click").hash,
         "anchor_id": "a",
@@ -100,7 +101,7 @@ def test_one_value_names_its_release_and_state(served: tuple[Server, list[str]])
 
 
 @pytest.mark.parametrize(
-    ("asked", "state", "value", "prefix", "reason"),
+    ("parameters", "state", "value", "prefix", "reason"),
     [
         ({"anchor_id": "d"}, "open", None, 1.0, None),
         ({"user_id": "u2", "item_id": "i2", "t0": "2026-05-02T00:00:00Z"}, "void", None, None, "outage"),
@@ -108,14 +109,14 @@ def test_one_value_names_its_release_and_state(served: tuple[Server, list[str]])
     ],
 )
 def test_what_is_not_known_is_never_a_value(
-    served: tuple[Server, list[str]], asked: Any, state: str, value: Any, prefix: Any, reason: Any
+    served: tuple[Server, list[str]], parameters: Any, state: str, value: Any, prefix: Any, reason: Any
 ) -> None:
-    told = ValueAnswer.model_validate(served[0].get("/v1/signals/click/value", **asked).json())
-    assert (told.state, told.value, told.prefix, told.void_reason) == (state, value, prefix, reason)
+    answer = ValueAnswer.model_validate(served[0].get("/v1/signals/click/value", **parameters).json())
+    assert (answer.state, answer.value, answer.prefix, answer.void_reason) == (state, value, prefix, reason)
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("parameters", "expected"),
     [
         ({}, "abced"),
         ({"user_id": "u1"}, "ad"),
@@ -128,24 +129,24 @@ def test_what_is_not_known_is_never_a_value(
         ({"known_at": "2026-05-02T00:00:00Z"}, "ab"),
     ],
 )
-def test_a_range_of_values(served: tuple[Server, list[str]], asked: Any, expected: str) -> None:
+def test_a_range_of_values(served: tuple[Server, list[str]], parameters: Any, expected: str) -> None:
     server, (newest, _) = served
-    told = ValuesAnswer.model_validate(server.get("/v1/signals/click/values", **asked).json())
-    assert "".join(one.anchor_id for one in told.rows) == expected
-    assert (told.signal, told.release_id, told.more, told.next) == ("click@1", newest, False, None)
+    page = ValuesAnswer.model_validate(server.get("/v1/signals/click/values", **parameters).json())
+    assert "".join(row.anchor_id for row in page.rows) == expected
+    assert (page.signal, page.release_id, page.more, page.next) == ("click@1", newest, False, None)
 
 
 def test_pages_go_on_within_the_release_that_they_began_with(served: tuple[Server, list[str]]) -> None:
     server, (_, before) = served
-    found, after = "", {}
+    anchors, after = "", {}
     while after is not None:
         start = {} if after else {"release": before}
-        told = server.get("/v1/signals/click/values", limit=2, **start, **after).json()
-        assert told["release_id"] == before
-        found += "".join(one["anchor_id"] for one in told["rows"])
-        assert told["more"] == (told["next"] is not None)
-        after = {"after": told["next"]} if told["more"] else None
-    assert found == "abcd"
+        page = server.get("/v1/signals/click/values", limit=2, **start, **after).json()
+        assert page["release_id"] == before
+        anchors += "".join(row["anchor_id"] for row in page["rows"])
+        assert page["more"] == (page["next"] is not None)
+        after = {"after": page["next"]} if page["more"] else None
+    assert anchors == "abcd"
 
 
 def test_a_signal_without_values_is_an_empty_page_and_no_value(served: tuple[Server, list[str]]) -> None:
@@ -157,16 +158,16 @@ def test_a_signal_without_values_is_an_empty_page_and_no_value(served: tuple[Ser
 
 def test_definitions(served: tuple[Server, list[str]]) -> None:
     server, _ = served
-    told = server.get("/v1/signals").json()
-    assert told["signals"] == [describe_definition(d) for d in default_registry().newest()]
-    assert (told["total"], told["more"]) == (len(told["signals"]), False)
+    answer = server.get("/v1/signals").json()
+    assert answer["signals"] == [describe_definition(d) for d in default_registry().newest()]
+    assert (answer["total"], answer["more"]) == (len(answer["signals"]), False)
     names = [d.ref for d in default_registry().newest()]
     page = server.get("/v1/signals", limit=2, offset=1).json()
-    assert [one["signal"] for one in page["signals"]] == names[1:3]
+    assert [signal["signal"] for signal in page["signals"]] == names[1:3]
     assert page["more"]
-    found = server.get("/v1/signals", q="return ITEM", anchor="exposure").json()["signals"]
-    assert {one["signal"] for one in found} >= {"return_to_item_14d@1"}
-    assert all("return" in f"{one}".lower() and one["anchor"] == "exposure" for one in found)
+    matches = server.get("/v1/signals", q="return ITEM", anchor="exposure").json()["signals"]
+    assert {signal["signal"] for signal in matches} >= {"return_to_item_14d@1"}
+    assert all("return" in f"{signal}".lower() and signal["anchor"] == "exposure" for signal in matches)
     assert server.get("/v1/signals", q="no such words").json() == {"signals": [], "total": 0, "more": False}
     assert server.get("/v1/signals/click").json() == describe_definition(default_registry().get("click"))
     assert server.get("/v1/signals/click@1").json()["signal"] == "click@1"
@@ -182,13 +183,12 @@ def test_signals_of_every_anchor(served: tuple[Server, list[str]], anchor: str) 
 
 def test_rewards_are_listed_and_shown(served: tuple[Server, list[str]]) -> None:
     server, _ = served
-    shipped = {one.ref: one for one in default_registry().newest_rewards()}
-    told = server.get("/v1/rewards").json()
-    assert [one["reward"] for one in told["rewards"]] == list(shipped)
-    assert (told["total"], told["more"]) == (len(shipped), False)
-    assert [one["reward"] for one in server.get("/v1/rewards", limit=1, offset=1).json()["rewards"]] == list(shipped)[
-        1:2
-    ]
+    shipped = {reward.ref: reward for reward in default_registry().newest_rewards()}
+    answer = server.get("/v1/rewards").json()
+    assert [reward["reward"] for reward in answer["rewards"]] == list(shipped)
+    assert (answer["total"], answer["more"]) == (len(shipped), False)
+    second_page = server.get("/v1/rewards", limit=1, offset=1).json()["rewards"]
+    assert [reward["reward"] for reward in second_page] == list(shipped)[1:2]
     assert server.get("/v1/rewards", anchor="active_day").json()["rewards"] == []
     described = describe_definition(shipped["kept_return@1"])
     described["reward"] = described.pop("signal")
@@ -200,10 +200,10 @@ def test_rewards_are_listed_and_shown(served: tuple[Server, list[str]]) -> None:
 
 def test_releases(served: tuple[Server, list[str]]) -> None:
     server, ids = served
-    told = server.get("/v1/releases").json()
-    assert [one["release_id"] for one in told["releases"]] == ids
-    assert told["releases"][0]["versions"] == {"signal_values": 1}
-    assert [one["served"] for one in told["releases"]] == [True, True]
+    answer = server.get("/v1/releases").json()
+    assert [release["release_id"] for release in answer["releases"]] == ids
+    assert answer["releases"][0]["versions"] == {"signal_values": 1}
+    assert [release["served"] for release in answer["releases"]] == [True, True]
     assert server.get("/v1/releases", limit=1).json()["more"]
 
 
@@ -211,25 +211,25 @@ def test_health_and_readiness(served: tuple[Server, list[str]]) -> None:
     server, (newest, _) = served
     assert server.get("/v1/health").json() == {"status": "ok"}
     assert server.get("/v1/ready").json() == {"status": "ready", "release_id": newest, "problem": None}
-    with Server(Shelf()) as empty:
+    with Server(OpenReleases()) as empty:
         assert empty.get("/v1/health").status_code == 200
         problem = empty.problem(503, "/v1/ready")
         assert problem.what == "No release is served yet."
         assert problem.got == "the index of the newest release is being built"
-        assert empty.problem(503, "/v1/signals/click/value", anchor_id="a").fix == "ask again in a while"
+        assert empty.problem(503, "/v1/signals/click/value", anchor_id="a").fix == "try again later"
 
 
 @pytest.mark.parametrize(
-    ("status", "path", "asked", "what", "nearest"),
+    ("status", "path", "parameters", "what", "nearest"),
     [
         (404, "clik/value", {"anchor_id": "a"}, "There is no signal 'clik'.", ["click", "click@1"]),
         (404, "clik", {}, "There is no signal 'clik'.", ["click", "click@1"]),
         (404, "click/value", {"anchor_id": "zz"}, "There is no value of 'click@1' for this key.", []),
-        (404, "click/value", {"anchor_id": "a", "known_at": "2026-05-01"}, "Nothing was known of this value", []),
+        (404, "click/value", {"anchor_id": "a", "known_at": "2026-05-01"}, "was not known yet at", []),
         (404, "click/values", {"release": "r"}, "Release 'r' is not served: there is none of that name.", []),
-        (422, "click/value", {}, "This names no single value.", []),
-        (422, "click/value", {"user_id": "u1"}, "This names no single value.", []),
-        (422, "click/value", {"anchor_id": "a", "known_at": "2027-01-01"}, "does not know what came after", []),
+        (422, "click/value", {}, "The key does not name a single value.", []),
+        (422, "click/value", {"user_id": "u1"}, "The key does not name a single value.", []),
+        (422, "click/value", {"anchor_id": "a", "known_at": "2027-01-01"}, "holds nothing known after", []),
         (422, "click/value", {"anchor_id": "a", "known_at": "soon"}, "Wrong value for 'known_at'.", []),
         (422, "click/value", {"anchor_id": ""}, "Wrong value for 'anchor_id'.", []),
         (422, "click/value", {"anchor_id": "x" * 513}, "Wrong value for 'anchor_id'.", []),
@@ -240,13 +240,13 @@ def test_health_and_readiness(served: tuple[Server, list[str]]) -> None:
         (422, "click/values", {"state": "ripe"}, "Wrong value for 'state'.", []),
         (422, "click/values", {"from": "May"}, "Wrong value for 'from'.", []),
         (422, "click/values", {"from": "2026-05-02", "to": "2026-05-01"}, "The days end before they begin.", []),
-        (422, "click/values", {"after": "nonsense"}, "There is no such place to go on from.", []),
+        (422, "click/values", {"after": "nonsense"}, "This is not a cursor.", []),
     ],
 )
 def test_errors_say_what_and_how_to_mend_it(
-    served: tuple[Server, list[str]], status: int, path: str, asked: Any, what: str, nearest: list[str]
+    served: tuple[Server, list[str]], status: int, path: str, parameters: Any, what: str, nearest: list[str]
 ) -> None:
-    problem = served[0].problem(status, f"/v1/signals/{path}", **asked)
+    problem = served[0].problem(status, f"/v1/signals/{path}", **parameters)
     assert what in problem.what
     assert problem.fix
     assert problem.what in problem.detail
@@ -263,9 +263,9 @@ def test_unknown_paths_and_methods_are_problems_too(served: tuple[Server, list[s
 
 
 def test_the_api_describes_itself(served: tuple[Server, list[str]]) -> None:
-    told = served[0].get("/v1/openapi.json").json()
-    assert told["openapi"].startswith("3.1")
-    assert sorted(told["paths"]) == [
+    answer = served[0].get("/v1/openapi.json").json()
+    assert answer["openapi"].startswith("3.1")
+    assert sorted(answer["paths"]) == [
         "/v1/health",
         "/v1/ready",
         "/v1/releases",
@@ -276,13 +276,13 @@ def test_the_api_describes_itself(served: tuple[Server, list[str]]) -> None:
         "/v1/signals/{name}/value",
         "/v1/signals/{name}/values",
     ]
-    assert all(list(methods) == ["get"] for methods in told["paths"].values())
-    values = told["paths"]["/v1/signals/{name}/values"]["get"]
-    by_name = {one["name"]: one for one in values["parameters"]}
+    assert all(list(methods) == ["get"] for methods in answer["paths"].values())
+    values = answer["paths"]["/v1/signals/{name}/values"]["get"]
+    by_name = {parameter["name"]: parameter for parameter in values["parameters"]}
     assert {"from", "to", "user_id", "known_at", "release", "limit", "after"} <= set(by_name)
     assert (by_name["limit"]["schema"]["minimum"], by_name["limit"]["schema"]["maximum"]) == (1, 1000)
     for status in ("404", "422", "503"):
         assert "application/problem+json" in values["responses"][status]["content"]
-    row = told["components"]["schemas"]["Row"]["properties"]
+    row = answer["components"]["schemas"]["Row"]["properties"]
     assert row["state"]["enum"] == ["open", "mature", "void"]
     assert row["value"]["description"] == "in the definition's unit; null unless mature"

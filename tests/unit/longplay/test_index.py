@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,16 @@ import pytest
 
 from longplay import Client, default_registry
 from longplay.errors import NotFoundError, StoreError
-from longplay.lookup.cursor import Cursor
-from longplay.lookup.point_query import Key, the_one
-from longplay.lookup.query import Selection
+from longplay.lookup.cursor import PageCursor
+from longplay.lookup.point_query import PointKey, select_value
+from longplay.lookup.query import ValueSelection
 from longplay.server.index import scan as scanning
-from longplay.server.index.build import build
-from longplay.server.index.paths import MANIFEST, Place
-from longplay.server.index.scan import rows_of, scan
+from longplay.server.index.build import build_index
+from longplay.server.index.paths import MANIFEST_FILE, IndexLocation
+from longplay.server.index.scan import find_rows, scan_page
 from longplay.server.index.segment import Segment
-from longplay.server.open_releases import Served, Shelf, open_index
-from longplay.server.watcher import Builder, Watcher, build_apart
+from longplay.server.open_releases import OpenRelease, OpenReleases, open_index
+from longplay.server.watcher import IndexBuilder, ReleaseWatcher, build_in_subprocess
 from tests.unit.longplay.small_tables import at, build_here, open_row, row, void_row, write_release, write_values
 
 Row = dict[str, Any]
@@ -54,26 +55,26 @@ def random_rows(rng: np.random.Generator, anchors: int, signal: str) -> list[Row
 def plainly(rows: Sequence[Row], signal: str, known_at: datetime, **wanted: Any) -> list[tuple[Any, ...]]:
     """The answer by a plain search: anchor, state, value."""
     newest: dict[str, Row] = {}
-    for one in rows:
-        told = one["signal"] == signal and one["known_ts"] <= known_at
-        if told and (one["known_ts"], one["revision"]) >= _rank(newest.get(one["anchor_id"])):
-            newest[one["anchor_id"]] = one
+    for values in rows:
+        is_known = values["signal"] == signal and values["known_ts"] <= known_at
+        if is_known and _rank(values) >= _rank(newest.get(values["anchor_id"])):
+            newest[values["anchor_id"]] = values
     first, last = wanted.pop("first", date.min), wanted.pop("last", date.max)
-    kept = [
-        one
-        for one in newest.values()
-        if first <= one["t0_day"] <= last and all(one[key] == value for key, value in wanted.items())
+    matching = [
+        row
+        for row in newest.values()
+        if first <= row["t0_day"] <= last and all(row[key] == value for key, value in wanted.items())
     ]
-    kept.sort(key=lambda one: (one["t0"], one["anchor_id"]))
-    return [(one["anchor_id"], one["state"], one["value"]) for one in kept]
+    matching.sort(key=lambda row: (row["t0"], row["anchor_id"]))
+    return [(row["anchor_id"], row["state"], row["value"]) for row in matching]
 
 
-def _rank(one: Row | None) -> tuple[Any, ...]:
-    return (one["known_ts"], one["revision"]) if one else (at(-9), -1)
+def _rank(row: Row | None) -> tuple[Any, ...]:
+    return (row["known_ts"], row["revision"]) if row else (at(-9), -1)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], Served, Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], OpenRelease, Path]:
     """Random rows of two signals, in several files; their index; the store."""
     store, rng = tmp_path_factory.mktemp("store"), np.random.default_rng(7)
     rows = [*random_rows(rng, 400, "click"), *random_rows(rng, 150, "regret")]
@@ -81,32 +82,33 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], Served, P
     for part in np.array_split(order, 3):
         version = write_values(store / "shop", [rows[n] for n in part])
     write_release(store / "shop", at(10), version)
-    return rows, opened(store), store
+    return rows, build_and_open(store), store
 
 
-def opened(store: Path) -> Served:
-    told = build(Place.of(store, "shop", store / "cache"))
-    return open_index(Path(told["folder"]), default_registry(), told["releases"])
+def build_and_open(store: Path) -> OpenRelease:
+    built = build_index(IndexLocation.from_store(store, "shop", store / "cache"))
+    return open_index(Path(built["folder"]), default_registry(), built["releases"])
 
 
-def all_pages(segment: Segment, asked: Selection, signal: str, known_at: datetime) -> list[tuple[Any, ...]]:
-    found, after = [], None
+def all_pages(segment: Segment, selection: ValueSelection, signal: str, known_at: datetime) -> list[tuple[Any, ...]]:
+    values, after = [], None
     while True:
-        changed = {**vars(asked), "after": after}
-        page = scan(segment, Selection(**changed), known_at)
-        assert len(page.rows) <= asked.limit
-        found += [(r["anchor_id"], r["state"], r["value"]) for r in segment.told(page.rows)]
+        page = scan_page(segment, replace(selection, after=after), known_at)
+        assert len(page.rows) <= selection.limit
+        values += [(r["anchor_id"], r["state"], r["value"]) for r in segment.to_dicts(page.rows)]
         if page.last is None:
-            return found
-        after = Cursor("r", signal, known_at, *page.last)
+            return values
+        after = PageCursor("r", signal, known_at, *page.last)
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_the_index_answers_as_a_plain_filter(made: tuple[list[Row], Served, Path], seed: int, monkeypatch: Any) -> None:
+def test_the_index_answers_as_a_plain_filter(
+    made: tuple[list[Row], OpenRelease, Path], seed: int, monkeypatch: Any
+) -> None:
     rows, served, _ = made
     rng = np.random.default_rng(seed)
-    monkeypatch.setattr(scanning, "CHUNK", int(rng.integers(1, 60)))
-    monkeypatch.setattr(scanning, "MOST", int(rng.integers(1, 200)))
+    monkeypatch.setattr(scanning, "CHUNK_ROWS", int(rng.integers(1, 60)))
+    monkeypatch.setattr(scanning, "MAX_SCANNED_ROWS", int(rng.integers(1, 200)))
     signal = ("click@1", "regret@1")[int(rng.random() < 0.3)]
     known_at = at(int(rng.integers(1, 11)), int(rng.integers(0, 24))) if rng.random() < 0.6 else at(10)
     known_at, wanted = min(known_at, at(10)), {}
@@ -121,11 +123,11 @@ def test_the_index_answers_as_a_plain_filter(made: tuple[list[Row], Served, Path
     if rng.random() < 0.3:
         wanted["last"] = date(2026, 5, int(rng.integers(1, 9)))
     lists = {key: (wanted[name],) for name, key in _LISTS.items() if name in wanted}
-    asked = Selection(
+    selection = ValueSelection(
         **lists, first_day=wanted.get("first"), last_day=wanted.get("last"), limit=int(rng.integers(1, 120))
     )
-    found = all_pages(served.segments[signal], asked, signal, known_at)
-    assert found == plainly(rows, signal, known_at, **wanted)
+    values = all_pages(served.segments[signal], selection, signal, known_at)
+    assert values == plainly(rows, signal, known_at, **wanted)
 
 
 _LISTS = {"user_id": "users", "item_id": "items", "state": "states"}
@@ -136,44 +138,45 @@ def test_one_value_by_the_index_the_client_and_a_plain_search(made: Any, known_a
     rows, served, store = made
     segment, client = served.segments["click@1"], Client(store, "shop")
     expected = {name: (state, value) for name, state, value in plainly(rows, "click@1", known_at)}
-    for one in rows[:60]:
-        if one["anchor_id"] not in expected:
-            with pytest.raises(NotFoundError, match="Nothing was known"):
-                the_one(rows_of(segment, Key(one["anchor_id"])), "click@1", Key(one["anchor_id"]), known_at)
+    for stored in rows[:60]:
+        key = PointKey(stored["anchor_id"])
+        if stored["anchor_id"] not in expected:
+            with pytest.raises(NotFoundError, match="was not known yet"):
+                select_value(find_rows(segment, key), "click@1", key, known_at)
             continue
-        found = the_one(rows_of(segment, Key(one["anchor_id"])), "click@1", Key(one["anchor_id"]), known_at)
-        assert (found["state"], found["value"]) == expected[one["anchor_id"]]
-        by_user = rows_of(segment, Key(None, one["user_id"], one["item_id"], one["t0"]))
-        assert one["anchor_id"] in {r["anchor_id"] for r in by_user}
-        assert {(r["user_id"], r["t0"]) for r in by_user} == {(one["user_id"], one["t0"])}
-    told = client.values("click", known_at=known_at).arrow().to_pylist()
-    assert {r["anchor_id"]: (r["state"], r["value"]) for r in told} == expected
-    assert rows_of(segment, Key("nobody's")) == []
+        value = select_value(find_rows(segment, key), "click@1", key, known_at)
+        assert (value["state"], value["value"]) == expected[stored["anchor_id"]]
+        by_user = find_rows(segment, PointKey(None, stored["user_id"], stored["item_id"], stored["t0"]))
+        assert stored["anchor_id"] in {r["anchor_id"] for r in by_user}
+        assert {(r["user_id"], r["t0"]) for r in by_user} == {(stored["user_id"], stored["t0"])}
+    values = client.values("click", known_at=known_at).arrow().to_pylist()
+    assert {r["anchor_id"]: (r["state"], r["value"]) for r in values} == expected
+    assert find_rows(segment, PointKey("nobody's")) == []
 
 
 def test_a_page_that_stops_early_says_where_to_go_on(made: Any, monkeypatch: Any) -> None:
     _, served, _ = made
-    monkeypatch.setattr(scanning, "CHUNK", 10)
-    monkeypatch.setattr(scanning, "MOST", 20)
-    page = scan(served.segments["click@1"], Selection(items=("i0",), states=("void",)), at(10))
+    monkeypatch.setattr(scanning, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(scanning, "MAX_SCANNED_ROWS", 20)
+    page = scan_page(served.segments["click@1"], ValueSelection(items=("i0",), states=("void",)), at(10))
     assert page.last is not None
     assert len(page.rows) < 20
 
 
 def test_an_index_is_built_once_and_whole_or_not_at_all(tmp_path: Path, monkeypatch: Any) -> None:
     write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", [row("a", at(1))]))
-    place = Place.of(tmp_path, "shop", tmp_path / "cache")
+    location = IndexLocation.from_store(tmp_path, "shop", tmp_path / "cache")
     with monkeypatch.context() as patch:
         patch.setattr("longplay.server.index.build.write_segment", _fails)
         with pytest.raises(StoreError, match="no room"):
-            build(place)
-    assert [f.name for f in place.cache.iterdir() if f.is_dir()] == []
-    folder = Path(build(place)["folder"])
-    assert {f.name for f in place.cache.iterdir() if f.is_dir()} == {folder.name}
-    made = (folder / MANIFEST).stat().st_mtime_ns
-    assert build(place)["folder"] == str(folder)
-    assert (folder / MANIFEST).stat().st_mtime_ns == made
-    assert place.cache.stat().st_mode & 0o077 == 0  # nobody else reads it
+            build_index(location)
+    assert [f.name for f in location.cache.iterdir() if f.is_dir()] == []
+    folder = Path(build_index(location)["folder"])
+    assert {f.name for f in location.cache.iterdir() if f.is_dir()} == {folder.name}
+    modified_ns = (folder / MANIFEST_FILE).stat().st_mtime_ns
+    assert build_index(location)["folder"] == str(folder)
+    assert (folder / MANIFEST_FILE).stat().st_mtime_ns == modified_ns
+    assert location.cache.stat().st_mode & 0o077 == 0  # nobody else reads it
 
 
 def _fails(*_: object) -> None:
@@ -181,122 +184,123 @@ def _fails(*_: object) -> None:
 
 
 def test_indexes_of_older_releases_are_removed_but_the_last(tmp_path: Path) -> None:
-    place, ids = Place(tmp_path / "shop", tmp_path / "cache"), []
+    location, ids = IndexLocation(tmp_path / "shop", tmp_path / "cache"), []
     for day in (10, 11, 12):
         ids.append(write_release(tmp_path / "shop", at(day), write_values(tmp_path / "shop", [row("a", at(day))])))
-        build(place)
-    assert {f.name for f in place.cache.iterdir() if f.is_dir()} == {f"{ids[1]}.0", f"{ids[2]}.0"}
+        build_index(location)
+    assert {f.name for f in location.cache.iterdir() if f.is_dir()} == {f"{ids[1]}.0", f"{ids[2]}.0"}
 
 
 def test_a_damaged_index_is_an_error(tmp_path: Path) -> None:
     write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", [row("a", at(1))]))
-    told = build(Place.of(tmp_path, "shop", tmp_path / "cache"))
-    folder = Path(told["folder"])
-    file = folder / json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["signals"]["click@1"]
+    built = build_index(IndexLocation.from_store(tmp_path, "shop", tmp_path / "cache"))
+    folder = Path(built["folder"])
+    file = folder / json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))["signals"]["click@1"]
     os.truncate(file, file.stat().st_size - 8)
     with pytest.raises(StoreError, match="damaged"):
-        open_index(folder, default_registry(), told["releases"])
+        open_index(folder, default_registry(), built["releases"])
     with pytest.raises(StoreError, match="There is no index"):
-        open_index(folder / "nowhere", default_registry(), told["releases"])
+        open_index(folder / "nowhere", default_registry(), built["releases"])
 
 
-def watcher_of(store: Path, builder: Builder = build_here) -> tuple[Watcher, Shelf]:
-    shelf = Shelf()
-    return Watcher(Place.of(store, "shop", store / "cache"), shelf, 0.1, builder=builder), shelf
+def create_watcher(store: Path, builder: IndexBuilder = build_here) -> tuple[ReleaseWatcher, OpenReleases]:
+    open_releases = OpenReleases()
+    location = IndexLocation.from_store(store, "shop", store / "cache")
+    return ReleaseWatcher(location, open_releases, 0.1, builder=builder), open_releases
 
 
-def value_of(served: Served, anchor: str) -> float:
-    return float(rows_of(served.segments["click@1"], Key(anchor))[-1]["value"])
+def read_value(served: OpenRelease, anchor: str) -> float:
+    return float(find_rows(served.segments["click@1"], PointKey(anchor))[-1]["value"])
 
 
 def test_a_switch_is_whole_and_what_was_taken_before_stays_as_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     first = write_release(folder, at(10), write_values(folder, [row("a", at(1), value=1.0)]))
-    watcher, shelf = watcher_of(tmp_path)
+    watcher, open_releases = create_watcher(tmp_path)
     with pytest.raises(StoreError, match="No release is served yet"):
-        shelf.newest()
-    asyncio.run(watcher.look())
-    before = shelf.newest()
+        open_releases.newest()
+    asyncio.run(watcher.check())
+    before = open_releases.newest()
     version = write_values(folder, [row("a", at(1), value=2.0, revision=1, known_ts=at(9))])
-    asyncio.run(watcher.look())
-    assert shelf.newest() is before  # values alone are no release
+    asyncio.run(watcher.check())
+    assert open_releases.newest() is before  # values alone are no release
     second = write_release(folder, at(11), version)
-    asyncio.run(watcher.look())
-    after = shelf.newest()
-    assert (before.release.release_id, value_of(before, "a")) == (first, 1.0)
-    assert (after.release.release_id, value_of(after, "a")) == (second, 2.0)
-    assert shelf.pick(first) is before
+    asyncio.run(watcher.check())
+    after = open_releases.newest()
+    assert (before.release.release_id, read_value(before, "a")) == (first, 1.0)
+    assert (after.release.release_id, read_value(after, "a")) == (second, 2.0)
+    assert open_releases.pick(first) is before
     third = write_release(folder, at(12), version)
-    asyncio.run(watcher.look())
-    assert shelf.served() == {second, third}
+    asyncio.run(watcher.check())
+    assert open_releases.ids() == {second, third}
     with pytest.raises(NotFoundError, match="is not served") as caught:
-        shelf.pick(first)
+        open_releases.pick(first)
     assert "longplay signals values --release" in caught.value.fix
-    assert value_of(before, "a") == 1.0  # its file is gone, what is mapped is not
+    assert read_value(before, "a") == 1.0  # its file is gone, what is mapped is not
 
 
 def test_a_process_of_its_own_builds_and_says_what_is_wrong(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     write_values(folder, [row("a", at(1))])
-    watcher, shelf = watcher_of(tmp_path, build_apart)
-    asyncio.run(watcher.look())
-    assert shelf.problem is not None
-    assert shelf.problem.what == "There is no release yet."
+    watcher, open_releases = create_watcher(tmp_path, build_in_subprocess)
+    asyncio.run(watcher.check())
+    assert open_releases.problem is not None
+    assert open_releases.problem.what == "There is no release yet."
     release = write_release(folder, at(10), 0)
-    asyncio.run(watcher.look())
-    assert shelf.newest().release.release_id == release
-    assert value_of(shelf.newest(), "a") == 1.0
+    asyncio.run(watcher.check())
+    assert open_releases.newest().release.release_id == release
+    assert read_value(open_releases.newest(), "a") == 1.0
 
 
 def test_a_release_that_cannot_be_read_leaves_the_one_before(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     first = write_release(folder, at(10), write_values(folder, [row("a", at(1))]))
-    watcher, shelf = watcher_of(tmp_path)
-    asyncio.run(watcher.look())
+    watcher, open_releases = create_watcher(tmp_path)
+    asyncio.run(watcher.check())
     write_release(folder, at(11), 7)
-    asyncio.run(watcher.look())
-    assert shelf.newest().release.release_id == first
-    assert shelf.problem is not None
-    assert "has no version 7" in shelf.problem.what
+    asyncio.run(watcher.check())
+    assert open_releases.newest().release.release_id == first
+    assert open_releases.problem is not None
+    assert "has no version 7" in open_releases.problem.what
     good = write_release(folder, at(12), 0)
-    asyncio.run(watcher.look())
-    assert shelf.newest().release.release_id == good
-    assert shelf.problem is None
+    asyncio.run(watcher.check())
+    assert open_releases.newest().release.release_id == good
+    assert open_releases.problem is None
 
 
 def test_after_an_erasure_nothing_older_is_served_or_kept(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     write_release(folder, at(10), write_values(folder, [row("a", at(1), user_id="u1"), row("b", at(1))]))
-    watcher, shelf = watcher_of(tmp_path)
-    asyncio.run(watcher.look())
+    watcher, open_releases = create_watcher(tmp_path)
+    asyncio.run(watcher.check())
     old = list((folder / "signal_values").glob("*/*.parquet"))
     version = write_values(folder, [row("b", at(1))], mode="overwrite")
     for file in old:
         file.unlink()
     (folder / "_erasures").mkdir()
     (folder / "_erasures" / "000001.json").write_text("{}", encoding="utf-8")
-    asyncio.run(watcher.look())
+    asyncio.run(watcher.check())
     with pytest.raises(StoreError, match="No release is served yet") as caught:
-        shelf.newest()
+        open_releases.newest()
     assert "can no longer be read" in caught.value.got
-    assert [f for f in watcher.place.cache.iterdir() if f.is_dir()] == []
+    assert [f for f in watcher.location.cache.iterdir() if f.is_dir()] == []
     release = write_release(folder, at(11), version)
-    asyncio.run(watcher.look())
-    assert shelf.newest().release.release_id == release
-    assert rows_of(shelf.newest().segments["click@1"], Key("a")) == []
-    assert value_of(shelf.newest(), "b") == 1.0
+    asyncio.run(watcher.check())
+    assert open_releases.newest().release.release_id == release
+    assert find_rows(open_releases.newest().segments["click@1"], PointKey("a")) == []
+    assert read_value(open_releases.newest(), "b") == 1.0
 
 
 def test_a_fault_of_the_watcher_does_not_go_unseen(tmp_path: Path) -> None:
-    async def faulty(_: Place) -> dict[str, Any]:
+    async def faulty(_: IndexLocation) -> dict[str, Any]:
         raise RuntimeError("a fault")
 
-    async def run(watcher: Watcher) -> None:
+    async def run(watcher: ReleaseWatcher) -> None:
         await asyncio.wait([watcher.start()])
 
     write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", [row("a", at(1))]))
-    watcher, shelf = watcher_of(tmp_path, faulty)
+    watcher, open_releases = create_watcher(tmp_path, faulty)
     asyncio.run(run(watcher))
-    assert shelf.problem is not None
-    assert shelf.problem.what == "The server no longer looks for releases."
-    assert shelf.problem.got == "RuntimeError('a fault')"
+    assert open_releases.problem is not None
+    assert open_releases.problem.what == "The server no longer checks for releases."
+    assert open_releases.problem.got == "RuntimeError('a fault')"
