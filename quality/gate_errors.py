@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from longplay.errors import QualityError
 from quality.expectations import HAS_ROWS, Expectation
-from tables.checks import GRAIN, Rule
+from tables.checks import GRAIN, RowRule
 from tables.spec import TableSpec
 
 MAX_EXAMPLE_ROWS = 5
@@ -48,7 +48,7 @@ def build_gate_error(table: str, lines: Sequence[str], acceptable: Sequence[str]
     )
 
 
-def _example_rows(frame: DataFrame, spec: TableSpec, rule: Rule | None) -> list[str]:
+def _example_rows(frame: DataFrame, spec: TableSpec, rule: RowRule | None) -> list[str]:
     if rule is not None:
         invalid = frame.where(F.expr(rule.violation))
     else:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from quality.measure.column_families import NUMERIC_TYPES
-from tables.spec import Rule, TableSpec
+from tables.spec import RowRule, TableSpec
 
 MAX_DIFFERENCE = 0.1
 """A column's count and mean may differ from its source's by this share."""
@@ -27,7 +27,7 @@ def with_training_set_rules(
     return replace(spec, rules=(*spec.rules, *training_set_rules(columns, splits)))
 
 
-def training_set_rules(columns: Sequence[tuple[str, str]], splits: dict[str, TimeSpan]) -> tuple[Rule, ...]:
+def training_set_rules(columns: Sequence[tuple[str, str]], splits: dict[str, TimeSpan]) -> tuple[RowRule, ...]:
     """List the rules of a set's own columns and plan.
 
     Args:
@@ -37,7 +37,7 @@ def training_set_rules(columns: Sequence[tuple[str, str]], splits: dict[str, Tim
     names = [name for name, _ in columns]
     labels = [name.removeprefix("label_") for name in names if name.startswith("label_")]
     label_rules = [
-        Rule(
+        RowRule(
             f"label_{name}_if_mature",
             f"(`state_{name}` <=> 'mature') <> (`label_{name}` IS NOT NULL)",
             f"label_{name} is present if and only if state_{name} is mature",
@@ -46,7 +46,7 @@ def training_set_rules(columns: Sequence[tuple[str, str]], splits: dict[str, Tim
         if f"state_{name}" in names
     ]
     misplaced = " OR ".join(f"(split = '{name}') <> ({_span_condition(span)})" for name, span in splits.items())
-    return (*label_rules, Rule("splits_follow_time", misplaced, "train, valid and test are the spans of the plan"))
+    return (*label_rules, RowRule("splits_follow_time", misplaced, "train, valid and test are the spans of the plan"))
 
 
 def _span_condition(span: TimeSpan) -> str:

@@ -1,10 +1,10 @@
-"""The map: every table of the store by name."""
+"""The catalogue: every table of the store, by name."""
 
 from longplay.errors import NotFoundError, nearest
 from tables.contract import load
 from tables.spec import TableSpec
 
-# Facts as they came in: events, exposures, and the rows that could not be either.
+# Facts as they were delivered, and the rows that were rejected.
 EVENTS = load("events")
 EXPOSURES = load("exposures")
 EPISODES = load("episodes")
@@ -29,15 +29,15 @@ PROGRESSIVE_ESTIMATES = load("progressive_estimates")
 TRAINING_SET = load("training_set")
 RELEASES = load("releases")
 
-# Delay curves of signals: how much of the final values is seen by age, cohort by cohort.
+# Delay curves of signals: how much of the final values is visible by age, cohort by cohort.
 SIGNAL_DELAYS = load("signal_delays")
 
-# What is known of the data themselves: how much came in each day, outages of the log, and metrics of tables.
+# Data quality: rows per day, outages of the log, and metrics of tables.
 DAY_COUNTS = load("day_counts")
 OUTAGES = load("outages")
 QUALITY_METRICS = load("quality_metrics")
 
-# What became of rows that were set aside, repaired, and put through ingest again.
+# Outcomes of quarantined rows that were repaired and reprocessed.
 OUTCOMES = ("published", "duplicate", "quarantined", "erased")
 QUARANTINE_RELEASES = load("quarantine_releases")
 
@@ -56,16 +56,16 @@ RELEASED = (
     "item_features",
     "signal_values",
 )
-"""What every release ties."""
+"""Tables that every release pins."""
 ALSO_RELEASED = ("deliveries", "episodes", "quarantine", "day_counts", "outages", "signal_delays")
-"""What a release ties where it is there."""
+"""Tables that a release pins if they exist."""
 
 
 def get(name: str) -> TableSpec:
     """The spec of one table.
 
     Raises:
-        NotFoundError: with the nearest known name.
+        NotFoundError: with the nearest name.
     """
     if name not in ALL:
         raise NotFoundError(f"There is no table '{name}'.", fix=nearest(name, ALL))

@@ -1,4 +1,4 @@
-"""Checkpoints: how far a derived table was brought, as its last commit says."""
+"""Checkpoints: which deliveries a derived table contains, from its last commit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from pyspark.sql import functions as F
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far a table was brought: it holds what deliveries up to ``batch`` make of what was known before ``frontier``.
+    """The state of a derived table: built from deliveries up to ``batch``, of what was known before ``frontier``.
 
     Attributes:
         batch: number of the newest delivery then.
         frontier: the watermark then (UTC).
-        facts: what else its last publication said of itself.
+        facts: the other metadata of its last commit.
     """
 
     batch: int
@@ -29,9 +29,9 @@ class Checkpoint:
         return cls(int(commit_facts["batch"]), datetime.fromisoformat(commit_facts["frontier"]), commit_facts)
 
     def is_new(self, known_ts: str = "known_ts") -> Column:
-        """Rows that were not there yet, or not complete yet: of later deliveries, or known since."""
+        """Rows that the table does not contain yet: of later deliveries, or known since the frontier."""
         return (F.col("batch") > self.batch) | (F.col(known_ts) >= F.lit(self.frontier))
 
     def is_behind(self, known_ts: str = "known_ts") -> Column:
-        """Rows of later deliveries that were known already when all such rows were said to have arrived."""
+        """Late rows: of later deliveries, although known before the frontier."""
         return (F.col("batch") > self.batch) & (F.col(known_ts) < F.lit(self.frontier))

@@ -1,4 +1,4 @@
-"""Checks of a table: of every row, of a day's rows, of a day beside earlier days, of rows beside other tables."""
+"""The checks of a table: of single rows, of a day, of a day against earlier days, and against other tables."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,11 +6,11 @@ from typing import Literal
 GRAIN = "grain_is_unique"
 """Name of the check that every table has."""
 Severity = Literal["error", "warning"]
-"""What a failed check does: it blocks the publication, or it is told and kept."""
+"""What a failed check does: block the publication, or warn."""
 
 
 @dataclass(frozen=True)
-class Rule:
+class RowRule:
     """A row-level check: rows for which the SQL condition ``violation`` is true fail it."""
 
     name: str
@@ -21,7 +21,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Bounded:
-    """A SQL aggregate of a day's rows (of all rows, where a table has no time) that lies in ``[low, high]``."""
+    """An SQL aggregate that must lie in ``[low, high]``: of a day's rows, or of all rows if the table has no time."""
 
     name: str
     measure: str
@@ -33,7 +33,7 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Query:
-    """A SQL query that gives one number in ``[low, high]``; ``{object}`` stands for the rows. A job of its own."""
+    """An SQL query whose one number must lie in ``[low, high]``; ``{object}`` is the rows. Costs a Spark job."""
 
     name: str
     query: str
@@ -45,17 +45,17 @@ class Query:
 
 @dataclass(frozen=True)
 class Steady:
-    """A SQL aggregate that is as on the days, or in the publications, before.
+    """An SQL aggregate that must stay near its baseline: earlier days, or earlier publications.
 
     Attributes:
         name: of the check.
         measure: the aggregate.
-        message: what it means when it is not.
-        within: how far a day may always be from what is usual: as a share of it (0.5: up to 1.5 times as much, or as
-            little), or by so much, as ``by`` says. Days that vary more by themselves may be as far as they vary.
+        message: what a failure means.
+        within: allowed distance from the baseline, by ``by`` as a share of it (0.5: up to 1.5 times as much, or as
+            little) or as a difference. Where earlier days vary more than that, the distance may be as large.
         by: ``ratio`` or ``difference``.
-        per: ``day``: each day beside earlier days; ``publication``: all its rows beside earlier publications, for what
-            late rows say.
+        per: ``day``: each day against earlier days; ``publication``: all rows of a publication against earlier ones,
+            for measures of late rows.
         severity: what a failure does.
     """
 
@@ -73,17 +73,17 @@ Shape = Literal["repeats", "topShare", "familiar", "recurs", "mix"]
 
 @dataclass(frozen=True)
 class Sampled:
-    """What a sample of a publication's rows looks like beside earlier publications.
+    """A share, taken from a sample of a publication's rows, that must stay near that of earlier publications.
 
     Attributes:
         name: of the check.
-        shape: ``repeats`` (share of rows whose columns are those of another row), ``topShare`` (share of the most
-            frequent value), ``familiar`` (share of rows whose value was there in earlier publications, to be large),
-            ``recurs`` (the same, to be small) or ``mix`` (the share of rows that would have to change their value to be
-            distributed as before).
-        columns: whose values are looked at, together.
-        message: what it means when the share is not as it was.
-        within: how far the share may always be on the wrong side of what is usual.
+        shape: ``repeats`` (share of rows whose values another row has too), ``topShare`` (share of the most frequent
+            value), ``familiar`` (share of rows whose value occurred in earlier publications; should be large),
+            ``recurs`` (the same; should be small) or ``mix`` (share of rows that would have to change their value to
+            be distributed as before).
+        columns: the columns whose values are taken, together.
+        message: what a failure means.
+        within: allowed distance on the wrong side of the baseline.
         severity: what a failure does.
     """
 
@@ -97,7 +97,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Reference:
-    """Values of columns, null apart, that must be there in columns of another table, where it has been published."""
+    """Values of columns, except null, that must occur in columns of another table if that is published."""
 
     name: str
     columns: tuple[str, ...]
@@ -109,7 +109,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Leak:
-    """No column of a family of features correlates with one of a family of labels by more than ``within``."""
+    """The largest correlation, ``within``, between a column of a family of features and one of a family of labels."""
 
     name: str
     features: str
@@ -123,7 +123,7 @@ Check = Bounded | Query | Steady | Sampled | Reference | Leak
 
 
 def describe(check: Check) -> str:
-    """What a check looks at, in one line."""
+    """What a check measures, in one line."""
     if isinstance(check, Steady):
         return f"{check.measure}, per {check.per}, within {check.within:g} ({check.by})"
     if isinstance(check, Sampled):

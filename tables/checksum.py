@@ -1,4 +1,4 @@
-"""The content of a table as one number: equal content, equal number, whatever the order of rows or files."""
+"""The checksum of a table's content, independent of the order of rows and files."""
 
 from collections.abc import Sequence
 
@@ -12,24 +12,24 @@ def row_hash(frame: DataFrame, without: Sequence[str] = ()) -> Column:
     """A 64-bit hash of a row over all columns but ``without``."""
     kinds = dict(frame.dtypes)
     names = sorted(set(frame.columns) - set(without))
-    # Spark hashes no maps; as JSON of sorted entries they hash like any text.
+    # Spark cannot hash maps, so they are hashed as JSON of their sorted entries.
     maps = {name for name in names if kinds[name].startswith("map")}
     columns = [F.to_json(F.array_sort(F.map_entries(n))) if n in maps else F.col(n) for n in names]
-    # A null leaves Spark's hash as it is, so (null, a) would equal (a, null): each column says whether it is one.
+    # A null leaves Spark's hash unchanged, so (null, a) would equal (a, null): hash also whether each column is null.
     return F.xxhash64(*[part for column in columns for part in (column, F.isnull(column))])
 
 
 def half_sums(hashed: str) -> tuple[Column, Column]:
-    """The sum of a column of 64-bit hashes in two aggregates, of the upper and the lower halves: ``join_halves``.
+    """Two aggregates that sum a column of 64-bit hashes, its upper and its lower halves; see ``join_halves``.
 
-    Sums of longs cost less than sums of decimals, and neither half can overflow below two thousand million rows.
+    Sums of longs cost less than sums of decimals, and neither half can overflow below two billion rows.
     """
     lower = F.sum(F.col(hashed).bitwiseAND(F.lit(_HALF - 1)))
     return F.sum(F.shiftright(F.col(hashed), 32)), lower
 
 
 def join_halves(upper: int, lower: int) -> int:
-    """The sum of the hashes whose halves add up to these."""
+    """The sum of hashes from the sums of their halves."""
     return upper * _HALF + lower
 
 
@@ -39,7 +39,7 @@ def render(rows: int, total: int) -> str:
 
 
 def checksum(frame: DataFrame, without: Sequence[str] = ()) -> str:
-    """Rows and hash sum of a frame, leaving out batch and audit columns named in ``without``."""
+    """Rows and hash sum of a frame, without the columns named in ``without``."""
     hashed = frame.select(row_hash(frame, without).alias("hash"))
     upper, lower = half_sums("hash")
     row = hashed.agg(F.count("*").alias("rows"), upper.alias("upper"), lower.alias("lower")).first()

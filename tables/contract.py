@@ -1,7 +1,7 @@
-"""Contracts: what a table is and must be, one YAML file each, in the words of the Open Data Contract Standard (3.1).
+"""Data contracts of tables: one YAML file each, in the format of the Open Data Contract Standard (3.1).
 
-``load`` reads the contract of a table as a ``TableSpec``; ``contract_of`` gives back the contract of a spec. What the
-standard has no word for stands under ``customProperties``.
+``load`` reads the contract of a table as a ``TableSpec``; ``contract_of`` converts a spec back. What the standard
+cannot express is under ``customProperties``.
 """
 
 import re
@@ -13,8 +13,8 @@ from pydantic import Field, field_validator, model_validator
 
 from longplay.config.strict_model import KeyedError, read_yaml, validate_model
 from longplay.errors import NotFoundError, nearest
-from tables.checks import Rule
-from tables.contract_rules import CustomQuality, Part, SqlQuality, quality_of
+from tables.checks import RowRule
+from tables.contract_rules import ContractPart, CustomQuality, SqlQuality, quality_of
 from tables.spec import Column, Mode, TableSpec
 
 FOLDER = Path(__file__).parent / "contracts"
@@ -29,11 +29,11 @@ LOGICAL = {
     "array": "array",
     "map": "object",
 }
-"""The standard's type of each Spark SQL type, without what stands in angle brackets."""
+"""The standard's logical type of each Spark SQL type, ignoring parameters in angle brackets."""
 _CUSTOM = ("mode", "time", "known", "audit", "families", "allowEmpty")
 
 
-class Property(Part):
+class ColumnProperty(ContractPart):
     """One column."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -47,7 +47,7 @@ class Property(Part):
     description: str = Field(min_length=3)
 
     @model_validator(mode="after")
-    def _types_agree(self) -> "Property":
+    def _types_agree(self) -> "ColumnProperty":
         kind = self.physical_type.partition("<")[0]
         if kind not in LOGICAL:
             raise KeyedError("physicalType", f"unknown type '{kind}': {nearest(kind, LOGICAL)}")
@@ -56,7 +56,7 @@ class Property(Part):
         return self
 
 
-class Sla(Part):
+class ServiceLevel(ContractPart):
     """A promise about the whole table."""
 
     property: Literal["retention"]
@@ -64,8 +64,8 @@ class Sla(Part):
     unit: Literal["days", "months", "years"]
 
 
-class Custom(Part):
-    """What the standard has no word for."""
+class CustomProperty(ContractPart):
+    """A property that the standard does not define."""
 
     property: str
     value: Any
@@ -78,7 +78,7 @@ class Custom(Part):
         return name
 
     @model_validator(mode="after")
-    def _has_its_type(self) -> "Custom":
+    def _has_its_type(self) -> "CustomProperty":
         wanted: tuple[str, Callable[[Any], bool]] = {
             "mode": (f"one of {', '.join(get_args(Mode))}", lambda v: v in get_args(Mode)),
             "allowEmpty": ("true or false", lambda v: isinstance(v, bool)),
@@ -90,39 +90,39 @@ class Custom(Part):
         return self
 
 
-class Described(Part):
+class TableDescription(ContractPart):
     """What a table is for."""
 
     purpose: str = Field(min_length=10)
 
 
-class Team(Part):
-    """Who answers for it."""
+class Team(ContractPart):
+    """The owner."""
 
     name: str
 
 
-class Table(Part):
+class ContractTable(ContractPart):
     """The columns and rules of a table."""
 
     name: str
     physical_type: Literal["table"]
-    properties: tuple[Property, ...] = Field(min_length=1)
+    properties: tuple[ColumnProperty, ...] = Field(min_length=1)
     quality: tuple[Annotated[SqlQuality | CustomQuality, Field(discriminator="type")], ...] = ()
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> "Table":
-        for key, names in (("properties", self.properties), ("quality", self.quality)):
-            seen = [part.name for part in names]
-            twice = sorted({name for name in seen if seen.count(name) > 1})
-            if twice:
-                raise KeyedError(key, f"'{twice[0]}' is there twice")
+    def _names_are_unique(self) -> "ContractTable":
+        for key, parts in (("properties", self.properties), ("quality", self.quality)):
+            part_names = [part.name for part in parts]
+            repeated = sorted({name for name in part_names if part_names.count(name) > 1})
+            if repeated:
+                raise KeyedError(key, f"'{repeated[0]}' is there twice")
         if not any(column.primary_key for column in self.properties):
-            raise KeyedError("properties", "no column is a primaryKey: which columns identify a row?")
+            raise KeyedError("properties", "no column is a primaryKey: mark the columns that identify a row")
         return self
 
 
-class Contract(Part):
+class Contract(ContractPart):
     """A data contract of one table."""
 
     api_version: Literal["v3.1.0"]
@@ -131,14 +131,14 @@ class Contract(Part):
     name: str
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     status: Literal["active"]
-    description: Described
+    description: TableDescription
     team: Team
-    schema_: tuple[Table, ...] = Field(alias="schema", min_length=1, max_length=1)
-    sla_properties: tuple[Sla, ...] = Field(min_length=1, max_length=1)
-    custom_properties: tuple[Custom, ...] = ()
+    schema_: tuple[ContractTable, ...] = Field(alias="schema", min_length=1, max_length=1)
+    sla_properties: tuple[ServiceLevel, ...] = Field(min_length=1, max_length=1)
+    custom_properties: tuple[CustomProperty, ...] = ()
 
     def spec(self) -> TableSpec:
-        """The contract as the store and the gate take it."""
+        """The contract as a ``TableSpec``, which store and gate use."""
         table, sla = self.schema_[0], self.sla_properties[0]
         custom = {part.property: part.value for part in self.custom_properties}
         checks = [part.check() for part in table.quality]
@@ -147,8 +147,8 @@ class Contract(Part):
             about=self.description.purpose,
             grain=_placed(table, lambda c: c.primary_key, lambda c: c.primary_key_position),
             columns=tuple(Column(c.name, c.physical_type, c.description, not c.required) for c in table.properties),
-            rules=tuple(check for check in checks if isinstance(check, Rule)),
-            checks=tuple(check for check in checks if not isinstance(check, Rule)),
+            rules=tuple(check for check in checks if isinstance(check, RowRule)),
+            checks=tuple(check for check in checks if not isinstance(check, RowRule)),
             families=tuple(custom.get("families", ())),
             allow_empty=custom.get("allowEmpty", False),
             mode=custom.get("mode", "replace"),
@@ -162,7 +162,9 @@ class Contract(Part):
         )
 
 
-def _placed(table: Table, chosen: Callable[[Property], bool], place: Callable[[Property], int]) -> tuple[str, ...]:
+def _placed(
+    table: ContractTable, chosen: Callable[[ColumnProperty], bool], place: Callable[[ColumnProperty], int]
+) -> tuple[str, ...]:
     return tuple(column.name for column in sorted(filter(chosen, table.properties), key=place))
 
 
@@ -171,23 +173,22 @@ def load(name: str, folder: Path = FOLDER) -> TableSpec:
 
     Raises:
         NotFoundError: when there is no such contract, with the nearest name.
-        ConfigError: when it breaks a rule of contracts, naming file, line and key, and what was found there.
+        ConfigError: when it is malformed, naming file, line and key.
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        known = [file.stem for file in folder.glob("*.yaml")]
-        raise NotFoundError(f"There is no contract '{name}'.", where=str(folder), fix=nearest(name, known))
+        names = [file.stem for file in folder.glob("*.yaml")]
+        raise NotFoundError(f"There is no contract '{name}'.", where=str(folder), fix=nearest(name, names))
     spec = validate_model(Contract, read_yaml(path), str(path)).spec()
     if spec.name != name:
-        raise NotFoundError(
-            f"The contract '{name}' is of another table.", where=str(path), got=spec.name, fix="name the file after it"
-        )
+        what = f"The contract '{name}' describes another table."
+        raise NotFoundError(what, where=str(path), got=spec.name, fix=f"rename the file to {spec.name}.yaml")
     return spec
 
 
 def contract_of(spec: TableSpec) -> dict[str, Any]:
-    """The contract of a spec: what ``load`` reads as this spec."""
-    value, unit = spec.retention.split()
+    """The contract of a spec; ``load`` reads it back as the same spec."""
+    number, unit = spec.retention.split()
     custom: dict[str, Any] = {
         "mode": spec.mode,
         "time": spec.time,
@@ -212,8 +213,8 @@ def contract_of(spec: TableSpec) -> dict[str, Any]:
         "description": {"purpose": spec.about},
         "team": {"name": spec.owner},
         "schema": [table | ({"quality": quality} if quality else {})],
-        "slaProperties": [{"property": "retention", "value": int(value), "unit": unit}],
-        "customProperties": [{"property": key, "value": said} for key, said in custom.items() if said],
+        "slaProperties": [{"property": "retention", "value": int(number), "unit": unit}],
+        "customProperties": [{"property": key, "value": value} for key, value in custom.items() if value],
     }
 
 

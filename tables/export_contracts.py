@@ -1,8 +1,8 @@
-"""Contracts from specs that are declared in Python.
+"""Writes the contracts of tables that a Python module declares as ``TableSpec``.
 
-    python -m tables.export_contracts tables.catalog
+    python -m tables.export_contracts MODULE
 
-Then the module can say ``NAME = load("name")`` where it declared the table.
+Then ``tables/catalog.py`` can load the table: ``NAME = load("name")``.
 """
 
 import sys
@@ -18,27 +18,28 @@ from tables.spec import TableSpec
 
 
 def export(module: str, update: bool = False, folder: Path = FOLDER) -> list[Path]:
-    """Write the contract of every table that a module declares; gives the files.
+    """Write the contract of every table that a module declares; returns the files.
 
     Args:
         module: name of a Python module, such as ``tables.catalog``.
-        update: write files anew that are there.
-        folder: where contracts are kept.
+        update: overwrite contracts that exist.
+        folder: of the contracts.
 
     Raises:
-        ConfigError: when there is no such module, it declares no table, or a file is there that may not be written.
+        ConfigError: when there is no such module, it declares no table, or a contract exists and ``update`` is false.
     """
     try:
-        found = vars(import_module(module))
+        declared = vars(import_module(module))
     except ModuleNotFoundError as error:
         raise ConfigError(f"There is no module '{module}'.", fix="name one as Python does: tables.catalog") from error
-    specs = {spec.name: spec for spec in found.values() if isinstance(spec, TableSpec)}
+    specs = {spec.name: spec for spec in declared.values() if isinstance(spec, TableSpec)}
     files = {folder / f"{name}.yaml": spec for name, spec in specs.items()}
     if not files:
         raise ConfigError(f"'{module}' declares no table.", where=module)
-    there = [path.name for path in files if path.exists()]
-    if there and not update:
-        raise ConfigError("A contract is there already.", where=str(folder), got=", ".join(there), fix="say --update")
+    existing = [path.name for path in files if path.exists()]
+    if existing and not update:
+        fix = "overwrite it with --update"
+        raise ConfigError("A contract exists already.", where=str(folder), got=", ".join(existing), fix=fix)
     folder.mkdir(parents=True, exist_ok=True)
     for path, spec in files.items():
         path.write_text(text_of(spec), encoding="utf-8")
@@ -46,13 +47,13 @@ def export(module: str, update: bool = False, folder: Path = FOLDER) -> list[Pat
 
 
 def text_of(spec: TableSpec) -> str:
-    """A spec as the text of a contract."""
+    """A spec as the YAML text of a contract."""
     return yaml.safe_dump(contract_of(spec), sort_keys=False, width=110, allow_unicode=True)
 
 
 @click.command("export")
 @click.argument("module")
-@click.option("--update", is_flag=True, help="Write contracts anew that are there.")
+@click.option("--update", is_flag=True, help="Overwrite contracts that exist.")
 def command(module: str, update: bool) -> None:
     """Write the contracts of the tables that MODULE declares into tables/contracts.
 

@@ -13,13 +13,13 @@ LOCK_TIMEOUT_S = 600
 
 @contextmanager
 def process_lock(file: Path, busy: str, where: Path, waits: Callable[[], None] | None = None) -> Iterator[None]:
-    """A lock between processes, held while the block runs.
+    """Hold a lock between processes while the block runs.
 
     Args:
-        file: the lock's file; its folder is made.
-        busy: what another process does that holds it, as an error begins.
-        where: what the error names.
-        waits: called once where another process holds it.
+        file: the lock's file; its folder is created.
+        busy: how the error begins: what the process that holds the lock is doing.
+        where: the place that the error names.
+        waits: called once if another process holds the lock.
 
     Raises:
         StoreError: when another process has held it for ten minutes.

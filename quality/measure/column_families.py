@@ -7,7 +7,7 @@ baseline: a shifted mean or spread warns, a shifted share of nulls blocks.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tables.checks import Check, Rule, Steady
+from tables.checks import Check, RowRule, Steady
 from tables.spec import TableSpec
 
 FINITE_RULE = "numbers_are_finite"
@@ -33,10 +33,10 @@ def with_families(spec: TableSpec, columns: Sequence[tuple[str, str]]) -> TableS
     return replace(spec, rules=rules, checks=(*spec.checks, *steady_checks))
 
 
-def finite_rule(columns: Sequence[str]) -> Rule:
+def finite_rule(columns: Sequence[str]) -> RowRule:
     """The rule that numbers are finite or null."""
     violation = " OR ".join(f"isnan(`{name}`) OR abs(`{name}`) = double('infinity')" for name in columns)
-    return Rule(FINITE_RULE, violation, "numbers are finite or null")
+    return RowRule(FINITE_RULE, violation, "numbers are finite or null")
 
 
 def feature_checks(column: str) -> tuple[Check, ...]:

@@ -33,7 +33,7 @@ from pyspark.sql import functions as F
 from longplay.delta import read_arrow
 from longplay.errors import LongplayError, QualityError
 from tables.publish import Lineage, PublishedVersion, WritableStore
-from tables.spec import Rule, TableSpec, columns
+from tables.spec import RowRule, TableSpec, columns
 from tests.chaos.killed_runs import job
 from tests.conftest import INTERPRETED
 
@@ -49,7 +49,7 @@ TABLES = {
         about="Rows that may or may not be published.",
         grain=("id",),
         columns=COLUMNS,
-        rules=(Rule("is_good", "NOT good", "a bad row"),),
+        rules=(RowRule("is_good", "NOT good", "a bad row"),),
         mode=mode,
     )
     for mode in ("replace", "append", "increment")

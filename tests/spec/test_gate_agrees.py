@@ -18,7 +18,7 @@ from quality.measure.profile import profile_publication
 from quality.measure.queries import run_queries
 from quality.publication_history import PublicationHistory
 from quality.validation import measure, validate
-from tables.checks import GRAIN, Bounded, Query, Reference, Rule, Sampled, Steady
+from tables.checks import GRAIN, Bounded, Query, Reference, RowRule, Sampled, Steady
 from tables.checksum import checksum
 from tables.spec import TableSpec, columns
 
@@ -37,8 +37,8 @@ SPEC = TableSpec(
         seconds | double? | how long
     """),
     rules=(
-        Rule("seconds_not_negative", "seconds < 0", "seconds must be 0 or more"),
-        Rule("kind_known", "kind NOT IN ('play', 'skip')", "unknown kind"),
+        RowRule("seconds_not_negative", "seconds < 0", "seconds must be 0 or more"),
+        RowRule("kind_known", "kind NOT IN ('play', 'skip')", "unknown kind"),
     ),
     mode="append",
     time="day",

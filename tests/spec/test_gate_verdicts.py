@@ -16,7 +16,7 @@ from quality.validation import Measurements, measure, validate
 from tables.checks import GRAIN
 from tables.checksum import checksum
 from tables.publish import Lineage, WritableStore
-from tables.spec import Rule, TableSpec, columns
+from tables.spec import RowRule, TableSpec, columns
 
 pytestmark = pytest.mark.spark
 
@@ -29,7 +29,7 @@ SPEC = TableSpec(
         day     | int     | when
         seconds | double? | how long
     """),
-    rules=(Rule("seconds_not_negative", "seconds < 0", "seconds must be 0 or more"),),
+    rules=(RowRule("seconds_not_negative", "seconds < 0", "seconds must be 0 or more"),),
     families=("f_",),
 )
 SCHEMA = "user_id string, day int, seconds double"
@@ -144,7 +144,7 @@ def test_an_empty_table_passes_only_where_the_spec_says_so(spark: SparkSession, 
 
 
 def test_a_warning_is_kept_and_blocks_nothing(spark: SparkSession, gate: Gate) -> None:
-    lenient = Rule("seconds_below_a_minute", "seconds >= 60", "plays are short", "warning")
+    lenient = RowRule("seconds_below_a_minute", "seconds >= 60", "plays are short", "warning")
     spec = TableSpec(**{**vars(SPEC), "rules": (*SPEC.rules, lenient)})
     audit = gate(plays(spark, ("cat", 3, 60.0)), spec)
     assert (audit["rows"], audit["warnings"]) == (4, ["seconds_below_a_minute"])

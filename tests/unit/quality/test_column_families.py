@@ -1,11 +1,11 @@
 """Checks of column families, which no contract names one by one."""
 
 from quality.measure.column_families import FINITE_RULE, with_families
-from tables.checks import Rule, Steady
+from tables.checks import RowRule, Steady
 from tables.spec import TableSpec, columns
 
 COLUMNS = [("id", "string"), ("day", "date"), ("f_n", "bigint"), ("f_rate", "double"), ("f_kind", "string")]
-OWN = Rule("id_is_short", "length(id) > 3", "short")
+OWN = RowRule("id_is_short", "length(id) > 3", "short")
 
 
 def spec(time: str | None) -> TableSpec:
@@ -16,7 +16,7 @@ def spec(time: str | None) -> TableSpec:
 def test_every_number_of_a_family_has_its_checks() -> None:
     extended = with_families(spec("day"), COLUMNS)
     infinite = "isnan(`f_rate`) OR abs(`f_rate`) = double('infinity')"
-    assert extended.rules == (OWN, Rule(FINITE_RULE, infinite, "numbers are finite or null"))
+    assert extended.rules == (OWN, RowRule(FINITE_RULE, infinite, "numbers are finite or null"))
     assert [(c.name, c.measure) for c in extended.checks if isinstance(c, Steady)] == [
         ("f_n_mean", "AVG(`f_n`)"),
         ("f_n_spread", "STDDEV(`f_n`)"),

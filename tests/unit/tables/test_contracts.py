@@ -13,7 +13,7 @@ from tables import catalog
 from tables.checks import Bounded, Leak, Query, Reference, Sampled, Steady
 from tables.contract import FOLDER, contract_of, load
 from tables.export_contracts import command, export
-from tables.spec import Rule, TableSpec, columns
+from tables.spec import RowRule, TableSpec, columns
 
 PLAYS = TableSpec(
     "plays",
@@ -25,7 +25,7 @@ PLAYS = TableSpec(
         counts  | map<string,bigint>? | how often, by kind
         parts   | array<double>?      | shares of the day
     """),
-    rules=(Rule("user_is_named", "user_id = ''", "user_id must not be empty", "warning"),),
+    rules=(RowRule("user_is_named", "user_id = ''", "user_id must not be empty", "warning"),),
     families=("f_",),
     allow_empty=True,
     mode="increment",
@@ -111,7 +111,7 @@ def test_all_contracts_are_read_in_less_than_the_blink_of_an_eye() -> None:
         ({"schema__0__quality__0__severity": "warn"}, "Wrong value", "schema.0.quality.0.severity", "'warn'"),
         (
             {"schema__0__quality__0__query": "SELECT 1"},
-            "a query begins with SELECT",
+            "a query must begin with SELECT",
             "schema.0.quality.0.query",
             "'SELECT 1'",
         ),
@@ -151,7 +151,7 @@ def test_a_contract_is_found_by_its_name(tmp_path: Path) -> None:
         load("event")
     assert caught.value.fix == "did you mean 'events'?"
     written(tmp_path).rename(tmp_path / "songs.yaml")
-    with pytest.raises(NotFoundError, match="The contract 'songs' is of another table") as caught:
+    with pytest.raises(NotFoundError, match="The contract 'songs' describes another table") as caught:
         load("songs", tmp_path)
     assert caught.value.got == "plays"
 
@@ -164,9 +164,9 @@ def test_a_table_declared_in_python_becomes_a_contract(tmp_path: Path, monkeypat
     out = tmp_path / "out"
     assert export("declared_for_export", folder=out) == [out / "xs.yaml"]
     assert load("xs", out) == TableSpec("xs", "Test xs.....", ("x",), columns("x|int|which"))
-    with pytest.raises(ConfigError, match="A contract is there already") as caught:
+    with pytest.raises(ConfigError, match="A contract exists already") as caught:
         export("declared_for_export", folder=out)
-    assert (caught.value.got, caught.value.fix) == ("xs.yaml", "say --update")
+    assert (caught.value.got, caught.value.fix) == ("xs.yaml", "overwrite it with --update")
     (out / "xs.yaml").write_text("", encoding="utf-8")
     export("declared_for_export", update=True, folder=out)
     assert load("xs", out).grain == ("x",)
