@@ -30,14 +30,14 @@ def parse_command(line: str) -> None:
     Raises:
         click.UsageError: there is no such command or option, or an option lacks its value.
     """
-    words = shlex.split(re.sub(r"^([^-]*) \.\.\.", r"\1", line), comments=True)[1:]
+    arguments = shlex.split(re.sub(r"^([^-]*) \.\.\.", r"\1", line), comments=True)[1:]
     command: click.Command = cli
     context = click.Context(cli, info_name="longplay")
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        name, subcommand, words = command.resolve_command(context, words)
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        name, subcommand, arguments = command.resolve_command(context, arguments)
         assert subcommand is not None
         command, context = subcommand, click.Context(subcommand, info_name=name, parent=context)
-    _, unexpected, _ = command.make_parser(context).parse_args(words)
+    _, unexpected, _ = command.make_parser(context).parse_args(arguments)
     if unexpected:
         raise click.UsageError(f"unexpected arguments: {unexpected}")
 
