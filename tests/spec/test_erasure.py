@@ -36,9 +36,9 @@ LOG = [
 def shop(spark: SparkSession, folder: Path, **settings: object) -> tuple[RunContext, Path]:
     folder.mkdir(exist_ok=True)
     log = write_csv(folder / "log.csv", LOG)
-    one = job(spark, folder / "warehouse", source(quarantine_limit=0.5), **settings)
-    ingest(one, log, OBSERVED_AT)
-    return one, log
+    context = job(spark, folder / "warehouse", source(quarantine_limit=0.5), **settings)
+    ingest(context, log, OBSERVED_AT)
+    return context, log
 
 
 def named(store: WritableStore) -> set[str]:
@@ -52,20 +52,20 @@ def named(store: WritableStore) -> set[str]:
 
 
 def test_garbled_rows_of_a_person_go_too_and_do_not_come_back(spark: SparkSession, tmp_path: Path) -> None:
-    one, log = shop(spark, tmp_path)
-    aside = one.store.read("quarantine").count()
-    receipt = erase(one, "u7")
+    context, log = shop(spark, tmp_path)
+    aside = context.store.read("quarantine").count()
+    receipt = erase(context, "u7")
     assert receipt["rows"]["events"] == 2
     assert receipt["rows"]["quarantine"] == 4
-    left = {row["raw"] for row in one.store.read("quarantine").collect()}
+    left = {row["raw"] for row in context.store.read("quarantine").collect()}
     assert len(left) == aside - 4
-    assert named(one.store) == set()
+    assert named(context.store) == set()
     assert any("u70" in raw for raw in left)
-    assert all(entry.adds_up for entry in account_for_rows(one.folder))
-    again = job(spark, one.root, one.source, force=True)
+    assert all(entry.adds_up for entry in account_for_rows(context.folder))
+    again = job(spark, context.root, context.source, force=True)
     ingest(again, log, OBSERVED_AT)
     assert named(again.store) == set()
-    assert all(entry.adds_up for entry in account_for_rows(one.folder))
+    assert all(entry.adds_up for entry in account_for_rows(context.folder))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
     table: str,
     moment: str,
 ) -> None:
-    one, _ = shop(spark, tmp_path)
+    context, _ = shop(spark, tmp_path)
     vacuum = maintenance.remove_versions
 
     def interrupt(store: WritableStore, name: str, keep_hours: int) -> None:
@@ -96,40 +96,40 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
     with monkeypatch.context() as patched:
         patched.setattr(maintenance, "remove_versions", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            erase(one, "u7")
+            erase(context, "u7")
     # From the first moment on, no delivery brings the person back.
-    assert len(Tombstones.from_source(one.folder).marks) == 1
-    again = job(spark, one.root, one.source)
+    assert len(Tombstones.from_source(context.folder).marks) == 1
+    again = job(spark, context.root, context.source)
     receipt = erase(again, "u7")
     assert "erasure 1 was interrupted" in said(again)
-    kept = ("receipt", "rows", "accounted", "training_sets")
-    assert {name: receipt[name] for name in kept} == {name: whole[name] for name in kept}
-    assert named(one.store) == set()
-    assert [file.name for file in (one.folder / "_erasures").glob("*.*")] == ["000001.json"]
-    assert all(entry.adds_up for entry in account_for_rows(one.folder))
+    stable_keys = ("receipt", "rows", "accounted", "training_sets")
+    assert {name: receipt[name] for name in stable_keys} == {name: whole[name] for name in stable_keys}
+    assert named(context.store) == set()
+    assert [file.name for file in (context.folder / "_erasures").glob("*.*")] == ["000001.json"]
+    assert all(entry.adds_up for entry in account_for_rows(context.folder))
     with pytest.raises(NotFoundError):
         erase(again, "somebody else")
 
 
 def test_rows_that_deletes_leave_in_their_files_go_too(spark: SparkSession, tmp_path: Path) -> None:
-    one, _ = shop(spark, tmp_path)
-    path = one.store.path("events")
+    context, _ = shop(spark, tmp_path)
+    path = context.store.path("events")
     assert DeltaTable(str(path)).metadata().configuration["delta.enableDeletionVectors"] == "false"
     spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
-    erase(one, "u7")
-    assert named(one.store) == set()
+    erase(context, "u7")
+    assert named(context.store) == set()
     assert not list(path.glob("*.bin"))
-    assert one.store.read("events").where(F.col("user_id") == "u7").isEmpty()
+    assert context.store.read("events").where(F.col("user_id") == "u7").isEmpty()
 
 
 def test_what_commits_say_and_the_gate_judges_by_outlasts_an_erasure(spark: SparkSession, tmp_path: Path) -> None:
-    one, _ = shop(spark, tmp_path)
-    before = one.store.verdict_names("events")
+    context, _ = shop(spark, tmp_path)
+    before = context.store.verdict_names("events")
     assert len(before) == 1
-    erase(one, "u7")
-    assert one.store.verdict_names("events") == before
-    assert one.store.commit_metadata("events")["facts"]["batch"] == 1
-    erase(one, "u8")
-    ingest(one, write_csv(tmp_path / "more.csv", ["u1,hymn,2026-05-06T10:00:00,tap,"]), OBSERVED_AT)
-    assert one.store.verdict_names("events")[:1] == before
-    assert len(one.store.verdict_names("events")) == 2
+    erase(context, "u7")
+    assert context.store.verdict_names("events") == before
+    assert context.store.commit_metadata("events")["facts"]["batch"] == 1
+    erase(context, "u8")
+    ingest(context, write_csv(tmp_path / "more.csv", ["u1,hymn,2026-05-06T10:00:00,tap,"]), OBSERVED_AT)
+    assert context.store.verdict_names("events")[:1] == before
+    assert len(context.store.verdict_names("events")) == 2

@@ -51,18 +51,18 @@ def published(root: Path) -> list[str]:
 def first(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunContext, Path]:
     """A warehouse with one delivery in it."""
     folder = tmp_path_factory.mktemp("deliveries")
-    one = job(spark, folder / "warehouse", source())
-    ingest(one, write_csv(folder / "monday.csv", MONDAY), OBSERVED_AT)
-    return one, folder
+    context = job(spark, folder / "warehouse", source())
+    ingest(context, write_csv(folder / "monday.csv", MONDAY), OBSERVED_AT)
+    return context, folder
 
 
 def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[RunContext, Path]) -> None:
-    one, _ = first
-    rows = {table: one.store.read(table).count() for table in TABLES}
+    context, _ = first
+    rows = {table: context.store.read(table).count() for table in TABLES}
     assert rows["events"] == 4
     assert rows["quarantine"] == 2
     assert rows["deliveries"] == 1
-    delivery = one.log.deliveries()[-1]
+    delivery = context.log.deliveries()[-1]
     found = {name: n for name, n in delivery["counts"].items() if n}
     assert found == {
         "events/read": 6,
@@ -72,16 +72,16 @@ def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[RunCon
         "events/raw:duplicate": 1,
         "events/exclusive:duplicate": 1,
     }
-    assert "read 6 = clean 4 + 2" in said(one)
-    assert "null_user 1 (1 raw), duplicate 1 (1 raw)" in said(one)
+    assert "read 6 = clean 4 + 2" in said(context)
+    assert "null_user 1 (1 raw), duplicate 1 (1 raw)" in said(context)
     assert delivery["log_start"] == datetime(2026, 5, 4, tzinfo=UTC)
     assert delivery["complete_until"] == datetime(2026, 5, 5, tzinfo=UTC)  # the last day may be cut off
     assert delivery["observed_at"] == OBSERVED_AT
 
 
-def positives(one: RunContext) -> list[tuple[str, str]]:
+def positives(context: RunContext) -> list[tuple[str, str]]:
     """User and item of every click that became a candidate."""
-    rows = one.store.read("exposures").where("propensity IS NULL").collect()
+    rows = context.store.read("exposures").where("propensity IS NULL").collect()
     return sorted((row["user_id"], row["item_id"]) for row in rows)
 
 
@@ -92,47 +92,47 @@ def test_requests_are_made_of_days_that_are_complete(first: tuple[RunContext, Pa
 
 
 def test_the_same_delivery_again_changes_nothing(first: tuple[RunContext, Path], spark: SparkSession) -> None:
-    one, folder = first
-    before = state(one.store)
-    again = job(spark, one.root, one.source)
+    context, folder = first
+    before = state(context.store)
+    again = job(spark, context.root, context.source)
     ingest(again, folder / "monday.csv", OBSERVED_AT)
     assert "was ingested before; nothing to do" in said(again)
-    assert state(one.store) == before
-    forced = job(spark, one.root, one.source, force=True)
+    assert state(context.store) == before
+    forced = job(spark, context.root, context.source, force=True)
     ingest(forced, folder / "monday.csv", OBSERVED_AT)
     assert "no new rows" in said(forced)
-    assert state(one.store) == before
+    assert state(context.store) == before
 
 
 def test_an_overlapping_delivery_adds_only_its_new_rows(
     spark: SparkSession, tmp_path: Path, first: tuple[RunContext, Path]
 ) -> None:
     shutil.copytree(first[0].root, tmp_path / "warehouse")
-    one = job(spark, tmp_path / "warehouse", source(candidates__per_request=20))
-    old_events = {r["event_id"]: r["batch"] for r in one.store.read("events").collect()}
-    old_shown = checksum(one.store.read("exposures"))
-    old_requests = [r["request_id"] for r in one.store.read("exposures").select("request_id").distinct().collect()]
+    context = job(spark, tmp_path / "warehouse", source(candidates__per_request=20))
+    old_events = {r["event_id"]: r["batch"] for r in context.store.read("events").collect()}
+    old_shown = checksum(context.store.read("exposures"))
+    old_requests = [r["request_id"] for r in context.store.read("exposures").select("request_id").distinct().collect()]
 
-    ingest(one, write_csv(tmp_path / "tuesday.csv", TUESDAY), OBSERVED_AT)
-    events = {r["event_id"]: r["batch"] for r in one.store.read("events").collect()}
+    ingest(context, write_csv(tmp_path / "tuesday.csv", TUESDAY), OBSERVED_AT)
+    events = {r["event_id"]: r["batch"] for r in context.store.read("events").collect()}
     assert {e: events[e] for e in old_events} == old_events
     assert len(events) - len(old_events) == 3
-    exposures = one.store.read("exposures")
+    exposures = context.store.read("exposures")
     # A late click changes what could have been drawn, but not what was drawn.
     assert checksum(exposures.where(exposures["request_id"].isin(old_requests))) == old_shown
     # The fifth is complete now: it holds every click, and what was clicked before, late news included.
-    assert positives(one) == [("ann", "hymn"), ("ann", "song"), ("bob", "hymn"), ("bob", "tune")]
+    assert positives(context) == [("ann", "hymn"), ("ann", "song"), ("bob", "hymn"), ("bob", "tune")]
     drawn = exposures.where("propensity IS NOT NULL").toPandas()
     assert set(drawn["item_id"]) <= {"song", "tune"}  # the fifth's own positive is not drawn beside
     assert set(drawn["user_id"]) == {"bob"}
     assert drawn["propensity"].round(9).unique().tolist() == [round(1 / 3, 9)]  # a click each: all agree
     assert drawn["sampled"].all()
-    assert one.log.log_start == datetime(2026, 5, 4, tzinfo=UTC)
-    assert one.log.frontier == datetime(2026, 5, 6, tzinfo=UTC)
-    assert one.store.read("deliveries").count() == 2
+    assert context.log.log_start == datetime(2026, 5, 4, tzinfo=UTC)
+    assert context.log.frontier == datetime(2026, 5, 6, tzinfo=UTC)
+    assert context.store.read("deliveries").count() == 2
     # What was delivered before is counted, so that all rows read are accounted for.
-    assert [row["counts"]["events/again"] for row in one.log.deliveries()] == [0, 1]
-    (account,) = account_for_rows(one.folder)
+    assert [row["counts"]["events/again"] for row in context.log.deliveries()] == [0, 1]
+    (account,) = account_for_rows(context.folder)
     assert (account.read, account.published, account.quarantined, account.duplicates) == (10, 7, 1, 2)
     assert account.adds_up
 
@@ -156,10 +156,10 @@ def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
     assert published(tmp_path) == ["events", "first_seen", "quarantine"]
     again = job(spark, tmp_path / "warehouse", source())
     ingest(again, log, OBSERVED_AT)
-    whole = first[0].store
+    uninterrupted = first[0].store
     for table in TABLES[:3]:
         audit = catalog.get(table).audit
-        assert checksum(again.store.read(table), audit) == checksum(whole.read(table), audit)
+        assert checksum(again.store.read(table), audit) == checksum(uninterrupted.read(table), audit)
         assert again.store.version(table) == 0
 
     # A delivery of newer days alone moves the watermark, not the start of the log.
@@ -285,9 +285,9 @@ def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -
     data = radio(tmp_path / "data", SHOWN_ROWS)
     beat = {"complete_until": "2026-05-05T12:00:00+02:00", "observed_at": "2026-05-05T10:00:00Z"}
     (data / "beat.json").write_text(json.dumps(beat), encoding="utf-8")
-    one = job(spark, tmp_path / "warehouse", source(RADIO, completeness={"heartbeat": "beat.json"}))
-    ingest(one, data)
-    delivery = one.log.deliveries()[-1]
+    context = job(spark, tmp_path / "warehouse", source(RADIO, completeness={"heartbeat": "beat.json"}))
+    ingest(context, data)
+    delivery = context.log.deliveries()[-1]
     assert delivery["complete_until"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
     assert delivery["observed_at"] == datetime(2026, 5, 5, 10, tzinfo=UTC)
     assert {name: n for name, n in delivery["counts"].items() if n and name.startswith("exposures/")} == {
@@ -299,13 +299,13 @@ def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -
         "exposures/raw:duplicate": 1,
         "exposures/exclusive:duplicate": 1,
     }
-    aside = one.store.read("quarantine").groupBy("log").count().collect()
-    assert {row["log"]: row["count"] for row in aside} == {"events": 2, "exposures": 2}
-    assert one.store.version("quarantine") == 0
+    quarantined_rows = context.store.read("quarantine").groupBy("log").count().collect()
+    assert {row["log"]: row["count"] for row in quarantined_rows} == {"events": 2, "exposures": 2}
+    assert context.store.version("quarantine") == 0
 
     # The same files under a newer heartbeat are a new delivery: the watermark moves, the rows do not.
     (data / "beat.json").write_text('{"complete_until": "2026-05-11T00:00:00Z"}', encoding="utf-8")
-    before = checksum(one.store.read("events"))
-    ingest(one, data, OBSERVED_AT)
-    assert one.log.frontier == datetime(2026, 5, 11, tzinfo=UTC)
-    assert checksum(one.store.read("events")) == before
+    before = checksum(context.store.read("events"))
+    ingest(context, data, OBSERVED_AT)
+    assert context.log.frontier == datetime(2026, 5, 11, tzinfo=UTC)
+    assert checksum(context.store.read("events")) == before

@@ -24,22 +24,22 @@ def day(number: int) -> list[str]:
 
 
 def deliver(spark: SparkSession, folder: Path, *numbers: int) -> RunContext:
-    one = job(spark, folder / "warehouse", source())
+    context = job(spark, folder / "warehouse", source())
     rows = [row for number in numbers for row in day(number)]
-    ingest(one, write_csv(folder / f"{numbers[-1]}.csv", rows), OBSERVED_AT)
-    return one
+    ingest(context, write_csv(folder / f"{numbers[-1]}.csv", rows), OBSERVED_AT)
+    return context
 
 
 def test_only_tables_of_one_state_are_tied(spark: SparkSession, tmp_path: Path) -> None:
-    one = deliver(spark, tmp_path, 4, 5, 6)
+    context = deliver(spark, tmp_path, 4, 5, 6)
     with pytest.raises(StoreError, match="Not all tables hold the same deliveries") as caught:
-        release(one)
+        release(context)
     assert "user_days does not exist" in caught.value.got
-    build_histories(one)
-    build_features(one)
-    build_signals(one)
-    first = release(one)
-    assert open_release(one)["release_id"] == first
+    build_histories(context)
+    build_features(context)
+    build_signals(context)
+    first = release(context)
+    assert open_release(context)["release_id"] == first
 
     two = deliver(spark, tmp_path, 6, 7, 8)
     build_histories(two)

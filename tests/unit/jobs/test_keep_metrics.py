@@ -49,7 +49,7 @@ class Run:
         return Gate(self.folder / "_quality", self.run_id)
 
     @property
-    def said(self) -> list[str]:
+    def lines(self) -> list[str]:
         return [line for lines in self.progress.notes.values() for line in lines]
 
 
@@ -66,8 +66,8 @@ def publish(folder: Path, table: str, number: int, topics: float, **audit: objec
 def keep(folder: Path) -> list[str]:
     run = Run(folder)
     found = keep_metrics(cast("RunContext", run))
-    assert run.said == [f"warning: {one.text()}" for one in found]
-    return [one.text() for one in found]
+    assert run.lines == [f"warning: {record.text()}" for record in found]
+    return [record.text() for record in found]
 
 
 def test_an_unusual_share_of_nulls_is_said_once(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_an_unusual_share_of_nulls_is_said_once(tmp_path: Path) -> None:
     expected = "events: null_share of topic on 2026-03-11 is 0.08, expected -0.01 to 0.03 (change)"
     assert keep(tmp_path) == [expected]
     assert keep(tmp_path) == []
-    shares = [one.value for one in read_metric_history(tmp_path, "events") if one.metric == "null_share"]
+    shares = [record.value for record in read_metric_history(tmp_path, "events") if record.metric == "null_share"]
     assert shares == [0.01] * 9 + [0.08]
 
 
@@ -88,19 +88,19 @@ def test_versions_of_a_run_that_was_killed_are_kept_by_the_next(tmp_path: Path) 
         publish(tmp_path, "events", number, 0.01)
     publish(tmp_path, "exposures", 0, 0.5)
     assert keep(tmp_path) == []
-    told = {(one.table, one.metric, one.day): one.value for one in read_metric_history(tmp_path)}
-    assert told[("events", "null_share", START + 2 * DAY)] == 0.01
-    assert told[("exposures", "null_share", START)] == 0.5
-    assert told[("events", "rows", None)] == 500
-    assert len(told) == 6
+    recorded = {(record.table, record.metric, record.day): record.value for record in read_metric_history(tmp_path)}
+    assert recorded[("events", "null_share", START + 2 * DAY)] == 0.01
+    assert recorded[("exposures", "null_share", START)] == 0.5
+    assert recorded[("events", "rows", None)] == 500
+    assert len(recorded) == 6
 
 
 def test_what_the_gate_of_signals_says_is_kept_and_its_coverage_is_watched(tmp_path: Path) -> None:
     for number, coverage in enumerate([0.9] * 8 + [0.7]):
-        kept = {"table": "signal_values", "metric": "coverage", "subject": RETURN, "value": coverage}
-        publish(tmp_path, "signal_values", number, 0.0, metrics=[{**kept, "day": str(START + number * DAY)}])
-    (said,) = keep(tmp_path)
-    assert said == f"signal_values: coverage of {RETURN} on 2026-03-10 is 0.7, expected 0.81 to 0.99 (change)"
+        coverage_metric = {"table": "signal_values", "metric": "coverage", "subject": RETURN, "value": coverage}
+        publish(tmp_path, "signal_values", number, 0.0, metrics=[{**coverage_metric, "day": f"{START + number * DAY}"}])
+    (warning,) = keep(tmp_path)
+    assert warning == f"signal_values: coverage of {RETURN} on 2026-03-10 is 0.7, expected 0.81 to 0.99 (change)"
     assert Metric("signal_values", "coverage", 0.7, RETURN, START + 8 * DAY) in read_metric_history(tmp_path)
 
 
@@ -123,11 +123,14 @@ def test_users_and_events_of_complete_days_are_kept_and_kept_anew_when_more_of_t
         lineage = Lineage("run-1", "", {"events": version}, {})
         publish_rows(tmp_path, DAY_COUNTS, rows, lineage, Run(tmp_path).gate.validate_counts)
         assert keep(tmp_path) == []
-    kept = [r for r in read_rows(tmp_path, QUALITY_METRICS) if r["metric"] == "users"]
+    recorded_rows = [r for r in read_rows(tmp_path, QUALITY_METRICS) if r["metric"] == "users"]
     days = [str(START), str(START + DAY)]  # the third day lies beyond the watermark
-    told = [(0, days[0], 5.0), (0, days[1], 5.0), (2, days[0], 6.0), (2, days[1], 6.0)]
-    assert sorted((r["version"], r["day"], r["value"]) for r in kept) == told
-    assert [one.value for one in read_metric_history(tmp_path, "events") if one.metric == "users"] == [6.0, 6.0]
+    recorded = [(0, days[0], 5.0), (0, days[1], 5.0), (2, days[0], 6.0), (2, days[1], 6.0)]
+    assert sorted((r["version"], r["day"], r["value"]) for r in recorded_rows) == recorded
+    assert [record.value for record in read_metric_history(tmp_path, "events") if record.metric == "users"] == [
+        6.0,
+        6.0,
+    ]
 
 
 def test_a_step_does_not_fail_because_of_its_metrics(tmp_path: Path) -> None:
@@ -135,7 +138,7 @@ def test_a_step_does_not_fail_because_of_its_metrics(tmp_path: Path) -> None:
     (tmp_path / "_quality" / "events-0.json").write_text("{")  # cut off
     run = Run(tmp_path)
     assert keep_metrics(cast("RunContext", run)) == []
-    assert "the metric history was not updated" in run.said[0]
+    assert "the metric history was not updated" in run.lines[0]
     publish(tmp_path, "events", 0, 0.01)
     assert keep(tmp_path) == []
     assert len(read_metric_history(tmp_path)) == 2

@@ -21,17 +21,17 @@ from tests.unit.longplay.quality_tables import publish
 RUN = "20260504T100000-aaaaaa"
 
 
-def job(root: Path, *overrides: str) -> RunContext:
+def make_context(root: Path, *overrides: str) -> RunContext:
     console = Console(file=StringIO(), width=200)
-    made = RunContext(
+    context = RunContext(
         load_settings(overrides=overrides), load_source("world"), default_registry(), root, progress=Progress(console)
     )
-    emit_lineage(made)
-    return made
+    emit_lineage(context)
+    return context
 
 
-def shown(one: RunContext) -> str:
-    file = one.progress.console.file
+def terminal_text(context: RunContext) -> str:
+    file = context.progress.console.file
     assert isinstance(file, StringIO)
     return file.getvalue()
 
@@ -41,8 +41,8 @@ def events(file: Path) -> list[dict[str, Any]]:
 
 
 def test_it_is_off_unless_it_is_asked_for(tmp_path: Path) -> None:
-    assert job(tmp_path).progress.observers == []
-    assert job(tmp_path, "lineage.openlineage=off").progress.observers == []  # YAML's false
+    assert make_context(tmp_path).progress.observers == []
+    assert make_context(tmp_path, "lineage.openlineage=off").progress.observers == []  # YAML's false
 
 
 @pytest.mark.parametrize("place", ["of", "on", "lineage.json", "http://", "ftp://host/x.jsonl", "1"])
@@ -53,66 +53,66 @@ def test_a_place_that_is_none_is_refused(place: str) -> None:
 
 
 def test_a_step_tells_its_inputs_and_outputs(tmp_path: Path) -> None:
-    one = job(tmp_path, f"lineage.openlineage={tmp_path / 'told.jsonl'}", "lineage.namespace=prod")
-    publish(one.folder, "events", [], RUN, facts={"data": "log.csv", "batch": 1})
-    with one.progress.step("ingest"):
-        one.progress.table(PublishedVersion("events", 0, 7, True, "published"))
-        with one.progress.step("a step inside"):
+    context = make_context(tmp_path, f"lineage.openlineage={tmp_path / 'told.jsonl'}", "lineage.namespace=prod")
+    publish(context.folder, "events", [], RUN, facts={"data": "log.csv", "batch": 1})
+    with context.progress.step("ingest"):
+        context.progress.table(PublishedVersion("events", 0, 7, True, "published"))
+        with context.progress.step("a step inside"):
             pass
-    version = publish(one.folder, "user_days", [], RUN, inputs={"events": 0})
-    with one.progress.step("build-histories"):
-        one.progress.table(PublishedVersion("user_days", version, 5, True, "published"))
-        one.progress.table(PublishedVersion("events", 0, 0, False, "same inputs"))
-    told = events(tmp_path / "told.jsonl")
-    assert [(e["eventType"], e["job"]["namespace"], e["job"]["name"]) for e in told] == [
+    version = publish(context.folder, "user_days", [], RUN, inputs={"events": 0})
+    with context.progress.step("build-histories"):
+        context.progress.table(PublishedVersion("user_days", version, 5, True, "published"))
+        context.progress.table(PublishedVersion("events", 0, 0, False, "same inputs"))
+    emitted = events(tmp_path / "told.jsonl")
+    assert [(e["eventType"], e["job"]["namespace"], e["job"]["name"]) for e in emitted] == [
         ("START", "prod", "world.ingest"),
         ("COMPLETE", "prod", "world.ingest"),
         ("START", "prod", "world.build-histories"),
         ("COMPLETE", "prod", "world.build-histories"),
     ]
-    assert told[0]["run"]["runId"] == told[1]["run"]["runId"] != told[2]["run"]["runId"]
-    assert (told[0]["inputs"], told[0]["outputs"]) == ([], [])
-    assert [(d["namespace"], d["name"]) for d in told[1]["inputs"]] == [("prod", "world.raw.log.csv")]
-    (made,) = told[1]["outputs"]
-    assert (made["namespace"], made["name"]) == ("file", str(one.folder / "events"))
-    assert made["facets"]["version"]["datasetVersion"] == "0"
-    assert made["outputFacets"]["outputStatistics"]["rowCount"] == 7
-    fields = {field["name"]: field for field in made["facets"]["schema"]["fields"]}
+    assert emitted[0]["run"]["runId"] == emitted[1]["run"]["runId"] != emitted[2]["run"]["runId"]
+    assert (emitted[0]["inputs"], emitted[0]["outputs"]) == ([], [])
+    assert [(d["namespace"], d["name"]) for d in emitted[1]["inputs"]] == [("prod", "world.raw.log.csv")]
+    (context,) = emitted[1]["outputs"]
+    assert (context["namespace"], context["name"]) == ("file", str(context.folder / "events"))
+    assert context["facets"]["version"]["datasetVersion"] == "0"
+    assert context["outputFacets"]["outputStatistics"]["rowCount"] == 7
+    fields = {field["name"]: field for field in context["facets"]["schema"]["fields"]}
     assert (fields["user_id"]["type"], fields["user_id"]["description"]) == ("string", "who")
-    (read,) = told[3]["inputs"]
-    assert (read["name"], read["facets"]["version"]["datasetVersion"]) == (str(one.folder / "events"), "0")
-    assert [d["name"] for d in told[3]["outputs"]] == [str(one.folder / "user_days")]
-    facets = told[3]["run"]["facets"]
-    assert (facets["longplay_run"]["run_id"], facets["longplay_run"]["source"]) == (one.run_id, "world")
+    (read,) = emitted[3]["inputs"]
+    assert (read["name"], read["facets"]["version"]["datasetVersion"]) == (str(context.folder / "events"), "0")
+    assert [d["name"] for d in emitted[3]["outputs"]] == [str(context.folder / "user_days")]
+    facets = emitted[3]["run"]["facets"]
+    assert (facets["longplay_run"]["run_id"], facets["longplay_run"]["source"]) == (context.run_id, "world")
     assert facets["processing_engine"]["name"] == "spark"
 
 
 def test_a_step_without_tables_tells_what_it_read(tmp_path: Path) -> None:
-    one = job(tmp_path, f"lineage.openlineage={tmp_path / 'told.jsonl'}")
-    publish(one.folder, "sequences", [], RUN)
-    with one.progress.step("train"):
+    context = make_context(tmp_path, f"lineage.openlineage={tmp_path / 'told.jsonl'}")
+    publish(context.folder, "sequences", [], RUN)
+    with context.progress.step("train"):
         pass
-    assert [d["name"] for d in events(tmp_path / "told.jsonl")[1]["inputs"]] == [str(one.folder / "sequences")]
+    assert [d["name"] for d in events(tmp_path / "told.jsonl")[1]["inputs"]] == [str(context.folder / "sequences")]
 
 
 def test_a_step_that_stops_tells_why_and_names_nobody(tmp_path: Path) -> None:
-    one = job(tmp_path, f"lineage.openlineage={tmp_path / 'told.jsonl'}")
-    with pytest.raises(QualityError), one.progress.step("ingest"):
+    context = make_context(tmp_path, f"lineage.openlineage={tmp_path / 'told.jsonl'}")
+    with pytest.raises(QualityError), context.progress.step("ingest"):
         raise QualityError("The gate of 'events' failed.", got="user_id ann")
-    with pytest.raises(KeyboardInterrupt), one.progress.step("train"):
+    with pytest.raises(KeyboardInterrupt), context.progress.step("train"):
         raise KeyboardInterrupt
-    told = events(tmp_path / "told.jsonl")
-    assert [e["eventType"] for e in told] == ["START", "FAIL", "START", "ABORT"]
-    assert told[1]["run"]["facets"]["errorMessage"]["message"] == "The gate of 'events' failed."
+    emitted = events(tmp_path / "told.jsonl")
+    assert [e["eventType"] for e in emitted] == ["START", "FAIL", "START", "ABORT"]
+    assert emitted[1]["run"]["facets"]["errorMessage"]["message"] == "The gate of 'events' failed."
     assert "ann" not in (tmp_path / "told.jsonl").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("place", ["http://127.0.0.1:9/", "{}/folder.jsonl"])
 def test_a_place_that_fails_is_a_warning(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder.jsonl").mkdir()
-    one = job(tmp_path, f"lineage.openlineage={place.format(tmp_path)}")
+    context = make_context(tmp_path, f"lineage.openlineage={place.format(tmp_path)}")
     for step in ("ingest", "build-histories"):
-        with one.progress.step(step):
+        with context.progress.step(step):
             pass
-    assert shown(one).count("warning: lineage could not be sent to") == 1
-    assert "build-histories done" in shown(one)
+    assert terminal_text(context).count("warning: lineage could not be sent to") == 1
+    assert "build-histories done" in terminal_text(context)

@@ -33,15 +33,15 @@ def test_a_manifest_is_read_back_as_it_was_written() -> None:
 
 def test_outages_that_are_found_or_told_later_change_no_earlier_set() -> None:
     later = replace(NOW, outages=(*THEN.outages, (MOMENT - 3 * DAY, MOMENT - 2 * DAY)), watermark=MOMENT + DAY)
-    kept = BARE.with_knowledge(THEN).restore_knowledge(later)
-    assert (kept.outages, kept.flags, kept.watermark) == (THEN.outages, THEN.flags, MOMENT + DAY)
+    restored = BARE.with_knowledge(THEN).restore_knowledge(later)
+    assert (restored.outages, restored.flags, restored.watermark) == (THEN.outages, THEN.flags, MOMENT + DAY)
     assert BARE.restore_knowledge(later) == later  # a manifest of an earlier version does not say which there were
 
 
 def test_features_that_changed_or_went_are_named_and_added_ones_are_not() -> None:
-    told = json.loads(BARE.with_knowledge(THEN).to_json("1:ab", {}))
-    assert told["features"] == hash_features()
-    added, changed, *_ = told["features"]
+    manifest_json = json.loads(BARE.with_knowledge(THEN).to_json("1:ab", {}))
+    assert manifest_json["features"] == hash_features()
+    added, changed, *_ = manifest_json["features"]
     then = {**hash_features(), changed: "another", "f_user_mood": "gone"}
     del then[added]
     assert describe_changed_features(replace(BARE, features=then)) == [

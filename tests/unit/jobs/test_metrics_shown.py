@@ -22,8 +22,8 @@ def nulls(days: int) -> list[Metric]:
 
 
 def test_a_series_a_metric_and_what_was_unusual() -> None:
-    whole, reach = Metric("events", "rows", 5.0), Metric("events", "freshness_hours", 2.0, day=START)
-    assert collect_series([whole, *nulls(12), reach]) == {
+    metrics, reach = Metric("events", "rows", 5.0), Metric("events", "freshness_hours", 2.0, day=START)
+    assert collect_series([metrics, *nulls(12), reach]) == {
         "events": [
             MetricSeries("freshness_hours", [(START, 2.0)]),
             MetricSeries(
@@ -46,9 +46,10 @@ def test_status_says_what_was_unusual_of_late(tmp_path: Path) -> None:
     publish(folder, "events", 0, 0.01)
     MetricRecorder(
         folder, "run-1", datetime(2026, 4, 1, tzinfo=UTC), Gate(folder / "_quality", "run-1").validate_counts
-    ).record([(0, one) for one in nulls(12)])
-    said = CliRunner().invoke(command, ["status", "--source", "world", "--store", str(tmp_path)])
-    assert said.exit_code == 0, said.output
+    ).record([(0, entry) for entry in nulls(12)])
+    printed = CliRunner().invoke(command, ["status", "--source", "world", "--store", str(tmp_path)])
+    assert printed.exit_code == 0, printed.output
     assert (
-        "unexpected: events: null_share of topic on 2026-03-11 is 0.2, expected -0.01 to 0.03 (change)" in said.output
+        "unexpected: events: null_share of topic on 2026-03-11 is 0.2, expected -0.01 to 0.03 (change)"
+        in printed.output
     )

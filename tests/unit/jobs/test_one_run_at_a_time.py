@@ -17,28 +17,28 @@ from longplay.registry.registry import default_registry
 
 
 def run_of(root: Path, source: str) -> tuple[RunContext, StringIO]:
-    said = StringIO()
-    progress = Progress(Console(file=said, soft_wrap=True))
-    return RunContext(load_settings(), load_source(source), default_registry(), root, progress=progress), said
+    terminal = StringIO()
+    progress = Progress(Console(file=terminal, soft_wrap=True))
+    return RunContext(load_settings(), load_source(source), default_registry(), root, progress=progress), terminal
 
 
 def test_a_second_run_says_that_it_waits_and_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables.lock, "LOCK_TIMEOUT_S", 0.3)
     first, quiet = run_of(tmp_path, "world")
-    second, said = run_of(tmp_path, "world")
+    second, terminal = run_of(tmp_path, "world")
     with first.exclusive(), pytest.raises(StoreError) as caught, second.exclusive():
         pytest.fail("two runs were at work at once")
     assert caught.value.what == "Another run has been working on source 'world' for 0.3 s."
     assert caught.value.where == str(tmp_path / "world")
-    assert "another run is working on source 'world': waiting for it" in said.getvalue()
+    assert "another run is working on source 'world': waiting for it" in terminal.getvalue()
     assert quiet.getvalue() == ""
 
 
 def test_the_lock_ends_with_the_run_and_other_sources_never_wait(tmp_path: Path) -> None:
     first, _ = run_of(tmp_path, "world")
-    other, said = run_of(tmp_path, "gowalla")
+    other, terminal = run_of(tmp_path, "gowalla")
     with first.exclusive(), other.exclusive():
-        assert said.getvalue() == ""
+        assert terminal.getvalue() == ""
     with FileLock(tmp_path / "world" / ".run.lock", timeout=0):
         pass
     with first.exclusive():

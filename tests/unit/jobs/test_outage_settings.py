@@ -13,11 +13,11 @@ from quality.monitoring.metric import Metric
 
 
 def test_intervals_that_somebody_told() -> None:
-    told = "{from: 2026-12-24, to: 2026-12-27, known: 2026-12-30, reason: closed, dismissed: true}"
+    interval = "{from: 2026-12-24, to: 2026-12-27, known: 2026-12-30, reason: closed, dismissed: true}"
     assert load_settings().quality.outages.declared == ()
-    (one,) = load_settings(overrides=[f"quality.outages.told=[{told}]"]).quality.outages.declared
-    assert (one.start, one.end, one.known) == (date(2026, 12, 24), date(2026, 12, 27), date(2026, 12, 30))
-    assert (one.reason, one.dismissed) == ("closed", True)
+    (outage,) = load_settings(overrides=[f"quality.outages.told=[{interval}]"]).quality.outages.declared
+    assert (outage.start, outage.end, outage.known) == (date(2026, 12, 24), date(2026, 12, 27), date(2026, 12, 30))
+    assert (outage.reason, outage.dismissed) == ("closed", True)
 
 
 @pytest.mark.parametrize(

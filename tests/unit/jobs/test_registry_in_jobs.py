@@ -30,11 +30,11 @@ from tests.unit.longplay.signal_files import ANA, proposal
 
 
 def job_of(root: Path, labels: str) -> tuple[RunContext, StringIO]:
-    said = StringIO()
+    terminal = StringIO()
     registry = default_registry(file=find_registry_file(root, None))
     settings = load_settings(overrides=[f"training.labels={labels}"])
-    progress = Progress(Console(file=said, soft_wrap=True))
-    return RunContext(settings, load_source("world"), registry, root, progress=progress), said
+    progress = Progress(Console(file=terminal, soft_wrap=True))
+    return RunContext(settings, load_source("world"), registry, root, progress=progress), terminal
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_labels_are_named_by_alias_and_recorded_as_pins(root: Path) -> None:
-    job, said = job_of(root, "[click, came_back@champion]")
+    job, terminal = job_of(root, "[click, came_back@champion]")
     assert [d.ref for d in label_definitions(job)] == ["click@1", "came_back@1"]
     use_labels(job, "training_set", "world abc")
     with closing(sqlite3.connect(root / "registry.db")) as raw:
@@ -55,37 +55,37 @@ def test_labels_are_named_by_alias_and_recorded_as_pins(root: Path) -> None:
         ("training_set", "world abc", "came_back@champion", "came_back", 1),
         ("training_set", "world abc", "click", "click", 1),
     ]
-    assert said.getvalue() == ""
+    assert terminal.getvalue() == ""
 
 
 def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp_path: Path) -> None:
-    seen: list[RunContext] = []
+    contexts: list[RunContext] = []
 
     @job_command("probe", writes_tables=False)
     def probe(job: RunContext) -> None:
-        seen.append(job)
+        contexts.append(job)
 
     for where in (["--store", str(root)], ["--store", str(tmp_path / "x"), "--registry", str(root / "registry.db")]):
         done = CliRunner().invoke(probe, ["--source", "world", *where])
         assert done.exit_code == 0, done.output
-        assert seen.pop().registry.get("came_back@champion").ref == "came_back@1"
-    gone = CliRunner().invoke(probe, ["--source", "world", "--registry", str(root / "gone.db")])
-    assert gone.exit_code == 7
-    assert "There is no registry." in gone.output
+        assert contexts.pop().registry.get("came_back@champion").ref == "came_back@1"
+    missing_file = CliRunner().invoke(probe, ["--source", "world", "--registry", str(root / "gone.db")])
+    assert missing_file.exit_code == 7
+    assert "There is no registry." in missing_file.output
 
 
 def test_a_deprecated_label_is_said(root: Path) -> None:
     lifecycle.deprecate(root / "registry.db", "came_back@1", "2026-01-01", "came_back@2", ChangeTerms("bo"))
-    job, said = job_of(root, "[came_back@champion]")
+    job, terminal = job_of(root, "[came_back@champion]")
     use_labels(job, "experiment", "world - split")
-    assert "warning: came_back@1 is deprecated since 2026-01-01: use came_back@2" in said.getvalue()
+    assert "warning: came_back@1 is deprecated since 2026-01-01: use came_back@2" in terminal.getvalue()
 
 
 def test_without_a_registry_file_nothing_is_recorded(tmp_path: Path) -> None:
-    job, said = job_of(tmp_path, "[click]")
+    job, terminal = job_of(tmp_path, "[click]")
     use_labels(job, "experiment", "world - split")
     assert list(tmp_path.iterdir()) == []
-    assert said.getvalue() == ""
+    assert terminal.getvalue() == ""
 
 
 REWARD = """\
@@ -142,10 +142,10 @@ def test_a_reward_is_a_label_whose_signals_are_computed_and_recorded(root: Path)
         ),
     ],
 )  # fmt: skip
-def test_a_reward_that_rankers_cannot_learn_is_refused(root: Path, changes: dict, words: str) -> None:
+def test_a_reward_that_rankers_cannot_learn_is_refused(root: Path, changes: dict, message: str) -> None:
     applied_reward(root, **changes)
     job, _ = job_of(root, "[click, stays]")
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         label_definitions(job)
 
 

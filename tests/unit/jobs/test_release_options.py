@@ -44,7 +44,7 @@ def test_one_way_is_enough() -> None:
         (["--reason", "r", "--log", "plays"], "'plays' is not one of"),
     ],
 )
-def test_wrong_options_are_told_before_anything_starts(options: list[str], said: str) -> None:
+def test_wrong_options_are_told_before_anything_starts(options: list[str], message: str) -> None:
     run = CliRunner().invoke(command, ["release", "--source", "world", *options])
     assert run.exit_code == 2
-    assert said in run.stderr
+    assert message in run.stderr

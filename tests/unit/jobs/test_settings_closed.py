@@ -119,7 +119,7 @@ def told_to_spark(settings: SparkSettings) -> Options:
 
 
 def test_every_spark_setting_changes_what_spark_is_told() -> None:
-    told = told_to_spark(load_settings().spark)
+    message = told_to_spark(load_settings().spark)
     changes = {
         "shuffle_partitions": "9",
         "partition_size": "9m",
@@ -133,12 +133,12 @@ def test_every_spark_setting_changes_what_spark_is_told() -> None:
     assert set(changes) == set(SparkSettings.model_fields) - {"master"}
     for key, value in changes.items():
         other = told_to_spark(load_settings(overrides=[f"spark.{key}={value}"]).spark)
-        assert sum(told[name] != other[name] for name in told) == 1, key
+        assert sum(message[name] != other[name] for name in message) == 1, key
 
 
 def test_a_cluster_gets_what_its_file_says() -> None:
-    told = told_to_spark(load_settings(["cluster"]).spark)
-    assert told["spark.sql.shuffle.partitions"] == "400"
-    assert told["spark.databricks.delta.optimizeWrite.enabled"] == "true"
+    message = told_to_spark(load_settings(["cluster"]).spark)
+    assert message["spark.sql.shuffle.partitions"] == "400"
+    assert message["spark.databricks.delta.optimizeWrite.enabled"] == "true"
     with pytest.raises(ConfigError, match="partition_size"):
         load_settings(overrides=["spark.partition_size=large"])
