@@ -131,7 +131,7 @@ def test_a_reward_is_a_label_whose_signals_are_computed_and_recorded(root: Path)
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"bounds": ("bounds: [0, 1]", "bounds: [-1, 1]")}, "rankers learn values from 0 to 1"),
         ({"status": ("status: published", "status: draft")}, "is a draft"),
