@@ -36,7 +36,7 @@ def test_one_way_is_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--as-is"], "Missing option '--reason'"),
         (["--reason", "r", "--set-column", "much"], "'much' is not COLUMN=SQL"),
