@@ -112,7 +112,7 @@ def test_a_spark_connect_server_that_does_not_answer(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("address", ["sc://", "sc://127.0.0.1:1/path", "sc://127.0.0.1:port"])
 def test_what_is_no_spark_connect_address(address: str) -> None:
-    with pytest.raises(ConfigError, match="This is no Spark Connect address") as caught:
+    with pytest.raises(ConfigError, match="This is not a Spark Connect address") as caught:
         connect_to(address)
     assert caught.value.where == "spark.master"
 

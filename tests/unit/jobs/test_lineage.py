@@ -73,11 +73,11 @@ def test_a_step_tells_its_inputs_and_outputs(tmp_path: Path) -> None:
     assert emitted[0]["run"]["runId"] == emitted[1]["run"]["runId"] != emitted[2]["run"]["runId"]
     assert (emitted[0]["inputs"], emitted[0]["outputs"]) == ([], [])
     assert [(d["namespace"], d["name"]) for d in emitted[1]["inputs"]] == [("prod", "world.raw.log.csv")]
-    (context,) = emitted[1]["outputs"]
-    assert (context["namespace"], context["name"]) == ("file", str(context.folder / "events"))
-    assert context["facets"]["version"]["datasetVersion"] == "0"
-    assert context["outputFacets"]["outputStatistics"]["rowCount"] == 7
-    fields = {field["name"]: field for field in context["facets"]["schema"]["fields"]}
+    (output,) = emitted[1]["outputs"]
+    assert (output["namespace"], output["name"]) == ("file", str(context.folder / "events"))
+    assert output["facets"]["version"]["datasetVersion"] == "0"
+    assert output["outputFacets"]["outputStatistics"]["rowCount"] == 7
+    fields = {field["name"]: field for field in output["facets"]["schema"]["fields"]}
     assert (fields["user_id"]["type"], fields["user_id"]["description"]) == ("string", "who")
     (read,) = emitted[3]["inputs"]
     assert (read["name"], read["facets"]["version"]["datasetVersion"]) == (str(context.folder / "events"), "0")

@@ -52,7 +52,7 @@ def test_a_wrong_value_names_its_key(override: str, key: str) -> None:
 
 
 def test_an_override_without_a_value_is_refused() -> None:
-    with pytest.raises(ConfigError, match="--set wants key=value") as caught:
+    with pytest.raises(ConfigError, match="--set needs key=value") as caught:
         load_settings(overrides=["deploy"])
     assert caught.value.got == "deploy"
 
