@@ -100,7 +100,7 @@ def connect_to(address: str) -> None:
 
 
 def test_a_spark_connect_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spark_connect, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(spark_connect, "ANSWER_TIMEOUT_S", 1)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # taken, and nothing listens
         address = f"sc://127.0.0.1:{silent.getsockname()[1]}"
@@ -123,7 +123,7 @@ def test_a_refusing_file_system_is_no_traceback(tmp_path: Path, capsys: pytest.C
         guarded(lambda: (tmp_path / "file" / "below").mkdir(parents=True))
     assert caught.value.code == 6
     shown = capsys.readouterr().err
-    assert "error: The file system refused." in shown
+    assert "error: The file system refused access." in shown
     assert str(tmp_path / "file") in shown
 
 
