@@ -84,7 +84,7 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
         release_selection(
             context, ReleaseSelection("null_user", repaired=lines(tmp_path / "z.jsonl", [("zzz", {})])), "eve", RELEASED
         )
-    with pytest.raises(ConfigError, match="before the newest delivery was there"):
+    with pytest.raises(ConfigError, match="before the newest delivery"):
         release_selection(context, ReleaseSelection("null_user", as_is=True), "eve", datetime(2026, 5, 5, tzinfo=UTC))
     mended = lines(
         tmp_path / "mended.jsonl",
