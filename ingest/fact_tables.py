@@ -1,4 +1,4 @@
-"""From judged rows to events, exposures and quarantine. Pure transforms."""
+"""Turns validated rows into events, exposures, episodes and quarantine. Pure transforms."""
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -8,9 +8,9 @@ from ingest.source_config import EventCondition, EventsLog, LogMapping
 from tables.catalog import EPISODES, EVENTS, EXPOSURES, FIRST_SEEN, QUARANTINE
 
 
-def build_events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
+def build_events(validated: DataFrame, log: EventsLog, batch: int) -> DataFrame:
     """The clean rows as events. Grain: event_id."""
-    clean = judged.where(F.col("reason").isNull())
+    clean = validated.where(F.col("reason").isNull())
     return clean.select(
         fact_id("event_ts").alias("event_id"),
         "user_id",
@@ -22,9 +22,9 @@ def build_events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
         F.to_date("event_ts").alias("event_day"),
         F.to_date("known_ts").alias("known_day"),
         F.col("amount_").alias("amount"),
-        _counts(log.consumption).alias("is_consumption"),
-        _counts(log.click).alias("is_click"),
-        _counts(log.negative).alias("is_negative"),
+        _meets(log.consumption).alias("is_consumption"),
+        _meets(log.click).alias("is_click"),
+        _meets(log.negative).alias("is_negative"),
         "request_id",
         F.col("surface_").alias("surface"),
         F.col("episode_").alias("episode"),
@@ -33,9 +33,9 @@ def build_events(judged: DataFrame, log: EventsLog, batch: int) -> DataFrame:
     ).select(*EVENTS.column_names())
 
 
-def build_exposures(judged: DataFrame, batch: int) -> DataFrame:
+def build_exposures(validated: DataFrame, batch: int) -> DataFrame:
     """The clean rows of an exposures log. Grain: exposure_id."""
-    clean = judged.where(F.col("reason").isNull())
+    clean = validated.where(F.col("reason").isNull())
     return clean.select(
         fact_id("event_ts").alias("exposure_id"),
         "request_id",
@@ -54,9 +54,9 @@ def build_exposures(judged: DataFrame, batch: int) -> DataFrame:
     ).select(*EXPOSURES.column_names())
 
 
-def build_episodes(judged: DataFrame, batch: int) -> DataFrame:
+def build_episodes(validated: DataFrame, batch: int) -> DataFrame:
     """The clean rows of a log of released episodes. Grain: item_id, episode."""
-    clean = judged.where(F.col("reason").isNull())
+    clean = validated.where(F.col("reason").isNull())
     return clean.select(
         "item_id",
         F.col("episode_").alias("episode"),
@@ -68,11 +68,11 @@ def build_episodes(judged: DataFrame, batch: int) -> DataFrame:
     ).select(*EPISODES.column_names())
 
 
-def build_quarantine(judged: DataFrame, name: str, batch: int, run_id: str) -> DataFrame:
-    """The rows set aside, each with its reason, the run that set it aside, and all it takes to read it again.
+def build_quarantine(validated: DataFrame, name: str, batch: int, run_id: str) -> DataFrame:
+    """The rejected rows, each with its reason, the run that rejected it, and all that is needed to reprocess it.
 
     Args:
-        judged: from :func:`ingest.row_validation.validate_rows`; with
+        validated: from :func:`ingest.row_validation.validate_rows`; with
             ``_origin``, repaired rows that failed again.
         name: which raw log: events, exposures or episodes.
         batch: number of the delivery.
@@ -81,37 +81,54 @@ def build_quarantine(judged: DataFrame, name: str, batch: int, run_id: str) -> D
     Returns:
         Grain: row_id.
     """
-    bad = judged.where(F.col("reason").isNotNull())
-    told = {
+    rejected = validated.where(F.col("reason").isNotNull())
+    provenance = {
         "log": F.lit(name),
         "run_id": F.lit(run_id),
-        "repaired_from": F.col(ORIGIN) if ORIGIN in judged.columns else F.lit(None).cast("string"),
+        "repaired_from": F.col(ORIGIN) if ORIGIN in validated.columns else F.lit(None).cast("string"),
         "event_day": F.to_date("event_ts"),
         "batch": F.lit(batch).cast("bigint"),
     }
-    return bad.withColumns(told).select(*QUARANTINE.column_names())
+    return rejected.withColumns(provenance).select(*QUARANTINE.column_names())
 
 
-def count_reasons(judged: DataFrame, log: LogMapping) -> dict[str, int]:
-    """Rows read, clean, and per reason both raw (may overlap) and exclusive (they add up)."""
+def count_reasons(validated: DataFrame, log: LogMapping) -> dict[str, int]:
+    """Rows read, clean rows, and rows by reason: raw counts may overlap, exclusive counts add up."""
     aggregates: list[Column] = [F.count("*").alias("read"), F.count_if(F.col("reason").isNull()).alias("clean")]
     for reason in list_reasons(log):
         aggregates.append(F.count_if(F.array_contains("reasons", reason)).alias(f"raw:{reason}"))
         aggregates.append(F.count_if(F.col("reason").eqNullSafe(reason)).alias(f"exclusive:{reason}"))
-    row = judged.agg(*aggregates).first()
+    row = validated.agg(*aggregates).first()
     return {} if row is None else {name: int(row[name]) for name in row.asDict()}
 
 
-def build_first_seen(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
-    """Events that were the earliest of their user or item when they were seen, and an item's earliest clicks.
+def build_first_seen(events: DataFrame, published: DataFrame | None = None) -> DataFrame:
+    """Events that were the earliest of their user or item when they became visible, and an item's earliest clicks.
 
     Args:
         events: new events. Grain: event_id.
-        known: what the table holds already; rows that tell nothing new are left out.
+        published: what the table holds already; rows that add nothing to it are left out.
 
     Returns:
-        Grain: kind, key, visible_ts. Tenure and age need nothing else of all the past.
+        Grain: kind, key, visible_ts. Tenure and age need nothing else from the past.
     """
+    facts = _facts_by_key(events)
+    # What was known at once is the earliest only if it was the first to be visible, so these few rows are enough.
+    order = F.min(F.struct("visible_ts", "event_ts", "batch", "topic")).alias("_first")
+    first_visible = facts.groupBy("kind", "key").agg(order).select("kind", "key", "_first.*")
+    candidates = first_visible.unionByName(facts.where("visible_ts > event_ts"))
+    # Of rows that became visible at one moment the earliest counts, and of those the smallest batch and topic.
+    by_moment = candidates.groupBy("kind", "key", "visible_ts").agg(
+        F.min(F.struct("event_ts", "batch", "topic")).alias("_first")
+    )
+    earliest = keep_earliest(by_moment.select("kind", "key", "visible_ts", "_first.*"))
+    if published is not None:
+        earliest = _without_later_than(published, earliest)
+    return earliest.select(*FIRST_SEEN.column_names())
+
+
+def _facts_by_key(events: DataFrame) -> DataFrame:
+    """One row for the user, the item and the clicked item of each event."""
     columns = {
         "event_ts": F.col("event_ts"),
         "visible_ts": F.greatest("event_ts", "known_ts"),
@@ -119,25 +136,20 @@ def build_first_seen(events: DataFrame, known: DataFrame | None = None) -> DataF
         "batch": F.col("batch"),
     }
     clicked = F.when(F.col("is_click"), F.col("item_id"))
-    kinds = {"user": F.col("user_id"), "item": F.col("item_id"), "clicked_item": clicked}
-    keys = F.explode(F.array(*[F.struct(F.lit(kind).alias("kind"), of.alias("key")) for kind, of in kinds.items()]))
-    facts = events.select(keys.alias("_who"), *[c.alias(n) for n, c in columns.items()]).select("_who.*", *columns)
-    facts = facts.where(F.col("key").isNotNull())
-    # What was known at once is the earliest only if it was the first to be seen; so of all the past these few matter.
-    order = F.min(F.struct("visible_ts", "event_ts", "batch", "topic")).alias("_first")
-    first = facts.groupBy("kind", "key").agg(order).select("kind", "key", "_first.*")
-    some = first.unionByName(facts.where("visible_ts > event_ts"))
-    # Of what became visible at one moment the earliest counts, and of that the smallest batch and topic.
-    moments = some.groupBy("kind", "key", "visible_ts").agg(
-        F.min(F.struct("event_ts", "batch", "topic")).alias("_first")
+    keys = {"user": F.col("user_id"), "item": F.col("item_id"), "clicked_item": clicked}
+    exploded = F.explode(
+        F.array(*[F.struct(F.lit(kind).alias("kind"), key.alias("key")) for kind, key in keys.items()])
     )
-    found = keep_earliest(moments.select("kind", "key", "visible_ts", "_first.*"))
-    if known is None:
-        return found.select(*FIRST_SEEN.column_names())
-    old = known.select("kind", "key", F.col("event_ts").alias("_event"), F.col("visible_ts").alias("_visible"))
-    told = (F.col("_event") <= F.col("event_ts")) & (F.col("_visible") <= F.col("visible_ts"))
-    same = (F.col("n.kind") == F.col("o.kind")) & (F.col("n.key") == F.col("o.key"))
-    return found.alias("n").join(old.alias("o"), same & told, "left_anti").select(*FIRST_SEEN.column_names())
+    facts = events.select(exploded.alias("_who"), *[c.alias(n) for n, c in columns.items()]).select("_who.*", *columns)
+    return facts.where(F.col("key").isNotNull())
+
+
+def _without_later_than(published: DataFrame, rows: DataFrame) -> DataFrame:
+    """Rows without those for which a published row is as early and became visible as early."""
+    old = published.select("kind", "key", F.col("event_ts").alias("_event"), F.col("visible_ts").alias("_visible"))
+    is_as_early = (F.col("_event") <= F.col("event_ts")) & (F.col("_visible") <= F.col("visible_ts"))
+    is_same_key = (F.col("n.kind") == F.col("o.kind")) & (F.col("n.key") == F.col("o.key"))
+    return rows.alias("n").join(old.alias("o"), is_same_key & is_as_early, "left_anti")
 
 
 def keep_earliest(rows: DataFrame) -> DataFrame:
@@ -148,12 +160,12 @@ def keep_earliest(rows: DataFrame) -> DataFrame:
 
 
 def fact_id(time: str) -> Column:
-    """A key is one event of one UTC day, so that a known one is looked for on its own day alone."""
+    """The id of a fact: a key is one event of one UTC day, so duplicates are looked for on that day alone."""
     return F.substring(F.sha2(F.concat_ws("/", "key", F.to_date(time).cast("string")), 256), 1, 32)
 
 
-def _counts(rule: EventCondition) -> Column:
-    hit = F.col("kind_").isin(*rule.kinds) if rule.kinds else F.lit(False)
-    if rule.min_amount is not None:
-        hit = hit & F.coalesce(F.col("amount_") >= rule.min_amount, F.lit(False))
-    return hit
+def _meets(condition: EventCondition) -> Column:
+    meets = F.col("kind_").isin(*condition.kinds) if condition.kinds else F.lit(False)
+    if condition.min_amount is not None:
+        meets = meets & F.coalesce(F.col("amount_") >= condition.min_amount, F.lit(False))
+    return meets

@@ -1,32 +1,35 @@
-"""Why a raw row was set aside, in a sentence that names the column of the log it is about."""
+"""Why a raw row was rejected, in a sentence that names the column of the log."""
 
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, UserLog
 
 
 def build_rejection_messages(log: LogMapping) -> dict[str, str]:
-    """A message for every reason that a row of this log can be set aside for, filters included."""
+    """A message for every reason to reject a row of this log, filters included.
+
+    The messages are content of the table ``quarantine``: other words are another checksum.
+    """
     filters = {rule.reason: f"the source file sets aside rows with: {rule.where}" for rule in log.filters}
     return {**_common(log), **filters, **_specific(log), "duplicate": _duplicate(log)}
 
 
 def _common(log: LogMapping) -> dict[str, str]:
-    known = f" or '{log.known.column}'" if log.known.column else ""
-    who = {"null_user": f"the user is missing: column '{log.user}' is empty"} if isinstance(log, UserLog) else {}
+    or_known_column = f" or '{log.known.column}'" if log.known.column else ""
+    null_user = {"null_user": f"the user is missing: column '{log.user}' is empty"} if isinstance(log, UserLog) else {}
     return {
         "malformed_row": "the line does not parse: it has more or fewer cells than the log has columns, or bad quotes",
-        **who,
+        **null_user,
         "null_item": f"the item is missing: column '{log.item}' is empty",
-        "bad_time": f"column '{log.time.column}'{known} holds no time of the form '{log.time.format}'",
+        "bad_time": f"column '{log.time.column}'{or_known_column} holds no time of the form '{log.time.format}'",
         "future_time": f"column '{log.time.column}' lies at or after the moment at which the log was observed",
     }
 
 
 def _specific(log: LogMapping) -> dict[str, str]:
     if isinstance(log, ExposuresLog):
-        share = log.propensity or log.log_propensity
+        propensity = log.propensity or log.log_propensity
         return {
             "bad_position": f"column '{log.position}' holds no place in a slate: a whole number from 1 on",
-            "bad_propensity": f"column '{share}' holds no probability above 0 and up to 1",
+            "bad_propensity": f"column '{propensity}' holds no probability above 0 and up to 1",
         }
     if isinstance(log, EpisodesLog):
         size = f"column '{log.season_episodes}'" if log.season_episodes else "the size of its season"
@@ -44,5 +47,5 @@ def _specific(log: LogMapping) -> dict[str, str]:
 
 
 def _duplicate(log: LogMapping) -> str:
-    same = ", ".join(f"'{name}'" for name in log.identity)
-    return f"another row of the delivery has the same {same}" if same else "another row of the delivery is the same"
+    key = ", ".join(f"'{name}'" for name in log.identity)
+    return f"another row of the delivery has the same {key}" if key else "another row of the delivery is the same"

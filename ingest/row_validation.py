@@ -1,10 +1,11 @@
-"""Judges raw rows: which reasons speak against each one, and which comes first. Pure transforms.
+"""Validates raw rows: every reason to reject each one, and which comes first. Pure transforms.
 
 Precedence of reasons (the first that applies is the exclusive one): malformed_row, null_user, null_item,
 bad_time, future_time, the source's filters in their order, unknown_kind, bad_amount, bad_position,
 bad_propensity, null_episode, bad_season, duplicate.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pyspark.errors import PySparkException
@@ -18,23 +19,23 @@ from longplay.errors import ConfigError, first_line
 
 MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
 ORIGIN = "_origin"
-"""Where a raw row that was set aside and repaired comes from: the ``row_id`` that it had."""
+"""Column of repaired rows: the ``row_id`` that the row had in quarantine."""
 RAW_JSON_OPTIONS = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]",
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]",
 }
-"""How raw rows are written as JSON, to the microsecond, and read back."""
+"""Options to write raw rows as JSON, with microseconds, and to read them back."""
 _ISO = "iso"
-_LEAST_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}"  # Spark also reads years and times of today as timestamps; those are no ISO
+_ISO_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}"  # Spark also parses bare years and times of today, which are not ISO
 _OFFSET = r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)\s*$"
 _AFTER_TIME = r"\d:\d.*"
 
 
 def parse_time(column: Column, fmt: str, zone: str, is_timestamp: bool) -> Column:
-    """A raw time column as a UTC timestamp, null where it does not parse.
+    """A raw time column as a UTC timestamp; null where it does not parse.
 
-    ``fmt`` is ``iso``, ``unix_s``, ``unix_ms``, or a Spark datetime pattern. Local times are read in ``zone``; times
-    that carry an offset of their own are not.
+    ``fmt`` is ``iso``, ``unix_s``, ``unix_ms``, or a Spark datetime pattern. Times without an
+    offset are local to ``zone``.
     """
     if is_timestamp:
         return column
@@ -44,7 +45,7 @@ def parse_time(column: Column, fmt: str, zone: str, is_timestamp: bool) -> Colum
     text = column.cast("string")
     if fmt != _ISO:
         return _in_zone(F.try_to_timestamp(text, F.lit(fmt)), zone, F.lit(_names_offset(fmt)))
-    parsed = F.when(text.rlike(_LEAST_DATE), text.try_cast("timestamp"))
+    parsed = F.when(text.rlike(_ISO_DATE), text.try_cast("timestamp"))
     return _in_zone(parsed, zone, text.rlike(_AFTER_TIME + _OFFSET))
 
 
@@ -53,12 +54,12 @@ def _in_zone(parsed: Column, zone: str, has_offset: Column) -> Column:
 
 
 def _names_offset(pattern: str) -> bool:
-    """Whether a datetime pattern reads an offset or a zone; quoted text is no pattern."""
+    """Whether a datetime pattern has an offset or a zone outside its quoted text."""
     return bool(set("XxZzVO") & set("".join(pattern.split("'")[::2])))
 
 
 def time_column(raw: DataFrame, name: str, fmt: str, zone: str) -> Column:
-    """The column ``name`` of ``raw`` as a UTC timestamp; zone-less Parquet times are local to ``zone``."""
+    """The column ``name`` of ``raw`` as a UTC timestamp; Parquet times without a zone are local to ``zone``."""
     kind = dict(raw.dtypes)[name]
     column = F.col(f"`{name}`")
     if kind == "timestamp_ntz":
@@ -67,7 +68,7 @@ def time_column(raw: DataFrame, name: str, fmt: str, zone: str) -> Column:
 
 
 def text_column(name: str | None) -> Column:
-    """A column as text, blank as null; null where the source maps none."""
+    """A column as trimmed text, null if blank; null if the source maps no column."""
     return F.nullif(F.trim(F.col(f"`{name}`").cast("string")), F.lit("")) if name else F.lit(None).cast("string")
 
 
@@ -76,111 +77,121 @@ def validate_rows(raw: DataFrame, source: Source, log: LogMapping, observed_at: 
 
     Args:
         raw: one raw log. Grain: raw row.
-        source: the source it belongs to.
-        log: its map.
+        source: the source that it belongs to.
+        log: its mapping.
         observed_at: event times at or after this moment (UTC) are future.
 
     Returns:
-        Grain: raw row. ``raw`` is the row as JSON and ``raw_schema`` its type, ``message`` says the first reason in a
-        sentence, ``file`` is where it was read; all null for clean rows. ``key`` is a hash of the source's key columns.
-        ``_origin`` is passed through where the raw rows have it.
+        Grain: raw row. ``raw`` is the row as JSON, ``raw_schema`` its type, ``message`` explains the first reason, and
+        ``file`` is the row's file; all are null for clean rows. ``key`` is a hash of the source's key columns.
+        ``_origin`` is passed through if the raw rows have it.
     """
-    mapped = _mapped(raw, source, log)
-    filters = {rule.reason: F.col(f"_filter_{rule.reason}") for rule in log.filters}
-    reasons = {**_common(observed_at, log), **filters, **_specific(log)}
-    flags = [F.when(condition, F.lit(reason)) for reason, condition in reasons.items()]
-    marked = mapped.withColumns({"_bad": F.array_compact(F.array(*flags)), "_any": _any_order(mapped)})
-    # Clean rows first, so that the first row of a key is kept and the rest are its duplicates.
-    ties = [F.col("_any"), *([F.col(ORIGIN)] if ORIGIN in mapped.columns else [])]
-    order = Window.partitionBy("key").orderBy("_is_bad", "known_ts", "event_ts", *ties)
-    ranked = marked.withColumn("_is_bad", F.size("_bad") > 0).withColumn("_rank", F.row_number().over(order))
-    every = F.when(F.col("_rank") > 1, F.concat("_bad", F.array(F.lit(DUPLICATE)))).otherwise(F.col("_bad"))
-    judged = ranked.withColumn("reasons", every)
-    # Only rows that are set aside carry themselves along as JSON.
-    is_aside = F.size("reasons") > 0
-    as_json = F.when(is_aside, F.to_json("_raw", RAW_JSON_OPTIONS))
-    named = judged.withColumns({"reason": F.try_element_at("reasons", F.lit(1)), "_json": as_json})
-    said = F.create_map(*[F.lit(text) for pair in build_rejection_messages(log).items() for text in pair])
+    mapped = _map_columns(raw, source, log)
+    ranked = _rank_within_key(mapped, _condition_by_reason(observed_at, log))
+    reasons = F.when(F.col("_rank") > 1, F.concat("_bad", F.array(F.lit(DUPLICATE)))).otherwise(F.col("_bad"))
+    validated = ranked.withColumn("reasons", reasons)
+    # Only rejected rows carry themselves along as JSON.
+    is_rejected = F.size("reasons") > 0
+    as_json = F.when(is_rejected, F.to_json("_raw", RAW_JSON_OPTIONS))
+    validated = validated.withColumns({"reason": F.try_element_at("reasons", F.lit(1)), "_json": as_json})
+    messages = F.create_map(*[F.lit(text) for pair in build_rejection_messages(log).items() for text in pair])
     identity = ("_json", ORIGIN) if ORIGIN in mapped.columns else ("_json", "_rank")
-    return named.select(
+    return validated.select(
         *[c for c in mapped.columns if c not in ("_raw", FILE) and not c.startswith("_filter_")],
         "reasons",
         "reason",
-        F.try_element_at(said, "reason").alias("message"),
+        F.try_element_at(messages, "reason").alias("message"),
         F.col("_json").alias("raw"),
-        F.when(is_aside, F.lit(mapped.schema["_raw"].dataType.json())).alias("raw_schema"),
-        F.when(is_aside, F.col(FILE)).alias("file"),
+        F.when(is_rejected, F.lit(mapped.schema["_raw"].dataType.json())).alias("raw_schema"),
+        F.when(is_rejected, F.col(FILE)).alias("file"),
         F.sha2(F.to_json(F.struct(*identity)), 256).alias("row_id"),
     )
 
 
+def _condition_by_reason(observed_at: datetime, log: LogMapping) -> dict[str, Column]:
+    """The condition under which each reason but ``duplicate`` applies, in order of precedence."""
+    filters = {rule.reason: F.col(f"_filter_{rule.reason}") for rule in log.filters}
+    return {**_common_conditions(observed_at, log), **filters, **_specific_conditions(log)}
+
+
+def _rank_within_key(mapped: DataFrame, condition_by_reason: Mapping[str, Column]) -> DataFrame:
+    """Rows with the reasons that apply, as ``_bad``, and their rank among the rows of their key, as ``_rank``."""
+    flags = [F.when(condition, F.lit(reason)) for reason, condition in condition_by_reason.items()]
+    marked = mapped.withColumns({"_bad": F.array_compact(F.array(*flags)), "_any": _any_order(mapped)})
+    # Clean rows first: the first row of a key is kept, and the others are its duplicates.
+    ties = [F.col("_any"), *([F.col(ORIGIN)] if ORIGIN in mapped.columns else [])]
+    order = Window.partitionBy("key").orderBy("_is_bad", "known_ts", "event_ts", *ties)
+    return marked.withColumn("_is_bad", F.size("_bad") > 0).withColumn("_rank", F.row_number().over(order))
+
+
 def list_reasons(log: LogMapping) -> list[str]:
-    """Every reason a row of this log can be set aside for, in order of precedence."""
-    return [*_common(datetime.max, log), *(f.reason for f in log.filters), *_specific(log), DUPLICATE]
+    """Every reason for which a row of this log can be rejected, in order of precedence."""
+    return [*_condition_by_reason(datetime.max, log), DUPLICATE]
 
 
-def _mapped(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
+def _map_columns(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
     columns = [F.col(f"`{c}`") for c in log.identity] or raw_columns(raw, MALFORMED, CORRUPT, FILE, ORIGIN)
     key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
     if log.known.column:
-        known = time_column(raw, log.known.column, log.known.format, source.time_zone)
+        log_knew_ts = time_column(raw, log.known.column, log.known.format, source.time_zone)
     else:
-        known = event_ts + F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(log.known.delay.total_seconds()))
-    # The raw row goes into a struct: its columns may be called like ours.
+        zero, delay_s = F.lit(0), F.lit(log.known.delay.total_seconds())
+        log_knew_ts = event_ts + F.make_dt_interval(zero, zero, zero, delay_s)
+    # The raw row goes into a struct: its columns may have the same names as Longplay's.
     return raw.select(
         F.struct(*raw_columns(raw, MALFORMED, FILE, ORIGIN)).alias("_raw"),
         *[F.col(name) for name in (MALFORMED, FILE, ORIGIN) if name in raw.columns],
-        *[condition.alias(f"_filter_{reason}") for reason, condition in _filters(raw, log).items()],
+        *[condition.alias(f"_filter_{reason}") for reason, condition in _filter_conditions(raw, log).items()],
         F.substring(F.sha2(key, 256), 1, 32).alias("key"),
-        *_who_and_what(log),
+        *_id_columns(log),
         event_ts.alias("event_ts"),
-        known.alias("_known"),
+        log_knew_ts.alias("_known"),
         *_specific_columns(log),
     ).withColumn("known_ts", F.greatest("event_ts", "_known"))
 
 
 def raw_columns(raw: DataFrame, *without: str) -> list[Column]:
-    """The columns of a raw log but some."""
+    """The columns of a raw log, except some."""
     return [F.col(f"`{c}`") for c in raw.columns if c not in without]
 
 
 def _any_order(mapped: DataFrame) -> Column:
-    """Some fixed order of rows that tie otherwise. Spark hashes no maps; as JSON they hash like any text."""
+    """A fixed order of rows that otherwise tie. Spark cannot hash maps, so rows that have one are hashed as JSON."""
     has_map = "map<" in dict(mapped.dtypes)["_raw"]
     return F.xxhash64(F.to_json("_raw") if has_map else F.col("_raw"))
 
 
-def _who_and_what(log: LogMapping) -> list[Column]:
-    """User, item, and what was asked; releases of episodes are nobody's."""
-    user, *asked = (log.user, log.topic, log.request, log.surface) if isinstance(log, UserLog) else (None,) * 4
-    named = {
+def _id_columns(log: LogMapping) -> list[Column]:
+    """User, item, topic, request and surface. Releases of episodes have only an item."""
+    user, *others = (log.user, log.topic, log.request, log.surface) if isinstance(log, UserLog) else (None,) * 4
+    raw_names = {
         "user_id": user,
         "item_id": log.item,
-        **dict(zip(("topic_", "request_id", "surface_"), asked, strict=True)),
+        **dict(zip(("topic_", "request_id", "surface_"), others, strict=True)),
     }
-    return [text_column(column).alias(name) for name, column in named.items()]
+    return [text_column(column).alias(name) for name, column in raw_names.items()]
 
 
-def _common(observed_at: datetime, log: LogMapping) -> dict[str, Column]:
-    late = F.col("event_ts") >= F.lit(observed_at) if observed_at != datetime.max else F.lit(False)
+def _common_conditions(observed_at: datetime, log: LogMapping) -> dict[str, Column]:
+    is_future = F.col("event_ts") >= F.lit(observed_at) if observed_at != datetime.max else F.lit(False)
     return {
         MALFORMED_ROW: F.col(MALFORMED),
         **({"null_user": F.col("user_id").isNull()} if isinstance(log, UserLog) else {}),
         "null_item": F.col("item_id").isNull(),
         "bad_time": F.col("event_ts").isNull() | F.col("_known").isNull(),
-        "future_time": late,
+        "future_time": is_future,
     }
 
 
-def _filters(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
+def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
     for rule in log.filters:
         try:
-            # Analysis only, reads no data. Over Spark Connect a filter alone is not analysed: its columns are known.
+            # Analyses the condition without reading data. Spark Connect analyses a filter only below a select.
             raw.where(F.expr(rule.where)).select(F.lit(True)).schema  # noqa: B018
         except PySparkException as error:
             raise ConfigError(
-                f"The filter '{rule.reason}' does not fit the log.",
+                f"The filter '{rule.reason}' cannot be applied to the log.",
                 where=f"key filters, where: {rule.where}",
                 got=first_line(error),
                 fix="write a Spark SQL condition over the log's own columns",
@@ -214,20 +225,20 @@ def _specific_columns(log: LogMapping) -> list[Column]:
     return [kind.alias("kind_"), amount.alias("amount_"), given.alias("_amount_given"), episode]
 
 
-def _specific(log: LogMapping) -> dict[str, Column]:
+def _specific_conditions(log: LogMapping) -> dict[str, Column]:
     if isinstance(log, ExposuresLog):
-        share = F.col("propensity_")
+        propensity = F.col("propensity_")
         return {
             "bad_position": F.coalesce(F.col("position_") < 1, F.lit(True)),
-            "bad_propensity": F.coalesce((share <= 0) | (share > 1 + 1e-9), F.lit(True)),
+            "bad_propensity": F.coalesce((propensity <= 0) | (propensity > 1 + 1e-9), F.lit(True)),
         }
     if isinstance(log, EpisodesLog):
-        none = F.col("_size_given") & F.coalesce(F.col("season_episodes_") < 1, F.lit(True))
-        return {"null_episode": F.col("episode_").isNull(), "bad_season": none}
+        bad_size = F.col("_size_given") & F.coalesce(F.col("season_episodes_") < 1, F.lit(True))
+        return {"null_episode": F.col("episode_").isNull(), "bad_season": bad_size}
     assert isinstance(log, EventsLog)
-    unread = F.col("_amount_given") & F.col("amount_").isNull()
     amount = F.col("amount_")
-    no_number = F.isnan(amount) | (F.abs(amount) == float("inf"))
-    senseless = F.coalesce((amount < log.amount.at_least) | no_number, F.lit(False))
-    unknown = ~F.coalesce(F.col("kind_").isin(*log.kinds), F.lit(False))
-    return {"unknown_kind": unknown, "bad_amount": unread | senseless}
+    is_unparsed = F.col("_amount_given") & amount.isNull()
+    is_not_finite = F.isnan(amount) | (F.abs(amount) == float("inf"))
+    is_out_of_range = F.coalesce((amount < log.amount.at_least) | is_not_finite, F.lit(False))
+    is_unknown_kind = ~F.coalesce(F.col("kind_").isin(*log.kinds), F.lit(False))
+    return {"unknown_kind": is_unknown_kind, "bad_amount": is_unparsed | is_out_of_range}

@@ -1,4 +1,4 @@
-"""The typed form of a source file: how one raw log maps to events and exposures. Closed: no unknown key."""
+"""The model of a source file: how raw logs map to events, exposures and episodes. Unknown keys are errors."""
 
 from datetime import UTC, date, datetime
 from importlib.resources import files
@@ -27,16 +27,16 @@ BUILT_IN_REASONS = (
     "bad_season",
     "duplicate",
 )
-"""Reasons for quarantine that every source has; a filter needs a name of its own."""
+"""Reasons for quarantine that every source has; filters need other names."""
 
 _TIME_FORMATS = ("iso", "unix_s", "unix_ms")
 
 
 def _time_format(text: str) -> str:
-    # A pattern holds a year and a day at least, so a misspelt word is none.
+    # A pattern has at least a year and a day, so a misspelt format name is not taken for one.
     if text not in _TIME_FORMATS and not (set("yu") & set(text) and set("dD") & set(text)):
         hint = nearest(text, _TIME_FORMATS)
-        raise ValueError(f"'{text}' is neither a Spark datetime pattern nor a known format: {hint}")
+        raise ValueError(f"'{text}' is neither a Spark datetime pattern nor a format name: {hint}")
     return text
 
 
@@ -51,14 +51,14 @@ class EventTime(StrictModel):
 
 
 class KnownTime(StrictModel):
-    """When the log knew of a row: a column, or a fixed delay after the event."""
+    """When the log learned of a row: a column, or a fixed delay after the event."""
 
     column: str | None = None
     format: TimeFormat = "iso"
     delay: Duration = parse_duration("0 s")
 
     @model_validator(mode="after")
-    def _one(self) -> "KnownTime":
+    def _check_column_or_delay(self) -> "KnownTime":
         if self.column is not None and "delay" in self.model_fields_set:
             raise ValueError("give either known.column or known.delay")
         if self.column is None and "format" in self.model_fields_set:
@@ -69,13 +69,13 @@ class KnownTime(StrictModel):
 
 
 class EventKind(StrictModel):
-    """The kind of event: a column, or one word for all rows."""
+    """The kind of event: a column, or one constant for all rows."""
 
     column: str | None = None
     constant: str | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "EventKind":
+    def _check_column_or_constant(self) -> "EventKind":
         if (self.column is None) == (self.constant is None):
             raise ValueError("give either kind.column or kind.constant")
         return self
@@ -90,34 +90,34 @@ class EventAmount(StrictModel):
     at_least: float = 0.0
 
     @model_validator(mode="after")
-    def _one(self) -> "EventAmount":
+    def _check_column_or_constant(self) -> "EventAmount":
         if self.column is not None and self.constant is not None:
             raise ValueError("give either amount.column or amount.constant")
         return self
 
 
 class QuarantineFilter(StrictModel):
-    """Rows to be set aside under a reason: those for which the Spark SQL condition ``where`` is true."""
+    """Rows to quarantine under a reason: those for which the Spark SQL condition ``where`` is true."""
 
     reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     where: str
 
     @model_validator(mode="after")
-    def _own_name(self) -> "QuarantineFilter":
+    def _check_reason(self) -> "QuarantineFilter":
         if self.reason in BUILT_IN_REASONS:
-            raise ValueError(f"'{self.reason}' is a reason that every source has; name the filter otherwise")
+            raise ValueError(f"'{self.reason}' is a reason that every source has; give the filter another name")
         return self
 
 
 class EventCondition(StrictModel):
-    """Which kinds count (as consumption, click, rejection), and from what amount on."""
+    """Which events count (as consumption, click or rejection): those of some kinds, from an amount on."""
 
     kinds: tuple[str, ...] = ()
     min_amount: float | None = None
 
 
 class LogMapping(StrictModel):
-    """What the maps of all raw logs share."""
+    """What the mappings of all raw logs share."""
 
     path: str = ""
     item: str
@@ -127,20 +127,20 @@ class LogMapping(StrictModel):
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """Columns that tell its rows apart; empty: all of them."""
+        """Columns that identify a row; empty: all of them."""
         return ()
 
     @model_validator(mode="after")
-    def _filters_differ(self) -> "LogMapping":
+    def _check_filter_names(self) -> "LogMapping":
         reasons = [rule.reason for rule in self.filters]
         for reason in reasons:
             if reasons.count(reason) > 1:
-                raise ValueError(f"two filters are called '{reason}', so their rows could not be told apart")
+                raise ValueError(f"two filters are called '{reason}', so their rows could not be distinguished")
         return self
 
 
 class UserLog(LogMapping):
-    """What the maps of events and of exposures share."""
+    """What the mappings of events and of exposures share."""
 
     user: str
     topic: str | None = None
@@ -150,14 +150,14 @@ class UserLog(LogMapping):
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """The columns of its key."""
+        """The columns of the key."""
         return self.key
 
 
 class EventsLog(UserLog):
-    """The map of a raw log to events.
+    """The mapping of a raw log to events.
 
-    ``episode`` names the episode of the item, in the words of the log of ``episodes``.
+    ``episode`` is the column of the item's episode, with the names that the log of ``episodes`` uses.
     """
 
     episode: str | None = None
@@ -169,7 +169,7 @@ class EventsLog(UserLog):
     negative: EventCondition = EventCondition()
 
     @model_validator(mode="after")
-    def _known_kinds(self) -> "EventsLog":
+    def _check_kinds(self) -> "EventsLog":
         for counts in (self.consumption, self.click, self.negative):
             for kind in counts.kinds:
                 if kind not in self.kinds:
@@ -178,7 +178,7 @@ class EventsLog(UserLog):
 
 
 class ExposuresLog(UserLog):
-    """The map of a raw log to exposures, with logged propensities."""
+    """The mapping of a raw log to exposures, with logged propensities."""
 
     request: str
     position: str
@@ -188,14 +188,14 @@ class ExposuresLog(UserLog):
     propensity: str | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "ExposuresLog":
+    def _check_propensity(self) -> "ExposuresLog":
         if (self.log_propensity is None) == (self.propensity is None):
             raise ValueError("give either log_propensity or propensity")
         return self
 
 
 class EpisodesLog(LogMapping):
-    """The map of a raw log of released episodes; an item's episode is released once, at ``time``.
+    """The mapping of a raw log of released episodes; an item's episode is released once, at ``time``.
 
     Attributes:
         episode: column of the episode's name, as events have it.
@@ -214,12 +214,12 @@ class EpisodesLog(LogMapping):
 
 
 class CandidateSampler(StrictModel):
-    """The sampler of a log without exposures: ``per_request`` negatives, a mix of uniform and popularity.
+    """The sampler for a log without exposures: ``per_request`` negatives, a mix of uniform and popularity draws.
 
     Attributes:
         per_request: draws for each request.
-        uniform_share: probability of a uniform draw among the items clicked before; else one by popularity.
-        popularity_days: popularity counts the clicks of so many days before the day of the request.
+        uniform_share: probability of a uniform draw among items clicked before; the others are drawn by popularity.
+        popularity_days: days before the day of the request whose clicks count as popularity.
         seed: root of the draws.
     """
 
@@ -230,13 +230,13 @@ class CandidateSampler(StrictModel):
 
 
 class CompletenessRule(StrictModel):
-    """How delivered days are recognised: at least ``min_users`` users; or a heartbeat file beside the data.
+    """How delivered days are recognised: by at least ``min_users`` users, or by a heartbeat file next to the data.
 
     Attributes:
-        min_users: users that make a day a delivered one, where there is no heartbeat. None: a tenth of what is usual on
-            the 28 days with events at that end of the log.
-        heartbeat: name of a JSON file beside the data with complete_until and, if it likes, complete_from, observed_at.
-        begins: the UTC day on which the log begins, where deliveries with complete_from may arrive in any order.
+        min_users: users that make a day a delivered one, without a heartbeat. None: a tenth of the median of the 28
+            days with events at that end of the log.
+        heartbeat: name of a JSON file next to the data, with complete_until and optionally complete_from, observed_at.
+        begins: the UTC day on which the log begins, if deliveries with complete_from may arrive in any order.
     """
 
     min_users: int | None = Field(default=None, ge=1)
@@ -245,13 +245,13 @@ class CompletenessRule(StrictModel):
 
 
 class DeclaredOutage(StrictModel):
-    """A flagged outage, ``[start, end)`` in ISO UTC: labels whose window overlaps it become void."""
+    """An outage that the source declares, ``[from, to)`` in ISO UTC: labels whose window overlaps it become void."""
 
     start: str = Field(alias="from")
     end: str = Field(alias="to")
 
     @model_validator(mode="after")
-    def _ordered(self) -> "DeclaredOutage":
+    def _check_order(self) -> "DeclaredOutage":
         start, end = (_utc(datetime.fromisoformat(text)) for text in (self.start, self.end))
         if end <= start:
             raise ValueError(f"the outage ends ({self.end}) before it begins ({self.start})")
@@ -259,7 +259,7 @@ class DeclaredOutage(StrictModel):
 
 
 class Source(StrictModel):
-    """One raw log."""
+    """A source: its raw logs, how they are written, and how to read them."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     about: str
@@ -274,19 +274,21 @@ class Source(StrictModel):
     outages: tuple[DeclaredOutage, ...] = ()
 
     @model_validator(mode="after")
-    def _exposures_or_candidates(self) -> "Source":
+    def _check_exposures_or_candidates(self) -> "Source":
         if (self.exposures is None) == (self.candidates is None):
             raise ValueError("a source has either exposures (logged) or candidates (a sampler), not both")
         return self
 
     @model_validator(mode="after")
-    def _episodes_are_played(self) -> "Source":
+    def _check_episodes(self) -> "Source":
         if (self.episodes is None) != (self.events.episode is None):
-            raise ValueError("a log of episodes, and the column of events that names them, go together: both or none")
+            raise ValueError(
+                "a log of episodes needs the events' column episode, and the other way round: give both or neither"
+            )
         return self
 
     @model_validator(mode="after")
-    def _known_zone(self) -> "Source":
+    def _check_time_zone(self) -> "Source":
         zones = available_timezones() | {"UTC"}
         if self.time_zone not in zones:
             raise ValueError(f"there is no time zone '{self.time_zone}': {nearest(self.time_zone, zones)}")
@@ -298,7 +300,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def shipped_sources() -> dict[str, Path]:
-    """The source files that come with Longplay, by name."""
+    """Files of the sources that come with Longplay, by name."""
     folder = Path(str(files("conf"))) / "sources"
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
@@ -309,14 +311,14 @@ def load_source(name_or_file: str) -> Source:
     Raises:
         ConfigError: for an unknown name (with the nearest one), a missing file or a wrong key.
     """
-    known = shipped_sources()
-    if name_or_file in known:
-        path = known[name_or_file]
+    shipped = shipped_sources()
+    if name_or_file in shipped:
+        path = shipped[name_or_file]
     elif name_or_file.endswith((".yaml", ".yml")):
         path = Path(name_or_file)
     else:
         raise ConfigError(
             f"There is no source '{name_or_file}'.",
-            fix=f"{nearest(name_or_file, known)}; or give the path of a source file ending in .yaml",
+            fix=f"{nearest(name_or_file, shipped)}; or give the path of a source file ending in .yaml",
         )
     return validate_model(Source, read_yaml(path), str(path))

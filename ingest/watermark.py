@@ -1,8 +1,8 @@
-"""The watermark: how far a log is known to be complete. From what was delivered, never from the newest row.
+"""The watermark: how far a log is known to be complete. It follows from deliveries, never from the newest row.
 
-A delivery vouches for an interval of *known time*: it holds all that became known in
+A delivery vouches for an interval of *known time*: it holds everything that became known in
 ``[complete_from, complete_until)``. W(T), the watermark as known at T, is the end of the unbroken run of such
-intervals among the deliveries that were there at T: after a gap nothing is complete, whatever came later. Deliveries
+intervals among the deliveries that had arrived by T: after a gap nothing is complete, whatever came later. Deliveries
 may arrive in any order; W is the same.
 """
 
@@ -16,9 +16,9 @@ from typing import Any, Self
 
 from longplay.errors import InputError
 
-NEAR, SHARE = 28, 0.1
-"""Without a number from the source, a day counts as delivered when it has this share of the users that are usual on the
-days with events near that end of the log, so many of them."""
+DAYS_FOR_BASELINE, MIN_SHARE_OF_BASELINE = 28, 0.1
+"""Unless the source sets ``min_users``, a day counts as delivered when its users reach this share of the median of the
+days with events nearest to that end of the log."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class ObservedCompleteness:
 
 @dataclass(frozen=True)
 class DeliveredInterval:
-    """What one delivery vouches for.
+    """The known time that one delivery vouches for.
 
     Attributes:
-        complete_from: it holds what became known from here on (UTC); None: from the beginning of the log.
+        complete_from: the delivery holds what became known from here on (UTC); None: from the beginning of the log.
         complete_until: and before this moment (UTC).
         complete_at: when that could first have been known (UTC).
     """
@@ -62,26 +62,26 @@ def observe_completeness(
     where: str = "",
     begins: datetime | None = None,
 ) -> ObservedCompleteness:
-    """What a delivery shows of the log's completeness.
+    """How complete a log is, as one delivery shows it.
 
-    A day counts as delivered when at least ``min_users`` users have events on it, or a tenth of what is usual near the
-    log's end (and beginning), so that one bad row moves nothing. Without a heartbeat the last delivered day may be cut
-    off, so the watermark is its beginning.
+    A day counts as delivered when at least ``min_users`` users have events on it. The default is a tenth of the median
+    near that end of the log, so that one bad row moves nothing. Without a heartbeat the last delivered day may be
+    incomplete, so the watermark is its beginning.
 
     Args:
         users_by_day: (UTC day, users with events on it), in any order.
         observed_at: the moment of observation; nothing after it can have been delivered.
-        min_users: users that make a day a delivered one; None: a tenth of the median of the 28 days with events there.
-        heartbeat: the deliverer's own word that everything before this moment has been delivered.
+        min_users: users that make a day a delivered one; None: a tenth of the median of 28 days with events.
+        heartbeat: the deliverer's statement that everything before this moment has been delivered.
         where: the delivery, as errors name it.
-        begins: since when the log is delivered, where source or heartbeat say so; None: since its first delivered day.
+        begins: since when the log is delivered, if source or heartbeat say so; None: since its first delivered day.
 
     Raises:
         InputError: when no day qualifies and there is no heartbeat, or the heartbeat lies after the observation.
     """
-    seen = sorted((day, users) for day, users in users_by_day if midnight(day) <= observed_at)
-    first = next((day for day, users in seen if users >= (min_users or _least(seen[:NEAR]))), None)
-    last = next((day for day, users in reversed(seen) if users >= (min_users or _least(seen[-NEAR:]))), None)
+    days = sorted((day, users) for day, users in users_by_day if midnight(day) <= observed_at)
+    first = _first_delivered_day(days, days[:DAYS_FOR_BASELINE], min_users)
+    last = _first_delivered_day(days[::-1], days[-DAYS_FOR_BASELINE:], min_users)
     if heartbeat is not None and heartbeat > observed_at:
         raise InputError(
             "The heartbeat vouches for the future.",
@@ -96,12 +96,18 @@ def observe_completeness(
             got=f"{len(users_by_day)} days, none with {min_users or 1} users up to {observed_at:%Y-%m-%d}",
             fix="lower completeness.min_users in the source file, or check the log",
         )
-    end = heartbeat or midnight(last or date.min)
-    return ObservedCompleteness(begins or (midnight(first) if first else end), end)
+    watermark = heartbeat or midnight(last or date.min)
+    return ObservedCompleteness(begins or (midnight(first) if first else watermark), watermark)
 
 
-def _least(seen: Sequence[tuple[date, int]]) -> float:
-    return SHARE * median(users for _, users in seen)
+def _first_delivered_day(
+    days: Sequence[tuple[date, int]], baseline: Sequence[tuple[date, int]], min_users: int | None
+) -> date | None:
+    """The first day, in the order given, with enough users: ``min_users``, or a share of the baseline's median."""
+    if not days:
+        return None
+    enough = min_users or MIN_SHARE_OF_BASELINE * median(users for _, users in baseline)
+    return next((day for day, users in days if users >= enough), None)
 
 
 def compute_watermark_history(
@@ -111,51 +117,51 @@ def compute_watermark_history(
 
     Args:
         deliveries: in any order, at least one.
-        begins: where the log is said to begin; None: with the earliest thing delivered by then.
+        begins: where the log begins; None: with the earliest known time delivered by then.
     """
-    found: list[tuple[datetime, datetime]] = []
-    there: list[DeliveredInterval] = []
-    for one in sorted(deliveries, key=lambda d: (d.complete_at, d.complete_until)):
-        there.append(one)
-        reach = _reach(there, begins)
-        if reach is not None and (not found or reach > found[-1][1]):
-            if found and found[-1][0] == one.complete_at:
-                found.pop()
-            found.append((one.complete_at, reach))
-    return found
+    history: list[tuple[datetime, datetime]] = []
+    arrived: list[DeliveredInterval] = []
+    for delivery in sorted(deliveries, key=lambda d: (d.complete_at, d.complete_until)):
+        arrived.append(delivery)
+        watermark = _end_of_unbroken_run(arrived, begins)
+        if watermark is not None and (not history or watermark > history[-1][1]):
+            if history and history[-1][0] == delivery.complete_at:
+                history.pop()
+            history.append((delivery.complete_at, watermark))
+    return history
 
 
-def _reach(deliveries: Sequence[DeliveredInterval], begins: datetime | None) -> datetime | None:
-    whole = [d.complete_until for d in deliveries if d.complete_from is None]
+def _end_of_unbroken_run(deliveries: Sequence[DeliveredInterval], begins: datetime | None) -> datetime | None:
+    full_ends = [d.complete_until for d in deliveries if d.complete_from is None]
     starts = [d.complete_from for d in deliveries if d.complete_from is not None]
-    reach = max(whole) if whole else begins or min(starts)
-    for one in sorted(deliveries, key=lambda d: d.complete_from or datetime.min.replace(tzinfo=UTC)):
-        if one.complete_from is not None and one.complete_from <= reach:
-            reach = max(reach, one.complete_until)
-    return reach if reach != begins else None
+    end = max(full_ends) if full_ends else begins or min(starts)
+    for delivery in sorted(deliveries, key=lambda d: d.complete_from or datetime.min.replace(tzinfo=UTC)):
+        if delivery.complete_from is not None and delivery.complete_from <= end:
+            end = max(end, delivery.complete_until)
+    return end if end != begins else None
 
 
 def watermark_at(known_at: datetime, history: Sequence[tuple[datetime, datetime]]) -> datetime:
     """W(T): how far the log was known to be complete at ``known_at``.
 
-    Before the first observation the log is taken to have been delivered on time, so W(T) = T up to what that first
-    observation found.
+    Before the first observation the log counts as delivered on time, so W(T) = T up to the watermark of that
+    observation.
 
     Args:
         known_at: T (UTC).
-        history: from :func:`steps`.
+        history: from :func:`compute_watermark_history`.
     """
-    reached = [reach for at, reach in history if at <= known_at]
-    return reached[-1] if reached else min(known_at, history[0][1])
+    watermarks = [watermark for at, watermark in history if at <= known_at]
+    return watermarks[-1] if watermarks else min(known_at, history[0][1])
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The deliverer's own word.
+    """The deliverer's statement of what a delivery holds.
 
     Attributes:
         complete_until: everything that became known before this moment has been delivered (UTC).
-        observed_at: when the delivery was made (UTC): later event times are future. None where it does not say.
+        observed_at: when the delivery was made (UTC): later event times are future. None if the file does not say.
         complete_from: the delivery holds only what became known from here on (UTC). None: everything before.
     """
 
@@ -165,15 +171,15 @@ class Heartbeat:
 
 
 def read_heartbeat(path: Path) -> Heartbeat:
-    """Read a heartbeat file: JSON with ``complete_until``, and where given ``complete_from`` and ``observed_at`` (UTC).
+    """Read a heartbeat file: JSON with ``complete_until`` and optionally ``complete_from`` and ``observed_at`` (UTC).
 
     Raises:
         InputError: when the file is missing or holds no such times.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        until, observed, since = said["complete_until"], said.get("observed_at"), said.get("complete_from")
-        beat = Heartbeat(_utc(until), _utc(observed) if observed else None, _utc(since) if since else None)
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        until, observed, since = fields["complete_until"], fields.get("observed_at"), fields.get("complete_from")
+        heartbeat = Heartbeat(_utc(until), _utc(observed) if observed else None, _utc(since) if since else None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "The heartbeat file cannot be read.",
@@ -181,14 +187,14 @@ def read_heartbeat(path: Path) -> Heartbeat:
             got=f"{type(error).__name__}: {error}",
             fix='it must be JSON such as {"complete_until": "2026-05-12T00:00:00+00:00"}',
         ) from error
-    if beat.complete_from is not None and beat.complete_from >= beat.complete_until:
+    if heartbeat.complete_from is not None and heartbeat.complete_from >= heartbeat.complete_until:
         raise InputError(
             "The heartbeat's interval is empty.",
             where=str(path),
-            got=f"complete_from {beat.complete_from}, complete_until {beat.complete_until}",
+            got=f"complete_from {heartbeat.complete_from}, complete_until {heartbeat.complete_until}",
             fix="complete_from must lie before complete_until",
         )
-    return beat
+    return heartbeat
 
 
 def _utc(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Quarantined rows read again: from JSON back to raw rows, and what becomes of each. Pure transforms."""
+"""Reprocesses quarantined rows: from JSON back to raw rows, and the outcome of each. Pure transforms."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,21 +15,21 @@ from longplay.errors import InputError
 from tables.catalog import QUARANTINE_RELEASES
 
 _UNREAD = "_unread"
-FACTS: Mapping[str, tuple[str, ...]] = {
+FACT_KEYS: Mapping[str, tuple[str, ...]] = {
     "events": ("event_id",),
     "exposures": ("exposure_id",),
     "episodes": ("item_id", "episode"),
 }
-"""What identifies a fact of each raw log: the columns of its table's grain."""
+"""The columns that identify a fact of each raw log: the grain of its table."""
 
 
 def select_open_rows(quarantine: DataFrame, releases: DataFrame | None) -> DataFrame:
-    """Quarantined rows that were not released. Grain: row_id."""
+    """Quarantined rows that are not released yet. Grain: row_id."""
     return quarantine if releases is None else quarantine.join(releases.select("row_id"), "row_id", "left_anti")
 
 
 def merge_schemas(log: str, schemas: Sequence[str]) -> StructType:
-    """One type for raw rows of a log whose deliveries had different columns.
+    """One schema for raw rows of a log whose deliveries had different columns.
 
     Args:
         log: which raw log, as an error names it.
@@ -38,27 +38,27 @@ def merge_schemas(log: str, schemas: Sequence[str]) -> StructType:
     Raises:
         InputError: when a column has two types.
     """
-    found: dict[str, StructField] = {}
+    fields: dict[str, StructField] = {}
     for field in (field for text in schemas for field in StructType.fromJson(json.loads(text)).fields):
-        if found.setdefault(field.name, field).dataType != field.dataType:
+        if fields.setdefault(field.name, field).dataType != field.dataType:
             raise InputError(
                 f"Column '{field.name}' has two types among the rows to release.",
                 where=f"quarantined rows of the {log} log",
-                got=f"{found[field.name].dataType.simpleString()} and {field.dataType.simpleString()}",
-                fix="release them apart: --where \"file = '...'\" takes those of one file",
+                got=f"{fields[field.name].dataType.simpleString()} and {field.dataType.simpleString()}",
+                fix="release them separately: --where \"file = '...'\" selects those of one file",
             )
-    return StructType(list(found.values()))
+    return StructType(list(fields.values()))
 
 
 def find_unknown_keys(rows: DataFrame, schema: StructType) -> DataFrame:
-    """Rows whose JSON has keys that the log has not, with those keys. Grain: row_id."""
-    known = F.array(*[F.lit(name) for name in schema.names])
-    keys = F.array_except(F.json_object_keys("raw"), known).alias("keys")
+    """Rows whose JSON has keys that the log does not have, with those keys. Grain: row_id."""
+    log_keys = F.array(*[F.lit(name) for name in schema.names])
+    keys = F.array_except(F.json_object_keys("raw"), log_keys).alias("keys")
     return rows.select("row_id", keys).where(F.size("keys") > 0)
 
 
 def parse_raw_rows(rows: DataFrame, schema: StructType) -> DataFrame:
-    """Raw rows as they are read from a delivered file, from their JSON.
+    """Raw rows parsed from their JSON, as if they were read from a delivered file.
 
     Args:
         rows: ``row_id``, ``raw`` and ``file`` of rows of one log. Grain: row_id.
@@ -66,20 +66,19 @@ def parse_raw_rows(rows: DataFrame, schema: StructType) -> DataFrame:
 
     Returns:
         Grain: raw row, with ``_malformed`` and ``_file`` as :func:`ingest.readers.read_raw` gives them, and
-        ``_origin``.
-        What is no JSON, or still carries the text of a line that did not parse, is malformed.
+        ``_origin``. Rows that are not JSON, or still carry the text of a line that did not parse, are malformed.
     """
     fields = StructType([*schema.fields, StructField(_UNREAD, StringType())])
     read = F.from_json("raw", fields, {**RAW_JSON_OPTIONS, "columnNameOfCorruptRecord": _UNREAD}).alias("_row")
     parsed = rows.select(F.col("row_id").alias(ORIGIN), F.col("file").alias(FILE), read)
-    still = F.col(f"_row.{CORRUPT}").isNotNull() if CORRUPT in schema.names else F.lit(False)
-    malformed = F.col("_row").isNull() | F.col(f"_row.{_UNREAD}").isNotNull() | still
+    is_still_corrupt = F.col(f"_row.{CORRUPT}").isNotNull() if CORRUPT in schema.names else F.lit(False)
+    malformed = F.col("_row").isNull() | F.col(f"_row.{_UNREAD}").isNotNull() | is_still_corrupt
     columns = [F.col("_row").getField(name).alias(name) for name in schema.names]
     return parsed.select(*columns, FILE, ORIGIN, malformed.alias(MALFORMED))
 
 
 def apply_repairs(rows: DataFrame, schema: StructType, changes: Mapping[str, str]) -> DataFrame:
-    """Rows with some raw columns set anew, as JSON again.
+    """Rows with new values in some raw columns, as JSON again.
 
     Args:
         rows: ``row_id``, ``raw`` and further columns. Grain: row_id.
@@ -90,47 +89,45 @@ def apply_repairs(rows: DataFrame, schema: StructType, changes: Mapping[str, str
     kinds = {field.name: field.dataType for field in schema.fields}
     new = {name: F.expr(text).cast(kinds[name]) for name, text in changes.items()}
     columns = [new.get(name, F.col(f"`{name}`")).alias(name) for name in schema.names]
-    kept = [F.col(f"_kept.{name}") for name in rows.columns if name != "raw"]
-    struct = F.struct(*[name for name in rows.columns if name != "raw"]).alias("_kept")
-    return read.select(struct, F.struct(*columns).alias("_new")).select(
-        *kept, F.to_json("_new", RAW_JSON_OPTIONS).alias("raw")
-    )
+    others = [name for name in rows.columns if name != "raw"]
+    struct = F.struct(*others).alias("_others")
+    repaired = read.select(struct, F.struct(*columns).alias("_new"))
+    return repaired.select("_others.*", F.to_json("_new", RAW_JSON_OPTIONS).alias("raw"))
 
 
-def delay_known_time(judged: DataFrame, moment: datetime) -> DataFrame:
-    """Judged rows as facts that are known only from a moment on: nothing that was known before changes."""
-    return judged.withColumn("known_ts", F.greatest("known_ts", F.lit(moment)))
+def delay_known_time(validated: DataFrame, moment: datetime) -> DataFrame:
+    """Validated rows that count as known only from a moment on, so that nothing known earlier changes."""
+    return validated.withColumn("known_ts", F.greatest("known_ts", F.lit(moment)))
 
 
 def fact_id_of_row(log: str) -> Column:
-    """What a judged row would be called as a fact; null where that cannot be said."""
+    """The id that a validated row would have as a fact; null where it has none."""
     if log == "episodes":
         return F.to_json(F.array("item_id", "episode_"))
     return F.when(F.col("event_ts").isNotNull(), fact_id("event_ts"))
 
 
 def fact_id_of_fact(log: str) -> Column:
-    """The same, of a row of the log's table."""
-    return F.col(FACTS[log][0]) if len(FACTS[log]) == 1 else F.to_json(F.array(*FACTS[log]))
+    """The same id, of a row of the log's table."""
+    return F.col(FACT_KEYS[log][0]) if len(FACT_KEYS[log]) == 1 else F.to_json(F.array(*FACT_KEYS[log]))
 
 
-def determine_outcomes(judged: DataFrame, log: str, there: DataFrame) -> DataFrame:
-    """What becomes of each released row of one log.
+def determine_outcomes(validated: DataFrame, log: str, published: DataFrame) -> DataFrame:
+    """The outcome of each released row of one log.
 
     Args:
-        judged: its rows, judged again, with ``_origin``. Grain: raw row.
+        validated: its rows, validated again, with ``_origin``. Grain: raw row.
         log: which raw log.
-        there: the log's table, of the days of these rows at least. Grain of that table.
+        published: the log's table, of the days of these rows at least. Grain of that table.
 
     Returns:
-        Grain: row_id. A clean row is published, or a duplicate where its fact is there.
+        Grain: row_id. A clean row is published, or a duplicate if its fact was published before.
     """
-    known = there.select(fact_id_of_fact(log).alias("fact_id"), F.lit(True).alias("_there")).distinct()
-    named = judged.withColumn("fact_id", F.when(F.col("reason").isNull(), fact_id_of_row(log)))
-    clean = F.when(F.col("_there"), F.lit("duplicate")).otherwise(F.lit("published"))
+    facts = published.select(fact_id_of_fact(log).alias("fact_id"), F.lit(True).alias("_published")).distinct()
+    with_ids = validated.withColumn("fact_id", F.when(F.col("reason").isNull(), fact_id_of_row(log)))
+    clean = F.when(F.col("_published"), F.lit("duplicate")).otherwise(F.lit("published"))
     outcome = F.when(F.col("reason").isNotNull(), F.lit("quarantined")).otherwise(clean)
-    found = named.join(known, "fact_id", "left")
-    return found.select(
+    return with_ids.join(facts, "fact_id", "left").select(
         F.col(ORIGIN).alias("row_id"),
         outcome.alias("outcome"),
         F.col("reason").alias("new_reason"),
@@ -139,22 +136,22 @@ def determine_outcomes(judged: DataFrame, log: str, there: DataFrame) -> DataFra
     )
 
 
-def build_releases(rows: DataFrame, fated: DataFrame, told: Mapping[str, Column]) -> DataFrame:
+def build_releases(rows: DataFrame, outcomes: DataFrame, release: Mapping[str, Column]) -> DataFrame:
     """Rows of the table of releases.
 
     Args:
         rows: ``row_id``, ``log``, ``reason`` and the repaired ``raw``. Grain: row_id.
-        fated: from :func:`fates`; rows that it lacks were of erased people, and leave nothing.
-        told: the columns that are the same for the whole release.
+        outcomes: from :func:`determine_outcomes`; rows that it lacks were of erased people and leave nothing.
+        release: the columns that are the same for the whole release.
 
     Returns:
         Grain: row_id.
     """
-    joined = rows.join(fated, "row_id", "left").withColumns(dict(told))
-    lost = F.col("outcome").isNull()
+    joined = rows.join(outcomes, "row_id", "left").withColumns(dict(release))
+    is_erased = F.col("outcome").isNull()
     return joined.withColumns(
         {
-            "raw": F.when(~lost, F.col("raw")),
+            "raw": F.when(~is_erased, F.col("raw")),
             "outcome": F.coalesce("outcome", F.lit("erased")),
         }
     ).select(*QUARANTINE_RELEASES.column_names())

@@ -196,7 +196,7 @@ def test_filters_set_rows_aside_in_their_order(spark: SparkSession, tmp_path: Pa
 @pytest.mark.parametrize("where", ["no_such_column = 1", "who =", "much", "count(*) > 1"])
 def test_a_filter_that_does_not_fit_is_a_config_error(spark: SparkSession, tmp_path: Path, where: str) -> None:
     made = source(events__filters=[{"reason": "staff", "where": where}])
-    with pytest.raises(ConfigError, match="The filter 'staff' does not fit the log") as caught:
+    with pytest.raises(ConfigError, match="The filter 'staff' cannot be applied to the log") as caught:
         judged(spark, write_csv(tmp_path / "log.csv", [GOOD]), made)
     assert where in caught.value.where
     assert caught.value.got

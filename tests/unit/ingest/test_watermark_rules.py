@@ -42,7 +42,7 @@ def test_without_a_number_a_few_odd_rows_move_neither_end_either() -> None:
     assert observe_completeness([*month, (day(11), 5)], OBSERVED).watermark == midnight(day(11))
 
 
-def test_what_is_usual_is_usual_at_that_end_of_the_log() -> None:
+def test_the_baseline_is_that_of_the_same_end_of_the_log() -> None:
     begin, users = date(2024, 1, 1), [*[2] * 40, *[1000] * 500]
     grown = [(begin + timedelta(days=n), many) for n, many in enumerate(users)]
     last = grown[-1][0]
