@@ -74,7 +74,7 @@ class DeploySettings(StrictModel):
     processes: int = Field(ge=1)
 
 
-class DeclaredOutage(StrictModel):
+class OutageDeclaration(StrictModel):
     """An interval that somebody declared, ``[from, to)``: an outage, or (``dismissed``) how people really behaved.
 
     Attributes:
@@ -92,7 +92,7 @@ class DeclaredOutage(StrictModel):
     dismissed: bool = False
 
     @model_validator(mode="after")
-    def _ordered(self) -> "DeclaredOutage":
+    def _ordered(self) -> "OutageDeclaration":
         if self.end <= self.start:
             raise KeyedError("to", f"the interval ends ({self.end}) before it begins ({self.start})")
         return self
@@ -115,7 +115,7 @@ class OutageSettings(StrictModel):
     threshold: float = Field(gt=0, lt=1)
     weeks: int = Field(ge=3, le=26)
     wait_days: int = Field(ge=0, le=30)
-    declared: tuple[DeclaredOutage, ...] = Field(default=(), alias="told")
+    declared: tuple[OutageDeclaration, ...] = Field(default=(), alias="told")
 
 
 class QualitySettings(StrictModel):

@@ -43,15 +43,15 @@ def deliver(folder: Path, episodes: list[str], plays: list[str], shown_on: str =
 
 @pytest.mark.spark
 def test_releases_are_read_once_and_faults_are_set_aside(spark: SparkSession, tmp_path: Path) -> None:
-    one = job(spark, tmp_path / "warehouse", source(RADIO, **CHANGES), "signals.shipped=[season_finished_28d]")
+    run = job(spark, tmp_path / "warehouse", source(RADIO, **CHANGES), "signals.shipped=[season_finished_28d]")
     plays = ["ann,news,2026-05-05T10:00:00,play,60,n2", "ann,jazz,2026-05-06T10:00:00,play,60,"]
-    ingest(one, deliver(tmp_path / "first", FIRST, plays), OBSERVED_AT)
+    ingest(run, deliver(tmp_path / "first", FIRST, plays), OBSERVED_AT)
     later = ["ann,news,2026-05-07T10:00:00,play,60,n1", "bob,news,2026-05-08T10:00:00,play,60,n5"]
-    ingest(one, deliver(tmp_path / "second", SECOND, later), OBSERVED_AT)
-    ingest(one, deliver(tmp_path / "third", [], ["ann,jazz,2026-05-09T10:00:00,play,60,"]), OBSERVED_AT)
-    rows = one.store.read("episodes").collect()
-    told = {(r["item_id"], r["episode"]): (r["season"], r["season_episodes"], r["batch"]) for r in rows}
-    assert told == {
+    ingest(run, deliver(tmp_path / "second", SECOND, later), OBSERVED_AT)
+    ingest(run, deliver(tmp_path / "third", [], ["ann,jazz,2026-05-09T10:00:00,play,60,"]), OBSERVED_AT)
+    rows = run.store.read("episodes").collect()
+    released_rows = {(r["item_id"], r["episode"]): (r["season"], r["season_episodes"], r["batch"]) for r in rows}
+    assert released_rows == {
         ("news", "n1"): ("s1", 2, 1),
         ("news", "n2"): ("s1", 2, 1),
         ("jazz", "n1"): (None, None, 1),
@@ -60,21 +60,21 @@ def test_releases_are_read_once_and_faults_are_set_aside(spark: SparkSession, tm
     n2 = next(r for r in rows if r["episode"] == "n2")
     assert n2["released_ts"].replace(tzinfo=UTC) == datetime(2026, 5, 5, 8, tzinfo=UTC)
     assert n2["known_ts"].replace(tzinfo=UTC) == datetime(2026, 5, 5, 10, tzinfo=UTC)
-    aside = one.store.read("quarantine").where("log = 'episodes'").collect()
-    assert sorted((r["reason"], r["user_id"]) for r in aside) == [
+    quarantined = run.store.read("quarantine").where("log = 'episodes'").collect()
+    assert sorted((r["reason"], r["user_id"]) for r in quarantined) == [
         ("bad_season", None), ("bad_season", None), ("duplicate", None), ("future_time", None), ("null_episode", None),
     ]  # fmt: skip
-    heard = {(r["user_id"], r["event_day"].day): r["episode"] for r in one.store.read("events").collect()}
+    heard = {(r["user_id"], r["event_day"].day): r["episode"] for r in run.store.read("events").collect()}
     assert heard == {("ann", 5): "n2", ("ann", 6): None, ("ann", 7): "n1", ("bob", 8): "n5", ("ann", 9): None}
 
 
 @pytest.mark.spark
 def test_a_source_without_episodes_says_that_the_signal_cannot_be_had(spark: SparkSession, tmp_path: Path) -> None:
-    one = job(spark, tmp_path / "warehouse", source(), "signals.shipped=[season_finished_28d, click]")
-    ingest(one, write_csv(tmp_path / "plays.csv", ["ann,song,2026-05-04T10:00:00,tap,"]), OBSERVED_AT)
-    build_signals(one)
-    assert "season_finished_28d@1: not eligible here: this source has no episodes" in said(one)
-    assert {row["signal"] for row in one.store.read("signal_values").select("signal").collect()} <= {
+    run = job(spark, tmp_path / "warehouse", source(), "signals.shipped=[season_finished_28d, click]")
+    ingest(run, write_csv(tmp_path / "plays.csv", ["ann,song,2026-05-04T10:00:00,tap,"]), OBSERVED_AT)
+    build_signals(run)
+    assert "season_finished_28d@1: not eligible here: this source has no episodes" in said(run)
+    assert {row["signal"] for row in run.store.read("signal_values").select("signal").collect()} <= {
         d.ref for d in default_registry().newest() if not d.needs.episodes
     }
 
@@ -86,32 +86,32 @@ def test_a_late_release_is_made_good_by_an_increment(spark: SparkSession, tmp_pa
         tmp_path / "mine", name="a_season", measure={"kind": "season", "of": "consumption"}, needs={"episodes": True},
         window={"kind": "elapsed", "from": "0 s", "to": "7 d"},
     )  # fmt: skip
-    known = {"episodes": EPISODES | {"known": {"column": "told"}}, "events": EVENTS}
-    one = job(spark, tmp_path / "warehouse", source(RADIO, **known), "signals.shipped=[click]")
-    one.registry = default_registry([tmp_path / "mine"])
+    known_column = {"episodes": EPISODES | {"known": {"column": "told"}}, "events": EVENTS}
+    run = job(spark, tmp_path / "warehouse", source(RADIO, **known_column), "signals.shipped=[click]")
+    run.registry = default_registry([tmp_path / "mine"])
     plays = ["ann,news,2026-05-05T10:00:00,play,60,n1", "ann,news,2026-05-06T10:00:00,play,60,n2"]
     early = ["news,n1,s1,2,2026-05-01T08:00:00,2026-05-01T08:00:00"]
     late = ["news,n2,s1,2,2026-05-05T08:00:00,2026-05-20T08:00:00"]
     first, second = (tmp_path / "first", tmp_path / "second")
     deliver(first, [], [*plays, "bob,jazz,2026-05-15T10:00:00,play,60,"])
     write_csv(first / "out.csv", early, (*NAMED, "told"))
-    ingest(one, first, datetime(2026, 5, 16, tzinfo=UTC))
-    build_signals(one)
-    assert seasons(one) == [(0, "mature", 0.0, 13)]
+    ingest(run, first, datetime(2026, 5, 16, tzinfo=UTC))
+    build_signals(run)
+    assert seasons(run) == [(0, "mature", 0.0, 13)]
     deliver(second, [], ["bob,jazz,2026-05-22T10:00:00,play,60,"], shown_on="2026-05-22")
     write_csv(second / "out.csv", late, (*NAMED, "told"))
-    ingest(one, second, datetime(2026, 5, 23, tzinfo=UTC))
-    build_signals(one)
-    grown = seasons(one)
+    ingest(run, second, datetime(2026, 5, 23, tzinfo=UTC))
+    build_signals(run)
+    grown = seasons(run)
     assert grown == [(0, "mature", 0.0, 13), (1, "mature", 1.0, 20)]
-    assert "from scratch" not in said(one)
-    build_signals(replace(one, force=True))
-    assert seasons(one) == grown
+    assert "from scratch" not in said(run)
+    build_signals(replace(run, force=True))
+    assert seasons(run) == grown
 
 
-def seasons(one: RunContext) -> list[tuple[int, str, float, int]]:
+def seasons(run: RunContext) -> list[tuple[int, str, float, int]]:
     """Revision, state, value and day of knowing of the exposure of the first delivery."""
-    rows = one.store.read("signal_values").where("signal = 'a_season@1' AND t0_day = '2026-05-05'").collect()
+    rows = run.store.read("signal_values").where("signal = 'a_season@1' AND t0_day = '2026-05-05'").collect()
     mine = [r for r in rows if r["user_id"] == "ann" and r["state"] != "open"]
     return sorted({(r["revision"], r["state"], r["value"], r["known_ts"].day) for r in mine})
 

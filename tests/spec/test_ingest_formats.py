@@ -44,8 +44,8 @@ def test_tsv_without_a_header_and_without_quotes(spark: SparkSession, tmp_path: 
     odd = 'cat\t"Heroes" (live\t2026-05-05T11:00:00\tplay\t31'  # a quote that is never closed
     log = write_csv(tmp_path / "log.tsv", [*rows, odd], None)
     made = source(format={"type": "tsv", "quote": "", "columns": list(HEADER)})
-    found = expected_events(spark, log, made)
-    assert found == [*EXPECTED, ("cat", '"Heroes" (live', "2026-05-05 11:00:00", "play", 31.0)]
+    found_events = expected_events(spark, log, made)
+    assert found_events == [*EXPECTED, ("cat", '"Heroes" (live', "2026-05-05 11:00:00", "play", 31.0)]
 
 
 def test_csv_with_another_delimiter_encoding_and_quoted_cells(spark: SparkSession, tmp_path: Path) -> None:

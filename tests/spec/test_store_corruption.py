@@ -18,7 +18,7 @@ TILES = TableSpec("tiles", "Test tiles.", ("id",), columns("id | bigint | which"
 
 
 @pytest.fixture(scope="module")
-def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def intact_root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse whose one table has two versions."""
     root = tmp_path_factory.mktemp("whole")
     store = WritableStore(root, "shop", spark)
@@ -29,9 +29,9 @@ def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def store(spark: SparkSession, whole: Path, tmp_path: Path) -> WritableStore:
+def store(spark: SparkSession, intact_root: Path, tmp_path: Path) -> WritableStore:
     """A copy of it, to be damaged."""
-    shutil.copytree(whole, tmp_path / "copy")
+    shutil.copytree(intact_root, tmp_path / "copy")
     return WritableStore(tmp_path / "copy", "shop", spark)
 
 
@@ -48,11 +48,11 @@ def test_a_whole_table_reads(store: WritableStore) -> None:
 
 
 def test_a_missing_data_file(store: WritableStore) -> None:
-    gone = data_file(store, 1)
-    gone.unlink()
+    missing = data_file(store, 1)
+    missing.unlink()
     with pytest.raises(StoreError, match="a data file is missing") as caught:
         store.read("tiles")
-    assert caught.value.where == str(gone)
+    assert caught.value.where == str(missing)
     assert caught.value.got == "no such file"
     assert caught.value.fix
     assert store.read("tiles", 0).count() == 10  # the version before it is whole

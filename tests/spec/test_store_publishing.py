@@ -65,8 +65,8 @@ def lineage(run: str = "run-1", fingerprint: str = "f1") -> Lineage:
 def test_publish_replace_read_back_and_pin(store: WritableStore) -> None:
     assert not store.exists("tiles")
     assert store.commit_metadata("tiles") == {}
-    one = store.publish(rows(store, a=1, b=2), TILES, lineage(), counted)
-    assert (one.version, one.rows, one.written) == (0, 2, True)
+    first = store.publish(rows(store, a=1, b=2), TILES, lineage(), counted)
+    assert (first.version, first.rows, first.written) == (0, 2, True)
     two = store.publish(rows(store, b=3, c=None), TILES, lineage("run-2", "f2"), counted)
     assert (two.version, two.rows) == (1, 2)
     assert content(store.read("tiles")) == {"b": 3.0, "c": None}
@@ -77,8 +77,8 @@ def test_publish_replace_read_back_and_pin(store: WritableStore) -> None:
 
 def test_the_commit_carries_its_lineage(store: WritableStore) -> None:
     store.publish(rows(store, a=1), TILES, lineage(), counted)
-    told = store.commit_metadata("tiles")
-    assert told == {
+    metadata = store.commit_metadata("tiles")
+    assert metadata == {
         "run_id": "run-1",
         "fingerprint": "f1",
         "inputs": {"events": 3},
@@ -87,7 +87,7 @@ def test_the_commit_carries_its_lineage(store: WritableStore) -> None:
     }
     # It lies in Delta's own log, where any reader finds it.
     (entry,) = DeltaTable(str(store.path("tiles"))).history()
-    assert json.loads(entry["userMetadata"]) == told
+    assert json.loads(entry["userMetadata"]) == metadata
     assert store.is_up_to_date("tiles", "f1")
     assert not store.is_up_to_date("tiles", "f2")
     assert not store.is_up_to_date("facts", "f1")
@@ -111,7 +111,7 @@ def test_columns_may_come(store: WritableStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "difference"),
     [
         (lambda frame: frame.drop("value"), "value: double published, missing now"),
         (lambda frame: frame.withColumn("value", F.lit("2")), "value: double published, string now"),
@@ -119,12 +119,12 @@ def test_columns_may_come(store: WritableStore) -> None:
     ],
 )
 def test_columns_may_not_go_or_change_their_type(
-    store: WritableStore, changed: Callable[[DataFrame], DataFrame], said: str
+    store: WritableStore, changed: Callable[[DataFrame], DataFrame], difference: str
 ) -> None:
     store.publish(rows(store, a=1), FACTS, lineage(), counted)
     with pytest.raises(StoreError) as caught:
         store.publish(changed(rows(store, b=2)), FACTS, lineage("run-2"), counted)
-    assert caught.value.got == said
+    assert caught.value.got == difference
     assert "new name beside the old one" in caught.value.fix
     assert content(store.read("facts")) == {"a": 1.0}
     assert store.version("facts") == 0

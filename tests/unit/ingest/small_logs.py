@@ -103,20 +103,23 @@ def judged(spark: SparkSession, path: Path, made: Source, observed_at: datetime 
 
 def counts(spark: SparkSession, path: Path, made: Source) -> dict[str, int]:
     """Rows read, clean, and the raw and exclusive counts of reasons that hit any row."""
-    found = count_reasons(judged(spark, path, made), made.events)
-    assert sum(n for name, n in found.items() if name.startswith("exclusive:")) + found["clean"] == found["read"]
-    return {name: n for name, n in found.items() if n or name in ("read", "clean")}
+    counts_by_reason = count_reasons(judged(spark, path, made), made.events)
+    assert (
+        sum(n for name, n in counts_by_reason.items() if name.startswith("exclusive:")) + counts_by_reason["clean"]
+        == counts_by_reason["read"]
+    )
+    return {name: n for name, n in counts_by_reason.items() if n or name in ("read", "clean")}
 
 
 def job(spark: SparkSession, root: Path, made: Source, *overrides: str, force: bool = False) -> RunContext:
     """A job on the session of the tests that says nothing on the terminal."""
     settings = load_settings(overrides=overrides)
     progress = Progress(console=Console(file=StringIO()))
-    one = RunContext(settings, made, default_registry(), root, force, progress)
-    one.session = spark
-    return one
+    context = RunContext(settings, made, default_registry(), root, force, progress)
+    context.session = spark
+    return context
 
 
-def said(one: RunContext) -> str:
+def said(context: RunContext) -> str:
     """Everything a job said so far."""
-    return "\n".join(line for lines in one.progress.notes.values() for line in lines)
+    return "\n".join(line for lines in context.progress.notes.values() for line in lines)

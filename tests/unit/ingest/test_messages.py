@@ -22,14 +22,14 @@ WHOLE = source(
 
 
 def log(name: str) -> LogMapping:
-    found = getattr(WHOLE, name)
-    assert isinstance(found, LogMapping)
-    return found
+    mapping = getattr(WHOLE, name)
+    assert isinstance(mapping, LogMapping)
+    return mapping
 
 
 def test_every_built_in_reason_has_a_message_in_some_log() -> None:
-    told = {reason for name in ("events", "exposures", "episodes") for reason in build_rejection_messages(log(name))}
-    assert told == {*BUILT_IN_REASONS, "staff"}
+    reasons = {reason for name in ("events", "exposures", "episodes") for reason in build_rejection_messages(log(name))}
+    assert reasons == {*BUILT_IN_REASONS, "staff"}
 
 
 @pytest.mark.parametrize(

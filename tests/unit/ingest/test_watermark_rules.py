@@ -26,13 +26,15 @@ def day(number: int) -> date:
 
 
 def test_without_a_heartbeat_the_last_delivered_day_may_be_cut_off() -> None:
-    seen = [(day(5), 9), (day(3), 7), (day(4), 8)]
-    assert observe_completeness(seen, OBSERVED) == ObservedCompleteness(midnight(day(3)), midnight(day(5)))
+    users_by_day = [(day(5), 9), (day(3), 7), (day(4), 8)]
+    assert observe_completeness(users_by_day, OBSERVED) == ObservedCompleteness(midnight(day(3)), midnight(day(5)))
 
 
 def test_a_few_odd_rows_move_neither_end() -> None:
-    seen = [(date(1970, 1, 1), 1), (day(3), 7), (day(4), 8), (day(9), 1)]
-    assert observe_completeness(seen, OBSERVED, min_users=5) == ObservedCompleteness(midnight(day(3)), midnight(day(4)))
+    users_by_day = [(date(1970, 1, 1), 1), (day(3), 7), (day(4), 8), (day(9), 1)]
+    assert observe_completeness(users_by_day, OBSERVED, min_users=5) == ObservedCompleteness(
+        midnight(day(3)), midnight(day(4))
+    )
 
 
 def test_without_a_number_a_few_odd_rows_move_neither_end_either() -> None:
@@ -51,8 +53,8 @@ def test_the_baseline_is_that_of_the_same_end_of_the_log() -> None:
 
 
 def test_days_after_the_observation_do_not_count() -> None:
-    seen = [(day(11), 9), (day(12), 9), (day(13), 9), (date(2031, 1, 1), 9)]
-    assert observe_completeness(seen, OBSERVED) == ObservedCompleteness(midnight(day(11)), midnight(day(12)))
+    users_by_day = [(day(11), 9), (day(12), 9), (day(13), 9), (date(2031, 1, 1), 9)]
+    assert observe_completeness(users_by_day, OBSERVED) == ObservedCompleteness(midnight(day(11)), midnight(day(12)))
 
 
 def test_a_gap_is_no_end() -> None:
@@ -60,35 +62,35 @@ def test_a_gap_is_no_end() -> None:
 
 
 def test_a_heartbeat_is_believed_up_to_the_observation() -> None:
-    seen = [(day(3), 7), (day(9), 8)]
+    users_by_day = [(day(3), 7), (day(9), 8)]
     beat = datetime(2026, 5, 11, 6, tzinfo=UTC)
-    assert observe_completeness(seen, OBSERVED, heartbeat=beat) == ObservedCompleteness(midnight(day(3)), beat)
-    assert observe_completeness(seen, OBSERVED, heartbeat=OBSERVED).watermark == OBSERVED
+    assert observe_completeness(users_by_day, OBSERVED, heartbeat=beat) == ObservedCompleteness(midnight(day(3)), beat)
+    assert observe_completeness(users_by_day, OBSERVED, heartbeat=OBSERVED).watermark == OBSERVED
     with pytest.raises(InputError, match="vouches for the future") as caught:
-        observe_completeness(seen, OBSERVED, heartbeat=datetime(2026, 5, 13, tzinfo=UTC), where="the log")
+        observe_completeness(users_by_day, OBSERVED, heartbeat=datetime(2026, 5, 13, tzinfo=UTC), where="the log")
     assert caught.value.where == "the log"
 
 
 def test_a_log_begins_where_its_source_says_whatever_day_is_seen_first() -> None:
     """Late events of a delivery that happens to come first are no beginning."""
-    seen, beat = [(day(9), 8)], datetime(2026, 5, 11, tzinfo=UTC)
-    assert observe_completeness(seen, OBSERVED, heartbeat=beat, begins=midnight(day(1))) == ObservedCompleteness(
-        midnight(day(1)), beat
-    )
+    users_by_day, beat = [(day(9), 8)], datetime(2026, 5, 11, tzinfo=UTC)
+    assert observe_completeness(
+        users_by_day, OBSERVED, heartbeat=beat, begins=midnight(day(1))
+    ) == ObservedCompleteness(midnight(day(1)), beat)
     assert observe_completeness([], OBSERVED, heartbeat=beat, begins=midnight(day(1))) == ObservedCompleteness(
         midnight(day(1)), beat
     )
 
 
-@pytest.mark.parametrize("seen", [[], [(date(2026, 5, 3), 4)], [(date(2031, 1, 1), 99)]])
-def test_no_delivered_day_is_an_error(seen: list[tuple[date, int]]) -> None:
+@pytest.mark.parametrize("users_by_day", [[], [(date(2026, 5, 3), 4)], [(date(2031, 1, 1), 99)]])
+def test_no_delivered_day_is_an_error(users_by_day: list[tuple[date, int]]) -> None:
     with pytest.raises(InputError, match="No day of this log counts as delivered") as caught:
-        observe_completeness(seen, OBSERVED, min_users=5, where="the log")
-    assert caught.value.got == f"{len(seen)} days, none with 5 users up to 2026-05-12"
+        observe_completeness(users_by_day, OBSERVED, min_users=5, where="the log")
+    assert caught.value.got == f"{len(users_by_day)} days, none with 5 users up to 2026-05-12"
     assert caught.value.where == "the log"
 
 
-def whole(until: datetime, at: datetime) -> DeliveredInterval:
+def delivery_up_to(until: datetime, at: datetime) -> DeliveredInterval:
     """A delivery of everything up to a moment."""
     return DeliveredInterval(None, until, at)
 
@@ -99,7 +101,7 @@ def daily(number: int, at: int | None = None) -> DeliveredInterval:
 
 
 def test_before_the_first_observation_the_log_was_delivered_on_time() -> None:
-    history = compute_watermark_history([whole(midnight(day(12)), midnight(day(15)))])
+    history = compute_watermark_history([delivery_up_to(midnight(day(12)), midnight(day(15)))])
     assert watermark_at(midnight(day(5)), history) == midnight(day(5))
     assert watermark_at(midnight(day(13)), history) == midnight(day(12))
     assert watermark_at(midnight(day(20)), history) == midnight(day(12))  # silence moves nothing
@@ -135,12 +137,12 @@ def test_a_log_that_says_where_it_begins_waits_for_that_day() -> None:
 
 
 def test_a_whole_delivery_after_daily_ones_fills_every_gap() -> None:
-    history = compute_watermark_history([daily(1), daily(4), whole(midnight(day(5)), midnight(day(6)))])
+    history = compute_watermark_history([daily(1), daily(4), delivery_up_to(midnight(day(5)), midnight(day(6)))])
     assert history[-1] == (midnight(day(6)), midnight(day(5)))
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("heartbeat_json", "expected"),
     [
         ({"complete_until": "2026-05-12"}, Heartbeat(midnight(day(12)))),
         ({"complete_until": "2026-05-12T02:00:00+02:00"}, Heartbeat(midnight(day(12)))),
@@ -154,8 +156,8 @@ def test_a_whole_delivery_after_daily_ones_fills_every_gap() -> None:
         ),
     ],
 )
-def test_heartbeats_are_utc(tmp_path: Path, said: dict[str, str], expected: Heartbeat) -> None:
-    (tmp_path / "beat.json").write_text(json.dumps(said), encoding="utf-8")
+def test_heartbeats_are_utc(tmp_path: Path, heartbeat_json: dict[str, str], expected: Heartbeat) -> None:
+    (tmp_path / "beat.json").write_text(json.dumps(heartbeat_json), encoding="utf-8")
     assert read_heartbeat(tmp_path / "beat.json") == expected
 
 

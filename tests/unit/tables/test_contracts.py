@@ -67,9 +67,9 @@ def written(folder: Path, **changes: Any) -> Path:
 def test_a_contract_holds_all_that_a_spec_says(tmp_path: Path) -> None:
     path = written(tmp_path)
     assert load("plays", tmp_path) == PLAYS
-    said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert (said["apiVersion"], said["kind"], said["id"]) == ("v3.1.0", "DataContract", "longplay.plays")
-    (table,) = said["schema"]
+    message = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert (message["apiVersion"], message["kind"], message["id"]) == ("v3.1.0", "DataContract", "longplay.plays")
+    (table,) = message["schema"]
     assert table["properties"][0] == {
         "name": "user_id",
         "logicalType": "string",
@@ -173,7 +173,7 @@ def test_a_table_declared_in_python_becomes_a_contract(tmp_path: Path, monkeypat
 
 
 def test_the_command_says_what_it_cannot_export() -> None:
-    for module, said in (("tables.facst", "There is no module"), ("tables.arrow_store", "declares no table")):
+    for module, message in (("tables.facst", "There is no module"), ("tables.arrow_store", "declares no table")):
         result = CliRunner().invoke(command, [module])
         assert result.exit_code == 2
-        assert said in result.output
+        assert message in result.output

@@ -31,8 +31,8 @@ def test_a_table_holds_what_was_published_last(tmp_path: Path) -> None:
     other = {**GOOD, "known_day": date(2026, 1, 3)}
     publish_rows(tmp_path, DAY_COUNTS, [other], RUN, gate(tmp_path))
     assert read_rows(tmp_path, DAY_COUNTS) == [other]
-    told = read_commit_metadata(tmp_path, DAY_COUNTS)
-    assert (told["run_id"], told["inputs"], told["facts"], told["audit"]["rows"]) == (
+    metadata = read_commit_metadata(tmp_path, DAY_COUNTS)
+    assert (metadata["run_id"], metadata["inputs"], metadata["facts"], metadata["audit"]["rows"]) == (
         "run-1",
         {"events": 3},
         {"batch": 2},
