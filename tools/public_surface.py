@@ -12,15 +12,22 @@ from pydantic import BaseModel
 
 import longplay
 from ingest.source_config import Source
-from jobs.runtime.settings import Settings
+from jobs.runtime.settings import RunSettings
 from longplay.cli import cli
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
 from longplay.registry.definition_files import shipped_rewards
 from longplay.registry.registry import load, shipped_definitions
 from longplay.server.app import create_app
-from longplay.server.open_releases import Shelf
+from longplay.server.open_releases import OpenReleases
 from tables import catalog
+
+YAML_MODELS: Mapping[str, type[BaseModel]] = {
+    "signal": Definition,
+    "reward": Reward,
+    "source": Source,
+    "settings": RunSettings,
+}
 
 
 def public_surface() -> dict[str, Any]:
@@ -28,9 +35,9 @@ def public_surface() -> dict[str, Any]:
     signals, rewards = load([shipped_definitions()]).by_ref, load(shipped_rewards()).rewards
     return {
         "commands": command_flags(cli, "longplay", click.Context(cli)),
-        "routes": route_parameters(create_app(Shelf()).openapi()),
+        "routes": route_parameters(create_app(OpenReleases()).openapi()),
         "hashes": {ref: d.hash for ref, d in signals.items()} | {ref: r.hash for ref, r in rewards.items()},
-        "keys": {model.__name__: model_keys(model) for model in (Definition, Reward, Source, Settings)},
+        "keys": {kind: model_keys(model) for kind, model in YAML_MODELS.items()},
         "tables": {
             spec.name: {
                 "columns": [[column.name, column.type] for column in spec.columns],
