@@ -16,7 +16,7 @@ from longplay.commands.signals import signals
 from longplay.commands.values import values
 from longplay.errors import EnvironmentProblem, LongplayError, nearest
 
-PLATFORM_INSTALL = "pip install longplay-platform"
+PLATFORM_INSTALL = "install the longplay-platform wheel (make wheel)"
 STEPS = {step.name: step for step in pipeline.STEPS if " " not in step.name}
 """The steps that are commands of ``longplay`` itself, in the order of the pipeline."""
 
@@ -56,9 +56,9 @@ class PipelineGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any step."""
         installed = _load_entry_points()
-        with formatter.section(f"Steps ({PLATFORM_INSTALL}; 'run' does the numbered ones)"):
+        with formatter.section("Steps (longplay-platform wheel; 'run' does the numbered ones)"):
             formatter.write_dl([(name, _describe(step, name in installed)) for name, step in STEPS.items()])
-        with formatter.section("Look-ups (pip install longplay; no Spark, no Java)"):
+        with formatter.section("Look-ups (longplay wheel; no Spark, no Java)"):
             formatter.write_dl([(name, c.get_short_help_str(80)) for name, c in sorted(self.commands.items())])
 
 

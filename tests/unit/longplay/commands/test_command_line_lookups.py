@@ -49,7 +49,7 @@ def test_a_step_that_is_not_installed_names_the_platform(arguments: list[str]) -
     error = CliRunner().invoke(cli, arguments).exception
     assert isinstance(error, EnvironmentProblem)
     assert error.what == f"'longplay {arguments[0]}' needs the platform."
-    assert error.fix == "pip install longplay-platform"
+    assert error.fix == "install the longplay-platform wheel (make wheel)"
 
 
 @pytest.mark.usefixtures("client_only")
@@ -62,10 +62,10 @@ def test_the_client_alone_looks_up_and_marks_the_steps_in_its_help() -> None:
     assert "did you mean 'train'?" in CliRunner().invoke(cli, ["trian"]).output
 
 
-def test_help_says_which_install_a_command_needs() -> None:
+def test_help_says_which_wheel_a_command_needs() -> None:
     shown = CliRunner().invoke(cli, ["--help"]).output
-    assert "Steps (pip install longplay-platform" in shown
-    assert "Look-ups (pip install longplay;" in shown
+    assert "Steps (longplay-platform wheel;" in shown
+    assert "Look-ups (longplay wheel;" in shown
     assert "needs the platform" not in shown
 
 
