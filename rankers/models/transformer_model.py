@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from rankers.dataset.histories import PAD
 from rankers.dataset.ranking_data import RowBatch
-from rankers.models.transformer import TransformerConfig
+from rankers.models.transformer_config import TransformerConfig
 
 AGE_BUCKETS = 32
 POSITIONS = 64

@@ -21,7 +21,7 @@ from rankers.dataset.weights import effective_rows, row_weights
 from rankers.evaluation.evaluate import label_metrics
 from rankers.models.adamw import AdamW
 from rankers.models.base import Report, TrainedRanker, rows_of
-from rankers.models.transformer import TransformerConfig
+from rankers.models.transformer_config import TransformerConfig
 from rankers.models.transformer_model import (
     POSITIONS,
     UNKNOWN_POSITION,

@@ -14,7 +14,7 @@ from rankers.dataset.histories import Vocabulary
 from rankers.dataset.ranking_data import RankingData, RowBatch
 from rankers.dataset.weights import Weights, effective_rows, group_weights, row_weights
 from rankers.models.base import Report, TrainedRanker
-from rankers.models.xgboost_ranker import XGBoostConfig
+from rankers.models.xgboost_config import XGBoostConfig
 
 METRIC = "ndcg@10"
 SERVED_POSITION = 1.0

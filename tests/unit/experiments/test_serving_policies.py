@@ -13,7 +13,7 @@ from rankers.dataset.histories import PAD, UNKNOWN, Histories, Vocabulary
 from rankers.dataset.ranking_data import RowBatch
 from rankers.models.base import TrainedRanker
 from rankers.models.popularity import PopularityConfig
-from rankers.models.transformer import TransformerConfig
+from rankers.models.transformer_config import TransformerConfig
 from worlds.policy import KINDS, EventBatch, SlateContext
 
 NOW = 20_000 * DAY_US

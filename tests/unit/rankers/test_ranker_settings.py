@@ -5,7 +5,7 @@ import pytest
 from longplay.errors import ConfigError
 from rankers.config import config_hash, parse_config
 from rankers.models.families import FAMILIES
-from rankers.models.xgboost_ranker import XGBoostConfig
+from rankers.models.xgboost_config import XGBoostConfig
 
 
 @pytest.mark.parametrize("family", FAMILIES)
