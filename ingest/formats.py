@@ -31,7 +31,7 @@ class FileFormat(StrictModel):
 
     Attributes:
         type: see the formats of raw files.
-        columns: names of the columns, for files without a header.
+        columns: names of the columns, for files that do not name them.
         delimiter: what separates cells; default: the format's own.
         quote: what encloses cells; empty: nothing does.
         encoding: of the text.
@@ -60,7 +60,8 @@ class RawFormat:
     Attributes:
         about: for the reference, how its files are read.
         keys: the keys of ``FileFormat`` that apply to it, beside ``type``.
-        read: reads a file or folder: its columns, ``FILE`` and ``MALFORMED``. Grain: raw row.
+        read: reads a file or folder: its columns, ``FILE`` and ``MALFORMED``. A text format also keeps the text of each
+            row that does not parse in ``CORRUPT``, so that it can be repaired and searched. Grain: raw row.
     """
 
     about: str

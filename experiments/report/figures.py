@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from experiments.analysis.verdict import CONTROL, TREATMENT, FamilyVerdict, PooledFamily, SurvivalCurve
 from experiments.report.data import RankerRow, SignalMaturity
 from rankers.models.families import FAMILIES, get_family
+from rankers.models.family import LineStyle
 
 _INK, _GRID = "#010101", "#020202"
 _CLICK, _RETURN, _PLAIN, _FAINT = "#030303", "#040404", "#050505", "#060606"
@@ -50,7 +51,7 @@ _STYLE = {
     "figure.constrained_layout.use": True,
 }
 _WIDTH = 4.0
-_RANDOM_LINE_STYLE = "-."
+RANDOM_LINE_STYLE = "-."
 
 
 def survival_figure(curves: Sequence[SurvivalCurve]) -> str:
@@ -60,7 +61,7 @@ def survival_figure(curves: Sequence[SurvivalCurve]) -> str:
         axes = figure.subplots()
         for curve in curves:
             days, colour = range(len(curve.alive)), _colour(curve.arm)
-            axes.plot(days, curve.alive, _line_style(curve.arm), color=colour, label=curve.arm)
+            axes.plot(days, curve.alive, linestyle=_line_style(curve.arm), color=colour, label=curve.arm)
             axes.fill_between(days, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel="days since joining", ylabel="still listening", xlim=(0, None))
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
@@ -138,9 +139,9 @@ def maturity_figure(signals: Sequence[SignalMaturity]) -> str:
     return _svg("maturity", 0.9 + 0.3 * len(signals), draw)
 
 
-def _line_style(arm: str) -> str:
+def _line_style(arm: str) -> LineStyle:
     family = arm.removesuffix(f"-{CONTROL}").removesuffix(f"-{TREATMENT}")
-    return FAMILIES[family].line_style if family in FAMILIES else _RANDOM_LINE_STYLE
+    return FAMILIES[family].line_style if family in FAMILIES else RANDOM_LINE_STYLE
 
 
 def _colour(name: str) -> str:

@@ -13,11 +13,15 @@ ConfigT = TypeVar("ConfigT", bound=RankerConfig)
 ScorerT = TypeVar("ScorerT", bound=Scorer)
 
 
+LineStyle = str | tuple[float, tuple[float, ...]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RankerFamily(Generic[ConfigT, ScorerT]):
     """Everything that settings, training, tracking and reports need from a family.
 
     The module that defines a record must import quickly: its functions import torch, XGBoost and the like when called.
+    So a learned family usually has a second module, with its training and its scorer, and a third for its settings.
 
     Attributes:
         name: the family in settings, tags and file names.
@@ -28,7 +32,8 @@ class RankerFamily(Generic[ConfigT, ScorerT]):
         save_scorer: writes what it learned into an existing folder.
         load_scorer: reads that again, given the settings, the vocabulary and the names of the features.
         requirements: pip requirements of a logged model, beyond those that all rankers share.
-        line_style: matplotlib code of its survival curves.
+        line_style: of its survival curves: a code of matplotlib's, or a dash pattern, ``(0, (5, 1))``. Learned families
+            differ; ``-.`` is the random arm's.
         marker: matplotlib code of its marks.
     """
 
@@ -40,5 +45,5 @@ class RankerFamily(Generic[ConfigT, ScorerT]):
     save_scorer: Callable[[ScorerT, Path], None]
     load_scorer: Callable[[Path, ConfigT, Vocabulary, tuple[str, ...]], ScorerT]
     requirements: tuple[str, ...]
-    line_style: str
+    line_style: LineStyle
     marker: str

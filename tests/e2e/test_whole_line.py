@@ -39,6 +39,7 @@ from longplay.errors import ConfigError, NotFoundError, QualityError, StoreError
 from quality.monitoring.metric_history import read_metric_history
 from rankers.dataset.manifest import manifest_name
 from rankers.dataset.training_set import join_training_set, select_spine
+from rankers.models.families import FAMILIES
 from rankers.tracking.mlflow_tracker import quiet_mlflow
 from rankers.tracking.scoring_frame import scoring_frame
 from tables import catalog
@@ -61,7 +62,7 @@ SETTINGS = (
     "deploy.days=20",
     "deploy.processes=1",
 )
-LEARNED = ("xgboost-click", "xgboost-return", "transformer-click", "transformer-return")
+LEARNED = [f"{name}-{label}" for name, family in FAMILIES.items() if family.is_learned for label in ("click", "return")]
 BESIDE = ("progressive_", "quarantine_releases", "outages", "quality_metrics")
 """Estimates from open values, and releases of rows that were set aside, are steps of their own; a world without outages
 has an empty table of them, which is left as it is; and a version is measured once."""

@@ -13,6 +13,7 @@ import matplotlib.lines
 import pytest
 import yaml
 
+from experiments.report.figures import RANDOM_LINE_STYLE
 from longplay.errors import ConfigError
 from rankers import models
 from rankers.config import RankerSettings
@@ -49,7 +50,8 @@ def test_names_serve_as_keys_and_in_names_of_arms(family: RankerFamily) -> None:
 
 
 def test_the_report_tells_families_apart(family: RankerFamily) -> None:
-    assert family.line_style in matplotlib.lines.lineStyles
+    assert isinstance(family.line_style, tuple) or family.line_style in matplotlib.lines.lineStyles
+    assert family.line_style != RANDOM_LINE_STYLE
     others = [other for other in FAMILIES.values() if other is not family]
     assert family.marker not in [other.marker for other in others]
     assert family.title not in [other.title for other in others]

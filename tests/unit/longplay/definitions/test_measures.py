@@ -16,6 +16,7 @@ from longplay.definitions.measures import MEASURES, BaseMeasure, Measure, ValueB
 from longplay.site.mathml import render_formula
 from signals import measure_columns
 from tests.reference import signals_by_hand
+from tests.reference.definitions_beyond import DEFINITIONS
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "any": {"of": "click"},
@@ -113,8 +114,14 @@ def test_a_measure_has_a_reference(measure: type[BaseMeasure]) -> None:
 
 
 @pytest.mark.parametrize("measure", KINDS)
+def test_a_measure_is_compared_with_the_reference_on_random_logs(measure: type[BaseMeasure]) -> None:
+    compared = {type(definition.measure) for definition in DEFINITIONS}
+    assert measure in compared, "add a definition to tests/reference/definitions_beyond.py"
+
+
+@pytest.mark.parametrize("measure", KINDS)
 def test_a_measure_is_documented(measure: type[BaseMeasure]) -> None:
     reference = Path("docs/reference/signals.md").read_text(encoding="utf-8")
     assert f"### {measure.__name__}" in reference, "run 'make docs'"
-    guides = "\n".join(path.read_text(encoding="utf-8") for path in Path("docs").rglob("signals.md"))
-    assert f"`{kind_of(measure)}`" in guides, "describe the kind in docs/how-to/signals.md"
+    guide = Path("docs/how-to/signals.md").read_text(encoding="utf-8")
+    assert f"`{kind_of(measure)}`" in guide, "describe the kind in docs/how-to/signals.md"
