@@ -8,8 +8,8 @@ import click
 from longplay.commands.options import registry_option
 from longplay.registry.location import find_registry_file
 
-QUIET_S = 2.0
-"""Seconds that may pass before a line of progress is said."""
+PROGRESS_INTERVAL_S = 2.0
+"""Minimum time between two lines of progress."""
 
 
 @click.command(short_help="Every signal as a static site: meaning, values, versions.")
@@ -22,22 +22,21 @@ QUIET_S = 2.0
 def catalogue(store: Path, out: Path, definitions: tuple[Path, ...], registry: Path | None) -> None:
     """Write a page for every signal and an index with search, from definitions and tables.
 
-    The pages need no server and load nothing from anywhere: open index.html.
+    The pages need no server and load nothing from the network: open index.html.
 
     Example: longplay catalogue --store warehouse --out catalogue
     """
-    from longplay.site.signals.site import (  # loads Arrow and templates, which other look-ups do without
-        Asked,
-        write_site,
-    )
+    # Loads Arrow and templates, which other commands do without.
+    from longplay.site.signals.site import CatalogueInputs, write_site
 
     last = time.monotonic()
 
-    def say(line: str) -> None:
+    def report_progress(line: str) -> None:
         nonlocal last
-        if time.monotonic() - last >= QUIET_S:
+        if time.monotonic() - last >= PROGRESS_INTERVAL_S:
             click.echo(line, err=True)
             last = time.monotonic()
 
-    pages = write_site(Asked(store, definitions, find_registry_file(store, registry)), out, say)
+    inputs = CatalogueInputs(store, definitions, find_registry_file(store, registry))
+    pages = write_site(inputs, out, report_progress)
     click.echo(f"{pages} pages: open {out / 'index.html'}")

@@ -1,6 +1,6 @@
-"""Where the parts of a drawing are. Across, everything is in per cent of the width, so text keeps its size on a phone.
+"""Charts as positioned shapes: horizontal positions in per cent of the width, vertical ones in pixels from the top.
 
-Down, everything is in pixels from the top. Paths are drawn in a box of their own that is stretched to the width.
+Paths have a coordinate system of their own, which is stretched to the width.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from longplay.site.charts.axis import HEIGHT, TOP, Scale, Tick, round_coordinate
 
 PATH_WIDTH = 1000
-"""Width of the box that paths are drawn in."""
+"""Width of the coordinate system of paths."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A filled rectangle: ``x`` and ``width`` in per cent, ``y`` and ``height`` in pixels; ``css`` names its class."""
+    """A filled rectangle: ``x`` and ``width`` in per cent, ``y`` and ``height`` in pixels; ``css`` is its class."""
 
     x: float
     y: float
@@ -24,8 +24,8 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Path:
-    """A line or an area in the stretched box; ``css`` names its class."""
+class ChartPath:
+    """A line or an area in path coordinates; ``css`` is its class."""
 
     d: str
     css: str
@@ -33,7 +33,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a drawing says as a table: row names first, the other cells numbers unless it says otherwise."""
+    """The contents of a table. The first column names the rows; the others hold numbers if ``numbers`` is true."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -42,7 +42,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, and the same in words and as a table."""
+    """A chart with its description (``alt``), its caption and its data as a table."""
 
     title: str
     alt: str
@@ -51,49 +51,48 @@ class Chart:
     y: Sequence[Tick]
     grid: Grid
     boxes: Sequence[Box] = ()
-    paths: Sequence[Path] = ()
+    paths: Sequence[ChartPath] = ()
     legend: Sequence[tuple[str, str]] = ()
 
     height, top = HEIGHT, TOP
 
     @property
     def gutter(self) -> int:
-        """Pixels at the left that the labels of the y axis take."""
+        """Width of the labels of the y axis, in pixels."""
         return 8 + 8 * max(len(tick.label) for tick in self.y)
 
 
-def line(points: Sequence[tuple[float, float | None]], scale: Scale) -> str:
-    """A path through points (share of the width, value), broken where there is no value."""
-    parts, pen = [], "M"
+def trace_line(points: Sequence[tuple[float, float | None]], scale: Scale) -> str:
+    """Trace a line through points (share of the width, value). It breaks where a value is missing."""
+    parts, command = [], "M"
     for x, value in points:
         if value is None:
-            pen = "M"
+            command = "M"
             continue
-        parts.append(f"{pen}{round_coordinate(x * PATH_WIDTH):g} {round_coordinate(scale.down(value)):g}")
-        pen = "L"
+        parts.append(f"{command}{round_coordinate(x * PATH_WIDTH):g} {round_coordinate(scale.to_pixels(value)):g}")
+        command = "L"
     return " ".join(parts)
 
 
-def layers(stacks: Sequence[Sequence[float]], scale: Scale) -> Iterator[str]:
-    """Areas that lie on each other, stepwise: each bin is as wide as every other.
+def trace_stacked_areas(layers: Sequence[Sequence[float]], scale: Scale) -> Iterator[str]:
+    """Trace stacked step areas over bins of equal width, the lowest layer first.
 
     Args:
-        stacks: [layers][bins] values.
-        scale: the axis of values.
+        layers: [layers][bins] values.
+        scale: the value axis.
     """
-    bins = len(stacks[0])
-    below = [0.0] * bins
-    for stack in stacks:
-        above = [low + value for low, value in zip(below, stack, strict=True)]
-        back = reversed(_steps(below, scale))
-        yield "M" + " L".join([*_steps(above, scale), *back]) + " Z"
-        below = above
+    lower = [0.0] * len(layers[0])
+    for layer in layers:
+        upper = [base + value for base, value in zip(lower, layer, strict=True)]
+        lower_edge = reversed(_trace_steps(lower, scale))
+        yield "M" + " L".join([*_trace_steps(upper, scale), *lower_edge]) + " Z"
+        lower = upper
 
 
-def _steps(values: Sequence[float], scale: Scale) -> list[str]:
-    """The corners of a staircase, from left to right."""
-    wide, corners = PATH_WIDTH / len(values), []
-    for place, value in enumerate(values):
-        y = round_coordinate(scale.down(value))
-        corners += [f"{round_coordinate(wide * place):g} {y:g}", f"{round_coordinate(wide * (place + 1)):g} {y:g}"]
+def _trace_steps(values: Sequence[float], scale: Scale) -> list[str]:
+    """The corners of a step line, from left to right."""
+    width, corners = PATH_WIDTH / len(values), []
+    for index, value in enumerate(values):
+        y = round_coordinate(scale.to_pixels(value))
+        corners += [f"{round_coordinate(width * index):g} {y:g}", f"{round_coordinate(width * (index + 1)):g} {y:g}"]
     return corners

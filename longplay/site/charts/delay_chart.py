@@ -1,26 +1,28 @@
-"""The drawing of a delay curve: the same anchors followed through their ages."""
+"""The chart of a delay curve, which follows the same anchors as they age."""
 
 from longplay.lookup.delay_curves import DelayCurve
 from longplay.site import formatting
-from longplay.site.charts import chart
-from longplay.site.charts.axis import Scale, format_percent, number_ticks
-from longplay.site.charts.chart import Chart, Grid, Path
+from longplay.site.charts.axis import Scale, format_percent, make_number_ticks
+from longplay.site.charts.chart import Chart, ChartPath, Grid, trace_line
 
 
-def followed(curve: DelayCurve) -> Chart:
-    """Share of the final values seen by age, from (0, 0) on."""
+def draw_delay_curve(curve: DelayCurve) -> Chart:
+    """Draw the share of the final values that was visible at each age, starting at (0, 0)."""
     end = curve.points[-1][0]
-    scale = Scale.over([1.0, *(seen for _, seen in curve.points)])
+    scale = Scale.from_values([1.0, *(share for _, share in curve.points)])
     days = [(share, day) for share in (0.5, 0.9) if (day := curve.day_of(share)) is not None]
-    told = ", ".join(f"{format_percent(share)} by day {formatting.number(day)}" for share, day in days)
-    weeks = f"{len(curve.cohorts)} weeks from {curve.cohorts[0]} to that of {curve.cohorts[-1]}"
+    summary = ", ".join(f"{format_percent(share)} by day {formatting.number(day)}" for share, day in days)
+    weeks = f"{len(curve.cohorts)} weekly cohorts, {curve.cohorts[0]} to {curve.cohorts[-1]}"
     return Chart(
         title="How much is seen by age",
-        alt=f"Share of the final values: {told or 'all at maturity'}.",
-        caption=f"Share of the final values that was seen by age, of {formatting.count(curve.sampled)} anchors that "
-        f"were followed among {formatting.count(curve.anchors)} mature ones ({weeks}).",
-        x=number_ticks(0, end, " d"),
-        y=scale.ticks(format_percent),
-        grid=Grid(["age", "share of the final values"], [[f"{age} d", formatting.share(s)] for age, s in curve.points]),
-        paths=[Path(chart.line([(age / end, seen) for age, seen in ((0, 0.0), *curve.points)], scale), "line")],
+        alt=f"Share of the final values: {summary or 'all at maturity'}.",
+        caption=f"Share of the final values that was visible at each age. The curve follows "
+        f"{formatting.count(curve.sampled)} of {formatting.count(curve.anchors)} mature anchors ({weeks}).",
+        x=make_number_ticks(0, end, " d"),
+        y=scale.make_ticks(format_percent),
+        grid=Grid(
+            ["age", "share of the final values"],
+            [[f"{age} d", formatting.share(share)] for age, share in curve.points],
+        ),
+        paths=[ChartPath(trace_line([(age / end, share) for age, share in ((0, 0.0), *curve.points)], scale), "line")],
     )

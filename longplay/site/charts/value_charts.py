@@ -1,9 +1,8 @@
-"""The drawings of how values spread, how fast they are seen, and how they are revised."""
+"""Charts of the distribution of values and of their visibility by age, and the table of revisions."""
 
 from collections.abc import Sequence
 
 from longplay.site import formatting
-from longplay.site.charts import chart
 from longplay.site.charts.axis import (
     HEIGHT,
     TOP,
@@ -11,122 +10,121 @@ from longplay.site.charts.axis import (
     Tick,
     choose_anchor,
     format_percent,
-    number_ticks,
+    make_number_ticks,
     round_coordinate,
 )
-from longplay.site.charts.chart import Box, Chart, Grid, Path
-from longplay.site.charts.histogram import Distribution, Slot
-from longplay.site.charts.signal_charts import Bar
-from longplay.site.signals.revisions import STEPS_D
-from longplay.site.signals.statistics import Age, Standing
+from longplay.site.charts.chart import Box, Chart, ChartPath, Grid, trace_line
+from longplay.site.charts.histogram import ValueDistribution, ValueRange
+from longplay.site.charts.signal_charts import ShareBar
+from longplay.site.signals.revisions import AGE_GROUP_STARTS_D
+from longplay.site.signals.statistics import AgeCounts, SignalStatistics
 
 
-def value_bars(spread: Distribution) -> list[Bar]:
-    """Mature anchors by value, for values that are few."""
-    whole = sum(slot.anchors for slot in spread.slots)
-    return [Bar(formatting.number(slot.low), slot.anchors, slot.anchors / whole) for slot in spread.slots]
+def draw_value_bars(distribution: ValueDistribution) -> list[ShareBar]:
+    """Draw mature anchors by value, for signals with few values."""
+    total = sum(values.anchors for values in distribution.ranges)
+    return [
+        ShareBar(formatting.number(values.low), values.anchors, values.anchors / total)
+        for values in distribution.ranges
+    ]
 
 
-def columns(spread: Distribution, unit: str) -> Chart:
-    """The spread of the mature values, a column each."""
-    whole = sum(slot.anchors for slot in spread.slots)
-    scale = Scale.over(slot.anchors / whole for slot in spread.slots)
-    wide = 100 / len(spread.slots)
-    boxes = [_column(i, slot.anchors / whole, wide, scale) for i, slot in enumerate(spread.slots)]
-    low = spread.slots[0].low
-    ends = spread.slots[-1].low + (1 if spread.exact else 0)
-    mode = max(spread.slots, key=lambda slot: slot.anchors)
+def draw_value_columns(distribution: ValueDistribution, unit: str) -> Chart:
+    """Draw the distribution of the mature values, a column for each value or range."""
+    ranges = distribution.ranges
+    total = sum(values.anchors for values in ranges)
+    scale = Scale.from_values(values.anchors / total for values in ranges)
+    width = 100 / len(ranges)
+    mode = max(ranges, key=lambda values: values.anchors)
     return Chart(
-        title="Mature values" if spread.exact else "Mature values, in ranges of one width",
-        alt=f"Most frequent: {_slot(mode)}, {formatting.share(mode.anchors / whole)} of "
-        f"{formatting.count(whole)} anchors.",
+        title="Mature values" if distribution.exact else "Mature values in ranges of equal width",
+        alt=f"Most frequent: {_range_label(mode)}, {formatting.share(mode.anchors / total)} of "
+        f"{formatting.count(total)} anchors.",
         caption=f"Share of the mature anchors by value ({unit})."
-        + ("" if spread.exact else " The last column takes all above the 99th percentile."),
-        x=_value_ticks(spread, low, ends),
-        y=scale.ticks(format_percent),
-        grid=Grid(["value", "anchors", "share"], [_slot_row(slot, whole) for slot in spread.slots]),
-        boxes=boxes,
+        + ("" if distribution.exact else " The last column covers everything above the 99th percentile."),
+        x=_value_ticks(distribution),
+        y=scale.make_ticks(format_percent),
+        grid=Grid(["value", "anchors", "share"], [_range_row(values, total) for values in ranges]),
+        boxes=[_column(index, values.anchors / total, width, scale) for index, values in enumerate(ranges)],
     )
 
 
-def delay(found: Standing, hours: int) -> Chart | None:
-    """What open anchors of each age have shown so far, as a share of the mature mean; None where that is undefined.
+def draw_open_anchor_delay(statistics: SignalStatistics, group_h: int) -> Chart | None:
+    """Draw what open anchors of each age show so far, as a share of the mature mean; None where that is undefined.
 
     Args:
-        found: the figures of the signal in the source.
-        hours: width of a group of ages.
+        statistics: the statistics of the signal in the source.
+        group_h: width of a group of ages in hours.
     """
-    if not found.ages or not found.mean or found.mean <= 0:
+    if not statistics.ages or not statistics.mean or statistics.mean <= 0:
         return None
-    groups = _ages(found.ages, hours)
-    shares = [seen / anchors / found.mean for _, anchors, seen in groups]
-    scale = Scale.over([1.0, *shares])
-    unit, size = ("d", 24) if hours % 24 == 0 else ("h", 1)
-    end = (groups[-1][0] + hours) / size
-    points = [((start + hours / 2) / size / end, part) for (start, _, _), part in zip(groups, shares, strict=True)]
+    groups = _group_ages(statistics.ages, group_h)
+    shares = [value_sum / anchors / statistics.mean for _, anchors, value_sum in groups]
+    scale = Scale.from_values([1.0, *shares])
+    unit, unit_h = ("d", 24) if group_h % 24 == 0 else ("h", 1)
+    end = (groups[-1][0] + group_h) / unit_h
+    points = [((start + group_h / 2) / unit_h / end, share) for (start, *_), share in zip(groups, shares, strict=True)]
     rows = [
-        [f"{start // size} to {(start + hours) // size} {unit}", formatting.count(anchors), formatting.share(part)]
-        for (start, anchors, _), part in zip(groups, shares, strict=True)
+        [f"{start // unit_h} to {(start + group_h) // unit_h} {unit}", formatting.count(anchors), formatting.share(s)]
+        for (start, anchors, _), s in zip(groups, shares, strict=True)
     ]
     return Chart(
         title="How much is seen by age",
         alt=f"Share of the mature mean: {rows[0][2]} at {rows[0][0]} after t0, {rows[-1][2]} at {rows[-1][0]}.",
-        caption="Mean of what open anchors have shown so far, by time since t0, as a share of the mean of mature ones.",
-        x=number_ticks(0, end, f" {unit}"),
-        y=scale.ticks(format_percent),
+        caption="Mean of what open anchors show so far, by time since t0, as a share of the mean of mature anchors.",
+        x=make_number_ticks(0, end, f" {unit}"),
+        y=scale.make_ticks(format_percent),
         grid=Grid(["age", "open anchors", "share of the mature mean"], rows),
-        paths=[Path(chart.line(points, scale), "line")],
+        paths=[ChartPath(trace_line(points, scale), "line")],
     )
 
 
-def revised(found: Standing) -> Grid:
-    """Revisions by age after maturity, by what they did to the value."""
-    turns = ("raised", "lowered", "void", "restored")
-    ends = dict(zip((0, *STEPS_D), (*STEPS_D, None), strict=True))
+def tabulate_revisions(statistics: SignalStatistics) -> Grid:
+    """Tabulate revisions by age after maturity and by effect on the value."""
+    effects = ("raised", "lowered", "void", "restored")
+    ends = dict(zip((0, *AGE_GROUP_STARTS_D), (*AGE_GROUP_STARTS_D, None), strict=True))
     rows = [
-        [_after(low, ends[low]), *(formatting.count(held.get(turn, 0)) for turn in turns)]
-        for low, held in found.revisions.by_age
+        [_age_label(start, ends[start]), *(formatting.count(counts.get(effect, 0)) for effect in effects)]
+        for start, counts in statistics.revisions.by_age
     ]
-    return Grid(["after maturity", "raised", "lowered", "made void", "void no more"], rows)
+    return Grid(["after maturity", "raised", "lowered", "made void", "no longer void"], rows)
 
 
-def _ages(ages: Sequence[Age], hours: int) -> list[tuple[int, int, float]]:
-    """First hour, anchors and sum seen, by group of ages."""
-    found: dict[int, tuple[int, float]] = {}
+def _group_ages(ages: Sequence[AgeCounts], group_h: int) -> list[tuple[int, int, float]]:
+    """First hour, number of anchors and sum of the visible values of each group of ages."""
+    groups: dict[int, tuple[int, float]] = {}
     for age in ages:
-        start = age.hours // hours * hours
-        anchors, seen = found.get(start, (0, 0.0))
-        found[start] = (anchors + age.anchors, seen + age.seen)
-    return [(start, *found[start]) for start in sorted(found)]
+        start = age.hours // group_h * group_h
+        anchors, value_sum = groups.get(start, (0, 0.0))
+        groups[start] = (anchors + age.anchors, value_sum + age.visible_sum)
+    return [(start, *groups[start]) for start in sorted(groups)]
 
 
-def _column(place: int, part: float, wide: float, scale: Scale) -> Box:
-    y, gap = scale.down(part), min(0.4, wide / 8)
-    height = TOP + HEIGHT - y
-    x, y, width, height = (round_coordinate(v) for v in (wide * place + gap / 2, y, wide - gap, height))
+def _column(index: int, share: float, slot_width: float, scale: Scale) -> Box:
+    y, gap = scale.to_pixels(share), min(0.4, slot_width / 8)
+    sizes = (slot_width * index + gap / 2, y, slot_width - gap, TOP + HEIGHT - y)
+    x, y, width, height = map(round_coordinate, sizes)
     return Box(x, y, width, height, "bar")
 
 
-def _value_ticks(spread: Distribution, low: float, high: float) -> Sequence[Tick]:
-    """Labels under the middles of the columns of whole numbers, or at the edges of ranges."""
-    if not spread.exact:
-        return number_ticks(low, high)
-    places = range(0, len(spread.slots), max(1, -(-len(spread.slots) // 8)))
-    at = {i: round_coordinate(100 * (i + 0.5) / len(spread.slots)) for i in places}
-    return [Tick(at[i], formatting.number(spread.slots[i].low), choose_anchor(at[i])) for i in places]
+def _value_ticks(distribution: ValueDistribution) -> Sequence[Tick]:
+    """Label the centres of columns of single values, or the axis of ranges with round numbers."""
+    ranges = distribution.ranges
+    if not distribution.exact:
+        return make_number_ticks(ranges[0].low, ranges[-1].low)
+    labelled = range(0, len(ranges), max(1, -(-len(ranges) // 8)))
+    positions = {i: round_coordinate(100 * (i + 0.5) / len(ranges)) for i in labelled}
+    return [Tick(x, formatting.number(ranges[i].low), choose_anchor(x)) for i, x in positions.items()]
 
 
-def _slot(slot: Slot) -> str:
-    return (
-        formatting.number(slot.low)
-        if slot.high is None
-        else f"{formatting.number(slot.low)} to {formatting.number(slot.high)}"
-    )
+def _range_label(values: ValueRange) -> str:
+    low = formatting.number(values.low)
+    return low if values.high is None else f"{low} to {formatting.number(values.high)}"
 
 
-def _slot_row(slot: Slot, whole: int) -> list[str]:
-    return [_slot(slot), formatting.count(slot.anchors), formatting.share(slot.anchors / whole)]
+def _range_row(values: ValueRange, total: int) -> list[str]:
+    return [_range_label(values), formatting.count(values.anchors), formatting.share(values.anchors / total)]
 
 
-def _after(low: int, high: int | None) -> str:
-    return f"{low} d or more" if high is None else f"{low} to {high} d"
+def _age_label(start: int, end: int | None) -> str:
+    return f"{start} d or more" if end is None else f"{start} to {end} d"

@@ -37,7 +37,7 @@ def draw_trend(runs: Sequence[GateVerdict], table: str) -> Chart | None:
     """Validated rows run by run, each bar in the colour of its verdict; None without runs."""
     if not runs:
         return None
-    scale = Scale.over(float(run.rows or 0) for run in runs)
+    scale = Scale.from_values(float(run.rows or 0) for run in runs)
     width = 100 / len(runs)
     counts = {name: sum(describe_verdict(run) == name for run in runs) for name in ("passed", "warned", "failed")}
     counts = {name: number for name, number in counts.items() if number}
@@ -48,7 +48,7 @@ def draw_trend(runs: Sequence[GateVerdict], table: str) -> Chart | None:
         alt=f"{len(runs)} runs of {table}: {summary}. {last}",
         caption="Rows that the gate validated in each run: the new rows, or the whole of a rebuilt table.",
         x=_date_ticks(runs, width),
-        y=scale.ticks(),
+        y=scale.make_ticks(),
         grid=Grid(["run (UTC)", "rows", "verdict", "failed checks"], [_describe_run(run) for run in runs]),
         boxes=[_bar(run, index * width, width, scale) for index, run in enumerate(runs)],
         legend=[(f"run-{name}", name) for name in counts],
@@ -106,7 +106,7 @@ def _date_ticks(runs: Sequence[GateVerdict], width: float) -> list[Tick]:
 
 
 def _bar(run: GateVerdict, x: float, width: float, scale: Scale) -> Box:
-    y = min(scale.down(float(run.rows or 0)), TOP + HEIGHT - _MIN_BAR_HEIGHT_PX)
+    y = min(scale.to_pixels(float(run.rows or 0)), TOP + HEIGHT - _MIN_BAR_HEIGHT_PX)
     return Box(
         round_coordinate(x + width * _GAP / 2),
         round_coordinate(y),

@@ -1,4 +1,4 @@
-"""A definition as formulas: MathML, which browsers draw themselves, each with the same in words."""
+"""Definitions as formulas in MathML, which browsers render natively, each with a description."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,28 +11,28 @@ from longplay.definitions.measures import FlagMeasure
 from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow
 from longplay.site.mathml import quote, render_formula
-from longplay.site.signals.plain_language import KEYS, credit_sentence
+from longplay.site.signals.plain_language import KEY_DESCRIPTIONS, describe_credit
 
 
 @dataclass(frozen=True)
 class Formula:
-    """One line: the formula as MathML, and what it says in words."""
+    """A formula in MathML and its description."""
 
     math: Markup
-    words: str
+    description: str
 
 
-def formulas(definition: Definition) -> Iterator[Formula]:
-    """The value, its window, its maturity and its credit."""
-    for notation, words in _notations(definition):
-        yield Formula(render_formula(notation), words)
+def render_formulas(definition: Definition) -> Iterator[Formula]:
+    """Render the formulas of the value, its window, its maturity and its credit."""
+    for notation, description in _list_notations(definition):
+        yield Formula(render_formula(notation), description)
 
 
-def _notations(definition: Definition) -> Iterator[tuple[str, str]]:
-    measure, whose = definition.measure, KEYS[definition.keys]
-    yield f"y = {measure.formula()}", measure.sentence(whose)
+def _list_notations(definition: Definition) -> Iterator[tuple[str, str]]:
+    measure, owner = definition.measure, KEY_DESCRIPTIONS[definition.keys]
+    yield f"y = {measure.formula()}", measure.sentence(owner)
     if isinstance(measure, FlagMeasure):
-        yield f"{measure.events} = {{ e : {quote(whose)} }}", f"The events of {whose} as the anchor's."
+        yield f"{measure.events} = {{ e : {quote(owner)} }}", f"The events of {owner} as the anchor's."
     yield _window(definition)
     yield _maturity(definition)
     yield from _credit(definition)
@@ -46,11 +46,11 @@ def _window(definition: Definition) -> tuple[str, str]:
     else:
         start, end = _after_anchor(window.start), _after_anchor(window.end)
         anchor = "t0 is the moment of the anchor."
-    return f"w = [ {start} , ~ {end} )", f"{anchor} The left edge is in, the right edge is out."
+    return f"w = [ {start} , ~ {end} )", f"{anchor} The window includes its left edge and excludes its right edge."
 
 
 def _maturity(definition: Definition) -> tuple[str, str]:
-    lateness = f" + {_quoted(definition.lateness)}" if definition.lateness else ""
+    lateness = f" + {_quote_duration(definition.lateness)}" if definition.lateness else ""
     notation = f'"mature at" ~ T ⟺ W ( T ) ≥ "end" ( w ){lateness}'
     return notation, "W(T) is the watermark at T: the log is complete before it."
 
@@ -59,21 +59,21 @@ def _credit(definition: Definition) -> Iterator[tuple[str, str]]:
     credit = definition.credit
     if credit is None:
         return
-    words = f"Credit: {credit_sentence(credit, definition.measure.uncredited_value)}."
+    description = f"Credit: {describe_credit(credit, definition.measure.uncredited_value)}."
     if credit.is_split:
-        yield 'y ← "credit" ( y )', words
+        yield 'y ← "credit" ( y )', description
     else:
-        within = f"[ t_0 , ~ t_0 + {_quoted(credit.within)} )"
-        yield f"y ← y · 1[ c ∈ {within} ]", f"{words} c is a {credit.earned_by} in answer to the exposure."
+        within = f"[ t_0 , ~ t_0 + {_quote_duration(credit.within)} )"
+        yield f"y ← y · 1[ c ∈ {within} ]", f"{description} c is a {credit.earned_by} in response to the exposure."
 
 
 def _after_anchor(duration: timedelta) -> str:
-    return f"t_0 + {_quoted(duration)}" if duration else "t_0"
+    return f"t_0 + {_quote_duration(duration)}" if duration else "t_0"
 
 
 def _midnight(days: int) -> str:
     return f'"midnight" ( D_0 + "{days} d" )'
 
 
-def _quoted(duration: timedelta) -> str:
+def _quote_duration(duration: timedelta) -> str:
     return quote(format_duration(duration))

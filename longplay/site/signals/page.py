@@ -1,71 +1,64 @@
-"""What the page of one signal version says, before it is rendered."""
+"""The content of the page of a signal version."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from longplay.config.duration import format_duration
-from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
 from longplay.lookup.delay_curves import CurveDrift, load_delay_curve
 from longplay.registry.registry import Registry
-from longplay.site.charts import delay_chart, signal_charts, value_charts
+from longplay.site.charts import signal_charts, value_charts
 from longplay.site.charts.chart import Chart
-from longplay.site.charts.histogram import FEW, Distribution, distribution
-from longplay.site.charts.signal_charts import Bar
-from longplay.site.charts.timeline import Timeline, timeline, window_text
-from longplay.site.signals import plain_language
-from longplay.site.signals import snippets as uses
-from longplay.site.signals.formula import Formula, formulas
-from longplay.site.signals.plain_data import Change, changes, flat, plain, written
+from longplay.site.charts.delay_chart import draw_delay_curve
+from longplay.site.charts.histogram import MAX_VALUE_BARS, ValueDistribution, compute_distribution
+from longplay.site.charts.signal_charts import ShareBar
+from longplay.site.charts.timeline import Timeline, describe_window, draw_timeline
+from longplay.site.signals import snippets
+from longplay.site.signals.formula import Formula, render_formulas
+from longplay.site.signals.plain_data import dump_definition, flatten_fields, format_yaml
+from longplay.site.signals.plain_language import DESCRIPTIVE_KEYS, describe_definition
 from longplay.site.signals.provenance import Deployment, TrainingSet
-from longplay.site.signals.registry_records import Recorded
-from longplay.site.signals.sources import Source
-from longplay.site.signals.statistics import Standing, standing
+from longplay.site.signals.registry_records import VersionRecord
+from longplay.site.signals.sources import ValueSource
+from longplay.site.signals.statistics import SignalStatistics, compute_statistics
+from longplay.site.signals.versions import VersionEntry, href, list_versions
 
-SHORT_H = 96
-"""Horizons up to which ages are told in hours."""
-
-
-AGES = 31
-"""About how many groups of ages there are, where ages are told in days."""
+MAX_HORIZON_IN_HOURS_H = 96
+"""Up to this horizon, ages are grouped by hour; above it, by whole days."""
+AGE_GROUPS = 31
+"""Approximate number of groups of ages in whole days."""
+_KEYS_AT_TOP = frozenset(
+    ["name", "version", "title", "description", "direction", "unit", "guardrails", "owner", "status", "tags"]
+)
+"""Descriptive keys that have a place of their own on the page."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """The values of the signal in one source, drawn; ``followed`` is its delay curve, ``drifts`` the alarms of that."""
+class SourceSection:
+    """The section on one source: statistics and charts, the delay curve if there is one, and its drifts."""
 
-    source: Source
-    found: Standing
-    spread: Distribution | None
-    states: Sequence[Bar]
+    source: ValueSource
+    statistics: SignalStatistics
+    distribution: ValueDistribution | None
+    state_bars: Sequence[ShareBar]
     coverage: Chart
     means: Chart | None
-    values: Sequence[Bar]
-    columns: Chart | None
-    delay: Chart | None
-    followed: Chart | None
+    value_bars: Sequence[ShareBar]
+    value_columns: Chart | None
+    open_anchor_delay: Chart | None
+    delay_curve: Chart | None
     drifts: Sequence[CurveDrift]
 
 
 @dataclass(frozen=True)
-class Step:
-    """A version, and in what it differs from the one before it; None for the first."""
-
-    definition: Definition | Reward
-    href: str
-    changes: Sequence[Change] | None
-    same_meaning: bool
-
-
-@dataclass(frozen=True)
-class Page:
-    """Everything that the page of a signal version is made of. ``newest`` is what the signal's bare name stands for."""
+class SignalPage:
+    """The content of the page of a signal version. ``newest`` is the version that the bare name stands for."""
 
     definition: Definition
     newest: Definition
-    plain: Mapping[str, Any]
+    fields: Mapping[str, Any]
     href: str
     sentences: Sequence[tuple[str, str]]
     formulas: Sequence[Formula]
@@ -73,118 +66,111 @@ class Page:
     yaml: str
     keys: Sequence[tuple[str, str]]
     about: Sequence[tuple[str, str]]
-    versions: Sequence[Step]
-    held: Sequence[Held]
+    versions: Sequence[VersionEntry]
+    sections: Sequence[SourceSection]
     training_sets: Sequence[TrainingSet]
     deployments: Sequence[Deployment]
-    recorded: Recorded
-    snippets: Sequence[uses.Snippet]
+    record: VersionRecord
+    snippets: Sequence[snippets.Snippet]
 
     @property
     def status(self) -> str:
-        """Its status, deprecation taken in."""
-        return self.recorded.status(self.definition)
+        """Its status, or ``deprecated`` once its deprecation date has passed."""
+        return self.record.effective_status(self.definition)
 
     @property
     def tags(self) -> Sequence[str]:
-        """Its tags, where the definition has any."""
-        return [str(tag) for tag in self.plain.get("tags") or ()]
+        """The tags of the definition."""
+        return [str(tag) for tag in self.fields.get("tags") or ()]
 
     @property
-    def hours(self) -> int:
+    def horizon_h(self) -> int:
         """Hours from an anchor's day to maturity."""
         return int(self.definition.horizon.total_seconds() // 3600)
 
 
-_TOLD = frozenset(
-    ["name", "version", "title", "description", "direction", "unit", "guardrails", "owner", "status", "tags"]
-)
-
-
-def href(definition: Definition | Reward) -> str:
-    """The file of a version's page, as definitions are named; signals and rewards share their names."""
-    return f"{definition.name}.v{definition.version}.html"
-
-
-def page_of(definition: Definition, registry: Registry, sources: Sequence[Source], folders: Sequence[Path]) -> Page:
-    """Everything there is to say about a version but who uses it."""
-    told = plain(definition)
-    held = tuple(_held(definition, sources))
-    return Page(
+def build_signal_page(
+    definition: Definition, registry: Registry, sources: Sequence[ValueSource], folders: Sequence[Path]
+) -> SignalPage:
+    """Build the page of a version, without its uses and its registry record."""
+    fields = dump_definition(definition)
+    sections = tuple(_build_sections(definition, sources))
+    return SignalPage(
         definition=definition,
         newest=registry.get(definition.name),
-        plain=told,
+        fields=fields,
         href=href(definition),
-        sentences=tuple(_sentences(definition, told)),
-        formulas=tuple(formulas(definition)),
-        timeline=timeline(told),
-        yaml=written(definition),
-        keys=tuple(flat(told)),
-        about=tuple(_about(told)),
-        versions=tuple(versions(definition.name, registry.by_ref.values())),
-        held=held,
+        sentences=tuple(_sentences(definition, fields)),
+        formulas=tuple(render_formulas(definition)),
+        timeline=draw_timeline(fields),
+        yaml=format_yaml(definition),
+        keys=tuple(flatten_fields(fields)),
+        about=tuple(_about(fields)),
+        versions=tuple(list_versions(definition.name, registry.by_ref.values())),
+        sections=sections,
         training_sets=(),
         deployments=(),
-        recorded=Recorded((), None, False, ()),
-        snippets=tuple(_snippets(definition, registry, held, folders)),
+        record=VersionRecord((), None, False, ()),
+        snippets=tuple(_build_snippets(definition, registry, sections, folders)),
     )
 
 
-def _sentences(definition: Definition, told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    zero = ", D0 being the UTC day of t0" if told["window"].get("kind") == "calendar" else ""
-    window = f"{window_text(told)}{zero}: {definition.window.text()}".removeprefix(": ")
-    late = format_duration(definition.lateness)
-    matures = f"when the watermark reaches the end of the window + {late}; late facts after that make revisions"
-    yield from plain_language.sentences(definition, window, matures)
+def _sentences(definition: Definition, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    zero = ", where D0 is the UTC day of t0" if fields["window"].get("kind") == "calendar" else ""
+    window = f"{describe_window(fields)}{zero}: {definition.window.text()}".removeprefix(": ")
+    lateness = format_duration(definition.lateness)
+    maturity = f"when the watermark reaches the end of the window + {lateness}; later facts cause revisions"
+    yield from describe_definition(definition, window, maturity)
 
 
-def _about(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Keys for readers that the top of the page does not say."""
-    for key in told:
-        if key in plain_language.READERS - _TOLD:
-            yield from ((path.replace("_", " "), text) for path, text in flat(told[key], key) if text)
+def _about(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Descriptive keys without a place of their own on the page."""
+    for key in fields:
+        if key in DESCRIPTIVE_KEYS - _KEYS_AT_TOP:
+            yield from ((path.replace("_", " "), text) for path, text in flatten_fields(fields[key], key) if text)
 
 
-def versions(name: str, found: Iterable[Definition | Reward]) -> Iterator[Step]:
-    """The versions of a name, oldest first."""
-    before: Definition | Reward | None = None
-    for one in sorted((d for d in found if d.name == name), key=lambda d: d.version):
-        differs = None if before is None else changes(before, one)
-        yield Step(one, href(one), differs, before is not None and before.hash == one.hash)
-        before = one
-
-
-def _held(definition: Definition, sources: Sequence[Source]) -> Iterator[Held]:
+def _build_sections(definition: Definition, sources: Sequence[ValueSource]) -> Iterator[SourceSection]:
     for source in sources:
-        found = standing(source.gathered, definition.ref, definition.hash)
-        if found is None:
-            continue
-        spread = distribution(found, source.gathered, definition.ref, definition.hash)
-        few = spread is not None and spread.exact and len(found.levels) <= FEW
-        curve = load_delay_curve(source.gathered.table.parent, definition)
-        horizon = definition.horizon.total_seconds() / 3600
-        hours = 1 if horizon <= SHORT_H else 24 * -(-int(horizon / 24) // AGES)
-        yield Held(
-            source=source,
-            found=found,
-            spread=spread,
-            states=signal_charts.state_bars(found),
-            coverage=signal_charts.coverage(found),
-            means=signal_charts.means(found, definition.unit),
-            values=value_charts.value_bars(spread) if spread and few else (),
-            columns=value_charts.columns(spread, definition.unit) if spread and not few else None,
-            delay=value_charts.delay(found, hours),
-            followed=delay_chart.followed(curve) if curve else None,
-            drifts=curve.drifts if curve else (),
-        )
+        statistics = compute_statistics(source.aggregates, definition.ref, definition.hash)
+        if statistics is not None:
+            yield _build_section(definition, source, statistics)
 
 
-def _snippets(
-    definition: Definition, registry: Registry, held: Sequence[Held], folders: Sequence[Path]
-) -> Iterator[uses.Snippet]:
-    label = uses.label(definition, registry.get(definition.name))
+def _build_section(definition: Definition, source: ValueSource, statistics: SignalStatistics) -> SourceSection:
+    distribution = compute_distribution(statistics, source.aggregates, definition.ref, definition.hash)
+    has_bars = distribution is not None and distribution.exact and len(statistics.value_counts) <= MAX_VALUE_BARS
+    curve = load_delay_curve(source.aggregates.table.parent, definition)
+    return SourceSection(
+        source=source,
+        statistics=statistics,
+        distribution=distribution,
+        state_bars=signal_charts.draw_state_bars(statistics),
+        coverage=signal_charts.draw_coverage(statistics),
+        means=signal_charts.draw_means(statistics, definition.unit),
+        value_bars=value_charts.draw_value_bars(distribution) if distribution and has_bars else (),
+        value_columns=value_charts.draw_value_columns(distribution, definition.unit)
+        if distribution and not has_bars
+        else None,
+        open_anchor_delay=value_charts.draw_open_anchor_delay(statistics, _age_group_h(definition)),
+        delay_curve=draw_delay_curve(curve) if curve else None,
+        drifts=curve.drifts if curve else (),
+    )
+
+
+def _age_group_h(definition: Definition) -> int:
+    """Width of a group of ages in hours: one hour for short horizons, else whole days."""
+    horizon_h = definition.horizon.total_seconds() / 3600
+    return 1 if horizon_h <= MAX_HORIZON_IN_HOURS_H else 24 * -(-int(horizon_h / 24) // AGE_GROUPS)
+
+
+def _build_snippets(
+    definition: Definition, registry: Registry, sections: Sequence[SourceSection], folders: Sequence[Path]
+) -> Iterator[snippets.Snippet]:
+    label = snippets.build_label_snippet(definition, registry.get(definition.name))
     if label:
         yield label
-    if held:
-        yield uses.client(definition, held[0].source.gathered.table, folders, registry.file)
-        yield uses.sql(definition, held[0].source.gathered.table)
+    if sections:
+        table = sections[0].source.aggregates.table
+        yield snippets.build_python_snippet(definition, table, folders, registry.file)
+        yield snippets.build_sql_snippet(definition, table)

@@ -1,4 +1,4 @@
-"""A definition as plain data: what it holds, its YAML, and the fields in which two versions differ."""
+"""Definitions as plain data: their fields, their YAML, and the differences between two versions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,56 +9,52 @@ import yaml
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
 
-TEXTS = ("name", "version", "title", "description")
-"""Keys that a page says at its top."""
+MAX_LINE_CHARS = 80
+"""Longer texts are folded over several lines."""
 
 
-LONG = 80
-"""Characters above which a text is folded over lines."""
+class _FoldingDumper(yaml.SafeDumper):
+    """Folds long texts over several lines."""
 
 
-class _Folding(yaml.SafeDumper):
-    """Writes long texts over several lines, as people do."""
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=">" if len(text) > MAX_LINE_CHARS else None)
 
 
-def _text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=">" if len(data) > LONG else None)
-
-
-_Folding.add_representer(str, _text)
+_FoldingDumper.add_representer(str, _represent_text)
 
 
 @dataclass(frozen=True)
-class Change:
-    """One field that differs between two versions, in YAML; an absent field is an empty text."""
+class FieldChange:
+    """A field that differs between two versions, as YAML; an absent field is an empty text."""
 
     field: str
     before: str
     after: str
 
 
-def plain(definition: Definition | Reward) -> dict[str, Any]:
-    """Every key of a definition with its value, defaults included, as JSON holds it."""
+def dump_definition(definition: Definition | Reward) -> dict[str, Any]:
+    """Convert a definition to JSON data, with defaults included."""
     return definition.model_dump(mode="json", by_alias=True)
 
 
-def written(definition: Definition | Reward) -> str:
-    """The definition as YAML, with the keys that its file has, in the order of the reference."""
-    data = definition.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return yaml.dump(data, Dumper=_Folding, sort_keys=False, allow_unicode=True, width=88)
+def format_yaml(definition: Definition | Reward) -> str:
+    """Format a definition as YAML, with the keys of its file in the order of the reference."""
+    fields = definition.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return yaml.dump(fields, Dumper=_FoldingDumper, sort_keys=False, allow_unicode=True, width=88)
 
 
-def flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every field by its dotted path, its value as YAML; lists are one field."""
+def flatten_fields(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every field as its dotted path and its value as YAML; a list is one field."""
     if isinstance(value, Mapping):
-        for key, held in value.items():
-            yield from flat(held, f"{path}.{key}" if path else str(key))
+        for key, child in value.items():
+            yield from flatten_fields(child, f"{path}.{key}" if path else str(key))
     else:
-        yield path, scalar(value)
+        yield path, format_scalar(value)
 
 
-def scalar(value: object) -> str:
-    """A value in a line of text: ``true``, ``14``, ``[a, b]``; nothing for what is not set."""
+def format_scalar(value: object) -> str:
+    """Format a value on one line: ``true``, ``14``, ``[a, b]``; an unset value is an empty text."""
     if value is None or value in ([], {}, ""):
         return ""
     if isinstance(value, str):
@@ -66,9 +62,9 @@ def scalar(value: object) -> str:
     return yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False).removesuffix("...\n").strip()
 
 
-def changes(before: Definition | Reward, after: Definition | Reward) -> Sequence[Change]:
-    """The fields in which a version differs from the one before, by path; their order is that of the later one."""
-    old, new = dict(flat(plain(before))), dict(flat(plain(after)))
+def compare_versions(before: Definition | Reward, after: Definition | Reward) -> Sequence[FieldChange]:
+    """List the fields in which a version differs from the previous one, in the order of the later version."""
+    old, new = (dict(flatten_fields(dump_definition(definition))) for definition in (before, after))
     paths = [*new, *(path for path in old if path not in new)]
-    found = [Change(path, old.get(path, ""), new.get(path, "")) for path in paths if path != "version"]
-    return [change for change in found if change.before != change.after]
+    fields = [FieldChange(path, old.get(path, ""), new.get(path, "")) for path in paths if path != "version"]
+    return [field for field in fields if field.before != field.after]

@@ -1,6 +1,6 @@
-"""What else the store knows of a signal: training sets that learned from it, and deployments of rankers that did.
+"""Where a signal was used: training sets with it as a label, and deployments of rankers trained on them.
 
-Both are read from the JSON files that the steps leave (``_manifests`` and ``_deployments`` of a source).
+Both are read from the JSON files of the pipeline (``_manifests`` and ``_deployments`` of a source).
 """
 
 import json
@@ -15,12 +15,19 @@ from longplay.paths import StorePaths
 from longplay.site import formatting
 from longplay.site.charts.chart import Grid
 
-Found = TypeVar("Found")
+Record = TypeVar("Record")
+ARM_COLUMNS = {
+    "survival": "still active",
+    "active_days": "active days",
+    "ctr": "clicks per exposure",
+    "regret": "regret",
+}
+"""Columns of the table of arms, by key of a verdict."""
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A training set that was made: its source, release, rows, cut-off, and the hash of each label by pinned name."""
+    """A training set: its source, release, rows and cut-off, and the hash of each label by pinned name."""
 
     source: str
     release: str
@@ -31,14 +38,14 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Rankers that served users for some days, and what became of them.
+    """Rankers that served users for some days, and the outcome.
 
     Attributes:
-        source: where it was.
-        name: name of its file.
+        source: name of the source.
+        name: name of the verdict's file.
         days: horizon in days.
-        findings: one sentence a family of rankers.
-        arms: name of each arm, and its figures.
+        findings: a sentence on each family of rankers.
+        arms: name and metrics of each arm.
     """
 
     source: str
@@ -48,89 +55,89 @@ class Deployment:
     arms: Sequence[Mapping[str, Any]]
 
 
-def training_sets(store: Path) -> list[TrainingSet]:
-    """Every training set that has a manifest, by source and time.
+def load_training_sets(store: Path) -> list[TrainingSet]:
+    """Load every training set that has a manifest, by source and time.
 
     Raises:
         StoreError: when a manifest cannot be read.
     """
-    found = _read(StorePaths(store).manifests(), _training_set)
-    return sorted(found, key=lambda one: (one.source, one.known_at, one.release, one.rows))
+    training_sets = _load_files(StorePaths(store).manifests(), _parse_manifest)
+    return sorted(training_sets, key=lambda built: (built.source, built.known_at, built.release, built.rows))
 
 
-def deployments(store: Path) -> list[Deployment]:
-    """Every deployment that has a verdict, by source and file.
+def load_deployments(store: Path) -> list[Deployment]:
+    """Load every deployment that has a verdict, by source and file.
 
     Raises:
         StoreError: when a verdict cannot be read.
     """
-    return _read(StorePaths(store).deployments(), _deployment)
+    return _load_files(StorePaths(store).deployments(), _parse_verdict)
 
 
-def learned_from(ref: str, definition_hash: str, sets: Sequence[TrainingSet]) -> list[TrainingSet]:
-    """The training sets with this version among their labels."""
-    return [one for one in sets if one.labels.get(ref) == definition_hash]
+def select_training_sets(ref: str, definition_hash: str, training_sets: Sequence[TrainingSet]) -> list[TrainingSet]:
+    """Select the training sets that have this version among their labels."""
+    return [training_set for training_set in training_sets if training_set.labels.get(ref) == definition_hash]
 
 
-def evidence(ref: str, sets: Sequence[TrainingSet], made: Sequence[Deployment]) -> Iterator[Deployment]:
-    """The deployments of rankers that were trained on this version.
+def select_deployments(
+    ref: str, training_sets: Sequence[TrainingSet], deployments: Sequence[Deployment]
+) -> Iterator[Deployment]:
+    """Select the deployments of rankers that were trained on this version.
 
-    A verdict names arms by the target of their label. So a deployment counts only where the training sets of its source
-    leave no doubt which version that target was.
+    A verdict names each arm after the target of its label. A deployment therefore counts only if the training sets of
+    its source identify the version behind that target.
     """
-    for one in made:
-        targets: dict[str, set[str]] = {}
-        for labels in (held.labels for held in sets if held.source == one.source):
+    for deployment in deployments:
+        refs_by_target: dict[str, set[str]] = {}
+        for labels in (list(built.labels) for built in training_sets if built.source == deployment.source):
             for label in labels:
-                targets.setdefault(_target(label, list(labels)), set()).add(label)
-        arms = {arm["arm"].partition("-")[2] for arm in one.arms}
-        if any(held == {ref} and target in arms for target, held in targets.items()):
-            yield one
+                refs_by_target.setdefault(_target(label, labels), set()).add(label)
+        targets = {arm["arm"].partition("-")[2] for arm in deployment.arms}
+        if any(refs == {ref} and target in targets for target, refs in refs_by_target.items()):
+            yield deployment
 
 
-def arms_grid(deployment: Deployment) -> Grid:
-    """The arms of a deployment as a table; an interval holds in 95 of 100 cases."""
-    columns = {
-        "survival": "still there",
-        "active_days": "active days",
-        "ctr": "clicks per exposure",
-        "regret": "regret",
-    }
-    rows = [[arm["arm"], *(_estimate(name, arm[name]) for name in columns)] for arm in deployment.arms]
-    return Grid(["arm", *columns.values()], rows)
+def tabulate_arms(deployment: Deployment) -> Grid:
+    """Tabulate the arms of a deployment with 95% intervals."""
+    rows = [[arm["arm"], *(_format_estimate(name, arm[name]) for name in ARM_COLUMNS)] for arm in deployment.arms]
+    return Grid(["arm", *ARM_COLUMNS.values()], rows)
 
 
-def _estimate(name: str, told: Mapping[str, float] | None) -> str:
-    if told is None:
+def _format_estimate(name: str, estimate: Mapping[str, float] | None) -> str:
+    if estimate is None:
         return "none"
     write = formatting.number if name == "active_days" else formatting.share
-    return f"{write(told['value'])}\n{write(told['low'])} to {write(told['high'])}"
+    return f"{write(estimate['value'])}\n{write(estimate['low'])} to {write(estimate['high'])}"
 
 
 def _target(label: str, labels: Sequence[str]) -> str:
-    """What arms call the rankers of a label: ``return`` for the only return among the labels, else its name."""
-    names = [one.partition("@")[0] for one in labels]
+    """The target that arms are named after: ``return`` for the only return among the labels, else the label's name."""
+    names = [ref.partition("@")[0] for ref in labels]
     name = label.partition("@")[0]
-    return "return" if [one for one in names if one.startswith("return_to_item")] == [name] else name
+    return "return" if [other for other in names if other.startswith("return_to_item")] == [name] else name
 
 
-def _training_set(path: Path, told: Mapping[str, Any]) -> TrainingSet:
-    rows, at = int(told["checksum"].partition(":")[0]), datetime.fromisoformat(told["known_at"])
-    return TrainingSet(path.parent.parent.name, told["release_id"], rows, at, dict(told["labels"]))
+def _parse_manifest(path: Path, manifest: Mapping[str, Any]) -> TrainingSet:
+    rows, known_at = int(manifest["checksum"].partition(":")[0]), datetime.fromisoformat(manifest["known_at"])
+    return TrainingSet(path.parent.parent.name, manifest["release_id"], rows, known_at, dict(manifest["labels"]))
 
 
-def _deployment(path: Path, told: Mapping[str, Any]) -> Deployment:
-    words = tuple(family["words"] for family in told["families"])
-    return Deployment(path.parent.parent.name, path.stem, told["days"], words, tuple(told["arms"]))
+def _parse_verdict(path: Path, verdict: Mapping[str, Any]) -> Deployment:
+    findings = tuple(family["words"] for family in verdict["families"])
+    return Deployment(path.parent.parent.name, path.stem, verdict["days"], findings, tuple(verdict["arms"]))
 
 
-def _read(files: Sequence[Path], make: Callable[[Path, Mapping[str, Any]], Found]) -> list[Found]:
-    """What some JSON files say, in their order."""
-    found = []
+def _load_files(files: Sequence[Path], parse: Callable[[Path, Mapping[str, Any]], Record]) -> list[Record]:
+    """Parse JSON files, in their order."""
+    records = []
     for path in files:
         try:
-            found.append(make(path, json.loads(path.read_text(encoding="utf-8"))))
+            records.append(parse(path, json.loads(path.read_text(encoding="utf-8"))))
         except (KeyError, TypeError, ValueError) as error:
-            what, fix = "This file is not what a step writes.", "run the step that writes it again, or move it away"
-            raise StoreError(what, where=str(path), got=repr(error), fix=fix) from error
-    return found
+            raise StoreError(
+                "This file lacks the content that the pipeline writes.",
+                where=str(path),
+                got=repr(error),
+                fix="rerun the step that writes it, or move the file away",
+            ) from error
+    return records

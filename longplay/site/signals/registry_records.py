@@ -1,4 +1,4 @@
-"""What the registry file records of a signal beside its definition: aliases, deprecations, uses."""
+"""What the registry records of a version besides its definition: aliases, deprecation and uses."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,46 +13,46 @@ from longplay.registry.registry import Registry, build_registry, open_layers
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """What is recorded of one version.
+class VersionRecord:
+    """The registry's record of one version.
 
     Attributes:
-        aliases: names that stand for it now.
-        deprecation: from when on it should no longer be used; None where that was never said.
-        over: whether that day had come at the date of the site.
-        consumers: its recorded uses, the latest first.
+        aliases: names that currently point to it.
+        deprecation: when it is deprecated, and its replacement; None if no date is recorded.
+        is_deprecated: whether that date has passed on the date of the site.
+        consumers: its recorded uses, newest first.
     """
 
     aliases: Sequence[str]
     deprecation: Deprecation | None
-    over: bool
+    is_deprecated: bool
     consumers: Sequence[Consumer]
 
-    def status(self, definition: Definition | Reward) -> str:
-        """The status of the version, deprecation taken in."""
-        return "deprecated" if self.over else definition.status
+    def effective_status(self, definition: Definition | Reward) -> str:
+        """The status of the version, or ``deprecated`` once its deprecation date has passed."""
+        return "deprecated" if self.is_deprecated else definition.status
 
 
 @dataclass(frozen=True)
-class Records:
-    """A registry, and the uses that it records."""
+class RegistryRecords:
+    """A registry and the uses it records."""
 
     registry: Registry
     consumers: Sequence[Consumer]
 
-    def of(self, definition: Definition | Reward, at: date | None) -> Recorded:
-        """What is recorded of a version, on a day; without a day nothing is over."""
-        told = self.registry.deprecations.get(definition.ref)
-        return Recorded(
+    def select_version(self, definition: Definition | Reward, day: date | None) -> VersionRecord:
+        """Select the record of a version as of a day; without a day, no deprecation counts."""
+        deprecation = self.registry.deprecations.get(definition.ref)
+        return VersionRecord(
             aliases=sorted(alias for alias, ref in self.registry.aliases.items() if ref == definition.ref),
-            deprecation=told,
-            over=told is not None and at is not None and told.on_date <= at.isoformat(),
-            consumers=[one for one in self.consumers if one.ref == definition.ref],
+            deprecation=deprecation,
+            is_deprecated=deprecation is not None and day is not None and deprecation.on_date <= day.isoformat(),
+            consumers=[consumer for consumer in self.consumers if consumer.ref == definition.ref],
         )
 
 
 @contextmanager
-def records(folders: Sequence[Path], file: Path | None) -> Iterator[Records]:
-    """Open everything that is known of signals: own folders, a registry file, what ships."""
-    with closing(open_layers(file, folders)) as known:
-        yield Records(build_registry(known, file), known.consumers())
+def open_records(folders: Sequence[Path], registry_file: Path | None) -> Iterator[RegistryRecords]:
+    """Open the registry: the given folders, a registry file, and the definitions that ship with Longplay."""
+    with closing(open_layers(registry_file, folders)) as layers:
+        yield RegistryRecords(build_registry(layers, registry_file), layers.consumers())

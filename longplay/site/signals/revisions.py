@@ -1,4 +1,4 @@
-"""What became of values after they were mature: how many were revised, how late, and how."""
+"""Statistics of revisions after maturity: how many values changed, how late, and in which direction."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,63 +7,69 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from longplay.site.signals.scan import newest, same_anchor
+from longplay.config.duration import DAY_US
+from longplay.site.signals.scan import mark_repeated_anchors, select_newest_rows
 
-STEPS_D = (1, 2, 4, 8, 15, 29)
-"""Ages after maturity at which a new group of revisions begins, in whole days."""
+AGE_GROUP_STARTS_D = (1, 2, 4, 8, 15, 29)
+"""Whole days after maturity at which a group of revisions begins."""
 
 
 @dataclass(frozen=True)
-class Revisions:
-    """What became of mature values.
+class RevisionStatistics:
+    """Revisions of mature values.
 
     Attributes:
-        matured: anchors that became mature at any time.
-        changed: anchors among them that were revised, once or more.
-        at_maturity: mean value of the changed as they were at maturity; None without any.
-        now: mean value of those of the changed that are mature now; None without any.
-        by_age: revisions by whole days since maturity (groups of :data:`STEPS_D`): raised, lowered, made void, void no
-            more.
+        matured: anchors that were mature at any time.
+        changed: anchors among them that were revised at least once.
+        mean_at_maturity: mean of the changed values at maturity; None without any.
+        current_mean: mean of the changed values that are mature now; None without any.
+        by_age: revisions by whole days since maturity (groups of :data:`AGE_GROUP_STARTS_D`) and by effect:
+            ``raised``, ``lowered``, ``void`` or ``restored``.
     """
 
     matured: int
     changed: int
-    at_maturity: float | None
-    now: float | None
+    mean_at_maturity: float | None
+    current_mean: float | None
     by_age: Sequence[tuple[int, Mapping[str, int]]]
 
 
-def revisions_of(rows: pa.Table, mature: int) -> Revisions:
-    """Count the revisions of one signal.
+def compute_revision_statistics(rows: pa.Table, mature: int) -> RevisionStatistics:
+    """Compute the revision statistics of one signal.
 
     Args:
         rows: all rows of revised anchors, sorted by anchor and revision; some anchors have one row only.
         mature: number of anchors that are mature now.
     """
     if not rows.num_rows:
-        return Revisions(mature, 0, None, None, ())
-    follows = same_anchor(rows)
-    before = pa.chunked_array([pa.array([None], pa.float64()), *rows["value"][:-1].chunks])
-    late = rows.append_column("before", before).filter(follows)
-    first = rows.filter(pc.invert(follows))
-    touched = pc.unique(late["anchor_id"])
-    first, last = (t.filter(pc.is_in(t["anchor_id"], value_set=touched)) for t in (first, newest(rows)))
+        return RevisionStatistics(mature, 0, None, None, ())
+    is_revision = mark_repeated_anchors(rows)
+    value_before = pa.chunked_array([pa.array([None], pa.float64()), *rows["value"][:-1].chunks])
+    revisions = rows.append_column("value_before", value_before).filter(is_revision)
+    revised_anchors = pc.unique(revisions["anchor_id"])
+    first, last = (
+        part.filter(pc.is_in(part["anchor_id"], value_set=revised_anchors))
+        for part in (rows.filter(pc.invert(is_revision)), select_newest_rows(rows))
+    )
     was_mature = pc.is_in(last["anchor_id"], value_set=rows.filter(pc.field("state") == "mature")["anchor_id"])
-    lost = last.filter(pc.and_(pc.equal(last["state"], "void"), was_mature)).num_rows
-    at_maturity, now = (pc.mean(one["value"]).as_py() for one in (first, last))
-    return Revisions(mature + lost, first.num_rows, at_maturity, now, tuple(_by_age(late)))
+    voided = last.filter(pc.and_(pc.equal(last["state"], "void"), was_mature)).num_rows
+    mean_at_maturity, current_mean = (pc.mean(part["value"]).as_py() for part in (first, last))
+    by_age = tuple(_count_by_age(revisions))
+    return RevisionStatistics(mature + voided, first.num_rows, mean_at_maturity, current_mean, by_age)
 
 
-def _by_age(late: pa.Table) -> Iterator[tuple[int, Mapping[str, int]]]:
-    elapsed = pc.subtract(late["known_ts"].cast(pa.int64()), late["matures_at"].cast(pa.int64()))
-    days = pc.divide(elapsed, 86_400_000_000)
-    rose = pc.greater(late["value"], late["before"])
-    # Where there was no value before, an outage voided it until it was withdrawn.
-    moved = pc.if_else(pc.is_null(late["before"]), "restored", pc.if_else(rose, "raised", "lowered"))
-    turn = pc.if_else(pc.equal(late["state"], "void"), "void", moved)
-    counted = pa.table({"days": days, "turn": turn}).group_by(["days", "turn"]).aggregate([([], "count_all")])
-    found: dict[int, Counter[str]] = {}
-    for row in counted.to_pylist():
-        step = max((at for at in STEPS_D if at <= row["days"]), default=0)
-        found.setdefault(step, Counter())[row["turn"]] += row["count_all"]
-    yield from sorted((step, dict(sorted(turns.items()))) for step, turns in found.items())
+def _count_by_age(revisions: pa.Table) -> Iterator[tuple[int, Mapping[str, int]]]:
+    elapsed_us = pc.subtract(revisions["known_ts"].cast(pa.int64()), revisions["matures_at"].cast(pa.int64()))
+    ages = pa.table({"days": pc.divide(elapsed_us, DAY_US), "effect": _classify_effects(revisions)})
+    counts: dict[int, Counter[str]] = {}
+    for row in ages.group_by(["days", "effect"]).aggregate([([], "count_all")]).to_pylist():
+        start = max((start for start in AGE_GROUP_STARTS_D if start <= row["days"]), default=0)
+        counts.setdefault(start, Counter())[row["effect"]] += row["count_all"]
+    yield from sorted((start, dict(sorted(effects.items()))) for start, effects in counts.items())
+
+
+def _classify_effects(revisions: pa.Table) -> pa.Array:
+    """The effect of each revision. A value without one before it was void until its outage was withdrawn."""
+    direction = pc.if_else(pc.greater(revisions["value"], revisions["value_before"]), "raised", "lowered")
+    effect = pc.if_else(pc.is_null(revisions["value_before"]), "restored", direction)
+    return pc.if_else(pc.equal(revisions["state"], "void"), "void", effect)

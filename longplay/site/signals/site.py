@@ -1,189 +1,157 @@
-"""Writes the site: gathers what every page says, renders the templates, and keeps the folder to what it wrote."""
+"""The catalogue of signals as a static site: an index and a page for every version of a signal or reward."""
 
-import base64
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib import resources
 from itertools import chain
 from pathlib import Path
 
-from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
-from longplay.errors import ConfigError
 from longplay.registry.registry import Registry
-from longplay.site import formatting
-from longplay.site.charts import signal_charts, value_charts
+from longplay.site.charts.signal_charts import draw_sparkline
+from longplay.site.charts.value_charts import tabulate_revisions
+from longplay.site.rendering import check_output_folder, create_environment, hash_inline, read_template, write_files
 from longplay.site.signals import provenance
-from longplay.site.signals.page import Page, href, page_of
-from longplay.site.signals.registry_records import Records, records
-from longplay.site.signals.rewards import RewardPage, reward_pages
-from longplay.site.signals.sources import Source, sources
-from longplay.site.signals.statistics import unexplained
+from longplay.site.signals.page import SignalPage, build_signal_page
+from longplay.site.signals.registry_records import RegistryRecords, open_records
+from longplay.site.signals.rewards import RewardPage, build_reward_pages
+from longplay.site.signals.sources import ValueSource, load_value_sources
+from longplay.site.signals.statistics import find_undefined_values
+from longplay.site.signals.versions import href
 
-MARK = '<meta name="generator" content="Longplay catalogue">'
-"""How the index of a catalogue is told from somebody else's."""
+MARKER = '<meta name="generator" content="Longplay catalogue">'
+"""Marks the index of a catalogue."""
 
 
 @dataclass(frozen=True)
-class Site:
-    """Every page, and what they share.
+class CatalogueSite:
+    """All pages and what they share.
 
     Attributes:
         registry: the definitions.
         sources: the sources that have values.
-        pages: a page for every version, by name and version.
-        rewards: the same for rewards.
+        pages: a page for every version of a signal, by name and version.
+        rewards: a page for every version of a reward, by name and version.
     """
 
     registry: Registry
-    sources: Sequence[Source]
-    pages: Sequence[Page]
+    sources: Sequence[ValueSource]
+    pages: Sequence[SignalPage]
     rewards: Sequence[RewardPage] = ()
 
     @cached_property
-    def newest(self) -> Sequence[Page]:
+    def newest(self) -> Sequence[SignalPage]:
         """The page of the newest version of every signal, by name."""
         return [page for page in self.pages if page.definition.ref == page.newest.ref]
 
-    def link(self, name: str) -> str | None:
-        """The file of a page, by pinned name or by name alone (its newest version); None if there is none."""
-        pinned = self.registry.aliases.get(name, name)
-        for known in (self.registry.by_ref, self.registry.rewards):
-            if pinned in known:
-                return href(known[pinned])
+    def find_href(self, name: str) -> str | None:
+        """The file of a page by pinned name, alias or bare name (its newest version); None if there is none."""
+        ref = self.registry.aliases.get(name, name)
+        for definitions in (self.registry.by_ref, self.registry.rewards):
+            if ref in definitions:
+                return href(definitions[ref])
         newest: Iterable[Definition | Reward] = chain((p.newest for p in self.pages), (p.newest for p in self.rewards))
-        return next((href(one) for one in newest if one.name == name), None)
+        return next((href(definition) for definition in newest if definition.name == name), None)
 
-    def guards(self, page: Page) -> Sequence[Page]:
-        """The signals that have this one for a guardrail."""
-        return [one for one in self.newest if page.definition.name in one.definition.guardrails]
+    def find_guarded_signals(self, page: SignalPage) -> Sequence[SignalPage]:
+        """The signals that have this one as a guardrail."""
+        return [guarded for guarded in self.newest if page.definition.name in guarded.definition.guardrails]
 
-    def rewarded(self, page: Page) -> Sequence[RewardPage]:
-        """The rewards, in their newest version, that a signal version is part of."""
-        ref = page.definition.ref
-        return [
-            one for one in self.rewards if one.reward.ref == one.newest.ref and ref in {name for name, _ in one.terms}
-        ]
+    def find_rewards(self, page: SignalPage) -> Sequence[RewardPage]:
+        """The rewards, in their newest version, that include this version of a signal."""
+        newest = (reward for reward in self.rewards if reward.reward.ref == reward.newest.ref)
+        return [reward for reward in newest if page.definition.ref in {signal for signal, _ in reward.terms}]
 
     @cached_property
-    def unexplained(self) -> Sequence[tuple[str, str, str, int]]:
-        """Values that no definition explains: source, pinned name, hash, anchors."""
-        hashes = {ref: definition.hash for ref, definition in self.registry.by_ref.items()}
-        return [(source.name, *row) for source in self.sources for row in unexplained(source.gathered, hashes)]
+    def undefined_values(self) -> Sequence[tuple[str, str, str, int]]:
+        """Values that match no definition: source, pinned name, hash, number of anchors."""
+        hash_by_ref = {ref: definition.hash for ref, definition in self.registry.by_ref.items()}
+        return [
+            (source.name, *row)
+            for source in self.sources
+            for row in find_undefined_values(source.aggregates, hash_by_ref)
+        ]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the site is made from: the root of all tables, further folders of definitions, a registry file."""
+class CatalogueInputs:
+    """What the site is built from: the root of all tables, folders of definitions, and a registry file."""
 
     store: Path
     folders: Sequence[Path]
-    file: Path | None = None
+    registry_file: Path | None = None
 
 
-def write_site(asked: Asked, out: Path, say: Callable[[str], None]) -> int:
-    """Write the whole site; gives the number of pages. The same tables and definitions give the same bytes.
+def write_site(inputs: CatalogueInputs, out: Path, report: Callable[[str], None]) -> int:
+    """Write the site. The same tables and definitions give the same bytes.
 
     Args:
-        asked: what from.
-        out: where to; a folder that is empty, new, or holds a catalogue.
-        say: takes lines of progress.
+        inputs: what the site is built from.
+        out: a folder that is new, empty, or holds a catalogue.
+        report: receives lines of progress.
+
+    Returns:
+        The number of pages.
 
     Raises:
-        ConfigError: when ``out`` holds something else.
+        ConfigError: when ``out`` holds other files.
         NotFoundError: when there is no such store.
         StoreError: when a table is corrupted.
     """
-    check_out(out, MARK)
-    with records(asked.folders, asked.file) as told:
-        made = _render(_gather(asked, told, say), say)
-    for folder in (out, out / "signals"):
-        folder.mkdir(parents=True, exist_ok=True)
-    for old in set((out / "signals").glob("*.html")) - {out / name for name in made}:
-        old.unlink()
-    for name, text in made.items():
-        (out / name).write_text(text, encoding="utf-8", newline="\n")
-    return len(made)
+    check_output_folder(out, MARKER)
+    with open_records(inputs.folders, inputs.registry_file) as records:
+        texts = _render_site(_build_site(inputs, records, report), report)
+    write_files(out, "signals", texts)
+    return len(texts)
 
 
-def _gather(asked: Asked, told: Records, say: Callable[[str], None]) -> Site:
-    having = tuple(sources(asked.store, say))
-    at = max((source.known_at.date() for source in having if source.known_at), default=None)
-    sets, deployed = provenance.training_sets(asked.store), provenance.deployments(asked.store)
+def _build_site(inputs: CatalogueInputs, records: RegistryRecords, report: Callable[[str], None]) -> CatalogueSite:
+    registry = records.registry
+    sources = tuple(load_value_sources(inputs.store, report))
+    day = max((source.known_at.date() for source in sources if source.known_at), default=None)
+    training_sets, deployments = provenance.load_training_sets(inputs.store), provenance.load_deployments(inputs.store)
     pages = []
-    for one in sorted(told.registry.by_ref.values(), key=lambda d: (d.name, d.version)):
-        say(f"{one.ref}: figures")
-        page = page_of(one, told.registry, having, asked.folders)
-        learned = provenance.learned_from(one.ref, one.hash, sets)
-        shown = tuple(provenance.evidence(one.ref, sets, deployed)) if learned else ()
-        pages.append(replace(page, training_sets=learned, deployments=shown, recorded=told.of(one, at)))
-    return Site(told.registry, having, pages, reward_pages(told, at))
+    for definition in sorted(registry.by_ref.values(), key=lambda definition: (definition.name, definition.version)):
+        report(f"{definition.ref}: computing statistics")
+        page = build_signal_page(definition, registry, sources, inputs.folders)
+        trained = provenance.select_training_sets(definition.ref, definition.hash, training_sets)
+        evidence = provenance.select_deployments(definition.ref, training_sets, deployments) if trained else ()
+        record = records.select_version(definition, day)
+        pages.append(replace(page, training_sets=trained, deployments=tuple(evidence), record=record))
+    return CatalogueSite(registry, sources, pages, build_reward_pages(records, day))
 
 
-def _render(site: Site, say: Callable[[str], None]) -> dict[str, str]:
-    environment = environment_of(PackageLoader("longplay.site"))
+def _render_site(site: CatalogueSite, report: Callable[[str], None]) -> dict[str, str]:
+    environment = _create_environment()
+    index, signal, reward = (environment.get_template(f"{name}.html.j2") for name in ("index", "signal", "reward"))
+    texts = {"index.html": index.render(site=site, **_shared_values("index.js", ""))}
+    for page in site.pages:
+        report(f"{page.definition.ref}: rendering the page")
+        texts[f"signals/{page.href}"] = signal.render(site=site, page=page, **_shared_values("signal.js", "../"))
+    for reward_page in site.rewards:
+        report(f"{reward_page.reward.ref}: rendering the page")
+        values = _shared_values("signal.js", "../")
+        texts[f"signals/{reward_page.href}"] = reward.render(site=site, page=reward_page, **values)
+    return texts
+
+
+def _create_environment() -> Environment:
+    environment = create_environment()
     environment.globals.update(
         href=href,
-        spark=signal_charts.spark,
-        arms_grid=provenance.arms_grid,
-        revised=value_charts.revised,
-        window=lambda d: d.window.text(),
+        draw_sparkline=draw_sparkline,
+        tabulate_arms=provenance.tabulate_arms,
+        tabulate_revisions=tabulate_revisions,
     )
-    index, signal, reward = (environment.get_template(f"{name}.html.j2") for name in ("index", "signal", "reward"))
-    made = {"index.html": index.render(site=site, **_shared("index.js", ""))}
-    for page in site.pages:
-        say(f"{page.definition.ref}: page")
-        made[f"signals/{page.href}"] = signal.render(site=site, page=page, **_shared("signal.js", "../"))
-    for one in site.rewards:
-        say(f"{one.reward.ref}: page")
-        made[f"signals/{one.href}"] = reward.render(site=site, page=one, **_shared("signal.js", "../"))
-    return made
-
-
-def _shared(script: str, root: str) -> dict[str, object]:
-    """Style and script of a page with the hashes by which its policy lets them in, and nothing else."""
-    style, code = (Markup(template(name)) for name in ("style.css", script))
-    hashes = {"style_hash": digest(style), "script_hash": digest(code)}
-    return {"style": style, "script": code, "root": root, "mark": Markup(MARK), **hashes}
-
-
-def digest(text: str) -> str:
-    """The hash by which a page's policy lets in a style or script that stands in it."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def template(name: str) -> str:
-    """The text of a template of the catalogue as it is."""
-    return resources.files("longplay.site").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def environment_of(loader: BaseLoader) -> Environment:
-    """Templates that escape what they are given, refuse what they are not given, and know how numbers are written."""
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    filters = ("count", "share", "number", "moment", "day")
-    environment.filters.update({name: getattr(formatting, name) for name in filters})
     return environment
 
 
-def check_out(out: Path, mark: str) -> None:
-    """See that a folder may be written to: it is empty, new, or holds a site with this mark.
-
-    Raises:
-        ConfigError: when it holds something else.
-    """
-    index = out / "index.html"
-    theirs = out.exists() and (not out.is_dir() or any(out.iterdir()))
-    if theirs and not (index.is_file() and mark in index.read_text(encoding="utf-8", errors="replace")):
-        raise ConfigError("This folder holds something else.", where=str(out), fix="name a new folder with --out")
+def _shared_values(script: str, root: str) -> dict[str, object]:
+    """The style and script of a page, with the hashes by which its content policy allows them."""
+    style, code = (Markup(read_template(name)) for name in ("style.css", script))
+    hashes = {"style_hash": hash_inline(style), "script_hash": hash_inline(code)}
+    return {"style": style, "script": code, "root": root, "mark": Markup(MARKER), **hashes}

@@ -1,4 +1,4 @@
-"""How a signal is used: as a label, from Python, in SQL. Texts to copy, made for one source of one store."""
+"""Snippets to copy that use a signal: as a label, from Python and in SQL, for one source of the store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from longplay.definitions.signal import Definition
 
 @dataclass(frozen=True)
 class Snippet:
-    """A text to copy: a heading, a sentence about it, its language and itself."""
+    """A text to copy, with a title, a sentence about it and its language."""
 
     title: str
     about: str
@@ -17,31 +17,37 @@ class Snippet:
     text: str
 
 
-def label(definition: Definition, newest: Definition) -> Snippet | None:
-    """The setting that makes a label of it; None where it cannot be one: a label is what the bare name stands for."""
+def build_label_snippet(definition: Definition, newest: Definition) -> Snippet | None:
+    """Build the setting that makes a signal a label.
+
+    Returns:
+        None if the version cannot be a label: only the version that the bare name stands for can.
+    """
     if definition.anchor != "exposure" or definition.status == "draft" or definition.ref != newest.ref:
         return None
-    return learned_from(definition.name)
+    return build_label_setting(definition.name)
 
 
-def learned_from(name: str) -> Snippet:
-    """The setting that makes a label of a signal or a reward."""
+def build_label_setting(name: str) -> Snippet:
+    """Build the setting that makes a signal or a reward a label."""
     text = f"training:\n  labels: [{', '.join(dict.fromkeys(['click', name]))}]\n"
-    about = "In the settings; the newest version is taken. Labels must lie between 0 and 1."
+    about = "In the settings. The newest version is used. Labels must lie between 0 and 1."
     return Snippet("As a label", about, "yaml", text)
 
 
-def client(definition: Definition, table: Path, folders: Sequence[Path], file: Path | None = None) -> Snippet:
-    """Python that reads the mature values as they stand now; ``file``: the registry file, where there is one."""
-    own = f"[{', '.join(f'Path({folder.as_posix()!r})' for folder in folders)}]" if folders else ""
-    own += f"{', ' if own else ''}file=Path({file.absolute().as_posix()!r})" if file else ""
+def build_python_snippet(
+    definition: Definition, table: Path, folders: Sequence[Path], registry_file: Path | None = None
+) -> Snippet:
+    """Build Python code that reads the current mature values."""
+    arguments = [f"[{', '.join(f'Path({folder.as_posix()!r})' for folder in folders)}]"] if folders else []
+    arguments += [f"file=Path({registry_file.absolute().as_posix()!r})"] if registry_file else []
     text = f"""\
 from pathlib import Path
 
 from longplay import default_registry
 from longplay.delta import read_arrow
 
-signal = default_registry({own}).get({definition.ref!r})
+signal = default_registry({", ".join(arguments)}).get({definition.ref!r})
 rows = read_arrow(
     Path({table.as_posix()!r}),
     ["anchor_id", "t0", "state", "value", "revision"],
@@ -50,11 +56,12 @@ rows = read_arrow(
 newest = rows.sort_values("revision").drop_duplicates("anchor_id", keep="last")
 mature = newest[newest["state"] == "mature"]
 """
-    return Snippet("From Python", "Without Spark. The last revision of each anchor, mature ones only.", "python", text)
+    about = "Without Spark. Keeps the newest revision of each anchor, if it is mature."
+    return Snippet("From Python", about, "python", text)
 
 
-def sql(definition: Definition, table: Path) -> Snippet:
-    """The same in Spark's SQL."""
+def build_sql_snippet(definition: Definition, table: Path) -> Snippet:
+    """Build Spark SQL that reads the current mature values."""
     text = f"""\
 SELECT anchor_id, user_id, item_id, t0, value
 FROM (
@@ -64,4 +71,5 @@ FROM (
 ) AS ranked
 WHERE place = 1 AND state = 'mature'
 """
-    return Snippet("In SQL", "For Spark with Delta; other engines name the table in their own way.", "sql", text)
+    about = "For Spark with Delta. Other engines refer to the table differently."
+    return Snippet("In SQL", about, "sql", text)

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from longplay.delta import read_arrow
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths, StorePaths
-from longplay.site.signals.scan import Gathered, gather
+from longplay.site.signals.scan import SourceAggregates, aggregate_values
 
-VALUES = "signal_values"
+VALUES_TABLE = "signal_values"
 
 
 @dataclass(frozen=True)
-class Release:
-    """The newest release of a source: its name, its logical date, its watermark, and the values' version it pins."""
+class ReleaseSummary:
+    """The newest release of a source: its name, logical date, watermark and pinned version of the values."""
 
     name: str
     known_at: datetime
@@ -26,41 +26,42 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A source with values: their sums, and its newest release if it has any."""
+class ValueSource:
+    """A source with signal values: their aggregates and the newest release, if any."""
 
-    gathered: Gathered
-    release: Release | None
+    aggregates: SourceAggregates
+    release: ReleaseSummary | None
 
     @property
     def name(self) -> str:
-        """Its name."""
-        return self.gathered.source
+        """Name of the source."""
+        return self.aggregates.source
 
     @property
     def known_at(self) -> datetime | None:
-        """The date of its figures: that of the newest release, else of the newest value."""
-        return self.release.known_at if self.release else pc.max(self.gathered.known["known_ts"]).as_py()
+        """Date of the statistics: that of the newest release, or of the newest value if there is no release."""
+        return self.release.known_at if self.release else pc.max(self.aggregates.signals["known_ts"]).as_py()
 
 
-def sources(store: Path, say: Callable[[str], None]) -> Iterator[Source]:
-    """Every source of a store that has values, by name.
+def load_value_sources(store: Path, report: Callable[[str], None]) -> Iterator[ValueSource]:
+    """Load every source of a store that has signal values, by name.
 
     Raises:
         NotFoundError: when there is no such store.
-        StoreError: when a table of it is corrupted.
+        StoreError: when one of its tables is corrupted.
     """
     if not store.is_dir():
         raise NotFoundError("There is no such store.", where=str(store), fix="name the root of all tables with --store")
-    for paths in StorePaths(store).sources(VALUES):
-        yield Source(gather(paths.table(VALUES), say), _newest_release(paths))
+    for paths in StorePaths(store).sources(VALUES_TABLE):
+        yield ValueSource(aggregate_values(paths.table(VALUES_TABLE), report), _load_newest_release(paths))
 
 
-def _newest_release(paths: SourcePaths) -> Release | None:
+def _load_newest_release(paths: SourcePaths) -> ReleaseSummary | None:
     if not paths.has_log("releases"):
         return None
     rows = read_arrow(paths.table("releases"), ["release_id", "known_at", "watermark", "versions"]).to_pylist()
     if not rows:
         return None
-    row = max(rows, key=lambda one: (one["known_at"], one["release_id"]))
-    return Release(row["release_id"], row["known_at"], row["watermark"], dict(row["versions"]).get(VALUES))
+    newest = max(rows, key=lambda row: (row["known_at"], row["release_id"]))
+    versions = dict(newest["versions"])
+    return ReleaseSummary(newest["release_id"], newest["known_at"], newest["watermark"], versions.get(VALUES_TABLE))

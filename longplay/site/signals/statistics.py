@@ -1,4 +1,4 @@
-"""How the values of one signal stand in one source: figures made of the sums that :mod:`scan` gathered."""
+"""Statistics of one signal in one source, computed from the aggregates of :mod:`scan`."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,27 +10,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from longplay.site.signals.revisions import Revisions, revisions_of
-from longplay.site.signals.scan import Gathered
+from longplay.site.signals.revisions import RevisionStatistics, compute_revision_statistics
+from longplay.site.signals.scan import SourceAggregates
 
 
 @dataclass(frozen=True)
-class Day:
-    """The anchors of one UTC day as they stand now.
+class DayCounts:
+    """The anchors of one UTC day in their current state.
 
     Attributes:
         day: the day of t0.
         mature: number of mature anchors.
-        open: number of open ones.
-        void: number of void ones by reason.
-        total: sum of the mature values.
+        open: number of open anchors.
+        void: number of void anchors by reason.
+        value_sum: sum of the mature values.
     """
 
     day: date
     mature: int
     open: int
     void: Mapping[str, int]
-    total: float
+    value_sum: float
 
     @property
     def anchors(self) -> int:
@@ -39,43 +39,43 @@ class Day:
 
 
 @dataclass(frozen=True)
-class Age:
-    """Open anchors of one age. ``seen`` is the sum of what was seen of them so far."""
+class AgeCounts:
+    """Open anchors of one age. ``visible_sum`` is the sum of what they show so far."""
 
     hours: int
     anchors: int
-    seen: float
+    visible_sum: float
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Figures of one signal version in one source. Counts are anchors, as they stand now.
+class SignalStatistics:
+    """Statistics of one signal version in one source. Counts are anchors in their current state.
 
     Attributes:
         source: name of the source.
         version: Delta version of the values.
-        known: newest moment of knowing among them (UTC).
-        days: anchors by day of t0, in order.
+        known_at: newest ``known_ts`` of the values (UTC).
+        days: anchors by day of t0, in order, without gaps.
         mean: mean of the mature values; None without any.
-        deviation: their standard deviation.
-        low: the smallest.
-        high: the largest.
-        levels: number of mature anchors by value, in order; empty where values are too many.
+        deviation: standard deviation of the mature values.
+        low: smallest mature value.
+        high: largest mature value.
+        value_counts: number of mature anchors by value, in order; empty if there are too many values.
         ages: open anchors by age.
-        revisions: what became of mature values.
+        revisions: revisions of mature values.
     """
 
     source: str
     version: int
-    known: datetime
-    days: Sequence[Day]
+    known_at: datetime
+    days: Sequence[DayCounts]
     mean: float | None
     deviation: float | None
     low: float | None
     high: float | None
-    levels: Sequence[tuple[float, int]]
-    ages: Sequence[Age]
-    revisions: Revisions
+    value_counts: Sequence[tuple[float, int]]
+    ages: Sequence[AgeCounts]
+    revisions: RevisionStatistics
 
     @cached_property
     def mature(self) -> int:
@@ -89,11 +89,11 @@ class Standing:
 
     @cached_property
     def void(self) -> Mapping[str, int]:
-        """Void anchors by reason, by name of the reason."""
-        found: Counter[str] = Counter()
+        """Void anchors by reason, in alphabetical order."""
+        anchors: Counter[str] = Counter()
         for day in self.days:
-            found.update(day.void)
-        return dict(sorted(found.items()))
+            anchors.update(day.void)
+        return dict(sorted(anchors.items()))
 
     @property
     def anchors(self) -> int:
@@ -106,65 +106,70 @@ class Standing:
         return self.mature / self.anchors
 
 
-def standing(gathered: Gathered, signal: str, definition_hash: str) -> Standing | None:
-    """The figures of one signal; None where the source has no value of it."""
+def compute_statistics(aggregates: SourceAggregates, signal: str, definition_hash: str) -> SignalStatistics | None:
+    """Compute the statistics of one signal; None if the source has no value of it."""
 
-    def own(table: pa.Table) -> pa.Table:
+    def select(table: pa.Table) -> pa.Table:
         return table.filter((pc.field("signal") == signal) & (pc.field("definition_hash") == definition_hash))
 
-    known, totals = own(gathered.known).to_pylist(), own(gathered.totals).to_pylist()
-    if not known:
+    summary = select(aggregates.signals).to_pylist()
+    if not summary:
         return None
-    days = tuple(_days(own(gathered.days).to_pylist()))
-    revised = own(gathered.revised)
-    return Standing(
-        source=gathered.source,
-        version=gathered.version,
-        known=known[0]["known_ts"],
+    days = tuple(_count_days(select(aggregates.days).to_pylist()))
+    ages = select(aggregates.ages).to_pylist()
+    return SignalStatistics(
+        source=aggregates.source,
+        version=aggregates.version,
+        known_at=summary[0]["known_ts"],
         days=days,
-        **_spread(totals[0] if totals else None),
-        levels=tuple((row["value"], row["rows"]) for row in own(gathered.levels).to_pylist()),
-        ages=tuple(Age(row["age_h"], row["rows"], row["prefix"]) for row in own(gathered.ages).to_pylist()),
-        revisions=revisions_of(revised, sum(day.mature for day in days)),
+        **_compute_moments(select(aggregates.totals).to_pylist()),
+        value_counts=tuple((row["value"], row["rows"]) for row in select(aggregates.value_counts).to_pylist()),
+        ages=tuple(AgeCounts(row["age_h"], row["rows"], row["prefix"]) for row in ages),
+        revisions=compute_revision_statistics(select(aggregates.revised), sum(day.mature for day in days)),
     )
 
 
-def unexplained(gathered: Gathered, known: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
-    """Values that no definition explains: pinned name, hash, number of anchors.
+def find_undefined_values(
+    aggregates: SourceAggregates, hash_by_ref: Mapping[str, str]
+) -> Iterator[tuple[str, str, int]]:
+    """Find values that match no definition: pinned name, hash, number of anchors.
 
     Args:
-        gathered: the sums of one source.
-        known: hash of every definition by pinned name.
+        aggregates: the aggregates of one source.
+        hash_by_ref: hash of every definition by pinned name.
     """
-    for row in gathered.known.to_pylist():
-        if known.get(row["signal"]) != row["definition_hash"]:
+    for row in aggregates.signals.to_pylist():
+        if hash_by_ref.get(row["signal"]) != row["definition_hash"]:
             yield row["signal"], row["definition_hash"], row["rows"]
 
 
-def _days(rows: Sequence[Mapping[str, Any]]) -> Iterator[Day]:
-    """Every day from the first to the last, those without anchors too."""
-    by_day: dict[date, list[Mapping[str, Any]]] = {}
+def _count_days(rows: Sequence[Mapping[str, Any]]) -> Iterator[DayCounts]:
+    """Every day from the first to the last, including those without anchors."""
+    rows_by_day: dict[date, list[Mapping[str, Any]]] = {}
     for row in rows:
-        by_day.setdefault(row["t0_day"], []).append(row)
-    first, last = min(by_day), max(by_day)
+        rows_by_day.setdefault(row["t0_day"], []).append(row)
+    first, last = min(rows_by_day), max(rows_by_day)
     for number in range((last - first).days + 1):
-        yield _day(first + timedelta(days=number), by_day.get(first + timedelta(days=number), []))
+        day = first + timedelta(days=number)
+        yield _count_day(day, rows_by_day.get(day, []))
 
 
-def _day(day: date, rows: Sequence[Mapping[str, Any]]) -> Day:
+def _count_day(day: date, rows: Sequence[Mapping[str, Any]]) -> DayCounts:
     states: Counter[str] = Counter()
     void: Counter[str] = Counter()
     for row in rows:
         states[row["state"]] += row["rows"]
         if row["state"] == "void":
             void[row["void_reason"] or "no reason given"] += row["rows"]
-    total = sum(row["value"] or 0.0 for row in rows if row["state"] == "mature")
-    return Day(day, states["mature"], states["open"], dict(sorted(void.items())), total)
+    value_sum = sum(row["value"] or 0.0 for row in rows if row["state"] == "mature")
+    return DayCounts(day, states["mature"], states["open"], dict(sorted(void.items())), value_sum)
 
 
-def _spread(total: Mapping[str, Any] | None) -> dict[str, float | None]:
-    if total is None:
+def _compute_moments(totals: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Mean, standard deviation and range, from at most one row of totals."""
+    if not totals:
         return dict.fromkeys(("mean", "deviation", "low", "high"))
+    total = totals[0]
     mean = total["value"] / total["rows"]
     variance = max(total["square"] / total["rows"] - mean * mean, 0.0)
     return {"mean": mean, "deviation": variance**0.5, "low": total["low"], "high": total["high"]}

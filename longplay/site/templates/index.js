@@ -2,15 +2,15 @@
 (() => {
   const form = document.getElementById("find"), list = document.getElementById("signals");
   const rows = [...list.children], keys = [...form.querySelectorAll("[data-key]")];
-  const words = document.getElementById("words"), order = document.getElementById("order");
+  const search = document.getElementById("words"), order = document.getElementById("order");
   const show = () => {
-    const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const fits = wanted.every((word) => row.dataset.find.includes(word))
+      const matches = terms.every((term) => row.dataset.find.includes(term))
         && keys.every((key) => !key.value || row.dataset[key.dataset.key] === key.value);
-      row.hidden = !fits;
-      shown += fits ? 1 : 0;
+      row.hidden = !matches;
+      shown += matches ? 1 : 0;
     }
     document.getElementById("count").textContent = `${shown} of ${rows.length} signals`;
     document.getElementById("none").hidden = shown > 0;

@@ -3,20 +3,20 @@
   for (const block of document.querySelectorAll("pre[data-copy]")) {
     const button = document.createElement("button");
     button.type = "button";
-    const say = (text) => {
+    const setLabel = (text) => {
       button.textContent = text;
       button.setAttribute("aria-label", `${text}: ${block.dataset.copy}`);
     };
-    say("Copy");
+    setLabel("Copy");
     button.addEventListener("click", async () => {
       getSelection().selectAllChildren(block);
       try {
         await navigator.clipboard.writeText(block.textContent);
-        say("Copied");
+        setLabel("Copied");
       } catch {
-        say("Selected, copy it with the keyboard");
+        setLabel("Selected: copy with the keyboard");
       }
-      setTimeout(() => say("Copy"), 2500);
+      setTimeout(() => setLabel("Copy"), 2500);
     });
     block.after(button);
   }

@@ -1,4 +1,4 @@
-"""Reads the pages of a site as a browser's parser would, strictly: what is opened is closed, and in order."""
+"""Parses the pages of a site strictly: every element must be closed, in order."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -17,20 +17,20 @@ class Element:
 
     def all(self, *tags: str) -> list["Element"]:
         """Every element below, of some tags or of any, in the order of the page."""
-        found = []
+        elements = []
         for child in self.children:
-            found += [child] if not tags or child.tag in tags else []
-            found += child.all(*tags)
-        return found
+            elements += [child] if not tags or child.tag in tags else []
+            elements += child.all(*tags)
+        return elements
 
     @property
     def text(self) -> str:
-        """All text in it, spaces put together."""
+        """All text in it, with single spaces."""
         return " ".join(self.raw.split())
 
     @property
     def raw(self) -> str:
-        """All text in it as it is."""
+        """All text in it, unchanged."""
         return "".join(part if isinstance(part, str) else part.raw for part in self._order)
 
     def __post_init__(self) -> None:
@@ -74,13 +74,13 @@ def read(file: Path) -> Element:
     builder = _Builder()
     builder.feed(file.read_text(encoding="utf-8"))
     builder.close()
-    assert builder.open == [builder.root], f"left open: {[one.tag for one in builder.open[1:]]}"
+    assert builder.open == [builder.root], f"left open: {[element.tag for element in builder.open[1:]]}"
     return builder.root
 
 
 def by_id(page: Element, name: str) -> Element:
     """The element of an id."""
-    return next(one for one in page.all() if one.attributes.get("id") == name)
+    return next(element for element in page.all() if element.attributes.get("id") == name)
 
 
 def rows(table: Element) -> list[list[str]]:
@@ -89,7 +89,7 @@ def rows(table: Element) -> list[list[str]]:
 
 
 def captioned(page: Element, start: str) -> list[list[str]]:
-    """The body of the table whose caption begins with some words."""
+    """The body of the table whose caption begins with ``start``."""
     tables = [t for t in page.all("table") if any(c.text.startswith(start) for c in t.all("caption"))]
     assert tables, f"no table of '{start}'"
     return rows(tables[0])

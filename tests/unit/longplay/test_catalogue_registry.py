@@ -1,4 +1,4 @@
-"""The catalogue tells what the registry file records: versions applied, aliases, deprecations, uses."""
+"""The catalogue shows what the registry records: versions applied, aliases, deprecations, uses."""
 
 from pathlib import Path
 
@@ -35,14 +35,16 @@ def filled(tmp_path: Path) -> Path:
 
 
 def notices(page: Element) -> list[str]:
-    return [one.text for one in page.all("p") if one.attributes.get("class") == "notice"]
+    return [element.text for element in page.all("p") if element.attributes.get("class") == "notice"]
 
 
 def test_versions_aliases_and_uses_of_a_registry_file(tmp_path: Path) -> None:
     pages = built(filled(tmp_path))
     assert {"came_back.v1.html", "came_back.v2.html", "came_back.v3.html", "click.v1.html"} < set(pages)
     listed = next(
-        one for one in by_id(pages["index.html"], "signals").children if one.attributes["data-name"] == "came_back"
+        element
+        for element in by_id(pages["index.html"], "signals").children
+        if element.attributes["data-name"] == "came_back"
     )
     assert listed.all("a")[0].attributes["href"] == "signals/came_back.v2.html"
     first, draft = pages["came_back.v1.html"], pages["came_back.v3.html"]
@@ -63,5 +65,5 @@ def test_a_deprecation_counts_from_its_day_on_seen_from_the_values(tmp_path: Pat
     assert page.all("ul")[0].all("li")[0].text == "published"
     lifecycle.deprecate(file, "came_back@1", "2026-01-12", "came_back@2", ANA)
     page = built(store)["came_back.v1.html"]
-    assert notices(page)[1] == "This version is deprecated since 2026-01-12. Use came_back@2 instead."
+    assert notices(page)[1] == "This version has been deprecated since 2026-01-12. Use came_back@2 instead."
     assert page.all("ul")[0].all("li")[0].text == "deprecated"

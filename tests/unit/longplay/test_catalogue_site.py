@@ -1,4 +1,4 @@
-"""The catalogue's site: what its pages say, that they hold together, and that nothing gets in or out of them."""
+"""The catalogue's pages: content, links, escaping and accessibility."""
 
 import base64
 import hashlib
@@ -23,8 +23,8 @@ from deltalake import DeltaTable
 from longplay.cli import cli
 from longplay.errors import ConfigError, NotFoundError, StoreError
 from longplay.registry.registry import default_registry
-from longplay.site.signals.page import href
-from longplay.site.signals.site import MARK
+from longplay.site.signals.site import MARKER
+from longplay.site.signals.versions import href
 from tests.unit.longplay.site_pages import Element, by_id, captioned, read
 from tests.unit.longplay.value_tables import KNOWN_AT, Row, day, table, write, write_release
 
@@ -61,8 +61,8 @@ def definitions(folder: Path) -> Path:
     evil = {**own, "name": "evil", "title": HOSTILE, "description": f"{HOSTILE} </style></script>", "owner": HOSTILE}
     evil |= {"status": "draft", "unit": "']]>", "source": "javascript:alert(1)", "guardrails": [HOSTILE]}
     folder.mkdir(parents=True)
-    for name, told in (("one", own), ("two", second), ("evil", evil)):
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    for name, fields in (("first", own), ("second", second), ("evil", evil)):
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(fields), encoding="utf-8")
     return folder
 
 
@@ -108,12 +108,12 @@ def test_there_is_a_page_for_every_version(made: tuple[Path, Path, Path, dict[st
     files = map(href, (*registry.by_ref.values(), *registry.rewards.values()))
     assert set(pages) == {"index.html", *(f"signals/{file}" for file in files)}
     assert href(registry.get("return_to_item_7d")) == "return_to_item_7d.v2.html"
-    assert MARK in (out / "index.html").read_text(encoding="utf-8")
+    assert MARKER in (out / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_index_lists_the_newest_versions_and_leads_to_older_ones(pages: dict[str, Element]) -> None:
     listed = by_id(pages["index.html"], "signals")
-    own = next(one for one in listed.children if one.attributes["data-name"] == "return_to_item_7d")
+    own = next(element for element in listed.children if element.attributes["data-name"] == "return_to_item_7d")
     assert len(listed.children) == len({d.name for d in default_registry().by_ref.values()}) + 2
     assert own.attributes["data-anchor"] == "exposure"
     assert own.attributes["data-status"] == "published"
@@ -132,10 +132,10 @@ def test_the_index_lists_the_newest_versions_and_leads_to_older_ones(pages: dict
 def test_the_list_is_whole_without_the_script(pages: dict[str, Element]) -> None:
     index = pages["index.html"]
     assert "hidden" in by_id(index, "find").attributes
-    assert not [one for one in by_id(index, "signals").children if "hidden" in one.attributes]
+    assert not [element for element in by_id(index, "signals").children if "hidden" in element.attributes]
     assert by_id(index, "count").text == f"{len(by_id(index, 'signals').children)} signals"
-    labelled = {one.attributes["for"] for one in index.all("label")}
-    assert {one.attributes["id"] for one in index.all("input", "select")} == labelled
+    labelled = {element.attributes["for"] for element in index.all("label")}
+    assert {element.attributes["id"] for element in index.all("input", "select")} == labelled
 
 
 def test_values_without_a_definition_are_named(pages: dict[str, Element]) -> None:
@@ -162,13 +162,13 @@ def test_a_page_counts_what_the_tables_hold(pages: dict[str, Element]) -> None:
         73.33,
         26.67,
     ]
-    said = page.text
+    text = page.text
     assert (
-        "1 of 60 mature values (1.7%) were changed by facts known later: their mean was 0 at maturity and is 1 now."
-        in said
+        "1 of 60 mature values (1.7%) changed after maturity because of later facts: "
+        "their mean was 0 at maturity and is 1 now." in text
     )
     assert captioned(page, "Revisions by time since maturity") == [["0 to 1 d", "1", "0", "0", "0"]]
-    assert "None of 8 mature values was changed" in said
+    assert "None of 8 mature values changed after maturity" in text
 
 
 def test_void_reasons_and_days(pages: dict[str, Element]) -> None:
@@ -200,14 +200,14 @@ def test_a_signal_of_which_nothing_is_mature(made: Any, tmp_path: Path) -> None:
         "anchors",
         "mature",
     ]
-    assert "Nothing is mature yet, so there is no mean to take shares of." in page.text
-    assert "No value is mature yet, so none was revised." in page.text
+    assert "Nothing is mature yet, so there is no mean to compare with." in page.text
+    assert "No value is mature yet, so none has been revised." in page.text
 
 
 def test_the_date_is_that_of_the_newest_release(pages: dict[str, Element]) -> None:
     foot = pages["signals/click.v1.html"].all("footer")[0].text
     assert "shop: 1 March 2026, 00:00 UTC, release 2026-03-01-newer" in foot
-    assert "radio: 9 January 2026, 13:00 UTC, without a release" in foot
+    assert "radio: 9 January 2026, 13:00 UTC, not released" in foot
     assert "pins version" not in foot
 
 
@@ -215,7 +215,7 @@ def test_values_beside_their_release_say_so(made: Any, tmp_path: Path) -> None:
     store = Path(shutil.copytree(made[0], tmp_path / "warehouse"))
     write(store, "shop", table(default_registry().get("click@1"), [Row("new", day(3), value=1.0)]))
     foot = build(store, tmp_path / "site", made[2])["index.html"].all("footer")[0].text
-    assert "The release pins version 1 of the values; these pages read version 2." in foot
+    assert "The release pins version 1 of the values; these pages show version 2." in foot
 
 
 def test_versions_say_what_changed(pages: dict[str, Element]) -> None:
@@ -226,7 +226,7 @@ def test_versions_say_what_changed(pages: dict[str, Element]) -> None:
         ["credit.rule", "not set", "clicked"],
         ["credit.within", "not set", "1 d"],
     ]
-    assert "another meaning than the version before" in page.text
+    assert "different meaning from the previous version" in page.text
     older = pages["signals/return_to_item_7d.v1.html"]
     assert [n.text for n in older.all("p") if n.attributes.get("class") == "notice"] == [
         "There is a newer version: return_to_item_7d@2.",
@@ -239,7 +239,7 @@ def test_guardrails_are_links_both_ways(pages: dict[str, Element]) -> None:
     page = pages["signals/return_to_item_7d.v2.html"]
     section = next(s for s in page.all("section") if s.attributes["aria-labelledby"] == "guardrails")
     assert [a.attributes["href"] for a in section.all("a")] == ["regret.v1.html"]
-    assert "skips_nobody_counts (no signal of this catalogue)" in section.text
+    assert "skips_nobody_counts (not in this catalogue)" in section.text
     guarded = pages["signals/regret.v1.html"]
     section = next(s for s in guarded.all("section") if s.attributes["aria-labelledby"] == "guardrails")
     assert "return_to_item_7d.v2.html" in {a.attributes["href"] for a in section.all("a")}
@@ -250,7 +250,7 @@ def test_sections_without_data_are_not_there(pages: dict[str, Element]) -> None:
         heads = {h.text for h in page.all("h2")}
         assert "Evidence" not in heads, name
         shown = {caption.text for caption in page.all("caption")}
-        assert not shown & {"Recorded uses", "Training sets that learned from it"}, name
+        assert not shown & {"Recorded uses", "Training sets with this label"}, name
 
 
 def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_path: Path) -> None:
@@ -266,15 +266,15 @@ def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_p
         for arm in ("random", "xgboost-return")
     ]
     verdict = {"days": 90, "arms": arms, "families": [{"words": "XGBoost kept <more> listeners."}], "curves": []}
-    for folder, told in (("_manifests", manifest), ("_deployments", verdict)):
+    for folder, content in (("_manifests", manifest), ("_deployments", verdict)):
         (store / "shop" / folder).mkdir()
-        (store / "shop" / folder / "one.json").write_text(json.dumps(told), encoding="utf-8")
+        (store / "shop" / folder / "element.json").write_text(json.dumps(content), encoding="utf-8")
     pages = build(store, tmp_path / "site", own)
     page = pages["signals/return_to_item_14d.v1.html"]
-    used = captioned(page, "Training sets that learned from it")
+    used = captioned(page, "Training sets with this label")
     assert used == [["shop", "r1", "1 March 2026, 00:00 UTC", "click@1, return_to_item_14d@1", "1,234"]]
     assert "XGBoost kept <more> listeners." in page.text
-    arms_shown = captioned(page, "What became of the users")
+    arms_shown = captioned(page, "User outcomes by arm")
     assert arms_shown[1] == [
         "xgboost-return",
         "80.0% 78.0% to 82.0%",
@@ -296,7 +296,7 @@ def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_p
 
     for broken in ("{", "[]", '{"checksum": "1:a"}'):
         (store / "shop" / "_manifests" / "two.json").write_text(broken, encoding="utf-8")
-        with pytest.raises(StoreError, match="not what a step writes") as failed:
+        with pytest.raises(StoreError, match="lacks the content") as failed:
             build(store, tmp_path / "site", own)
         assert failed.value.where.endswith("two.json")
 
@@ -304,7 +304,7 @@ def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_p
 def test_a_reward_has_a_page_that_names_its_signals_and_is_named_by_them(pages: dict[str, Element]) -> None:
     page = pages["signals/kept_return.v1.html"]
     assert page.all("h1")[0].text == "Came back to the item, without regret"
-    rows = captioned(page, "Its signals and what they weigh")
+    rows = captioned(page, "Signals and their weights")
     assert ["return_to_item_14d@1", "0.8 * return_to_item_14d@1"] in rows
     assert ["regret@1", "-0.4 * regret@1"] in rows
     links = {link.text: link.attributes["href"] for link in page.all("a")}
@@ -334,8 +334,8 @@ def test_the_snippets_do_what_they_say(pages: dict[str, Element]) -> None:
         names["rows"].assign(user_id="u", item_id="i", signal="click@1", definition_hash="b3a7fb11bb6fd0b8").to_sql(
             "signal_values", engine, index=False
         )
-        asked = re.sub(r"delta\.`.*`", "signal_values", texts["In SQL"])
-        assert sorted(engine.execute(asked).fetchall()) == sorted(
+        query = re.sub(r"delta\.`.*`", "signal_values", texts["In SQL"])
+        assert sorted(engine.execute(query).fetchall()) == sorted(
             (row.anchor_id, "u", "i", str(row.t0), row.value) for row in names["mature"].itertuples()
         )
     assert yaml.safe_load(texts["the definition"])["name"] == "click"
@@ -346,15 +346,15 @@ def test_the_snippets_do_what_they_say(pages: dict[str, Element]) -> None:
 def test_every_link_leads_somewhere(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
     _, _, _, pages = made
     ids = {name: {e.attributes["id"] for e in page.all() if "id" in e.attributes} for name, page in pages.items()}
-    seen = 0
+    links = 0
     for name, page in pages.items():
         for link in page.all("a"):
             file, _, fragment = link.attributes["href"].partition("#")
             target = name if not file else os.path.normpath(Path(name).parent / file)
             assert target in pages, (name, link.attributes["href"])
             assert not fragment or fragment in ids[target], (name, link.attributes["href"])
-            seen += 1
-    assert seen > 60
+            links += 1
+    assert links > 60
 
 
 def test_nothing_is_loaded_from_anywhere(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
@@ -363,10 +363,10 @@ def test_nothing_is_loaded_from_anywhere(made: tuple[Path, Path, Path, dict[str,
         text = (out / name).read_text(encoding="utf-8")
         assert not re.search(r"https?:|@import|url\(", text), name
         assert not page.all("link", "img", "iframe", "object", "embed", "base")
-        for one in page.all():
-            assert "src" not in one.attributes
-            assert "style" not in one.attributes, (name, one.tag)
-            assert not [key for key in one.attributes if key.startswith("on")]
+        for element in page.all():
+            assert "src" not in element.attributes
+            assert "style" not in element.attributes, (name, element.tag)
+            assert not [key for key in element.attributes if key.startswith("on")]
         policy = next(m for m in page.all("meta") if m.attributes.get("http-equiv") == "Content-Security-Policy")
         style, script = (page.all(tag)[0].raw for tag in ("style", "script"))
         hashes = ["sha256-" + base64.b64encode(hashlib.sha256(t.encode()).digest()).decode() for t in (style, script)]
@@ -379,8 +379,8 @@ def test_texts_are_escaped(made: tuple[Path, Path, Path, dict[str, Element]]) ->
     page = pages["signals/evil.v1.html"]
     assert page.all("h1")[0].raw == HOSTILE
     assert HOSTILE in by_id(pages["index.html"], "signals").raw
-    for one in pages.values():
-        assert len(one.all("script")) == 1
+    for element in pages.values():
+        assert len(element.all("script")) == 1
     for name in ("index.html", "signals/evil.v1.html"):
         text = (out / name).read_text(encoding="utf-8")
         assert "<img" not in text
@@ -404,13 +404,13 @@ def test_every_page_can_be_read_without_seeing_it(pages: dict[str, Element]) -> 
             refs = svg.attributes.get("aria-labelledby", "").split()
             named = svg.attributes.get("aria-label") or (refs and all(by_id(page, ref).text for ref in refs))
             assert hidden or (svg.attributes.get("role") == "img" and named), name
-        for one in page.all("section", "nav", "ul", "div"):
-            for ref in one.attributes.get("aria-labelledby", "").split():
+        for element in page.all("section", "nav", "ul", "div"):
+            for ref in element.attributes.get("aria-labelledby", "").split():
                 assert ref in ids
-        for one in page.all("table"):
-            heads = [h for h in one.all("th") if h.attributes.get("scope") == "col"]
+        for element in page.all("table"):
+            heads = [h for h in element.all("th") if h.attributes.get("scope") == "col"]
             assert heads, name
-            assert all(r.all("th")[0].attributes["scope"] == "row" for b in one.all("tbody") for r in b.all("tr"))
+            assert all(r.all("th")[0].attributes["scope"] == "row" for b in element.all("tbody") for r in b.all("tr"))
         assert all(f.all("details") for f in page.all("figure")), "a drawing needs its table"
 
 
@@ -440,7 +440,7 @@ def test_old_pages_go_and_foreign_folders_are_left_alone(made: Any, tmp_path: Pa
     assert (out / "notes.txt").read_text(encoding="utf-8") == "mine"
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "index.html").write_text("<p>mine</p>", encoding="utf-8")
-    with pytest.raises(ConfigError, match="something else"):
+    with pytest.raises(ConfigError, match="holds other files"):
         build(store, tmp_path / "home", own)
     assert [f.name for f in (tmp_path / "home").iterdir()] == ["index.html"]
 

@@ -16,7 +16,7 @@ from longplay.config.duration import DAY
 from longplay.lookup import revision_bands
 from longplay.lookup.delay_curves import MAX_COHORTS, build_delay_curve, format_delay_curve, load_delay_curve
 from longplay.registry.registry import default_registry
-from longplay.site.signals.site import Asked, write_site
+from longplay.site.signals.site import CatalogueInputs, write_site
 from tables.catalog import SIGNAL_DELAYS
 from tests.unit.longplay.small_tables import ARROW, at, open_row, row, write_values
 
@@ -24,15 +24,15 @@ RETURN = default_registry().get("return_to_item_14d")
 WEEK = date(2026, 3, 2)
 
 
-def cohort(week: int, missing: Sequence[float], whole: float = 10.0, **changes: Any) -> list[dict[str, Any]]:
+def cohort(week: int, missing: Sequence[float], total: float = 10.0, **changes: Any) -> list[dict[str, Any]]:
     """A cohort's rows at days 1, 2 and so on; all is seen at the last."""
-    told = {
+    fields = {
         "signal": RETURN.ref, "definition_hash": RETURN.hash, "cohort": WEEK + timedelta(weeks=week), "anchors": 100,
-        "sampled": 20, "whole": whole, "std_error": 0.01, "usual": None, "tolerance": None, "drifted": False,
+        "sampled": 20, "whole": total, "std_error": 0.01, "usual": None, "tolerance": None, "drifted": False,
         "known_at": at(1),
     }  # fmt: skip
     return [
-        told | {"age_day": age, "missing": left, "seen": 1 - left / whole if whole else None} | changes
+        fields | {"age_day": age, "missing": left, "seen": 1 - left / total if total else None} | changes
         for age, left in enumerate(missing, 1)
     ]
 
@@ -44,7 +44,7 @@ def write_delays(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def test_cohorts_are_pooled_by_what_there_was_to_see() -> None:
     """6 of 10 missing and 4 of 30: a quarter of 40. Half is seen at two thirds of the first day."""
-    curve = build_delay_curve([*cohort(0, [6, 4, 0]), *cohort(1, [4, 2, 0], whole=30.0)])
+    curve = build_delay_curve([*cohort(0, [6, 4, 0]), *cohort(1, [4, 2, 0], total=30.0)])
     assert curve is not None
     assert curve.points == ((1, 0.75), (2, pytest.approx(0.85)), (3, 1.0))
     assert (curve.anchors, curve.sampled, len(curve.cohorts)) == (200, 40, 2)
@@ -61,8 +61,8 @@ def test_a_share_counts_from_when_it_was_seen_for_good() -> None:
 
 
 def test_the_newest_cohorts_make_the_curve_and_those_with_nothing_to_see_do_not() -> None:
-    old, empty = cohort(0, [10, 10, 0]), cohort(20, [0, 0, 0], whole=0.0)
-    recent = [one for week in range(MAX_COHORTS) for one in cohort(1 + week, [5, 1, 0])]
+    old, empty = cohort(0, [10, 10, 0]), cohort(20, [0, 0, 0], total=0.0)
+    recent = [row for week in range(MAX_COHORTS) for row in cohort(1 + week, [5, 1, 0])]
     curve = build_delay_curve([*recent, *old, *empty])
     assert curve is not None
     assert curve.points[0] == (1, 0.5)
@@ -91,8 +91,8 @@ def test_the_command_line_shows_the_curve_of_the_signal_that_was_asked_for(tmp_p
     write_delays(tmp_path / "shop", [*cohort(0, [6, 4, 0]), *others])
     shown = CliRunner().invoke(cli, ["signals", "show", "return_to_item_14d", "--store", str(tmp_path)])
     assert "  shop: seen: 50% by day 1.5, 90% by day 2.8 (20 of 100 anchors" in shown.output
-    told = CliRunner().invoke(cli, ["signals", "show", "return_to_item_14d", "--store", str(tmp_path), "--json"])
-    delays = json.loads(told.output)["delays"]
+    shown = CliRunner().invoke(cli, ["signals", "show", "return_to_item_14d", "--store", str(tmp_path), "--json"])
+    delays = json.loads(shown.output)["delays"]
     assert delays["shop"]["seen_by_day"] == {"1": 0.4, "2": 0.6, "3": 1.0}
     assert delays["shop"]["day_50"] == pytest.approx(1.5)
     reward = CliRunner().invoke(cli, ["signals", "show", "kept_return", "--store", str(tmp_path), "--json"])
@@ -106,11 +106,11 @@ def test_the_catalogue_follows_anchors_where_there_is_a_curve(tmp_path: Path) ->
         tmp_path / "store" / "shop",
         [*cohort(0, [6, 4, 0]), *cohort(1, [9, 4, 0], usual=0.4, tolerance=0.1, drifted=True)],
     )
-    write_site(Asked(tmp_path / "store", ()), tmp_path / "site", lambda _: None)
+    write_site(CatalogueInputs(tmp_path / "store", ()), tmp_path / "site", lambda _: None)
     text = (tmp_path / "site" / "signals" / "return_to_item_14d.v1.html").read_text(encoding="utf-8")
     assert "Share of the final values: 50% by day" in text
-    assert "In the week of 2026-03-09, 100.0% was seen by day 3; the baseline is 40.0%." in text
-    assert "The curve sets young anchors beside old ones" not in text
+    assert "In the week of 2026-03-09, 100.0% was visible by day 3; the baseline is 40.0%." in text
+    assert "This curve compares open anchors of different ages" not in text
 
 
 def test_values_are_counted_by_state_and_revisions_by_how_late_they_were(tmp_path: Path) -> None:
@@ -123,8 +123,8 @@ def test_values_are_counted_by_state_and_revisions_by_how_late_they_were(tmp_pat
         row("d", at(1), signal="regret"),
     ]
     write_values(tmp_path / "shop", [*first, *late])
-    told = CliRunner().invoke(cli, ["signals", "show", "click", "--store", str(tmp_path), "--json"])
-    assert json.loads(told.output)["values"] == {
+    shown = CliRunner().invoke(cli, ["signals", "show", "click", "--store", str(tmp_path), "--json"])
+    assert json.loads(shown.output)["values"] == {
         "shop": {
             "mature": 2,
             "open": 1,

@@ -1,4 +1,4 @@
-"""Small tables of signal values, written with deltalake as the steps would."""
+"""Small tables of signal values, written with deltalake."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,12 +55,12 @@ def day(number: int, hour: int = 12) -> datetime:
 
 
 def table(definition: Definition, rows: Sequence[Row]) -> pa.Table:
-    """Rows of one signal as the table of values has them."""
+    """Rows of one signal in the schema of the table of values."""
     return pa.Table.from_pylist([_row(definition, row) for row in rows], SCHEMA)
 
 
 def write(store: Path, source: str, *parts: pa.Table) -> Path:
-    """Write a table of values, one file a part."""
+    """Write a table of values, one file per part."""
     folder = store / source / "signal_values"
     for part in parts:
         write_deltalake(str(folder), part, mode="append")
@@ -82,8 +82,8 @@ def write_release(store: Path, source: str, name: str, known_at: datetime, versi
 
 
 def _row(definition: Definition, row: Row) -> dict[str, object]:
-    matures = definition.matures_at(row.t0)
-    known = KNOWN_AT if row.state == "open" else matures + row.late
+    matures_at = definition.matures_at(row.t0)
+    known_ts = KNOWN_AT if row.state == "open" else matures_at + row.late
     return {
         "signal": definition.ref,
         "definition_hash": definition.hash,
@@ -93,13 +93,13 @@ def _row(definition: Definition, row: Row) -> dict[str, object]:
         "t0": row.t0,
         "t0_day": row.t0.date(),
         "window_end": definition.window_end(row.t0),
-        "matures_at": matures,
+        "matures_at": matures_at,
         "state": row.state,
         "void_reason": row.reason,
         "value": row.value,
         "prefix": row.prefix,
         "elapsed_share": 0.5 if row.state == "open" else 1.0,
-        "known_ts": known,
+        "known_ts": known_ts,
         "revision": row.revision,
         "settled": row.state != "open",
         "batch": 1,
