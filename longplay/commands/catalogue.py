@@ -1,4 +1,4 @@
-"""``longplay catalogue``: the catalogue of signals as a static site. Starts no Spark and no Java."""
+"""``longplay catalogue``: the catalogue of signals as a static site. Needs no Spark or Java."""
 
 import time
 from pathlib import Path
@@ -12,12 +12,17 @@ PROGRESS_INTERVAL_S = 2.0
 """Minimum time between two lines of progress."""
 
 
-@click.command(short_help="Every signal as a static site: meaning, values, versions.")
+@click.command(short_help="Build a static site that documents every signal.")
 @click.option(
     "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that the pages are written to.")
-@click.option("--definitions", multiple=True, type=click.Path(path_type=Path), help="A further folder of definitions.")
+@click.option(
+    "--definitions",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Additional folder of definitions. Repeatable.",
+)
 @registry_option
 def catalogue(store: Path, out: Path, definitions: tuple[Path, ...], registry: Path | None) -> None:
     """Write a page for every signal and an index with search, from definitions and tables.
@@ -26,16 +31,16 @@ def catalogue(store: Path, out: Path, definitions: tuple[Path, ...], registry: P
 
     Example: longplay catalogue --store warehouse --out catalogue
     """
-    # Loads Arrow and templates, which other commands do without.
+    # Loads Arrow and templates, which other commands do not need.
     from longplay.site.signals.site import CatalogueInputs, write_site
 
-    last = time.monotonic()
+    last_report = time.monotonic()
 
     def report_progress(line: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= PROGRESS_INTERVAL_S:
+        nonlocal last_report
+        if time.monotonic() - last_report >= PROGRESS_INTERVAL_S:
             click.echo(line, err=True)
-            last = time.monotonic()
+            last_report = time.monotonic()
 
     inputs = CatalogueInputs(store, definitions, find_registry_file(store, registry))
     pages = write_site(inputs, out, report_progress)

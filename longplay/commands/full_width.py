@@ -1,4 +1,4 @@
-"""Printing without losing text: what goes into a pipe or a file is neither cut nor wrapped."""
+"""Prints without losing text: output to a pipe or a file is neither cut nor wrapped."""
 
 from typing import TYPE_CHECKING
 
@@ -6,15 +6,15 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _UNLIMITED = 10_000
-"""Columns: wider than any line that is printed."""
+"""Width in columns, wider than any line that is printed."""
 
 
 def print_full_width(renderable: "RenderableType", console: "Console | None" = None, in_terminal: bool = False) -> None:
-    """Print at full width where the output is no terminal, else fitted to the terminal.
+    """Print at full width, unless the output is a terminal: then fit its width.
 
     Args:
         renderable: a table or a text.
-        console: where to (default: standard output).
+        console: where to print (default: standard output).
         in_terminal: print at full width in a terminal too.
     """
     from rich.console import Console

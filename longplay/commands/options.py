@@ -1,4 +1,4 @@
-"""The options that commands on signals share, each group handed to a command as one argument."""
+"""Options shared by the commands on signals. A command gets each group as one argument."""
 
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
@@ -16,9 +16,9 @@ registry_option = click.option(
     "--registry",
     type=click.Path(path_type=Path),
     envvar=VARIABLE,
-    help="The registry file that teams share. [LONGPLAY_REGISTRY, else STORE/registry.db]",
+    help="Registry file shared by teams. [LONGPLAY_REGISTRY, else STORE/registry.db]",
 )
-_PLACE = (
+_TARGET = (
     click.option(
         "--store",
         type=click.Path(path_type=Path),
@@ -30,65 +30,68 @@ _PLACE = (
     click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text."),
 )
 _DEFINITIONS = click.option(
-    "--definitions", multiple=True, type=click.Path(path_type=Path), help="A further folder of definitions."
+    "--definitions",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Additional folder of definitions. Repeatable.",
 )
 _TERMS = (
-    click.option("--as", "by", help="Who does it. [LONGPLAY_USER, else the user of the system]"),
-    click.option("--reason", default="", help="Why; kept in the history."),
+    click.option("--as", "by", help="Your name. [LONGPLAY_USER, else the system user]"),
+    click.option("--reason", default="", help="Reason; recorded in the history."),
 )
 _TAKE_OVER = click.option(
-    "--take-over", multiple=True, metavar="NAME", help="Take this name from its owner; needs --reason. Repeatable."
+    "--take-over", multiple=True, metavar="NAME", help="Take this name over from its owner; needs --reason. Repeatable."
 )
 _PAGE = (
-    click.option("--limit", type=click.IntRange(min=1), help="Show so many at most."),
-    click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave so many out first."),
+    click.option("--limit", type=click.IntRange(min=1), help="Maximum number of rows."),
+    click.option("--offset", type=click.IntRange(min=0), default=0, help="Number of rows to skip."),
 )
 
 
 def with_target(function: Command) -> Command:
-    """Give a command its :class:`CommandTarget` first."""
+    """Pass a command its :class:`CommandTarget` as the first argument."""
 
-    def body(store: Path, registry: Path | None, as_json: bool, **own: Any) -> None:
-        function(CommandTarget(store, registry, as_json, own.pop("definitions", ())), **own)
+    def body(store: Path, registry: Path | None, as_json: bool, **options: Any) -> None:
+        function(CommandTarget(store, registry, as_json, options.pop("definitions", ())), **options)
 
-    return _with(body, function, _PLACE)
+    return _add_options(body, function, _TARGET)
 
 
 def with_definitions(function: Command) -> Command:
-    """Give a command its :class:`CommandTarget` first, further folders of definitions included."""
+    """Like :func:`with_target`, with additional folders of definitions."""
     return _DEFINITIONS(with_target(function))
 
 
 def with_page(function: Command) -> Command:
-    """Give a command a ``page``."""
+    """Pass a command its ``page``."""
 
-    def body(*given: Any, limit: int | None, offset: int, **own: Any) -> None:
-        function(*given, page=ListPage(limit, offset), **own)
+    def body(*args: Any, limit: int | None, offset: int, **options: Any) -> None:
+        function(*args, page=ListPage(limit, offset), **options)
 
-    return _with(body, function, _PAGE)
+    return _add_options(body, function, _PAGE)
 
 
 def with_terms(function: Command) -> Command:
-    """Give a command its ``terms``: who does it, and why."""
+    """Pass a command its ``terms``: who makes the change, and why."""
 
-    def body(*given: Any, by: str | None, reason: str, take_over: tuple[str, ...] = (), **own: Any) -> None:
+    def body(*args: Any, by: str | None, reason: str, take_over: tuple[str, ...] = (), **options: Any) -> None:
         from longplay.registry.plan import ChangeTerms
 
         if take_over and not reason:
-            raise ConfigError("A take-over needs a reason.", got=", ".join(take_over), fix="say it: --reason '...'")
-        function(*given, terms=ChangeTerms(current_user(by), frozenset(take_over), reason), **own)
+            raise ConfigError("A take-over needs a reason.", got=", ".join(take_over), fix="add --reason '...'")
+        function(*args, terms=ChangeTerms(current_user(by), frozenset(take_over), reason), **options)
 
-    return _with(body, function, _TERMS)
+    return _add_options(body, function, _TERMS)
 
 
 def with_takeover(function: Command) -> Command:
-    """Like :func:`acting`; names may be taken over."""
+    """Like :func:`with_terms`, with names to take over."""
     return _TAKE_OVER(with_terms(function))
 
 
-def _with(body: Command, function: Command, options: Iterable[Callable[[Command], Command]]) -> Command:
+def _add_options(body: Command, function: Command, options: Iterable[Callable[[Command], Command]]) -> Command:
     update_wrapper(body, function)
-    made = body
+    command = body
     for option in options:
-        made = option(made)
-    return made
+        command = option(command)
+    return command

@@ -1,4 +1,4 @@
-"""``longplay signals``: look definitions up, and how their values stand. Starts no Spark and no Java."""
+"""``longplay signals``: look up definitions and the state of their values. Needs no Spark or Java."""
 
 from contextlib import closing
 from pathlib import Path
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @click.group()
 def signals() -> None:
-    """The life of signals: look up what they mean and how their values stand; plan, apply and retire definitions."""
+    """Look up signals and the state of their values; plan, apply and deprecate definitions."""
 
 
-@signals.command("list", short_help="Every signal, newest version.")
+@signals.command("list", short_help="List every signal with its newest version.")
 @click.option("--owner", help="Only signals of this owner.")
 @click.option("--tag", help="Only signals with this tag.")
 @click.option("--status", type=click.Choice(["draft", "published", "deprecated"]), help="Only signals of this status.")
-@click.option("--anchor", help="Only signals that begin there: exposure, discovery or active_day.")
+@click.option("--anchor", help="Only signals with this anchor: exposure, discovery, active_day or session.")
 @with_page
 @with_definitions
-def list_signals(place: CommandTarget, page: ListPage, **filters: str | None) -> None:
+def list_signals(target: CommandTarget, page: ListPage, **filters: str | None) -> None:
     """List every signal by name: its anchor, window, owner and status.
 
-    A table shows 50 at a time unless --limit says otherwise; --json shows all.
+    Tables show 50 rows unless --limit is given; --json shows all.
 
     Example: longplay signals list --owner longplay --anchor exposure
     """
@@ -42,11 +42,11 @@ def list_signals(place: CommandTarget, page: ListPage, **filters: str | None) ->
     from longplay.registry.list_filters import matches_filters, suggest_values
     from longplay.registry.registry import build_registry, open_layers
 
-    with closing(open_layers(place.existing, place.definitions)) as layers:
-        registry = build_registry(layers, place.existing)
+    with closing(open_layers(target.existing, target.definitions)) as layers:
+        registry = build_registry(layers, target.existing)
         heads = [head for head in layers.heads() if matches_filters(head, filters)]
-        shown = output.slice_page(heads, page.limit_of(place), page.offset)
-        if place.as_json:
+        shown = output.slice_page(heads, page.limit_of(target), page.offset)
+        if target.as_json:
             output.print_json([describe_definition(registry.find(head.ref)) for head in shown])
             return
         if not heads:
@@ -56,11 +56,11 @@ def list_signals(place: CommandTarget, page: ListPage, **filters: str | None) ->
     output.print_table(("signal", "title", "anchor", "window", "owner", "status"), rows)
 
 
-@signals.command(short_help="One signal: meaning, window, maturity, values.")
+@signals.command(short_help="Show one signal: meaning, window, maturity, values.")
 @click.argument("name")
 @with_definitions
-def show(place: CommandTarget, name: str) -> None:
-    """Show one signal, by NAME, NAME@VERSION or NAME@ALIAS, and how many of its values are open, mature and void.
+def show(target: CommandTarget, name: str) -> None:
+    """Show a signal (NAME, NAME@VERSION or NAME@ALIAS) and how many of its values are open, mature and void.
 
     Example: longplay signals show return_to_item_14d
     """
@@ -69,30 +69,30 @@ def show(place: CommandTarget, name: str) -> None:
     from longplay.registry.registry import build_registry, open_layers
     from longplay.registry.usage import record_lookup
 
-    with closing(open_layers(place.existing, place.definitions)) as layers:
-        registry = build_registry(layers, place.existing)
+    with closing(open_layers(target.existing, target.definitions)) as layers:
+        registry = build_registry(layers, target.existing)
         definition = registry.find(name)
         applied_version = layers.version(definition.name, definition.version)
         output.print_warnings(record_lookup(registry, name, current_user()))
     aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
     deprecation = registry.deprecations.get(definition.ref)
     more = {
-        "status": "deprecated" if deprecation and deprecation.over() else definition.status,
+        "status": "deprecated" if deprecation and deprecation.is_in_force() else definition.status,
         "applied": applied_version.applied if applied_version else "",
         "aliases": aliases,
         "warning": deprecation.warning if deprecation else None,
     }
-    delays = _delays(place.store, definition)
-    about = describe_definition(definition) | more | {"values": _states(place.store, definition)}
-    if place.as_json:
+    delays = _load_delay_curves(target.store, definition)
+    about = describe_definition(definition) | more | {"values": _count_values(target.store, definition)}
+    if target.as_json:
         output.print_json(about | {"delays": {source: curve.plain() for source, curve in delays.items()}})
         return
-    _show(definition, about, place.store)
+    _print_definition(definition, about, target.store)
     for source, curve in delays.items():
         click.echo(f"  {source}: " + "\n  ".join(format_delay_curve(curve)))
 
 
-def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path) -> None:
+def _print_definition(definition: "Definition | Reward", about: dict[str, Any], store: Path) -> None:
     click.secho(f"{definition.ref}  {definition.title}", bold=True)
     click.echo(definition.description.strip() + "\n")
     for key, value in about.items():
@@ -102,10 +102,10 @@ def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path)
         click.echo(f"  {'aliases:':<13}{', '.join(about['aliases'])}")
     click.echo("")
     if "parts" in about:
-        click.echo("  Its values are made of those of its signals when they are read, such as for a training set:")
+        click.echo("  Its values are computed from its signals on read, for example in a training set:")
         click.echo(f"  --set 'training.labels=[click, {definition.name}]'")
     elif not about["values"]:
-        click.echo(f"  No values under {store}/ yet: 'longplay build-signals' makes them.")
+        click.echo(f"  No values under {store}/ yet: 'longplay build-signals' computes them.")
     for source, states in about["values"].items():
         counts = ", ".join(f"{states[s]:,} {s}" for s in ("mature", "open", "void") if s in states)
         mean = f"; mean of the mature {states['mean']:.4f}" if states.get("mean") is not None else ""
@@ -114,17 +114,17 @@ def _show(definition: "Definition | Reward", about: dict[str, Any], store: Path)
             click.echo(f"  {source}: revised after maturity: {revision_bands.format_revisions(states['revisions'])}")
 
 
-def _states(store: Path, definition: "Definition | Reward") -> dict[str, dict[str, Any]]:
-    """Values by state, per source that has any."""
+def _count_values(store: Path, definition: "Definition | Reward") -> dict[str, dict[str, Any]]:
+    """Count values by state, for each source that has values."""
     if hasattr(definition, "parts"):
         return {}
     values = "signal_values"
     sources = StorePaths(store).sources(values)
-    return {paths.source: _count(paths.table(values), definition) for paths in sources}
+    return {paths.source: _count_states(paths.table(values), definition) for paths in sources}
 
 
-def _delays(store: Path, definition: "Definition | Reward") -> dict[str, DelayCurve]:
-    """The delay curve, per source that has one."""
+def _load_delay_curves(store: Path, definition: "Definition | Reward") -> dict[str, DelayCurve]:
+    """Load the delay curve of each source that has one."""
     if hasattr(definition, "parts"):
         return {}
     curves = {
@@ -133,8 +133,8 @@ def _delays(store: Path, definition: "Definition | Reward") -> dict[str, DelayCu
     return {source: curve for source, curve in curves.items() if curve is not None}
 
 
-def _count(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
-    """First values by state, the mean of the mature ones, and revisions by age."""
+def _count_states(table: Path, definition: "Definition | Reward") -> dict[str, Any]:
+    """Count first values by state and revisions by age, and average the mature first values."""
     from longplay.delta import query_rows  # only when there are values to count
 
     counted = query_rows(

@@ -1,6 +1,6 @@
-"""Writes what a plan says, one definition after the other, so that each is judged with those before it in place.
+"""Applies definitions to a registry, one at a time, so that each is checked against those applied before it.
 
-To plan is to do this in a ledger in memory that is thrown away. So a plan says what applying does.
+Planning runs the same code on an in-memory ledger that is then discarded: a plan shows what applying would do.
 """
 
 from collections.abc import Iterable
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def apply_proposals(layers: LayeredRegistry, proposals: Iterable[Proposal], terms: ChangeTerms) -> list[PlanStep]:
-    """Judge definitions by name and version, rewards last, and write each that may be to the first ledger."""
+    """Plan each definition and write it to the first ledger unless it is refused. Rewards come last."""
     steps = []
-    for proposal in sorted(proposals, key=_order):
+    for proposal in sorted(proposals, key=_apply_order):
         step = plan_proposal(layers, proposal, terms)
         if step.refusal is None and step.kind != "unchanged":
             write_step(layers, step, terms)
@@ -37,28 +37,34 @@ def apply_proposals(layers: LayeredRegistry, proposals: Iterable[Proposal], term
     return steps
 
 
-def _order(proposal: Proposal) -> tuple[bool, str, int]:
-    """Rewards come after signals, which they may be made of."""
+def _apply_order(proposal: Proposal) -> tuple[bool, str, int]:
+    """Sort key: rewards follow all signals because they combine them."""
     d = proposal.definition
     return hasattr(d, "parts"), d.name, d.version
 
 
 def write_step(layers: LayeredRegistry, step: PlanStep, terms: ChangeTerms) -> None:
-    """Write one step to the first ledger, with its line in the journal."""
+    """Write one step and its journal entry to the first ledger."""
     ledger, d, by = layers.ledgers[0], step.proposal.definition, (terms.by, now())
-    made = RegistryVersion.from_proposal(step.proposal, *by)
+    new_version = RegistryVersion.from_proposal(step.proposal, *by)
     base_version = step.base if step.base is not None and step.base.ref == d.ref else None
     if base_version is not None:
-        _change(ledger, base_version, made)
+        _update_version(ledger, base_version, new_version)
     else:
-        put_version(ledger, made)
+        put_version(ledger, new_version)
     if step.taken_from:
         put_owner(ledger, d.name, d.owner, terms.reason, by)
         moved = {"from": step.taken_from, "to": d.owner, "reason": terms.reason}
         write_journal(ledger, "take over", (d.name, d.version), by, **moved)
     changes = [[change.key, change.old, change.new, change.effect] for change in step.differences]
     write_journal(
-        ledger, step.kind, (d.name, d.version), by, hash=made.hash, text_hash=made.text_hash, differences=changes
+        ledger,
+        step.kind,
+        (d.name, d.version),
+        by,
+        hash=new_version.hash,
+        text_hash=new_version.text_hash,
+        differences=changes,
     )
     was_deprecated = any(change.key == "status" and change.old == "deprecated" for change in step.differences)
     if was_deprecated and base_version is not None:
@@ -69,24 +75,26 @@ def write_step(layers: LayeredRegistry, step: PlanStep, terms: ChangeTerms) -> N
     write_consequences(layers, d, by)
 
 
-def _change(ledger: Ledger, base: RegistryVersion, made: RegistryVersion) -> None:
-    """Change a version that is there: a draft itself, a published one only by a further text."""
-    if not ledger.rows("SELECT 1 FROM versions WHERE name = ? AND version = ?", made.name, made.version):
+def _update_version(ledger: Ledger, base: RegistryVersion, new_version: RegistryVersion) -> None:
+    """Update an existing version: overwrite a draft, but only add a new text to a published version."""
+    if not ledger.rows("SELECT 1 FROM versions WHERE name = ? AND version = ?", new_version.name, new_version.version):
         put_version(ledger, base)
     if base.status == "draft":
-        put_draft(ledger, made)
+        put_draft(ledger, new_version)
     else:
-        put_text(ledger, made)
+        put_text(ledger, new_version)
 
 
 def write_consequences(layers: LayeredRegistry, definition: "Definition | Reward", by: tuple[str, str]) -> None:
-    """Write what follows from a definition: its owner, its line in lists, and the deprecation that its file states."""
+    """Write what a definition implies: its owner, its entry in listings, and any deprecation declared in its file."""
     ledger, d, newest = layers.ledgers[0], definition, layers.newest(definition.name)
     if not layers.owner(d.name):
         put_owner(ledger, d.name, d.owner, "first version", by)
     if newest is not None and newest.version == d.version:
         put_head(ledger, d)
     if d.status == "deprecated" and d.ref not in layers.deprecations():
-        on, use = getattr(d, "deprecated_on", None) or by[1][:10], getattr(d, "replaced_by", None) or ""
-        put_deprecation(ledger, (d.name, d.version), str(on), (str(use), ""), by)
-        write_journal(ledger, "deprecate", (d.name, d.version), by, on=str(on), replaced_by=str(use) or None, reason="")
+        on, replacement = getattr(d, "deprecated_on", None) or by[1][:10], getattr(d, "replaced_by", None) or ""
+        put_deprecation(ledger, (d.name, d.version), str(on), (str(replacement), ""), by)
+        write_journal(
+            ledger, "deprecate", (d.name, d.version), by, on=str(on), replaced_by=str(replacement) or None, reason=""
+        )

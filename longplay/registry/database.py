@@ -1,7 +1,7 @@
-"""The registry file: opening it, one writer at a time, and rows in and out. SQLite from the standard library.
+"""The registry file, an SQLite database: opens it for many readers or one writer, and reads and inserts rows.
 
-Readers open it read-only. A writer holds ``BEGIN IMMEDIATE`` from before it looks until it has written, so what it
-decides on cannot change under it.
+Readers open it read-only. A writer starts with ``BEGIN IMMEDIATE``, so nothing that it reads can change before it
+commits.
 """
 
 import os
@@ -15,29 +15,29 @@ from typing import Self
 from urllib.parse import quote
 
 from longplay.errors import StoreError, first_line
-from longplay.registry.database_schema import APPLICATION_ID, SCHEMA_VERSION, statements
+from longplay.registry.database_schema import APPLICATION_ID, SCHEMA_VERSION, list_schema_statements
 
-WAIT_S = 30.0
-"""Seconds that a writer waits for another one, and a reader for a commit."""
+LOCK_TIMEOUT_S = 30.0
+"""How long a writer waits for another writer, and a reader for a commit."""
 
 _FIXES = {
-    "SQLITE_BUSY": "another process is writing: try again",
-    "SQLITE_READONLY": "the file and its folder must be writable to you",
-    "SQLITE_CANTOPEN": "the file and its folder must be there, and writable to you where you write",
-    "SQLITE_CORRUPT": "restore the file from a copy",
-    "SQLITE_NOTADB": "name a registry file (--registry), or restore it from a copy",
-    "SQLITE_CONSTRAINT": "what is published is never changed; apply a new version",
+    "SQLITE_BUSY": "another process is writing to it: try again",
+    "SQLITE_READONLY": "make the file and its folder writable",
+    "SQLITE_CANTOPEN": "check that the file and its folder exist and, for changes, are writable",
+    "SQLITE_CORRUPT": "restore the file from a backup",
+    "SQLITE_NOTADB": "pass a registry file with --registry, or restore this one from a backup",
+    "SQLITE_CONSTRAINT": "published versions never change: apply a new version",
 }
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """One registry file, or one in memory, open.
+    """An open registry database: a registry file, or one in memory.
 
     Attributes:
-        connection: SQLite's connection, in autocommit outside of :meth:`writing`.
-        place: what errors name: the file.
-        in_memory: whether it ends with the process.
+        connection: SQLite's connection, in autocommit mode outside of :meth:`transaction`.
+        place: the file, or a description, to name in errors.
+        in_memory: whether it exists only in this process.
     """
 
     connection: sqlite3.Connection
@@ -45,69 +45,71 @@ class Ledger:
     in_memory: bool = False
 
     @classmethod
-    def memory(cls, place: str) -> Self:
-        """An empty ledger in memory."""
-        ledger = cls(_connected(":memory:", WAIT_S), place, in_memory=True)
-        with ledger.writing():
-            _make(ledger)
+    def create_in_memory(cls, place: str) -> Self:
+        """Create an empty in-memory ledger."""
+        ledger = cls(_connect(":memory:", LOCK_TIMEOUT_S), place, in_memory=True)
+        with ledger.transaction():
+            _create_schema(ledger)
         return ledger
 
     @classmethod
     def open(cls, file: Path) -> Self:
         """Open a registry file for reading.
 
-        Where the file is writable, SQLite may undo what a killed writer left half done; nothing else is ever written.
+        If the file is writable, SQLite may roll back a transaction that a killed writer left unfinished. Nothing else
+        is written.
 
         Raises:
-            StoreError: when it is no registry, or one of a newer Longplay.
+            StoreError: when the file is not a registry, or was written by a newer Longplay.
         """
         mode = "rw" if is_writable(file) else "ro"
         with explain_sqlite_errors(str(file)):
-            ledger = cls(_connected(f"file:{quote(str(file.absolute()))}?mode={mode}", WAIT_S), str(file))
+            ledger = cls(_connect(f"file:{quote(str(file.absolute()))}?mode={mode}", LOCK_TIMEOUT_S), str(file))
         ledger.rows("PRAGMA query_only = ON")
-        _check(ledger)
+        _check_schema(ledger)
         return ledger
 
     @classmethod
     @contextmanager
-    def changing(cls, file: Path, wait_s: float = WAIT_S) -> Iterator[Self]:
-        """Open a registry file as its only writer, and commit at the end; an error undoes everything.
+    def open_for_writing(cls, file: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[Self]:
+        """Open a registry file as its only writer, and commit at the end; an error rolls everything back.
 
-        The file is made where there is none.
+        A missing file is created.
 
         Raises:
-            StoreError: when it cannot be written, is no registry, or another writer was at it for ``wait_s``.
+            StoreError: when the file cannot be written or is not a registry, or another writer still holds the lock
+                after ``lock_timeout_s``.
         """
         with explain_sqlite_errors(str(file)):
             file.parent.mkdir(parents=True, exist_ok=True)
-            connection = _connected(f"file:{quote(str(file.absolute()))}?mode=rwc", wait_s)
+            connection = _connect(f"file:{quote(str(file.absolute()))}?mode=rwc", lock_timeout_s)
         with closing(connection):
             ledger = cls(connection, str(file))
-            with ledger.writing():
+            with ledger.transaction():
                 if not ledger.rows("SELECT 1 FROM sqlite_master LIMIT 1"):
-                    _make(ledger)
-                _check(ledger)
+                    _create_schema(ledger)
+                _check_schema(ledger)
                 yield ledger
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """One transaction, locked from its beginning."""
+    def transaction(self) -> Iterator[None]:
+        """Run one transaction that holds the write lock from its start; an error rolls it back."""
         with explain_sqlite_errors(self.place):
             self.connection.execute("BEGIN IMMEDIATE")
-            with self.connection:  # commits, or undoes everything where an error leaves it
+            with self.connection:  # commits, or rolls back on an error
                 yield
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """All rows of a query.
+        """Run a statement and return all of its rows.
 
         Raises:
-            StoreError: when SQLite refuses.
+            StoreError: when SQLite reports an error.
         """
         with explain_sqlite_errors(self.place):
             return self.connection.execute(sql, values).fetchall()
 
-    def add(self, table: str, **values: object) -> int:
-        """Add one row; gives its row id."""
+    def insert(self, table: str, **values: object) -> int:
+        """Insert one row and return its row id."""
         marks = ", ".join("?" * len(values))
         sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"
         with explain_sqlite_errors(self.place):
@@ -115,47 +117,49 @@ class Ledger:
 
 
 def now() -> str:
-    """The moment, in UTC, as the ledger writes it."""
+    """The current time (UTC) in the format of the ledger: ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager
 def explain_sqlite_errors(place: str) -> Iterator[None]:
-    """Say in our words what SQLite refused."""
+    """Turn errors of SQLite and the file system into a ``StoreError`` that says how to fix them."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
         name = getattr(error, "sqlite_errorname", "SQLITE_CANTOPEN" if isinstance(error, OSError) else "")
         fix = next((fix for start, fix in _FIXES.items() if name.startswith(start)), "")
-        raise StoreError("The registry refused.", where=place, got=first_line(error), fix=fix) from error
+        raise StoreError(
+            "The registry cannot be read or written.", where=place, got=first_line(error), fix=fix
+        ) from error
 
 
 def is_writable(file: Path) -> bool:
-    """Whether a registry file is there and can be changed: SQLite also writes beside it."""
+    """Whether a registry file exists and can be changed. SQLite needs a writable folder, too."""
     return file.is_file() and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
 
 
-def _connected(target: str, wait_s: float) -> sqlite3.Connection:
+def _connect(target: str, lock_timeout_s: float) -> sqlite3.Connection:
     uri = target.startswith("file:")
-    connection = sqlite3.connect(target, timeout=wait_s, isolation_level=None, uri=uri, check_same_thread=False)
+    connection = sqlite3.connect(target, timeout=lock_timeout_s, isolation_level=None, uri=uri, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
 
 
-def _make(ledger: Ledger) -> None:
-    for statement in statements():
+def _create_schema(ledger: Ledger) -> None:
+    for statement in list_schema_statements():
         ledger.rows(statement)
 
 
-def _check(ledger: Ledger) -> None:
-    """See that a file is a registry that this Longplay reads."""
+def _check_schema(ledger: Ledger) -> None:
+    """Check that a file is a registry, in a schema that this Longplay can read."""
     mark, schema = ledger.rows("PRAGMA application_id")[0][0], ledger.rows("PRAGMA user_version")[0][0]
     if mark != APPLICATION_ID:
-        raise StoreError("This file is no registry.", where=ledger.place, fix="name another with --registry")
+        raise StoreError("This file is not a registry.", where=ledger.place, fix="pass another file with --registry")
     if schema > SCHEMA_VERSION:
         raise StoreError(
             "This registry was written by a newer Longplay.",
             where=ledger.place,
-            got=f"schema {schema}, this one reads up to {SCHEMA_VERSION}",
-            fix="install the newer Longplay",
+            got=f"schema {schema}; this version reads up to schema {SCHEMA_VERSION}",
+            fix="upgrade Longplay",
         )

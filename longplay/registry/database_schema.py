@@ -1,7 +1,7 @@
-"""The tables of the registry file, and the triggers that keep what was published as it was published.
+"""The tables of the registry file, and the triggers that make published versions immutable.
 
-What happened is only ever added to: versions that are published, texts, aliases, deprecations, owners and the journal.
-``heads`` and ``search`` are made from them, for look-ups; ``consumers`` holds when a use was last seen.
+Published versions, texts, aliases, deprecations, owners and the journal are append-only. ``heads`` and ``search`` are
+derived from them for look-ups; ``consumers`` records when each use was first and last seen.
 """
 
 APPLICATION_ID = 0x4C504C59
@@ -9,12 +9,12 @@ APPLICATION_ID = 0x4C504C59
 SCHEMA_VERSION = 1
 
 _TABLES = (
-    # One row a version. A draft may change until it is published; status is 'published' for deprecated ones too.
+    # One row per version. A draft may change until it is published. Deprecated versions have status 'published', too.
     """CREATE TABLE versions (
          name TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN ('draft', 'published')),
          hash TEXT NOT NULL, text_hash TEXT NOT NULL, owner TEXT NOT NULL, body TEXT NOT NULL, text TEXT NOT NULL,
          applied_by TEXT NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (name, version))""",
-    # What was written about a published version later, with the same meaning.
+    # Later texts of a published version: other wording, same meaning.
     """CREATE TABLE texts (
          id INTEGER PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, text_hash TEXT NOT NULL,
          owner TEXT NOT NULL, body TEXT NOT NULL, text TEXT NOT NULL, applied_by TEXT NOT NULL,
@@ -28,7 +28,7 @@ _TABLES = (
          id INTEGER PRIMARY KEY, name TEXT NOT NULL, alias TEXT NOT NULL, version INTEGER NOT NULL,
          reason TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL)""",
     "CREATE INDEX aliases_of ON aliases (name, alias)",
-    # on_date is null where a deprecation was withdrawn.
+    # on_date is null if the deprecation was withdrawn.
     """CREATE TABLE deprecations (
          id INTEGER PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, on_date TEXT, replaced_by TEXT NOT NULL,
          reason TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL)""",
@@ -45,7 +45,7 @@ _TABLES = (
          status TEXT NOT NULL, anchor TEXT NOT NULL, title TEXT NOT NULL, window TEXT NOT NULL, lateness TEXT NOT NULL,
          tags TEXT NOT NULL)""",
     "CREATE VIRTUAL TABLE search USING fts5 (name, title, description, tags, owner, tokenize = 'porter unicode61')",
-    # Every version with the newest of its texts.
+    # Every version with its newest text.
     """CREATE VIEW current_versions AS
        SELECT v.name, v.version, v.status, v.hash, coalesce(t.text_hash, v.text_hash) AS text_hash,
               coalesce(t.owner, v.owner) AS owner, coalesce(t.body, v.body) AS body, coalesce(t.text, v.text) AS text,
@@ -57,32 +57,32 @@ _TABLES = (
     """CREATE VIEW current_deprecations AS
        SELECT * FROM deprecations WHERE id IN (SELECT max(id) FROM deprecations GROUP BY name, version)""",
 )
-_KEPT = ("texts", "owners", "aliases", "deprecations", "journal")
+_APPEND_ONLY_TABLES = ("texts", "owners", "aliases", "deprecations", "journal")
 
 
-def statements() -> list[str]:
-    """What makes an empty file a registry, one statement each."""
+def list_schema_statements() -> list[str]:
+    """The SQL statements that turn an empty database into a registry."""
     sealed = "SELECT RAISE(ABORT, 'a published version never changes')"
-    made = [
+    triggers = [
         f"CREATE TRIGGER versions_{verb.lower()} BEFORE {verb} ON versions WHEN OLD.status = 'published' "
         f"BEGIN {sealed}; END"
         for verb in ("UPDATE", "DELETE")
     ]
-    # INSERT OR REPLACE deletes without a DELETE trigger, so it is refused where it begins.
-    made.append(
+    # INSERT OR REPLACE deletes without a DELETE trigger, so a trigger on INSERT refuses it.
+    triggers.append(
         "CREATE TRIGGER versions_replace BEFORE INSERT ON versions WHEN EXISTS (SELECT 1 FROM versions "
         "WHERE name = NEW.name AND version = NEW.version AND status = 'published') "
         f"BEGIN {sealed}; END"
     )
-    for table in _KEPT:
-        refusal = f"SELECT RAISE(ABORT, '{table} are only ever added to')"
-        made += [
+    for table in _APPEND_ONLY_TABLES:
+        refusal = f"SELECT RAISE(ABORT, 'table {table} is append-only')"
+        triggers += [
             f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} BEGIN {refusal}; END"
             for verb in ("UPDATE", "DELETE")
         ]
-        made.append(
+        triggers.append(
             f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} "
             f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) BEGIN {refusal}; END"
         )
-    marks = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {SCHEMA_VERSION}"]
-    return [*_TABLES, *made, *marks]
+    pragmas = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {SCHEMA_VERSION}"]
+    return [*_TABLES, *triggers, *pragmas]

@@ -1,4 +1,4 @@
-"""Definitions of folders as ledgers in memory, so that they are listed, searched and compared like applied ones."""
+"""Loads definitions from folders into in-memory ledgers, so that they are listed and searched like applied ones."""
 
 from collections.abc import Collection
 
@@ -11,9 +11,9 @@ from longplay.registry.statements import put_version
 
 
 def load_into_memory(proposals: Collection[Proposal], place: str) -> Ledger:
-    """A ledger in memory of some definitions, as their files have them."""
-    ledger = Ledger.memory(place)
-    with ledger.writing():
+    """Load definitions into a new in-memory ledger, with the status and owner stated in their files."""
+    ledger = Ledger.create_in_memory(place)
+    with ledger.transaction():
         for proposal in sorted(proposals, key=lambda p: (p.definition.name, p.definition.version)):
             put_version(ledger, RegistryVersion.from_proposal(proposal, proposal.where, ""))
             write_consequences(LayeredRegistry((ledger,)), proposal.definition, (proposal.where, ""))
@@ -21,31 +21,31 @@ def load_into_memory(proposals: Collection[Proposal], place: str) -> Ledger:
 
 
 def check_agreement(layers: LayeredRegistry) -> None:
-    """See that no version means different things in two places; one's own draft may go before another draft.
+    """Check that a version has the same meaning in every ledger. Only a draft may be overridden by an earlier ledger.
 
     Raises:
-        ConfigError: naming both places.
+        ConfigError: when two ledgers disagree; names both.
     """
     for number, ledger in enumerate(layers.ledgers):
         for later in layers.ledgers[number + 1 :]:
-            _agree(ledger, later)
+            _check_pair(ledger, later)
 
 
-def _agree(first: Ledger, second: Ledger) -> None:
-    """Of two ledgers one is small: it is the one in memory, so its versions are looked up in the other."""
+def _check_pair(first: Ledger, second: Ledger) -> None:
+    """Look up the versions of the smaller, in-memory ledger in the other one, and compare their hashes."""
     small, large = (first, second) if first.in_memory else (second, first)
     for row in small.rows("SELECT * FROM versions"):
         other_rows = large.rows("SELECT * FROM versions WHERE name = ? AND version = ?", row["name"], row["version"])
-        behind = "draft" in {version["status"] for version in (other_rows if large is second else [row])}
-        if other_rows and other_rows[0]["hash"] != row["hash"] and not behind:
+        overrides_draft = "draft" in {version["status"] for version in (other_rows if large is second else [row])}
+        if other_rows and other_rows[0]["hash"] != row["hash"] and not overrides_draft:
             own, other = RegistryVersion(**dict(row)), RegistryVersion(**dict(other_rows[0]))
             raise ConfigError(
-                f"'{own.ref}' means different things in two places.",
-                where=f"{_place(own, small)}, and {_place(other, large)}",
+                f"'{own.ref}' has different meanings in two places.",
+                where=f"{_describe_origin(own, small)}, and {_describe_origin(other, large)}",
                 got=f"hash {own.hash}, and {other.hash}",
                 fix=f"give one of them a new version, such as {own.version + 1}",
             )
 
 
-def _place(version: RegistryVersion, ledger: Ledger) -> str:
+def _describe_origin(version: RegistryVersion, ledger: Ledger) -> str:
     return version.applied if ledger.in_memory else f"{ledger.place} ({version.applied})"

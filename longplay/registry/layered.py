@@ -1,4 +1,4 @@
-"""What is known of signals, over several ledgers: own folders, the registry file, what ships. Earlier ones win."""
+"""Several ledgers read as one: own folders, the registry file, then the shipped definitions. The first match wins."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from longplay.registry.records import Consumer, Deprecation, Head, RegistryVersi
 
 @dataclass(frozen=True)
 class LayeredRegistry:
-    """Ledgers read as one."""
+    """Ledgers read as one, in order of precedence."""
 
     ledgers: Sequence[Ledger]
 
@@ -31,26 +31,26 @@ class LayeredRegistry:
         return [versions_by_number[number] for number in sorted(versions_by_number)]
 
     def newest(self, name: str) -> RegistryVersion | None:
-        """What a bare name stands for: the newest published version, else the newest draft."""
+        """The version that a bare name refers to: the newest published one, else the newest draft."""
         return max(self.versions(name), key=lambda v: (v.status == "published", v.version), default=None)
 
     def owner(self, name: str) -> str:
-        """Who a name belongs to; empty for a name that nobody has."""
+        """The owner of a name; empty if nobody owns it."""
         for ledger in self.ledgers:
             if rows := ledger.rows("SELECT owner FROM owners WHERE name = ? ORDER BY id DESC LIMIT 1", name):
                 return str(rows[0]["owner"])
         return ""
 
     def heads(self) -> list[Head]:
-        """One line a signal, by name, deprecations taken in."""
+        """One entry per signal, sorted by name, with the status that deprecations give it today."""
         heads_by_name: dict[str, Head] = {}
         for ledger in self.ledgers:
             for head in map(Head.from_row, ledger.rows("SELECT * FROM heads")):
                 other = heads_by_name.get(head.name)
                 if other is None or _rank(head) > _rank(other):
                     heads_by_name[head.name] = head
-        over = {ref for ref, deprecation in self.deprecations().items() if deprecation.over()}
-        heads = [replace(h, status="deprecated") if h.ref in over else h for h in heads_by_name.values()]
+        deprecated = {ref for ref, deprecation in self.deprecations().items() if deprecation.is_in_force()}
+        heads = [replace(h, status="deprecated") if h.ref in deprecated else h for h in heads_by_name.values()]
         return sorted(heads, key=lambda head: head.name)
 
     def aliases(self, name: str = "") -> dict[str, str]:
@@ -63,7 +63,7 @@ class LayeredRegistry:
         return refs_by_alias
 
     def deprecations(self) -> dict[str, Deprecation]:
-        """Deprecations in force or announced, by ref."""
+        """Deprecations in force or announced, by pinned name."""
         deprecations_by_ref: dict[str, Deprecation] = {}
         for ledger in self.ledgers:
             for row in ledger.rows("SELECT * FROM current_deprecations WHERE on_date IS NOT NULL"):
@@ -72,37 +72,37 @@ class LayeredRegistry:
         return deprecations_by_ref
 
     def consumers(self, name: str = "") -> list[Consumer]:
-        """Recorded uses (of one signal), the latest first."""
+        """Recorded uses, latest first; of one signal if ``name`` is given."""
         where, values = (" WHERE name = ?", (name,)) if name else ("", ())
         sql = f"SELECT * FROM consumers{where} ORDER BY last_at DESC, kind, consumer, asked"
         return [Consumer(**dict(row)) for ledger in self.ledgers for row in ledger.rows(sql, *values)]
 
     def journal(self, name: str) -> list[dict[str, object]]:
-        """What was done to a signal, in order."""
+        """Everything that was done to a signal, oldest first."""
         sql = "SELECT at, by, action, name, version, detail FROM journal WHERE name = ? ORDER BY id"
         rows = [dict(row) for ledger in reversed(self.ledgers) for row in ledger.rows(sql, name)]
         return [{**row, "detail": json.loads(row["detail"])} for row in rows]
 
     def search(self, text: str) -> list[str]:
-        """Names whose newest version says all the words, best first. A word may be a beginning.
+        """Names of signals that match every word, best first. A word also matches as a prefix.
 
-        Hits of several ledgers are interleaved by their place in each: their scores cannot be compared.
+        Hits from several ledgers are merged by rank, because scores of different ledgers are not comparable.
         """
         terms = " ".join('"' + word.replace('"', '""') + '"*' for word in text.split())
         sql = "SELECT name FROM search WHERE search MATCH ? ORDER BY bm25(search, 10, 5, 1, 5, 2), name"
         ranked: dict[str, int] = {}
         for ledger in self.ledgers if terms else ():
-            for place, row in enumerate(ledger.rows(sql, terms)):
-                ranked.setdefault(row["name"], place)
+            for rank, row in enumerate(ledger.rows(sql, terms)):
+                ranked.setdefault(row["name"], rank)
         return sorted(ranked, key=lambda name: (ranked[name], name))
 
     def names(self) -> set[str]:
-        """Every name."""
+        """The name of every signal and reward."""
         return {row["name"] for ledger in self.ledgers for row in ledger.rows("SELECT name FROM heads")}
 
     def refs(self, rewards: bool = False) -> list[str]:
-        """Every pinned name of a signal; or those of rewards."""
-        # Within a text of JSON the quotes would be escaped, so this is the key and nothing else.
+        """The pinned name of every signal, or of every reward."""
+        # Quotes inside a JSON string are escaped, so this can only match the key itself.
         of_kind = f"""instr(body, '"kind": "reward"') {">" if rewards else "="} 0"""
         sql = f"SELECT name, version FROM versions WHERE {of_kind}"
         rows = [row for ledger in self.ledgers for row in ledger.rows(sql)]
@@ -110,7 +110,7 @@ class LayeredRegistry:
 
     @property
     def place(self) -> str:
-        """Where it was read from, in words."""
+        """The places of all ledgers, for error messages."""
         return " and ".join(ledger.place for ledger in self.ledgers)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What is done to a registry file: definitions applied, aliases moved, versions deprecated. Each in one transaction."""
+"""Changes to a registry file: applying definitions, moving aliases, deprecating versions. Each is one transaction."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -23,21 +23,21 @@ _ALIAS = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
 
 @dataclass(frozen=True)
 class DeprecationChange:
-    """A version that was deprecated (or no longer is): what its users are told, who they are, what points to it."""
+    """A deprecation that was declared or withdrawn: the warning, the consumers who get it, and the aliases affected."""
 
     warning: str
     consumers: tuple[Consumer, ...]
     aliases: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """The result as JSON data."""
         details = {"warning": self.warning or None, "aliases": list(self.aliases)}
         return {**details, "consumers": [consumer.as_json() for consumer in self.consumers]}
 
 
 @dataclass(frozen=True)
 class AliasMove:
-    """An alias that was moved: from where to where, what differs, and whose values change with it."""
+    """A moved alias: its old and new version, their differences, and the consumers who follow the alias."""
 
     alias: str
     old: str
@@ -47,7 +47,7 @@ class AliasMove:
     warning: str
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """The result as JSON data."""
         differences = [vars(difference) for difference in self.differences]
         moved = {"alias": self.alias, "from": self.old or None, "to": self.new, "warning": self.warning or None}
         effect = worst_effect(self.differences) if self.differences else None
@@ -60,24 +60,25 @@ class AliasMove:
 
 
 def plan(file: Path | None, paths: Iterable[Path], terms: ChangeTerms) -> list[PlanStep]:
-    """What applying some files would do. Nothing is written: it is done to a ledger in memory over the file."""
-    new_proposals = read_proposals(paths).values()
-    ledgers = [Ledger.memory("the plan"), *([Ledger.open(file)] if file else []), load_shipped_ledger()]
-    with closing(LayeredRegistry(tuple(ledgers))) as layers, ledgers[0].writing():
-        return apply_proposals(layers, new_proposals, terms)
+    """Plan what applying some files would do. Changes go to an in-memory ledger over the file and are discarded."""
+    proposals = read_proposals(paths).values()
+    ledgers = [Ledger.create_in_memory("the plan"), *([Ledger.open(file)] if file else []), load_shipped_ledger()]
+    with closing(LayeredRegistry(tuple(ledgers))) as layers, ledgers[0].transaction():
+        return apply_proposals(layers, proposals, terms)
 
 
-def apply(file: Path, given: Iterable[Proposal], terms: ChangeTerms) -> list[PlanStep]:
+def apply(file: Path, proposals: Iterable[Proposal], terms: ChangeTerms) -> list[PlanStep]:
     """Apply definitions to a registry file: all of them, or none.
 
-    The plan is made again under the file's lock, so of two who apply at one moment the second sees the first.
+    The plan is recomputed while the file is locked, so of two concurrent writers the second sees what the first wrote.
 
     Raises:
-        ConfigError: when one is refused: another owner's name, a changed meaning, a version out of order.
+        ConfigError: when one is refused: the name has another owner, a published meaning changed, or a version is out
+            of order.
         StoreError: when the file cannot be written.
     """
     with open_for_change(file) as layers:
-        steps = apply_proposals(layers, given, terms)
+        steps = apply_proposals(layers, proposals, terms)
         raise_refusals(steps)
     return steps
 
@@ -86,52 +87,61 @@ def move_alias(file: Path, alias: str, version: int, terms: ChangeTerms) -> Alia
     """Point ``name@alias`` to a version.
 
     Raises:
-        ConfigError: when the alias is none, or the version is a draft.
+        ConfigError: when the alias is malformed, or the version is a draft.
         NotFoundError: when there is no such signal or version.
     """
     name, _, short = alias.partition("@")
     if not _ALIAS.match(short):
-        fix = "write NAME@ALIAS: lower case letters, digits and _, beginning with a letter, such as click@champion"
-        raise ConfigError("This is no alias.", got=alias, fix=fix)
+        fix = "write NAME@ALIAS in lower-case letters, digits and _, starting with a letter, such as click@champion"
+        raise ConfigError("This is not a valid alias.", got=alias, fix=fix)
     with open_for_change(file) as layers:
         registry = build_registry(layers, file)
         definition = registry.find(f"{name}@{version}")
         if definition.status == "draft":
-            fix = "publish it first: status: published, then 'longplay signals apply'"
-            raise ConfigError(f"'{definition.ref}' is a draft: an alias points to what is published.", fix=fix)
+            fix = "publish it first: set 'status: published' and run 'longplay signals apply'"
+            raise ConfigError(f"'{definition.ref}' is a draft: an alias must point to a published version.", fix=fix)
         old = registry.aliases.get(alias, "")
-        changes = find_differences(registry.find(old), definition) if old else ()
-        following = tuple(consumer for consumer in layers.consumers(name) if consumer.asked == alias)
+        differences = find_differences(registry.find(old), definition) if old else ()
+        followers = tuple(consumer for consumer in layers.consumers(name) if consumer.asked == alias)
         if old != definition.ref:
             by = (terms.by, now())
             put_alias(layers.ledgers[0], (name, short, version), terms.reason, by)
             moved = {"alias": alias, "from": old or None, "to": definition.ref, "reason": terms.reason}
             write_journal(layers.ledgers[0], "alias", (name, version), by, **moved)
-    return AliasMove(alias, old, definition.ref, changes, following, registry.warning(definition))
+    return AliasMove(alias, old, definition.ref, differences, followers, registry.warning(definition))
 
 
 def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: ChangeTerms) -> DeprecationChange:
-    """Deprecate a version from a day on (``on``, ISO), or take a deprecation back (None). Nothing is deleted.
+    """Deprecate a version from the day ``on`` (ISO date), or withdraw its deprecation (None). Nothing is deleted.
 
     Raises:
-        ConfigError: when it would be replaced by itself or by a draft, or there is nothing to take back.
+        ConfigError: when the replacement is the version itself or a draft, or there is no deprecation to withdraw.
         NotFoundError: when there is no such signal.
     """
     with open_for_change(file) as layers:
         registry = build_registry(layers, file)
         version = registry.find(name)
-        use = registry.find(replaced_by) if replaced_by else None
-        if use is not None and (use.ref == version.ref or use.status == "draft"):
-            fix = "name another version, one that is published"
-            raise ConfigError(f"'{version.ref}' cannot be replaced by {use.ref}.", got=use.status, fix=fix)
+        replacement = registry.find(replaced_by) if replaced_by else None
+        if replacement is not None and (replacement.ref == version.ref or replacement.status == "draft"):
+            fix = "choose another, published version"
+            raise ConfigError(
+                f"'{version.ref}' cannot be replaced by {replacement.ref}.", got=replacement.status, fix=fix
+            )
         if on is None and version.ref not in registry.deprecations:
-            raise ConfigError(f"'{version.ref}' is not deprecated.", fix="'longplay signals show' says what is")
-        instead, by, ref = (use.ref if use else ""), (terms.by, now()), (version.name, version.version)
-        put_deprecation(layers.ledgers[0], ref, on, (instead, terms.reason), by)
-        details = {"on": on, "replaced_by": instead or None, "reason": terms.reason}
+            raise ConfigError(
+                f"'{version.ref}' is not deprecated.",
+                fix="'longplay signals list --status deprecated' lists deprecated versions",
+            )
+        replaced_by, by, ref = (
+            (replacement.ref if replacement else ""),
+            (terms.by, now()),
+            (version.name, version.version),
+        )
+        put_deprecation(layers.ledgers[0], ref, on, (replaced_by, terms.reason), by)
+        details = {"on": on, "replaced_by": replaced_by or None, "reason": terms.reason}
         write_journal(layers.ledgers[0], "deprecate" if on else "withdraw deprecation", ref, by, **details)
         users = tuple(consumer for consumer in layers.consumers(version.name) if consumer.version == version.version)
-    warning = Deprecation(version.ref, on, instead, terms.reason).warning if on else ""
+    warning = Deprecation(version.ref, on, replaced_by, terms.reason).warning if on else ""
     return DeprecationChange(
         warning, users, tuple(alias for alias, ref in registry.aliases.items() if ref == version.ref)
     )
@@ -139,6 +149,6 @@ def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: Ch
 
 @contextmanager
 def open_for_change(file: Path) -> Iterator[LayeredRegistry]:
-    """What is known, with the registry file first, open as its only writer."""
-    with Ledger.changing(file) as ledger:
+    """Open the registry file as its only writer, layered over the shipped definitions."""
+    with Ledger.open_for_writing(file) as ledger:
         yield LayeredRegistry((ledger, load_shipped_ledger()))

@@ -1,4 +1,4 @@
-"""Where the registry file is, and who asks."""
+"""Finds the registry file and the name of the current user."""
 
 import getpass
 import os
@@ -10,16 +10,16 @@ from longplay.paths import StorePaths
 
 VARIABLE = "LONGPLAY_REGISTRY"
 TABLE_ROWS = 50
-"""Rows that a table shows unless --limit says otherwise."""
+"""Rows that a table shows without --limit."""
 
 
 @dataclass(frozen=True)
 class CommandTarget:
-    """Where a command looks, and how it prints.
+    """The store and registry that a command works on, and its output format.
 
     Attributes:
         store: root of all tables.
-        given: the registry file that was named.
+        given: the registry file named by the user; None if none was.
         as_json: whether to print JSON.
         definitions: further folders of definitions.
     """
@@ -31,12 +31,12 @@ class CommandTarget:
 
     @property
     def file(self) -> Path:
-        """The registry file, there or not."""
+        """The registry file, which need not exist yet."""
         return registry_file(self.store, self.given)
 
     @property
     def existing(self) -> Path | None:
-        """The registry file to read from; None where there is none yet."""
+        """The registry file to read; None if there is none yet."""
         return find_registry_file(self.store, self.given)
 
 
@@ -47,46 +47,46 @@ class ListPage:
     limit: int | None
     offset: int
 
-    def limit_of(self, place: CommandTarget) -> int | None:
-        """How many rows to print: as said, else a screenful of a table, and all of JSON."""
-        return self.limit or (None if place.as_json else TABLE_ROWS)
+    def limit_of(self, target: CommandTarget) -> int | None:
+        """How many rows to print: the given limit, else 50 rows of a table or all of JSON (None)."""
+        return self.limit or (None if target.as_json else TABLE_ROWS)
 
 
 def registry_file(store: Path, given: Path | None) -> Path:
-    """The registry file: as given, else that of the store."""
+    """The given registry file, else the store's."""
     return given or StorePaths(store).registry
 
 
 def find_registry_file(store: Path, given: Path | None) -> Path | None:
-    """The registry file to read from; None where there is none yet.
+    """The registry file to read; None if there is none yet.
 
     Raises:
-        NotFoundError: when one was named and is not there.
+        NotFoundError: when the named file does not exist or is empty.
     """
     file = registry_file(store, given)
     if file.is_file() and file.stat().st_size:
         return file
     if given is None:
         return None
-    fix = "check --registry or LONGPLAY_REGISTRY; 'longplay signals apply' makes a new one"
-    raise NotFoundError("There is no registry.", where=str(file), fix=fix)
+    fix = "check --registry or LONGPLAY_REGISTRY; 'longplay signals apply' creates a new one"
+    raise NotFoundError("There is no registry at this path.", where=str(file), fix=fix)
 
 
 def find_shared_registry_file(store: Path, given: Path | str | None = None) -> Path | None:
-    """The registry file to read from, as commands find it: as given, else ``LONGPLAY_REGISTRY``, else the store's.
+    """The registry file to read: ``given``, else ``LONGPLAY_REGISTRY``, else the store's; None if there is none yet.
 
     Raises:
-        NotFoundError: when one was named and is not there.
+        NotFoundError: when the named file does not exist or is empty.
     """
     named = given or os.environ.get(VARIABLE)
     return find_registry_file(store, Path(named) if named else None)
 
 
 def current_user(by: str | None = None) -> str:
-    """Who asks: as said, else ``LONGPLAY_USER``, else the user of the system.
+    """The name of the user: ``by``, else ``LONGPLAY_USER``, else the operating system's user.
 
     Raises:
-        ConfigError: when none of these says.
+        ConfigError: when none of them is set.
     """
     user = by or os.environ.get("LONGPLAY_USER")
     if user:
@@ -94,4 +94,4 @@ def current_user(by: str | None = None) -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError) as error:
-        raise ConfigError("Nobody says who does this.", fix="say it: --as NAME, or LONGPLAY_USER") from error
+        raise ConfigError("The name of the user is unknown.", fix="pass --as NAME, or set LONGPLAY_USER") from error

@@ -1,4 +1,4 @@
-"""What a definition would be to the registry: new, a new version, another text, or refused and why."""
+"""Plans what applying a definition would do: add it, publish it, change its text, or be refused, with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,12 +14,12 @@ StepKind = Literal["new", "new version", "publish", "draft change", "text change
 
 @dataclass(frozen=True)
 class ChangeTerms:
-    """On whose word something is done.
+    """Who changes the registry, why, and which names may change owner.
 
     Attributes:
-        by: who does it.
-        take_over: names that may change hands, each named on purpose.
-        reason: why.
+        by: name of the user.
+        take_over: names that may be taken from their owners.
+        reason: why the change is made; kept in the history.
     """
 
     by: str
@@ -29,16 +29,16 @@ class ChangeTerms:
 
 @dataclass(frozen=True)
 class PlanStep:
-    """What becomes of one definition.
+    """The planned change for one definition.
 
     Attributes:
         proposal: the definition as proposed.
-        kind: what it is to the registry.
-        base: the version that it is compared with, where there is one.
-        differences: from ``base``.
+        kind: the kind of change.
+        base: the version that it is compared with, if any.
+        differences: what changed compared with ``base``.
         consumers: who uses the signal.
-        taken_from: the owner who loses the name.
-        refusal: why it cannot be applied.
+        taken_from: the owner from whom the name would be taken; empty if it stays.
+        refusal: why it cannot be applied; None if it can.
     """
 
     proposal: Proposal
@@ -51,11 +51,11 @@ class PlanStep:
 
     @property
     def effect(self) -> Effect:
-        """The gravest effect of its differences."""
+        """The worst effect of its differences."""
         return worst_effect(self.differences)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """The step as JSON data."""
         return {
             "signal": self.proposal.definition.ref,
             "file": self.proposal.where,
@@ -70,21 +70,21 @@ class PlanStep:
 
 
 def raise_refusals(steps: Sequence[PlanStep]) -> None:
-    """End where a definition cannot be applied.
+    """Raise if any definition was refused.
 
     Raises:
-        ConfigError: the refusal, or all of them.
+        ConfigError: the refusal; several are joined into one error.
     """
     refused = [step.refusal for step in steps if step.refusal]
     if len(refused) == 1:
         raise refused[0]
     if refused:
         reasons = "\n".join(refusal.render() for refusal in refused)
-        raise ConfigError(f"{len(refused)} of {len(steps)} definitions cannot be applied; nothing was.\n{reasons}")
+        raise ConfigError(f"{len(refused)} of {len(steps)} definitions cannot be applied; none was applied.\n{reasons}")
 
 
 def plan_proposal(layers: LayeredRegistry, proposal: Proposal, terms: ChangeTerms) -> PlanStep:
-    """What one definition is to what is known."""
+    """Compare one definition with the registered ones, and decide whether it can be applied."""
     d, versions = proposal.definition, layers.versions(proposal.definition.name)
     existing = next((v for v in versions if v.version == d.version), None)
     base, owner = existing or layers.newest(d.name), layers.owner(d.name)
@@ -94,20 +94,24 @@ def plan_proposal(layers: LayeredRegistry, proposal: Proposal, terms: ChangeTerm
     if base is not None:
         before = base.definition(layers.place)
         if type(before) is not type(d):
-            fix = "give it a name of its own: signals and rewards share their names"
-            taken = ConfigError(f"The name '{d.name}' is not free.", where=proposal.where, got=base.applied, fix=fix)
-            return replace(step, kind="refused", refusal=taken)
+            fix = "choose another name: signals and rewards share one namespace"
+            refusal = ConfigError(
+                f"The name '{d.name}' is already taken.", where=proposal.where, got=base.applied, fix=fix
+            )
+            return replace(step, kind="refused", refusal=refusal)
         differences = find_differences(before, d)
         users = sorted(layers.consumers(d.name), key=lambda c: (c.kind, c.consumer, c.asked, c.version))
         step = replace(step, differences=differences, consumers=tuple(users))
     if step.kind == "unchanged":
         return replace(step, taken_from="")
-    refusal = _refusal(step, existing, versions[-1] if versions else None, terms) or _parts(layers, proposal)
-    return replace(step, kind="refused", refusal=refusal) if refusal else step
+    problem = _version_refusal(step, existing, versions[-1] if versions else None, terms) or _reward_refusal(
+        layers, proposal
+    )
+    return replace(step, kind="refused", refusal=problem) if problem else step
 
 
-def _parts(layers: LayeredRegistry, proposal: Proposal) -> ConfigError | None:
-    """Why a reward cannot be applied beside the signals that are known; None for a signal."""
+def _reward_refusal(layers: LayeredRegistry, proposal: Proposal) -> ConfigError | None:
+    """Why a reward does not fit the registered signals; None if it does, and for a signal."""
     from longplay.definitions.reward import find_part_problem
     from longplay.definitions.signal import Definition
 
@@ -118,13 +122,13 @@ def _parts(layers: LayeredRegistry, proposal: Proposal) -> ConfigError | None:
     def find(ref: str) -> Definition | None:
         name, _, version = ref.partition("@")
         existing = layers.version(name, int(version))
-        made = existing.definition(layers.place) if existing else None
-        return made if isinstance(made, Definition) else None
+        part = existing.definition(layers.place) if existing else None
+        return part if isinstance(part, Definition) else None
 
-    if not (fault := find_part_problem(d, find)):
+    if not (key_problem := find_part_problem(d, find)):
         return None
-    key, problem = fault
-    fix = "correct the reward, or apply its signals first or with it"
+    key, problem = key_problem
+    fix = "correct the reward, or apply its signals first or together with it"
     return ConfigError(f"Wrong value for '{key}': {problem}.", where=f"{proposal.where}, key {key}", fix=fix)
 
 
@@ -138,29 +142,33 @@ def _kind(proposal: Proposal, existing: RegistryVersion | None, base: RegistryVe
     return "draft change" if proposal.definition.status == "draft" else "publish"
 
 
-def _refusal(
+def _version_refusal(
     step: PlanStep, existing: RegistryVersion | None, last: RegistryVersion | None, terms: ChangeTerms
 ) -> ConfigError | None:
     d, where = step.proposal.definition, step.proposal.where
     if step.taken_from and d.name not in terms.take_over and step.base:
         got = f"owner: {d.owner}; {step.base.ref} was {step.base.applied}"
-        fix = f"ask {step.taken_from}; or take it over, with the reason on record: --take-over {d.name} --reason '...'"
+        fix = f"ask {step.taken_from}; or take it over, and record the reason: --take-over {d.name} --reason '...'"
         return ConfigError(f"The signal '{d.name}' belongs to {step.taken_from}.", where=where, got=got, fix=fix)
     if existing is None:
         if last is None or d.version > last.version:
             return None
         fix = f"make it version {last.version + 1}"
-        return ConfigError(f"'{d.ref}' comes after {last.ref}: versions only grow.", where=where, fix=fix)
+        return ConfigError(
+            f"'{d.ref}' is lower than the latest version, {last.ref}: version numbers must increase.",
+            where=where,
+            fix=fix,
+        )
     if existing.status == "draft":
         return None
     if d.status == "draft":
-        fix = f"leave its status, or write a draft of version {(last or existing).version + 1} in a new file"
+        fix = f"keep it published, or write a draft of version {(last or existing).version + 1} in a new file"
         return ConfigError(
-            f"'{d.ref}' is published and cannot be a draft again.", where=where, got=existing.applied, fix=fix
+            f"'{d.ref}' is published and cannot become a draft again.", where=where, got=existing.applied, fix=fix
         )
     changed = [str(difference) for difference in step.differences if difference.effect != "text"]
     if not changed and existing.hash == d.hash:
         return None
-    got = f"{'; '.join(changed) or 'another hash'}; {existing.ref} belongs to {existing.owner}, {existing.applied}"
+    got = f"{'; '.join(changed) or 'different hash'}; {existing.ref} belongs to {existing.owner}, {existing.applied}"
     fix = f"undo the change, or apply it as version {(last or existing).version + 1} in a new file"
-    return ConfigError(f"The published signal '{d.ref}' has changed its meaning.", where=where, got=got, fix=fix)
+    return ConfigError(f"The published signal '{d.ref}' has changed in meaning.", where=where, got=got, fix=fix)

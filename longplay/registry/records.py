@@ -1,4 +1,4 @@
-"""What the registry holds, as typed rows: proposals, versions, heads, deprecations, consumers."""
+"""Typed records of the registry: proposals, versions, heads, deprecations, consumers."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def parse_definition(data: dict[str, Any], where: str) -> "Definition | Reward":
-    """A definition or, where it says ``kind: reward``, a reward.
+    """Parse a signal or, if it has ``kind: reward``, a reward.
 
     Raises:
-        ConfigError: naming file, line and key of the first fault.
+        ConfigError: when it is invalid; names file, line and key of the first fault.
     """
     from longplay.config.strict_model import validate_model
 
@@ -35,11 +35,11 @@ def parse_definition(data: dict[str, Any], where: str) -> "Definition | Reward":
 
 @dataclass(frozen=True)
 class Proposal:
-    """A definition as a file holds it.
+    """A definition read from a file, to be applied to a registry.
 
     Attributes:
-        definition: what it says.
-        text: its YAML, as written.
+        definition: the parsed signal or reward.
+        text: the YAML as written.
         where: the file.
     """
 
@@ -48,7 +48,7 @@ class Proposal:
     where: str
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def from_file(cls, path: Path) -> Self:
         """Read one definition file.
 
         Raises:
@@ -62,19 +62,19 @@ class Proposal:
 
 @dataclass(frozen=True)
 class RegistryVersion:
-    """One version of one signal, with the newest of its texts.
+    """One version of a signal or reward, with its newest text.
 
     Attributes:
-        name: the signal.
-        version: its number.
-        status: ``draft`` while it may change, ``published`` once it may not.
-        hash: hash of what affects data.
+        name: name of the signal or reward.
+        version: the version number.
+        status: ``draft`` or ``published``; a published version no longer changes.
+        hash: hash of the fields that affect data.
         text_hash: hash of the YAML text.
-        owner: who answers for it.
+        owner: the team responsible for it.
         body: the definition as normalised JSON.
         text: the YAML as applied.
-        applied_by: who applied the version first.
-        applied_at: when (UTC, ISO); empty for what ships with Longplay.
+        applied_by: who first applied the version.
+        applied_at: when that was (UTC, ISO); empty for shipped definitions.
     """
 
     name: str
@@ -90,7 +90,7 @@ class RegistryVersion:
 
     @classmethod
     def from_proposal(cls, proposal: Proposal, by: str, at: str) -> Self:
-        """A proposal as the registry keeps it."""
+        """Build the version that applying a proposal stores."""
         d = proposal.definition
         body = json.dumps(d.model_dump(mode="json", by_alias=True), sort_keys=True)
         status = "draft" if d.status == "draft" else "published"
@@ -104,29 +104,29 @@ class RegistryVersion:
 
     @property
     def applied(self) -> str:
-        """Who applied it and when, in words."""
+        """Who applied it and when, as text."""
         return f"applied by {self.applied_by} at {self.applied_at}" if self.applied_at else self.applied_by
 
     def definition(self, place: str) -> "Definition | Reward":
-        """The typed definition, of a signal or a reward.
+        """Parse the stored definition.
 
         Raises:
-            StoreError: when this Longplay gives it another meaning than the one that was applied.
+            StoreError: when this version of Longplay computes a different hash from the one stored.
         """
-        made = parse_definition(json.loads(self.body), f"{place}, {self.ref}")
-        if made.hash != self.hash:
+        definition = parse_definition(json.loads(self.body), f"{place}, {self.ref}")
+        if definition.hash != self.hash:
             raise StoreError(
-                f"'{self.ref}' has another meaning here than where it was applied.",
+                f"'{self.ref}' means something different in this version of Longplay.",
                 where=place,
-                got=f"hash {made.hash}, applied as {self.hash}",
-                fix="use the Longplay that it was applied with, or apply it as a new version",
+                got=f"hash {definition.hash}, but it was applied with hash {self.hash}",
+                fix="use the version of Longplay that applied it, or apply it as a new version",
             )
-        return made
+        return definition
 
 
 @dataclass(frozen=True)
 class Head:
-    """A signal in a list: its newest published version, or its newest draft where none is published."""
+    """An entry of a listing: the newest published version of a signal or reward, else its newest draft."""
 
     name: str
     version: int
@@ -140,7 +140,7 @@ class Head:
 
     @classmethod
     def from_definition(cls, definition: "Definition | Reward") -> Self:
-        """The head that a definition makes; a reward has no window of its own, and says of how many signals it is."""
+        """Build the head of a definition. A reward has no window; the column shows how many signals it combines."""
         from longplay.config.duration import format_duration
         from longplay.definitions.signal import Definition
 
@@ -153,7 +153,7 @@ class Head:
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
-        """A head as the ledger keeps it."""
+        """Build a head from a row of ``heads``."""
         fields = {key: row[key] for key in row.keys() if key not in ("id", "tags")}  # noqa: SIM118 - a Row iterates values
         return cls(**fields, tags=tuple(json.loads(row["tags"])))
 
@@ -165,29 +165,33 @@ class Head:
 
 @dataclass(frozen=True)
 class Deprecation:
-    """From when on a version should no longer be used, and what to use instead."""
+    """When a version becomes deprecated, and what to use instead."""
 
     ref: str
     on_date: str
     replaced_by: str
     reason: str = ""
 
-    def over(self) -> bool:
-        """Whether the day has come (UTC)."""
+    def is_in_force(self) -> bool:
+        """Whether its day has come (UTC)."""
         return self.on_date <= f"{datetime.now(UTC):%Y-%m-%d}"
 
     @property
     def warning(self) -> str:
-        """What a user of the version is told."""
-        since = f"is deprecated since {self.on_date}" if self.over() else f"will be deprecated on {self.on_date}"
-        use = f": use {self.replaced_by}" if self.replaced_by else ""
+        """The warning for users of the version."""
+        status = (
+            f"has been deprecated since {self.on_date}"
+            if self.is_in_force()
+            else f"will be deprecated on {self.on_date}"
+        )
+        instead = f": use {self.replaced_by}" if self.replaced_by else ""
         why = f" ({self.reason})" if self.reason else ""
-        return f"{self.ref} {since if self.on_date else 'is deprecated'}{use}{why}"
+        return f"{self.ref} {status if self.on_date else 'is deprecated'}{instead}{why}"
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """Who used which version, as what, and when first and last (UTC, ISO)."""
+    """A use of one version: by whom, under which reference (``asked``), and when first and last (UTC, ISO)."""
 
     kind: str
     consumer: str
@@ -199,14 +203,14 @@ class Consumer:
 
     @property
     def ref(self) -> str:
-        """The version it got."""
+        """The pinned version that it received."""
         return f"{self.name}@{self.version}"
 
     @property
     def pinned(self) -> bool:
-        """Whether it named a version, and so does not move with the newest one or an alias."""
+        """Whether it asked for a version number, so that new versions and aliases do not affect it."""
         return self.asked.rpartition("@")[2].isdigit()
 
     def as_json(self) -> Mapping[str, Any]:
-        """Plain data."""
+        """The use as JSON data."""
         return {**vars(self), "signal": self.ref}

@@ -1,6 +1,6 @@
-"""The registry of signal definitions, without Spark: what ships, what was applied to a registry file, own folders.
+"""The registry of definitions: shipped, applied to a registry file, or in own folders. Needs no Spark.
 
-A published definition whose meaning changed under the same version is refused, wherever its two forms come from.
+A version that has two different meanings is refused, wherever the two come from.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ __all__ = [
     "shipped_definitions",
 ]
 
-MadeT = TypeVar("MadeT", Definition, Reward)
+DefinitionT = TypeVar("DefinitionT", Definition, Reward)
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Registry:
     """Definitions by pinned name (``return_to_item_14d@1``).
 
     Attributes:
-        by_ref: every version; those of a registry file are read when they are asked for.
+        by_ref: every version of every signal; the registry reads each one on first access.
         aliases: where each alias points, ``name@alias`` to ``name@version``.
-        deprecations: by ref, those in force and those announced.
-        file: the registry file that it was read from, where there is one.
-        rewards: every version of every reward, by ref. Signals and rewards share their names.
+        deprecations: those in force or announced, by pinned name.
+        file: the registry file that it reads, if any.
+        rewards: every version of every reward, by pinned name. Signals and rewards share one namespace.
     """
 
     by_ref: Mapping[str, Definition]
@@ -50,58 +50,58 @@ class Registry:
     rewards: Mapping[str, Reward] = field(default_factory=dict)
 
     def get(self, name: str) -> Definition:
-        """Look one signal up, by ``name@version``, ``name@alias``, or by name alone.
+        """Look a signal up by ``name@version``, ``name@alias`` or bare name.
 
-        A name alone is its newest version that is no draft; the newest draft where there is no other.
+        A bare name refers to the newest version that is not a draft, else to the newest draft.
 
         Raises:
-            NotFoundError: with the nearest known name; for the name of a reward, saying how its values are had.
+            NotFoundError: when there is none; suggests the nearest name or, for a reward, how to use it.
         """
         if (ref := self._ref(name, self.by_ref)) is not None:
             return self.by_ref[ref]
         if (ref := self._ref(name, self.rewards)) is not None:
             signals = ", ".join(part.signal for part in self.rewards[ref].parts)
             raise NotFoundError(
-                f"'{ref}' is a reward: its values are made of those of its signals when they are read.",
+                f"'{ref}' is a reward: its values are computed from its signals on read.",
                 where=name,
                 got=f"reward of {signals}",
-                fix=f"look its signals up; or learn from it: --set 'training.labels=[click, {name}]'",
+                fix=f"look its signals up, or train on it with --set 'training.labels=[click, {name}]'",
             )
-        raise self._missing(name, "signal", self.by_ref)
+        raise self._not_found_error(name, "signal", self.by_ref)
 
     def reward(self, name: str) -> Reward:
-        """Look one reward up, as ``get`` does a signal.
+        """Look a reward up, like ``get``.
 
         Raises:
-            NotFoundError: with the nearest known name.
+            NotFoundError: when there is none; suggests the nearest name.
         """
         if (ref := self._ref(name, self.rewards)) is not None:
             return self.rewards[ref]
-        raise self._missing(name, "reward", self.rewards)
+        raise self._not_found_error(name, "reward", self.rewards)
 
     def find(self, name: str) -> Definition | Reward:
-        """Look a signal or a reward up, as ``get`` does.
+        """Look a signal or a reward up, like ``get``.
 
         Raises:
-            NotFoundError: with the nearest known name.
+            NotFoundError: when there is none; suggests the nearest name.
         """
         for group in (self.by_ref, self.rewards):
             if (ref := self._ref(name, group)) is not None:
                 return group[ref]
-        raise self._missing(name, "signal", (*self.by_ref, *self.rewards))
+        raise self._not_found_error(name, "signal", (*self.by_ref, *self.rewards))
 
     def label(self, name: str) -> Label:
-        """Look a signal up, or a reward with its signals.
+        """Look a label up: a signal, or a reward together with its signals.
 
         Raises:
-            NotFoundError: with the nearest known name.
+            NotFoundError: when there is none; suggests the nearest name.
             ConfigError: when a reward does not fit its signals.
         """
         definition = self.find(name)
         if isinstance(definition, Definition):
             return definition
-        if fault := find_part_problem(definition, self.by_ref.get):
-            key, problem = fault
+        if key_problem := find_part_problem(definition, self.by_ref.get):
+            key, problem = key_problem
             raise ConfigError(f"Wrong value for '{key}': {problem}.", where=f"reward {definition.ref}, key {key}")
         return Composite(definition, tuple(self.by_ref[part.signal] for part in definition.parts))
 
@@ -112,37 +112,37 @@ class Registry:
         versions = [ref for ref in group if ref.partition("@")[0] == name]
         return self._newest(versions, group).ref if versions else None
 
-    def _missing(self, name: str, what: str, refs: Collection[str]) -> NotFoundError:
+    def _not_found_error(self, name: str, what: str, refs: Collection[str]) -> NotFoundError:
         names = {ref.partition("@")[0] for ref in refs}
         if name.partition("@")[0] in names:
             names = {ref for ref in (*refs, *self.aliases) if ref.partition("@")[0] == name.partition("@")[0]}
         return NotFoundError(f"There is no {what} '{name}'.", fix=nearest(name, names))
 
     def newest(self) -> list[Definition]:
-        """What the bare name of every signal stands for, by name."""
+        """The version that each signal's bare name refers to, sorted by name."""
         return self._newest_of(self.by_ref)
 
     def newest_rewards(self) -> list[Reward]:
-        """What the bare name of every reward stands for, by name."""
+        """The version that each reward's bare name refers to, sorted by name."""
         return self._newest_of(self.rewards)
 
-    def _newest_of(self, group: Mapping[str, MadeT]) -> list[MadeT]:
+    def _newest_of(self, group: Mapping[str, DefinitionT]) -> list[DefinitionT]:
         versions: dict[str, list[str]] = {}
         for ref in group:
             versions.setdefault(ref.partition("@")[0], []).append(ref)
         return [group[self._newest(versions[name], group).ref] for name in sorted(versions)]
 
     def current(self) -> list[Definition]:
-        """What may be asked for without a version: the newest of every signal, and what aliases point to."""
+        """Signals that can be reached without a version number: the newest of each name, and targets of aliases."""
         newest = {d.ref: d for d in self.newest()}
-        return [*newest.values(), *(self.by_ref[ref] for ref in sorted(self._aliased() - set(newest)))]
+        return [*newest.values(), *(self.by_ref[ref] for ref in sorted(self._alias_targets() - set(newest)))]
 
-    def _aliased(self) -> set[str]:
-        """Signals that aliases point to."""
+    def _alias_targets(self) -> set[str]:
+        """Pinned names of signals that aliases point to."""
         return {ref for ref in self.aliases.values() if ref in self.by_ref}
 
     def warning(self, definition: Definition | Reward) -> str:
-        """What who uses a definition should be told; empty where there is nothing."""
+        """The deprecation warning for users of a definition; empty if there is none."""
         deprecation = self.deprecations.get(definition.ref)
         return deprecation.warning if deprecation else ""
 
@@ -154,30 +154,30 @@ class Registry:
         return next((d for d in newest_first if d.status != "draft"), group[downward[0]])
 
 
-class StoredDefinitions(Mapping[str, MadeT]):
-    """Definitions of one kind of some ledgers by ref, each read and checked when it is first asked for.
+class StoredDefinitions(Mapping[str, DefinitionT]):
+    """The signals or the rewards of some ledgers, by pinned name. Each is parsed and checked on first access.
 
-    Which versions there are is settled at the start: one that is applied later is not seen, so that the steps of a run
+    The set of versions is fixed on construction: versions applied later stay invisible, so that all steps of a run
     agree.
     """
 
-    def __init__(self, layers: LayeredRegistry, kind: type[MadeT]) -> None:
+    def __init__(self, layers: LayeredRegistry, kind: type[DefinitionT]) -> None:
         self._layers = layers
-        self._kind: type[MadeT] = kind
-        self._read: dict[str, MadeT] = {}
+        self._kind: type[DefinitionT] = kind
+        self._loaded: dict[str, DefinitionT] = {}
         self._refs = dict.fromkeys(layers.refs(rewards=kind is Reward))
 
-    def __getitem__(self, ref: str) -> MadeT:
+    def __getitem__(self, ref: str) -> DefinitionT:
         if ref not in self._refs:
             raise KeyError(ref)
-        if ref not in self._read:
+        if ref not in self._loaded:
             name, _, version = ref.partition("@")
             stored = self._layers.version(name, int(version))
             assert stored is not None, "a version is never deleted"
-            made = stored.definition(self._layers.place)
-            assert isinstance(made, self._kind), "what is read is of the kind that was listed"
-            self._read[ref] = made
-        return self._read[ref]
+            definition = stored.definition(self._layers.place)
+            assert isinstance(definition, self._kind), "the listing and the stored body agree on the kind"
+            self._loaded[ref] = definition
+        return self._loaded[ref]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._refs)
@@ -187,10 +187,10 @@ class StoredDefinitions(Mapping[str, MadeT]):
 
 
 def load(folders: Iterable[Path]) -> Registry:
-    """Read every definition of some folders.
+    """Load every definition in some folders.
 
     Raises:
-        ConfigError: on a malformed file, two files for one version, or a changed published version.
+        ConfigError: on a malformed file, two files that define one version, or a changed published version.
     """
     definitions_by_ref = {ref: proposal.definition for ref, proposal in read_proposals(folders).items()}
     signals = {ref: d for ref, d in definitions_by_ref.items() if isinstance(d, Definition)}
@@ -198,11 +198,11 @@ def load(folders: Iterable[Path]) -> Registry:
 
 
 def open_layers(file: Path | None = None, extra: Iterable[Path] = ()) -> LayeredRegistry:
-    """What is known: folders of one's own, a registry file, and what ships; each goes before the next.
+    """Layer own folders over a registry file over the shipped definitions; earlier layers take precedence.
 
     Raises:
-        ConfigError: when one version means different things in two of them.
-        NotFoundError: when there is none of them.
+        ConfigError: when two layers give one version different meanings.
+        NotFoundError: when there is no layer at all.
     """
     own, shipped = list(extra), shipped_folder()
     if not own and file is None:
@@ -216,7 +216,7 @@ def open_layers(file: Path | None = None, extra: Iterable[Path] = ()) -> Layered
 
 
 def load_shipped_ledger() -> Ledger:
-    """What ships with the application, as a ledger in memory; empty where it is not installed."""
+    """Load the shipped definitions into an in-memory ledger; empty if none are installed."""
     shipped = shipped_folder()
     return load_into_memory(
         read_proposals([shipped, *shipped_rewards()] if shipped else []).values(),
@@ -225,11 +225,11 @@ def load_shipped_ledger() -> Ledger:
 
 
 def default_registry(extra: Iterable[Path] = (), file: Path | None = None) -> Registry:
-    """The shipped definitions, those applied to a registry file, and those of ``extra`` folders."""
+    """Build the registry of the shipped definitions, a registry file and ``extra`` folders."""
     return build_registry(open_layers(file, extra), file)
 
 
 def build_registry(layers: LayeredRegistry, file: Path | None) -> Registry:
-    """A registry over what is known."""
+    """Build a registry over layers; ``file`` is where uses are recorded."""
     stored, rewards = StoredDefinitions(layers, Definition), StoredDefinitions(layers, Reward)
     return Registry(stored, layers.aliases(), layers.deprecations(), file, rewards)

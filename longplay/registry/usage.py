@@ -1,7 +1,7 @@
-"""Who uses which signal: recorded where a signal is read, so that a change or a deprecation knows whom it touches.
+"""Records who uses which signal, so that a plan or a deprecation can list the consumers it affects.
 
-A read never fails for the record's sake. Nothing is recorded where there is no registry file, where the file or its
-folder cannot be written, or where another process writes for longer than a short wait.
+Recording never makes a read fail. A use is skipped if there is no registry file, if the file or its folder is not
+writable, or if another process holds the lock for longer than a short wait.
 """
 
 from collections.abc import Iterable
@@ -18,52 +18,52 @@ if TYPE_CHECKING:
 
 ConsumerKind = Literal["training_set", "experiment", "lookup", "deployment", "reward"]
 CONSUMER_KINDS: tuple[ConsumerKind, ...] = ("training_set", "experiment", "lookup", "deployment", "reward")
-WAIT_S = 2.0
-"""Seconds that a record waits for a writer."""
-_NOT_NOW = ("SQLITE_BUSY", "SQLITE_READONLY", "SQLITE_CANTOPEN")
+LOCK_TIMEOUT_S = 2.0
+"""How long recording a use waits for another writer before it is skipped."""
+_TOLERATED_ERRORS = ("SQLITE_BUSY", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
 @dataclass(frozen=True)
 class SignalUser:
-    """Who uses a signal, and as what: ``User("experiment", "world - 2026-01-01 to 2026-03-01")``."""
+    """Who uses a signal, such as ``SignalUser("experiment", "world - 2026-01-01 to 2026-03-01")``."""
 
     kind: ConsumerKind
     name: str
 
 
 def record_use(registry: "Registry", user: SignalUser, names: Iterable[str]) -> list[str]:
-    """Record that ``user`` uses some signals, and give the warnings about them.
+    """Record that ``user`` uses some signals, and return the warnings about them.
 
-    When a use was last seen is kept to the hour, so that frequent readers do not write at every read.
+    A use is recorded at most once an hour, so that frequent readers do not write on every read.
 
     Args:
-        registry: where the signals were looked up.
+        registry: the registry that resolves the names.
         user: who uses them.
-        names: as the user gave them: ``name``, ``name@2`` or ``name@champion``.
+        names: names as the user gave them: ``name``, ``name@2`` or ``name@champion``.
 
     Returns:
-        What the user should be told, such as a deprecation; one text a signal that has any.
+        Warnings, such as deprecations: at most one per signal.
     """
     definitions = {name: registry.find(name) for name in names}
     if registry.file is not None and is_writable(registry.file):
         at = now()
         uses: list[UseRow] = [(user.kind, user.name, name, d.name, d.version, at) for name, d in definitions.items()]
-        if new := _unseen(registry.file, uses):
-            _write(registry.file, new)
+        if unrecorded := _select_unrecorded(registry.file, uses):
+            _write_uses(registry.file, unrecorded)
     return [warning for d in definitions.values() if (warning := registry.warning(d))]
 
 
 def record_lookup(registry: "Registry", names: str, by: str) -> list[str]:
-    """Record that somebody looked a signal up; gives the warnings about it."""
+    """Record that ``by`` looked a signal up, and return the warnings about it."""
     return record_use(registry, SignalUser("lookup", by), [names])
 
 
 UseRow = tuple[str, str, str, str, int, str]
-"""kind, consumer, asked, name, version, when."""
+"""Kind, consumer, reference asked for, name, version, time."""
 
 
-def _unseen(file: Path, uses: list[UseRow]) -> list[UseRow]:
-    """Uses that are not on record for this hour."""
+def _select_unrecorded(file: Path, uses: list[UseRow]) -> list[UseRow]:
+    """Uses not yet recorded in the current hour."""
     sql = """SELECT 1 FROM consumers WHERE kind = ? AND consumer = ? AND asked = ? AND name = ? AND version = ?
              AND substr(last_at, 1, 13) = ?"""
     ledger = Ledger.open(file)
@@ -73,13 +73,11 @@ def _unseen(file: Path, uses: list[UseRow]) -> list[UseRow]:
         ledger.connection.close()
 
 
-def _write(file: Path, uses: list[UseRow]) -> bool:
+def _write_uses(file: Path, uses: list[UseRow]) -> None:
     try:
-        with Ledger.changing(file, WAIT_S) as ledger:
+        with Ledger.open_for_writing(file, LOCK_TIMEOUT_S) as ledger:
             for use in uses:
                 ledger.rows(USE, *use)
     except StoreError as error:
-        if getattr(error.__cause__, "sqlite_errorname", "").startswith(_NOT_NOW):
-            return False
-        raise
-    return True
+        if not getattr(error.__cause__, "sqlite_errorname", "").startswith(_TOLERATED_ERRORS):
+            raise

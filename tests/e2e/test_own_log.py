@@ -108,7 +108,7 @@ def test_a_label_that_teams_share_by_alias(shop: Path) -> None:
     signals("deprecate", "return_7d@1", "--replaced-by", "return_7d@2", "--on", "2026-01-01")
     done = longplay(shop, "run", "--data", "orders.csv", "--set", "training.labels=[click, return_7d@champion]")
     assert done.returncode == 0, done.stderr
-    assert "warning: return_7d@1 is deprecated since 2026-01-01: use return_7d@2" in done.stderr
+    assert "warning: return_7d@1 has been deprecated since 2026-01-01: use return_7d@2" in done.stderr
     assert "xgboost-return_7d: NDCG@10 click" in done.stderr
     store = shop / "warehouse" / "corner_shop"
     manifest = json.loads(next((store / "_manifests").glob("*.json")).read_text(encoding="utf-8"))

@@ -71,14 +71,14 @@ def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp
         assert contexts.pop().registry.get("came_back@champion").ref == "came_back@1"
     missing_file = CliRunner().invoke(probe, ["--source", "world", "--registry", str(root / "gone.db")])
     assert missing_file.exit_code == 7
-    assert "There is no registry." in missing_file.output
+    assert "There is no registry at this path." in missing_file.output
 
 
 def test_a_deprecated_label_is_said(root: Path) -> None:
     lifecycle.deprecate(root / "registry.db", "came_back@1", "2026-01-01", "came_back@2", ChangeTerms("bo"))
     job, terminal = job_of(root, "[came_back@champion]")
     use_labels(job, "experiment", "world - split")
-    assert "warning: came_back@1 is deprecated since 2026-01-01: use came_back@2" in terminal.getvalue()
+    assert "warning: came_back@1 has been deprecated since 2026-01-01: use came_back@2" in terminal.getvalue()
 
 
 def test_without_a_registry_file_nothing_is_recorded(tmp_path: Path) -> None:

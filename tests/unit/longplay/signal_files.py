@@ -37,4 +37,4 @@ def write(folder: Path, **changes: Any) -> Path:
 
 def proposal(folder: Path, **changes: Any) -> Proposal:
     """One definition as proposed."""
-    return Proposal.read(write(folder, **changes))
+    return Proposal.from_file(write(folder, **changes))

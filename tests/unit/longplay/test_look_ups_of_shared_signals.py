@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from longplay import Client
 from longplay.cli import cli
-from longplay.commands.serve import current
+from longplay.commands.serve import load_current_registry
 from longplay.errors import NotFoundError
 from longplay.registry import lifecycle
 from longplay.registry.registry import default_registry
@@ -34,8 +34,8 @@ def test_the_registry_of_the_store_is_read(tmp_path: Path) -> None:
     client = Client(tmp_path, "shop")
     assert client.definition(NAME).owner == "podcasts"
     assert client.value(NAME, anchor_id="a").value == 1.0
-    assert NAME in {one.name for one in client.signals()}
-    assert NAME in {one.name for one in current((), tmp_path, None).newest()}
+    assert NAME in {signal.name for signal in client.signals()}
+    assert NAME in {signal.name for signal in load_current_registry((), tmp_path, None).newest()}
 
 
 def test_another_registry_is_named_as_an_argument_or_by_the_environment(
@@ -46,7 +46,7 @@ def test_another_registry_is_named_as_an_argument_or_by_the_environment(
     with pytest.raises(NotFoundError, match=f"There is no signal '{NAME}'"):
         Client(tmp_path, "shop").values(NAME)
     assert len(Client(tmp_path, "shop", registry=elsewhere).values(NAME)) == 1
-    assert NAME in {one.name for one in current((), tmp_path, elsewhere).newest()}
+    assert NAME in {signal.name for signal in load_current_registry((), tmp_path, elsewhere).newest()}
     monkeypatch.setenv("LONGPLAY_REGISTRY", str(elsewhere))
     assert len(Client(tmp_path, "shop").values(NAME)) == 1
     monkeypatch.setenv("LONGPLAY_REGISTRY", str(tmp_path / "nowhere.db"))

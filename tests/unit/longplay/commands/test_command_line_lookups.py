@@ -133,7 +133,7 @@ def test_signals_show_with_the_values_of_a_warehouse(tmp_path: Path) -> None:
 def test_signals_show_without_values_says_which_step_makes_them(tmp_path: Path) -> None:
     shown = CliRunner().invoke(cli, ["signals", "show", "regret", "--store", str(tmp_path)])
     assert shown.exit_code == 0
-    assert "'longplay build-signals' makes them" in shown.output
+    assert "'longplay build-signals' computes them" in shown.output
 
 
 def test_an_unknown_signal_is_an_error_of_ours() -> None:

@@ -60,10 +60,14 @@ def test_a_new_file_is_valid_as_it_stands() -> None:
     assert {"owner: cleo", "status: draft"} <= set(text.splitlines())
     assert json.loads(ok("new", "click", "--from", "click", "--json"))["signal"] == "click@2"
     assert {"version: 2", "owner: longplay"} <= set(Path("definitions/click.v2.yaml").read_text().splitlines())
-    for name, told in (("click", "is there already"), ("Bad-Name", "no name"), ("return_to_item_7d", "file is there")):
+    for name, problem in (
+        ("click", "already exists"),
+        ("Bad-Name", "not a valid signal name"),
+        ("return_to_item_7d", "file already exists"),
+    ):
         refused = run("new", name)
         assert isinstance(refused.exception, ConfigError)
-        assert told in refused.exception.what
+        assert problem in refused.exception.what
 
 
 def test_a_plan_names_keys_class_and_consumers_and_a_refusal_ends_with_2() -> None:
@@ -76,11 +80,11 @@ def test_a_plan_names_keys_class_and_consumers_and_a_refusal_ends_with_2() -> No
     text = ok("plan", "d")
     assert text.splitlines() == [
         "came_back@1: unchanged",
-        "came_back@2: new version, breaking (since came_back@1)",
+        "came_back@2: new version, breaking (compared with came_back@1)",
         "  text:     title: Came back -> T",
         "  breaking: unit: 0 or 1 -> days",
-        "  experiment 'follows' asks for the newest version and moves to came_back@2",
-        "  training_set 'pinned' asked for came_back@1 and stays with came_back@1",
+        "  experiment 'follows' uses the newest version and will move to came_back@2",
+        "  training_set 'pinned' asked for came_back@1 and stays on came_back@1",
         "plan: 1 unchanged, 1 new version",
     ]
     write(Path("d"), lateness="2 d")
@@ -93,7 +97,7 @@ def test_a_plan_names_keys_class_and_consumers_and_a_refusal_ends_with_2() -> No
     write(Path("d"), name="click", owner="music", version=2)
     both = run("apply", "d")
     assert isinstance(both.exception, ConfigError)
-    assert both.exception.what.startswith("2 of 4 definitions cannot be applied; nothing was.")
+    assert both.exception.what.startswith("2 of 4 definitions cannot be applied; none was applied.")
     assert "belongs to longplay" in both.exception.what
 
 
@@ -123,14 +127,14 @@ def test_show_list_and_search_see_what_was_applied() -> None:
     found = {one["signal"] for one in json.loads(ok("search", "habit", "--json"))}
     assert {"habit_formed_28d@1", "music_habit@1", "podcast_habit@1"} <= found
     assert not found & {"half_done@1", "click@1"}
-    assert "No signal says 'musc_habit'; did you mean 'music_habit'?" in ok("search", "musc_habit")
+    assert "No signal matches 'musc_habit'; did you mean 'music_habit'?" in ok("search", "musc_habit")
     assert json.loads(ok("search", '"@', "--json")) == []
     assert ok("list", "--owner", "musc").startswith("No signal matches; --owner: did you mean 'music'?")
     assert "; --tag: known names: " in ok("list", "--tag", "no_such_tag")
     everything = [one["signal"] for one in json.loads(ok("list", "--json"))]
     paged = run("list", "--limit", "2", "--offset", "1", "--json")
     assert [one["signal"] for one in json.loads(paged.stdout)] == everything[1:3]
-    assert paged.stderr == f"2 of {len(everything)}; --offset 3 shows what follows\n"
+    assert paged.stderr == f"2 of {len(everything)}; --offset 3 shows the next page\n"
 
 
 def test_diff_takes_names_aliases_and_files() -> None:
@@ -178,9 +182,9 @@ def test_a_deprecation_warns_whoever_uses_the_version() -> None:
     warning = "came_back@1 will be deprecated on 2099-01-01: use click@1"
     ok("alias", "came_back@champion", "1")
     told = ok("deprecate", "came_back", "--replaced-by", "click", "--on", "2099-01-01")
-    pointing = "  came_back@champion points to it: 'longplay signals alias' moves it"
-    assert told.startswith(f"{warning}\n{pointing}\n  deployment 'world 1' (asked for came_back, last 20")
-    assert told.endswith(") is warned\n")
+    pointing = "  came_back@champion still points to it: move it with 'longplay signals alias'"
+    assert told.startswith(f"{warning}\n{pointing}\n  deployment 'world 1' (asked for came_back, last used 20")
+    assert told.endswith(") will get a warning\n")
     for command in (("show", "came_back"), ("consumers", "came_back")):
         assert run(*command).stderr == f"warning: {warning}\n"
     assert record_use(default_registry(file=FILE), SignalUser("experiment", "e"), ["came_back"]) == [warning]
@@ -188,7 +192,7 @@ def test_a_deprecation_warns_whoever_uses_the_version() -> None:
     ok("deprecate", "came_back", "--reason", "now")  # today
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     shown = json.loads(ok("show", "came_back", "--json"))
-    assert shown["warning"] == f"came_back@1 is deprecated since {today} (now)"
+    assert shown["warning"] == f"came_back@1 has been deprecated since {today} (now)"
     assert shown["status"] == "deprecated"
     assert [one["signal"] for one in json.loads(ok("list", "--status", "deprecated", "--json"))] == ["came_back@1"]
     for wrong in (("click", "--replaced-by", "click@1"), ("click", "--withdraw")):
@@ -238,8 +242,8 @@ def test_a_read_does_not_fail_where_nothing_can_be_recorded(monkeypatch: pytest.
     ok("show", "came_back")
     assert uses() == []
     monkeypatch.setattr(os, "access", real)
-    monkeypatch.setattr(longplay.registry.usage, "WAIT_S", 0.05)
-    with Ledger.changing(FILE):  # somebody else is writing
+    monkeypatch.setattr(longplay.registry.usage, "LOCK_TIMEOUT_S", 0.05)
+    with Ledger.open_for_writing(FILE):  # somebody else is writing
         assert record_lookup(default_registry(file=FILE), "came_back", "ana") == []
     assert uses() == []
     assert record_lookup(default_registry(file=FILE), "came_back", "ana") == []
@@ -267,7 +271,7 @@ def test_an_alias_tells_who_moves_with_it() -> None:
     assert ok("alias", "came_back@champion", "2").splitlines() == [
         "came_back@champion: came_back@1 -> came_back@2",
         "  breaking: measure.kind: any -> days",
-        "  experiment 'e' asks for came_back@champion and gets came_back@2 from now on",
+        "  experiment 'e' uses came_back@champion and will now get came_back@2",
     ]
 
 

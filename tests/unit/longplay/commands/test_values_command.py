@@ -30,7 +30,7 @@ def test_values_as_a_table(told: tuple[list[str], str]) -> None:
     after = shown.split("--after ")[1].strip()
     rest = CliRunner().invoke(cli, [*command, "--after", after]).output
     assert rest.splitlines()[1].split()[:7] == ["c", "u", "i", "2026-05-09", "00:00:00", "open", "-"]
-    assert "no more follow" in rest
+    assert "last page" in rest
 
 
 def test_values_as_json(told: tuple[list[str], str]) -> None:

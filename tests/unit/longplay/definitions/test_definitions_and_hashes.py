@@ -124,7 +124,7 @@ def test_a_published_definition_that_changed_its_meaning_is_refused(tmp_path: Pa
     write(tmp_path, title="Another title")
     assert load([tmp_path]).get("came_back").title == "Another title"
     write(tmp_path, lateness="2 d")
-    with pytest.raises(ConfigError, match="The published signal 'came_back@1' has changed its meaning") as caught:
+    with pytest.raises(ConfigError, match="The published signal 'came_back@1' has changed in meaning") as caught:
         load([tmp_path])
     assert caught.value.where == str(path)
     assert caught.value.got == f"hash {definition(lateness='2 d').hash}, published as {definition().hash}"

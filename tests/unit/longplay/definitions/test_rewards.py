@@ -142,7 +142,7 @@ def test_shipped_rewards_are_published_and_the_schema_takes_them() -> None:
 def test_a_published_reward_whose_meaning_changed_is_refused(folder: Path) -> None:
     (folder / "published.yaml").write_text(f"stays@1: '{reward().hash}'\n", encoding="utf-8")
     load([folder])
-    with pytest.raises(ConfigError, match="The published reward 'stays@1' has changed its meaning"):
+    with pytest.raises(ConfigError, match="The published reward 'stays@1' has changed in meaning"):
         load([spoilt(folder, "weight: 0.7", "weight: 0.6")])
 
 
@@ -184,7 +184,7 @@ def test_a_changed_reward_is_a_new_version_and_differs_key_by_key(folder: Path, 
     lifecycle.apply(file, read_proposals([folder]).values(), ANA)
     refused = run("apply", str(spoilt(folder, "bounds: [0, 1]", "bounds: [0, 2]")), "--registry", str(file))
     assert isinstance(refused.exception, ConfigError)
-    assert "has changed its meaning" in refused.exception.what
+    assert "has changed in meaning" in refused.exception.what
     spoilt(folder, "version: 1", "version: 2\ntags: [x]")
     text = (folder / "stays.v1.yaml").read_text(encoding="utf-8").replace("bounds: [0, 1]", "bounds: [0, 2]")
     (folder / "stays.v1.yaml").write_text(text, encoding="utf-8")
@@ -204,7 +204,7 @@ def test_a_name_is_a_signal_s_or_a_reward_s(folder: Path, tmp_path: Path) -> Non
     file = tmp_path / "registry.db"
     lifecycle.apply(file, read_proposals([folder]).values(), ANA)
     write(tmp_path / "other", name="stays", version=2)
-    with pytest.raises(ConfigError, match="The name 'stays' is not free"):
+    with pytest.raises(ConfigError, match="The name 'stays' is already taken"):
         lifecycle.apply(file, read_proposals([tmp_path / "other"]).values(), ANA)
 
 
