@@ -25,10 +25,10 @@ from longplay.errors import ConfigError, NotFoundError, StoreError
 from longplay.registry.registry import default_registry
 from longplay.site.signals.site import MARKER
 from longplay.site.signals.versions import href
-from tests.unit.longplay.site_pages import Element, by_id, captioned, read
-from tests.unit.longplay.value_tables import KNOWN_AT, Row, day, table, write, write_release
+from tests.unit.longplay.site.site_pages import Element, by_id, captioned, read
+from tests.unit.longplay.site.value_tables import KNOWN_AT, Row, day, table, write, write_release
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 HOSTILE = '<script>alert("x")</script>&amp;<img src=x onerror=alert(1)>'
 H = timedelta(hours=1)
 

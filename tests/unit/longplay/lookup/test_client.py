@@ -16,7 +16,7 @@ from longplay.errors import ConfigError, EnvironmentProblem, NotFoundError, Stor
 from longplay.lookup.values import Values
 from tests.unit.longplay.small_tables import at, open_row, row, void_row, write_release, write_values
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 ROWS = [
     row("a", at(1), user_id="u1", item_id="i1"),
     row("a", at(1), user_id="u1", item_id="i1", value=0.0, revision=1, known_ts=at(5)),

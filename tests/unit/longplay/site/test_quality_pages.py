@@ -15,7 +15,7 @@ from longplay.status.metric_series import MetricSeries
 from longplay.status.row_accounting import RowAccount
 from longplay.status.verdicts import list_verdict_files, read_verdicts
 from tests.unit.longplay.quality_tables import publish, verdict
-from tests.unit.longplay.site_pages import Element, captioned, read
+from tests.unit.longplay.site.site_pages import Element, captioned, read
 
 HOSTILE = '<script>alert("x")</script><img src=x>'
 DAYS = [date(2026, 5, 1), date(2026, 5, 2), date(2026, 5, 3)]

@@ -9,8 +9,8 @@ from longplay.registry import lifecycle
 from longplay.registry.registry import default_registry
 from longplay.registry.usage import SignalUser, record_use
 from tests.unit.longplay.signal_files import ANA, proposal
-from tests.unit.longplay.site_pages import Element, by_id, captioned, read
-from tests.unit.longplay.value_tables import Row, day, table, write
+from tests.unit.longplay.site.site_pages import Element, by_id, captioned, read
+from tests.unit.longplay.site.value_tables import Row, day, table, write
 
 DRAFT = {"status": "draft", "version": 3, "lateness": "3 d"}
 

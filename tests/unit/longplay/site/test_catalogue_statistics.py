@@ -15,7 +15,7 @@ from longplay.site.charts.value_charts import draw_open_anchor_delay
 from longplay.site.signals.aggregates import MAX_DISTINCT_VALUES
 from longplay.site.signals.scan import aggregate_values
 from longplay.site.signals.statistics import SignalStatistics, compute_statistics, find_undefined_values
-from tests.unit.longplay.value_tables import Row, day, table, write
+from tests.unit.longplay.site.value_tables import Row, day, table, write
 
 CLICK = default_registry().get("click@1")
 RETURN = default_registry().get("return_to_item_14d@1")
