@@ -34,14 +34,14 @@ def as_of_join(
 
     Args:
         views: what to compute; they share at least one key column.
-        facts: grain: fact. The views' keys, ``event_ts``, ``visible_ts``, ``consumed``, and the columns that features
-            name: whole numbers to sum (never null), amounts, or values to distinguish.
+        facts: the views' keys, ``event_ts``, ``visible_ts``, ``consumed``, and the columns that the features aggregate:
+            whole numbers (never null), amounts, or categories. Grain: fact.
         spine: grain: any, with the views' keys and ``as_of``; further columns are passed on.
-        buckets: number of parts into which the keys are hashed; memory holds one at a time, facts and spine.
+        buckets: number of parts into which the keys are hashed; a task holds the facts and spine of one in memory.
         audited: whether to add ``latest_fact_ts``: when the newest fact behind each row became visible.
 
     Returns:
-        Grain of the spine, one row a spine row: its columns, then the features as doubles. The features of a view are
+        Grain of the spine, one row per spine row: its columns, then the features as doubles. The features of a view are
         null where one of its keys or ``as_of`` is.
 
     Raises:
@@ -68,9 +68,9 @@ def union_facts(frames: Iterable[DataFrame], measures: Sequence[str]) -> DataFra
 def _fact_columns(views: Sequence[View]) -> list[str]:
     """Columns of the facts that the views read."""
     keys = [key for view in views for key in view.keys]
-    of = [f.of for view in views for f in view.features if f.kind not in DERIVED]
-    means = ["consumptions"] if any(f.kind == "mean" for view in views for f in view.features) else []
-    return list(dict.fromkeys([*keys, "event_ts", "visible_ts", "consumed", *of, *means]))
+    aggregated = [f.of for view in views for f in view.features if f.kind not in DERIVED]
+    counts = ["consumptions"] if any(f.kind == "mean" for view in views for f in view.features) else []
+    return list(dict.fromkeys([*keys, "event_ts", "visible_ts", "consumed", *aggregated, *counts]))
 
 
 def join_bucket(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audited: bool = False) -> pa.Table:
@@ -101,7 +101,7 @@ def join_bucket(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audi
 
 
 def encode_column(facts: pa.Table, spine: pa.Table, name: str) -> tuple[Longs, Longs, int]:
-    """A column of facts and spine in one set of codes: [facts], [spine] and their number; -1 for null.
+    """Codes of a column, shared by facts and spine: [facts], [spine], and how many codes there are; null is -1.
 
     Raises:
         InputError: when its types in facts and spine differ.
@@ -152,7 +152,7 @@ def _read_facts(view: View, facts: pa.Table, keys: Longs, codes: Mapping[str, tu
 
 
 def number_keys(names: Sequence[str], codes: Mapping[str, tuple[Longs, Longs, int]]) -> tuple[Longs, Longs, int]:
-    """Keys of several columns as one number: [facts], [spine] and their largest number; -1 where a column is null."""
+    """One number per combined key: [facts], [spine], and a bound above all numbers; -1 if any key column is null."""
     facts, spine, size = codes[names[0]]
     for name in names[1:]:
         facts_codes, spine_codes, codes_size = codes[name]

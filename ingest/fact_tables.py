@@ -72,8 +72,7 @@ def build_quarantine(validated: DataFrame, name: str, batch: int, run_id: str) -
     """The rejected rows, each with its reason, the run that rejected it, and all that is needed to reprocess it.
 
     Args:
-        validated: from :func:`ingest.row_validation.validate_rows`; with
-            ``_origin``, repaired rows that failed again.
+        validated: from :func:`ingest.row_validation.validate_rows`. Rows with ``_origin`` are repaired rows.
         name: which raw log: events, exposures or episodes.
         batch: number of the delivery.
         run_id: names the run.
@@ -93,7 +92,7 @@ def build_quarantine(validated: DataFrame, name: str, batch: int, run_id: str) -
 
 
 def count_reasons(validated: DataFrame, log: LogMapping) -> dict[str, int]:
-    """Rows read, clean rows, and rows by reason: raw counts may overlap, exclusive counts add up."""
+    """Count rows read, clean rows, and rows by reason: any of their reasons (raw) or only their first (exclusive)."""
     aggregates: list[Column] = [F.count("*").alias("read"), F.count_if(F.col("reason").isNull()).alias("clean")]
     for reason in list_reasons(log):
         aggregates.append(F.count_if(F.array_contains("reasons", reason)).alias(f"raw:{reason}"))
@@ -103,27 +102,27 @@ def count_reasons(validated: DataFrame, log: LogMapping) -> dict[str, int]:
 
 
 def build_first_seen(events: DataFrame, published: DataFrame | None = None) -> DataFrame:
-    """Events that were the earliest of their user or item when they became visible, and an item's earliest clicks.
+    """Events that, when they became visible, were the earliest of their user, their item, or the clicks of their item.
 
     Args:
         events: new events. Grain: event_id.
         published: what the table holds already; rows that add nothing to it are left out.
 
     Returns:
-        Grain: kind, key, visible_ts. Tenure and age need nothing else from the past.
+        Grain: kind, key, visible_ts. The features of tenure and age need no other events of the past.
     """
     facts = _facts_by_key(events)
-    # What was known at once is the earliest only if it was the first to be visible, so these few rows are enough.
+    # A fact known at once is the earliest only if it was also the first to become visible. All others were late.
     order = F.min(F.struct("visible_ts", "event_ts", "batch", "topic")).alias("_first")
     first_visible = facts.groupBy("kind", "key").agg(order).select("kind", "key", "_first.*")
     candidates = first_visible.unionByName(facts.where("visible_ts > event_ts"))
-    # Of rows that became visible at one moment the earliest counts, and of those the smallest batch and topic.
+    # Of rows that became visible at one moment, the earliest counts; batch and topic break ties.
     by_moment = candidates.groupBy("kind", "key", "visible_ts").agg(
         F.min(F.struct("event_ts", "batch", "topic")).alias("_first")
     )
     earliest = keep_earliest(by_moment.select("kind", "key", "visible_ts", "_first.*"))
     if published is not None:
-        earliest = _without_later_than(published, earliest)
+        earliest = _drop_known_as_early(published, earliest)
     return earliest.select(*FIRST_SEEN.column_names())
 
 
@@ -144,8 +143,8 @@ def _facts_by_key(events: DataFrame) -> DataFrame:
     return facts.where(F.col("key").isNotNull())
 
 
-def _without_later_than(published: DataFrame, rows: DataFrame) -> DataFrame:
-    """Rows without those for which a published row is as early and became visible as early."""
+def _drop_known_as_early(published: DataFrame, rows: DataFrame) -> DataFrame:
+    """Drop rows that add nothing: a published row of their key is as early, and became visible as early."""
     old = published.select("kind", "key", F.col("event_ts").alias("_event"), F.col("visible_ts").alias("_visible"))
     is_as_early = (F.col("_event") <= F.col("event_ts")) & (F.col("_visible") <= F.col("visible_ts"))
     is_same_key = (F.col("n.kind") == F.col("o.kind")) & (F.col("n.key") == F.col("o.key"))
@@ -153,14 +152,14 @@ def _without_later_than(published: DataFrame, rows: DataFrame) -> DataFrame:
 
 
 def keep_earliest(rows: DataFrame) -> DataFrame:
-    """Rows of ``first_seen`` that were the earliest of their key when they became visible: its canonical form."""
+    """Keep the rows of ``first_seen`` that are earlier than all rows of their key that became visible before them."""
     before = Window.partitionBy("kind", "key").orderBy("visible_ts").rowsBetween(Window.unboundedPreceding, -1)
     marked = rows.withColumn("_earliest", F.min("event_ts").over(before))
     return marked.where(F.col("_earliest").isNull() | (F.col("event_ts") < F.col("_earliest"))).drop("_earliest")
 
 
 def fact_id(time: str) -> Column:
-    """The id of a fact: a key is one event of one UTC day, so duplicates are looked for on that day alone."""
+    """The id of a fact: its key and its UTC day, so that duplicates need to be looked for only on that day."""
     return F.substring(F.sha2(F.concat_ws("/", "key", F.to_date(time).cast("string")), 256), 1, 32)
 
 

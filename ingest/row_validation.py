@@ -1,8 +1,8 @@
-"""Validates raw rows: every reason to reject each one, and which comes first. Pure transforms.
+"""Validates raw rows: finds every reason to reject a row. Pure transforms.
 
-Precedence of reasons (the first that applies is the exclusive one): malformed_row, null_user, null_item,
-bad_time, future_time, the source's filters in their order, unknown_kind, bad_amount, bad_position,
-bad_propensity, null_episode, bad_season, duplicate.
+A row counts under the first reason that applies, in this order: malformed_row, null_user, null_item, bad_time,
+future_time, the source's filters in their order, unknown_kind, bad_amount, bad_position, bad_propensity, null_episode,
+bad_season, duplicate.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ RAW_JSON_OPTIONS = {
 }
 """Options to write raw rows as JSON, with microseconds, and to read them back."""
 _ISO = "iso"
-_ISO_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}"  # Spark also parses bare years and times of today, which are not ISO
+_ISO_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}"  # Spark also parses bare years and bare times of day
 _OFFSET = r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)\s*$"
 _AFTER_TIME = r"\d:\d.*"
 
@@ -44,27 +44,28 @@ def parse_time(column: Column, fmt: str, zone: str, is_timestamp: bool) -> Colum
         return F.timestamp_micros((number * (1_000_000 if fmt == "unix_s" else 1_000)).try_cast("bigint"))
     text = column.cast("string")
     if fmt != _ISO:
-        return _in_zone(F.try_to_timestamp(text, F.lit(fmt)), zone, F.lit(_names_offset(fmt)))
+        return _in_zone(F.try_to_timestamp(text, F.lit(fmt)), zone, F.lit(_has_offset(fmt)))
     parsed = F.when(text.rlike(_ISO_DATE), text.try_cast("timestamp"))
     return _in_zone(parsed, zone, text.rlike(_AFTER_TIME + _OFFSET))
 
 
 def _in_zone(parsed: Column, zone: str, has_offset: Column) -> Column:
+    """Parsed times in UTC: those without an offset are local to ``zone``."""
     return parsed if zone == "UTC" else F.when(has_offset, parsed).otherwise(F.to_utc_timestamp(parsed, zone))
 
 
-def _names_offset(pattern: str) -> bool:
+def _has_offset(pattern: str) -> bool:
     """Whether a datetime pattern has an offset or a zone outside its quoted text."""
     return bool(set("XxZzVO") & set("".join(pattern.split("'")[::2])))
 
 
 def time_column(raw: DataFrame, name: str, fmt: str, zone: str) -> Column:
     """The column ``name`` of ``raw`` as a UTC timestamp; Parquet times without a zone are local to ``zone``."""
-    kind = dict(raw.dtypes)[name]
+    spark_type = dict(raw.dtypes)[name]
     column = F.col(f"`{name}`")
-    if kind == "timestamp_ntz":
+    if spark_type == "timestamp_ntz":
         return F.to_utc_timestamp(column.cast("timestamp"), zone)
-    return parse_time(column, fmt, zone, kind == "timestamp")
+    return parse_time(column, fmt, zone, spark_type == "timestamp")
 
 
 def text_column(name: str | None) -> Column:
@@ -79,7 +80,7 @@ def validate_rows(raw: DataFrame, source: Source, log: LogMapping, observed_at: 
         raw: one raw log. Grain: raw row.
         source: the source that it belongs to.
         log: its mapping.
-        observed_at: event times at or after this moment (UTC) are future.
+        observed_at: rows with event times at or after this moment (UTC) get the reason ``future_time``.
 
     Returns:
         Grain: raw row. ``raw`` is the row as JSON, ``raw_schema`` its type, ``message`` explains the first reason, and
@@ -90,11 +91,12 @@ def validate_rows(raw: DataFrame, source: Source, log: LogMapping, observed_at: 
     ranked = _rank_within_key(mapped, _condition_by_reason(observed_at, log))
     reasons = F.when(F.col("_rank") > 1, F.concat("_bad", F.array(F.lit(DUPLICATE)))).otherwise(F.col("_bad"))
     validated = ranked.withColumn("reasons", reasons)
-    # Only rejected rows carry themselves along as JSON.
+    # Only rejected rows need their raw form, for quarantine.
     is_rejected = F.size("reasons") > 0
     as_json = F.when(is_rejected, F.to_json("_raw", RAW_JSON_OPTIONS))
     validated = validated.withColumns({"reason": F.try_element_at("reasons", F.lit(1)), "_json": as_json})
     messages = F.create_map(*[F.lit(text) for pair in build_rejection_messages(log).items() for text in pair])
+    # Rows with equal content need different ids: repaired rows differ by origin, all others by rank.
     identity = ("_json", ORIGIN) if ORIGIN in mapped.columns else ("_json", "_rank")
     return validated.select(
         *[c for c in mapped.columns if c not in ("_raw", FILE) and not c.startswith("_filter_")],
@@ -117,7 +119,7 @@ def _condition_by_reason(observed_at: datetime, log: LogMapping) -> dict[str, Co
 def _rank_within_key(mapped: DataFrame, condition_by_reason: Mapping[str, Column]) -> DataFrame:
     """Rows with the reasons that apply, as ``_bad``, and their rank among the rows of their key, as ``_rank``."""
     flags = [F.when(condition, F.lit(reason)) for reason, condition in condition_by_reason.items()]
-    marked = mapped.withColumns({"_bad": F.array_compact(F.array(*flags)), "_any": _any_order(mapped)})
+    marked = mapped.withColumns({"_bad": F.array_compact(F.array(*flags)), "_any": _tie_breaker(mapped)})
     # Clean rows first: the first row of a key is kept, and the others are its duplicates.
     ties = [F.col("_any"), *([F.col(ORIGIN)] if ORIGIN in mapped.columns else [])]
     order = Window.partitionBy("key").orderBy("_is_bad", "known_ts", "event_ts", *ties)
@@ -156,8 +158,8 @@ def raw_columns(raw: DataFrame, *without: str) -> list[Column]:
     return [F.col(f"`{c}`") for c in raw.columns if c not in without]
 
 
-def _any_order(mapped: DataFrame) -> Column:
-    """A fixed order of rows that otherwise tie. Spark cannot hash maps, so rows that have one are hashed as JSON."""
+def _tie_breaker(mapped: DataFrame) -> Column:
+    """A hash of the raw row that orders rows with equal times. Spark cannot hash maps, so it hashes those as JSON."""
     has_map = "map<" in dict(mapped.dtypes)["_raw"]
     return F.xxhash64(F.to_json("_raw") if has_map else F.col("_raw"))
 
@@ -174,6 +176,7 @@ def _id_columns(log: LogMapping) -> list[Column]:
 
 
 def _common_conditions(observed_at: datetime, log: LogMapping) -> dict[str, Column]:
+    """The conditions of reasons that all kinds of logs share."""
     is_future = F.col("event_ts") >= F.lit(observed_at) if observed_at != datetime.max else F.lit(False)
     return {
         MALFORMED_ROW: F.col(MALFORMED),
@@ -200,6 +203,7 @@ def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
 
 
 def _specific_columns(log: LogMapping) -> list[Column]:
+    """The columns that only one kind of log has."""
     if isinstance(log, ExposuresLog):
         raw = log.log_propensity or log.propensity
         number = F.col(f"`{raw}`").try_cast("double")
@@ -226,6 +230,7 @@ def _specific_columns(log: LogMapping) -> list[Column]:
 
 
 def _specific_conditions(log: LogMapping) -> dict[str, Column]:
+    """The conditions of reasons that only one kind of log has."""
     if isinstance(log, ExposuresLog):
         propensity = F.col("propensity_")
         return {

@@ -17,13 +17,13 @@ from typing import Any, Self
 from longplay.errors import InputError
 
 DAYS_FOR_BASELINE, MIN_SHARE_OF_BASELINE = 28, 0.1
-"""Unless the source sets ``min_users``, a day counts as delivered when its users reach this share of the median of the
-days with events nearest to that end of the log."""
+"""Without ``min_users``, a day counts as delivered if its users reach this share of a median over so many days with
+events: the first ones of the log to find its start, the last ones to find its watermark."""
 
 
 @dataclass(frozen=True)
 class ObservedCompleteness:
-    """``log_start``: since when the log is delivered. ``watermark``: every event before it has arrived. Both UTC."""
+    """``log_start``: where the log begins. ``watermark``: every event before it has arrived. Both UTC."""
 
     log_start: datetime
     watermark: datetime
@@ -31,12 +31,12 @@ class ObservedCompleteness:
 
 @dataclass(frozen=True)
 class DeliveredInterval:
-    """The known time that one delivery vouches for.
+    """The interval of known time that one delivery vouches for: ``[complete_from, complete_until)``.
 
     Attributes:
-        complete_from: the delivery holds what became known from here on (UTC); None: from the beginning of the log.
-        complete_until: and before this moment (UTC).
-        complete_at: when that could first have been known (UTC).
+        complete_from: its start (UTC); None: the beginning of the log.
+        complete_until: its end (UTC).
+        complete_at: when the delivery could first have been known (UTC).
     """
 
     complete_from: datetime | None
@@ -62,19 +62,19 @@ def observe_completeness(
     where: str = "",
     begins: datetime | None = None,
 ) -> ObservedCompleteness:
-    """How complete a log is, as one delivery shows it.
+    """Infer from one delivery where a log begins and up to when it is complete.
 
-    A day counts as delivered when at least ``min_users`` users have events on it. The default is a tenth of the median
-    near that end of the log, so that one bad row moves nothing. Without a heartbeat the last delivered day may be
-    incomplete, so the watermark is its beginning.
+    The log begins with its first delivered day: the first on which at least ``min_users`` users have events. By
+    default a tenth of a median is enough, so that single rows with a wrong date change nothing. A heartbeat states the
+    watermark. Without one it is the start of the last delivered day, because that day may be incomplete.
 
     Args:
         users_by_day: (UTC day, users with events on it), in any order.
         observed_at: the moment of observation; nothing after it can have been delivered.
-        min_users: users that make a day a delivered one; None: a tenth of the median of 28 days with events.
+        min_users: a day with at least so many users is delivered; None: a tenth of the median of 28 days with events.
         heartbeat: the deliverer's statement that everything before this moment has been delivered.
         where: the delivery, as errors name it.
-        begins: since when the log is delivered, if source or heartbeat say so; None: since its first delivered day.
+        begins: where the log begins, if source or heartbeat state it; None: on its first delivered day.
 
     Raises:
         InputError: when no day qualifies and there is no heartbeat, or the heartbeat lies after the observation.
@@ -84,7 +84,7 @@ def observe_completeness(
     last = _first_delivered_day(days[::-1], days[-DAYS_FOR_BASELINE:], min_users)
     if heartbeat is not None and heartbeat > observed_at:
         raise InputError(
-            "The heartbeat vouches for the future.",
+            "The heartbeat claims completeness in the future.",
             where=where,
             got=f"complete_until {heartbeat}, observed {observed_at}",
             fix="correct the heartbeat file, or --observed-at",
@@ -113,11 +113,11 @@ def _first_delivered_day(
 def compute_watermark_history(
     deliveries: Sequence[DeliveredInterval], begins: datetime | None = None
 ) -> list[tuple[datetime, datetime]]:
-    """The watermark's history: (from when on, how far the log was then known to be complete), both rising.
+    """The watermark's history: pairs of a moment and the watermark from then on. Both increase.
 
     Args:
         deliveries: in any order, at least one.
-        begins: where the log begins; None: with the earliest known time delivered by then.
+        begins: where the log begins; None: at the earliest ``complete_from`` that has arrived.
     """
     history: list[tuple[datetime, datetime]] = []
     arrived: list[DeliveredInterval] = []
@@ -132,6 +132,7 @@ def compute_watermark_history(
 
 
 def _end_of_unbroken_run(deliveries: Sequence[DeliveredInterval], begins: datetime | None) -> datetime | None:
+    """Where the intervals that follow the beginning of the log without a gap end; None if none follows it."""
     full_ends = [d.complete_until for d in deliveries if d.complete_from is None]
     starts = [d.complete_from for d in deliveries if d.complete_from is not None]
     end = max(full_ends) if full_ends else begins or min(starts)
@@ -144,8 +145,7 @@ def _end_of_unbroken_run(deliveries: Sequence[DeliveredInterval], begins: dateti
 def watermark_at(known_at: datetime, history: Sequence[tuple[datetime, datetime]]) -> datetime:
     """W(T): how far the log was known to be complete at ``known_at``.
 
-    Before the first observation the log counts as delivered on time, so W(T) = T up to the watermark of that
-    observation.
+    Before its first observation the log counts as delivered on time. So W(T) = T, but at most the first watermark.
 
     Args:
         known_at: T (UTC).
@@ -161,7 +161,7 @@ class Heartbeat:
 
     Attributes:
         complete_until: everything that became known before this moment has been delivered (UTC).
-        observed_at: when the delivery was made (UTC): later event times are future. None if the file does not say.
+        observed_at: when the delivery was made (UTC); None if the file does not say. Later events are in the future.
         complete_from: the delivery holds only what became known from here on (UTC). None: everything before.
     """
 

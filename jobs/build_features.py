@@ -25,9 +25,9 @@ class FeatureSpine:
     """Exposures whose features are computed.
 
     Attributes:
-        exposures: those exposures. Grain: exposure_id.
-        first_day: their earliest day (UTC); None where there are none.
-        replace_from: existing features from this day on (UTC) are replaced; None: none are.
+        exposures: the exposures. Grain: exposure_id.
+        first_day: their earliest day (UTC); None if there are no exposures.
+        replace_from: published features from this day on (UTC) are replaced; None: no features are replaced.
     """
 
     exposures: DataFrame
@@ -36,7 +36,7 @@ class FeatureSpine:
 
     @property
     def replaced_rows(self) -> str | None:
-        """SQL for the existing rows that are replaced."""
+        """SQL for the published rows that are replaced; None: no row."""
         return f"as_of_day >= DATE'{self.replace_from:%Y-%m-%d}'" if self.replace_from else None
 
     @property
@@ -48,8 +48,8 @@ class FeatureSpine:
 def build_features(context: RunContext) -> None:
     """Add the features of exposures that became complete since the last run.
 
-    An exposure is complete when everything known before it has been delivered: its features then never change. Rows
-    that turn up behind the watermark cause the features from their day on to be recomputed.
+    An exposure is complete when everything known before it has been delivered. Its features then never change, unless
+    rows arrive behind the watermark after all: these cause all features from their day on to be recomputed.
     """
     tables, position = context.tables, context.log.position
     facts = tables.versions(*_FACTS)
@@ -94,7 +94,7 @@ def _select_item_days(context: RunContext, plan: IncrementPlan, spine: FeatureSp
 
 
 def _select_spine(context: RunContext, plan: IncrementPlan) -> FeatureSpine:
-    """New exposures, and those from the day on from which features are replaced."""
+    """Select new exposures; if rows arrived behind the watermark, also all exposures from their day on."""
     exposures, checkpoint = context.tables.read_delivered(plan.inputs, "exposures", context.log), plan.checkpoint
     if checkpoint is None:
         return FeatureSpine(exposures, _find_first_day(exposures), None)

@@ -20,6 +20,7 @@ from signals.recompute import OutageChanges, in_days, plan_recomputation
 from tables.catalog import SIGNAL_VALUES
 
 OPEN_VALUES = "NOT settled"
+"""SQL for the published rows that an increment replaces."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class ValuePlan:
     """How the values of signals are brought up to date.
 
     Attributes:
-        inputs: what they rest on.
-        increment: from which checkpoint, and to which position of the log.
-        outages: how the known outages have changed since that checkpoint.
+        inputs: the definitions and facts that they are computed from.
+        increment: the checkpoint to continue from, and the position of the log to reach.
+        outages: how the known outages have changed since the checkpoint.
     """
 
     inputs: SignalInputs
@@ -40,9 +41,9 @@ class ValuePlan:
 def build_signals(context: RunContext) -> None:
     """Bring the values of every definition up to the newest watermark.
 
-    Settled values (mature or void) are only ever added: those that have settled since, and revisions by late facts.
-    Open ones are replaced. So a daily run reads only the windows that were open and those into which late facts fall.
-    New signals are first computed alone, over the whole log.
+    Published rows of settled values (mature or void) stay. A run adds the values that have settled since the last run
+    and the revisions caused by late facts, and replaces open values. So a daily run reads only windows that were open
+    or contain late facts. New signals are first computed alone, over all of the log.
     """
     definitions = [definition for definition in computed_definitions(context) if is_eligible(context, definition)]
     find_outages(context)
@@ -70,7 +71,7 @@ def _explain_rebuild(
         return None
     if not increment.is_current and (rows_behind := count_rows_behind(context, inputs.versions, increment.checkpoint)):
         return f"{rows_behind:,} rows arrived behind the watermark"
-    return "what was known of outages by then has changed" if outages.is_history_rewritten else None
+    return "the record of past outages has changed" if outages.is_history_rewritten else None
 
 
 def _compute_values(context: RunContext, plan: ValuePlan) -> TableChange:
@@ -105,7 +106,7 @@ def _compute_changed_values(context: RunContext, plan: ValuePlan) -> DataFrame:
         facts["events"].where(in_days("event_day", recomputation.event_days)),
         facts["exposures"].where(in_days("as_of_day", recomputation.exposure_days)),
         inputs.knowledge,
-        recomputation.renewal,
+        recomputation.scope,
         facts.get("episodes"),
     )
 
@@ -114,10 +115,10 @@ def _compute_changed_values(context: RunContext, plan: ValuePlan) -> DataFrame:
 def command(context: RunContext) -> None:
     """Compute the value of every signal for every anchor, as far as it is known.
 
-    A value is mature once the watermark has passed its window and lateness allowance. Until then it is open and only
-    its prefix is kept. It is void if it will never be known. The column known_ts tells what was known at an earlier
-    moment. Each run computes only values that may have changed since the last one, and those of new signals; --force
-    recomputes all of them.
+    A value is mature once the watermark has passed its window and lateness allowance. Until then it is open: the
+    value is null, and the prefix shows what was observed so far. It is void if it will never be known. The column
+    known_ts tells what was known at an earlier moment. Each run computes only new signals and values that may have
+    changed since the last run; --force recomputes all.
 
     Example: longplay build-signals --source world
     """

@@ -50,12 +50,12 @@ REBUILT_TABLES = (
 
 
 def erase(context: RunContext, user: str) -> dict[str, Any]:
-    """Remove one person; gives the receipt, which does not name them. An interrupted erasure can be repeated.
+    """Remove one person and return the receipt, which does not name them. If interrupted, run it again.
 
     Raises:
-        NotFoundError: when no table holds them and nothing of them was erased before.
+        NotFoundError: when no table holds the person and no erasure of the person was made before.
     """
-    # Releases from quarantine come last: they tell which quarantined rows were the person's.
+    # Releases from quarantine come last: a repeated run needs them to find the person's quarantined rows.
     tables = sorted((t for t in catalog.ALL if context.store.exists(t)), key=lambda table: table == RELEASES)
     erasure = _begin_erasure(context, user, tables)
     for name in erasure.training_sets:
@@ -65,7 +65,7 @@ def erase(context: RunContext, user: str) -> dict[str, Any]:
         _erase_from_table(context, table, user, released_rows)
     _remove_unpublished(context.folder, user)
     forget_ids(SourcePaths(context.folder).verdicts)
-    # A server answers from copies of the tables; a running one rebuilds its index.
+    # The server's index holds copies of the tables; a running server builds it again.
     shutil.rmtree(IndexLocation.from_store(context.root, context.source.name).cache, ignore_errors=True)
     receipt, file = finish_erasure(context.folder, erasure, count_accounted_rows(context.folder))
     rows, training_sets = erasure.rows.values(), len(erasure.training_sets)
@@ -75,7 +75,7 @@ def erase(context: RunContext, user: str) -> dict[str, Any]:
 
 
 def _begin_erasure(context: RunContext, user: str, tables: Sequence[str]) -> ErasureInProgress:
-    """What is to be erased, recorded before anything is removed; an interrupted erasure continues from its record."""
+    """Record what is to be erased before anything is removed, or continue an interrupted erasure from its record."""
     tombstones = Tombstones.from_source(context.folder)
     mark = tombstones.mark(user)
     interrupted = find_interrupted(context.folder, mark)
@@ -100,29 +100,29 @@ def list_manifests_with(context: RunContext, user: str) -> list[str]:
         manifest, _ = read_manifest(context.folder, file.stem)
         log = context.log.up_to(manifest.batch)
         exposures = context.tables.read_delivered(context.tables.versions("exposures"), "exposures", log)
-        own_exposures = exposures.where(f"user_id = {_text(user)}")
+        own_exposures = exposures.where(f"user_id = {_sql_text(user)}")
         if select_spine(own_exposures, manifest.plan).limit(1).count():
             names.append(file.stem)
     return names
 
 
 def condition_of(table: str, user: str, released_rows: Sequence[str] = ()) -> str | None:
-    """SQL for the rows of a table that are a person's; None where it holds no persons.
+    """SQL for the rows of a person in a table; None if the table has no column of people.
 
     Args:
         table: which table.
-        user: who.
-        released_rows: quarantined rows that were repaired into rows of theirs, whatever they contained before.
+        user: id of the person.
+        released_rows: ids of quarantined rows that were repaired into rows of the person.
     """
     if table == "first_seen":
-        return f"kind = 'user' AND key = {_text(user)}"
+        return f"kind = 'user' AND key = {_sql_text(user)}"
     if table in ("quarantine", RELEASES):
-        # A row that could not be read may hold the id anywhere in its text, and anything in place of its user.
-        unread = f"user_id IS NULL OR reason = '{MALFORMED_ROW}'"
-        own = f"user_id = {_text(user)} OR (({unread}) AND raw RLIKE {_text(_as_word(user))})"
-        return f"{own} OR row_id IN ({', '.join(map(_text, released_rows))})" if released_rows else own
+        # A malformed row may hold the id anywhere in its text, and its column user_id may hold any other text.
+        no_reliable_id = f"user_id IS NULL OR reason = '{MALFORMED_ROW}'"
+        own = f"user_id = {_sql_text(user)} OR (({no_reliable_id}) AND raw RLIKE {_sql_text(_word_pattern(user))})"
+        return f"{own} OR row_id IN ({', '.join(map(_sql_text, released_rows))})" if released_rows else own
     if "user_id" in catalog.get(table).column_names():
-        return f"user_id = {_text(user)}"
+        return f"user_id = {_sql_text(user)}"
     return None
 
 
@@ -148,13 +148,13 @@ def _erase_from_table(context: RunContext, table: str, user: str, released_rows:
         erase_rows(context.store, table, condition or "false", metadata)
 
 
-def _as_word(user: str) -> str:
+def _word_pattern(user: str) -> str:
     """A pattern that matches an id in a raw row, but not as part of a longer word."""
     own = json.dumps(user, ensure_ascii=False)[1:-1].replace("\\E", "\\E\\\\E\\Q")
     return rf"(?<![\p{{L}}\p{{N}}_])\Q{own}\E(?![\p{{L}}\p{{N}}_])"
 
 
-def _text(value: str) -> str:
+def _sql_text(value: str) -> str:
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{quoted}'"
 
@@ -165,12 +165,12 @@ def _remove_unpublished(folder: Path, user: str) -> None:
 
 
 def _find_unpublished(folder: Path, user: str) -> list[Path]:
-    """Folders with rows of a person that the gate refused, or a killed run left staged; nobody reads them."""
+    """Folders of rejected rows, or of rows that a killed run left staged, which hold rows of a person."""
     folders = SourcePaths(folder).unpublished()
-    return [rows for rows in folders if any(_holds(file, user) for file in rows.rglob("*.parquet"))]
+    return [rows for rows in folders if any(_contains_user(file, user) for file in rows.rglob("*.parquet"))]
 
 
-def _holds(file: Path, user: str) -> bool:
+def _contains_user(file: Path, user: str) -> bool:
     table = pq.read_table(file)
     texts = [c for c in table.column_names if str(table.schema.field(c).type) in ("string", "large_string")]
     return any(pc.any(pc.match_substring(table[c], user)).as_py() for c in texts)

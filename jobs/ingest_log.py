@@ -29,6 +29,7 @@ from tables.checkpoint import Checkpoint
 from tables.publish import Lineage
 
 REPEATED = "again"
+"""Name of the count of rows that earlier deliveries already contained."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Delivery:
         batch: its number.
         fingerprint: a hash over its bytes and the source file.
         data: its file or folder.
-        observed_at: when it was observed (UTC); later events are future.
-        stated_at: the same, as caller or heartbeat state it; None: neither does.
+        observed_at: when it was observed (UTC); later events get the reason ``future_time``.
+        stated_at: ``observed_at`` if the caller or the heartbeat states it; otherwise None.
         heartbeat: the interval that it vouches for; None: it has no heartbeat.
     """
 
@@ -61,7 +62,7 @@ class Delivery:
             "log_start": completeness.log_start,
             "complete_from": self.heartbeat.complete_from if self.heartbeat else None,
             "complete_until": completeness.watermark,
-            # A backlog without a stated time counts as delivered on time.
+            # Without a stated time, the log counts as delivered on time.
             "complete_at": self.stated_at or completeness.watermark,
             "counts": counts,
         }
@@ -73,10 +74,10 @@ class IngestPlan:
 
     Attributes:
         delivery: the delivery.
-        logs: its validated logs, by the table that they become.
+        logs: its validated logs, by name.
         earlier: rows of earlier deliveries in ``deliveries``.
-        row: its own row there; counts of repeated rows are added once its facts are published.
-        frontier: the watermark with it (UTC).
+        row: its own row in ``deliveries``; counts of repeated rows are added once its facts are published.
+        frontier: the watermark that results from it (UTC).
     """
 
     delivery: Delivery
@@ -92,7 +93,7 @@ class IngestPlan:
 
 
 def ingest(context: RunContext, data: Path, observed_at: datetime | None = None) -> None:
-    """Read one delivery of a source's logs and publish its sound rows. One ingest of a source runs at a time."""
+    """Read one delivery of a source's logs and publish its clean rows. Only one ingest of a source runs at a time."""
     for log in list_logs(context.source).values():
         readers.locate(data, log)
     heartbeat_file = _heartbeat_file(data, context.source)
@@ -113,11 +114,7 @@ def ingest(context: RunContext, data: Path, observed_at: datetime | None = None)
 
 
 def _find_batch(context: RunContext, fingerprint: str) -> int | None:
-    """The number of a delivery that was ingested before; None: it is new.
-
-    A new one gets a number above all others, including those of interrupted deliveries: no builder may mistake its
-    rows for rows that were already read.
-    """
+    """The number of a delivery that was ingested before; None: it is new."""
     deliveries = context.log.deliveries() if context.log.has_deliveries else []
     return next((int(row["batch"]) for row in deliveries if row["delivery"] == fingerprint), None)
 
@@ -144,7 +141,7 @@ def _plan_ingest(context: RunContext, delivery: Delivery) -> IngestPlan:
 def _observe_completeness(
     context: RunContext, delivery: Delivery, events: ValidatedLog
 ) -> watermark.ObservedCompleteness:
-    """What the delivery shows of the log's completeness; days are only counted where nobody states it."""
+    """Where the log begins and up to when it is complete. Days are counted unless source and heartbeat state both."""
     complete_until = delivery.heartbeat.complete_until if delivery.heartbeat else None
     log_start = _find_stated_start(context.source, delivery)
     users_by_day = count_users_by_day(events) if complete_until is None or log_start is None else []
@@ -202,7 +199,7 @@ def _warn(context: RunContext, warnings: Sequence[str]) -> None:
 
 
 def _count_repeated_rows(context: RunContext, delivery: Delivery, name: str, log: ValidatedLog) -> int:
-    """Rows of a log whose fact, or who themselves in quarantine, came with an earlier delivery."""
+    """Count the rows of a log that an earlier delivery already contained, as facts or quarantined."""
     fingerprint, batch = delivery.fingerprint, delivery.batch
     new_facts = count_delivered_rows(context, name, fingerprint, batch)
     new_quarantined = count_delivered_rows(context, "quarantine", fingerprint, batch, name)
@@ -215,7 +212,7 @@ def _heartbeat_file(data: Path, source: Source) -> Path | None:
 
 
 def _sample_exposures(context: RunContext, batch: int, frontier: datetime) -> DataFrame:
-    """Sampled candidates of the requests that became complete; a request keeps the candidates it has."""
+    """Sample candidates for the requests that became complete; earlier requests keep theirs."""
     settings = context.source.candidates
     assert settings is not None
     commit_facts = context.store.commit_metadata("exposures").get("facts", {})
@@ -246,9 +243,9 @@ def delivery_id(data: Path, source: str, extra_files: Sequence[Path] = ()) -> st
 
 @job_command("ingest", short_help="Raw log to events, exposures and quarantine.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="File or folder of the raw log.")
-@click.option("--observed-at", type=DATE, help="When the log was observed (UTC date); later events are future. [now]")
+@click.option("--observed-at", type=DATE, help="When the log was observed (UTC date). Later events are rejected. [now]")
 def command(context: RunContext, data: Path, observed_at: datetime | None) -> None:
-    """Read a raw log as its source file says, and publish its sound rows.
+    """Read a raw log as its source file says, and publish its clean rows.
 
     Unusable rows go to the table quarantine, each with its reason; the counts add up to the rows read. Reading the
     same delivery again changes nothing.

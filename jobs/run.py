@@ -54,7 +54,7 @@ def run(
 @job_command("run", short_help="Run the pipeline end to end: raw log in, compared rankers out.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="File or folder of the raw log.")
 @date_option
-@click.option("--observed-at", type=DATE, help="When the log was observed (UTC date); later events are future. [now]")
+@click.option("--observed-at", type=DATE, help="When the log was observed (UTC date). Later events are rejected. [now]")
 def command(context: RunContext, data: Path, date: datetime | None, observed_at: datetime | None) -> None:
     """Run the numbered steps of 'longplay --help' for one log, from ingest to verdict.
 

@@ -1,9 +1,9 @@
 """The gate: a table is published only after great-expectations has validated it.
 
-One fused Spark pass profiles the rows (measure/profile.py), and a small sample shows their shapes (measure/sample.py).
-great-expectations then validates those numbers, with one expectation per number, keeps the suite and gives the verdict.
-Its own Spark engine would scan the data once per check and return too few failing rows, so the gate fetches examples
-itself. Publications below a configured number of rows are also validated by that engine (gx/validate_rows.py).
+The gate measures, and great-expectations validates. One Spark pass profiles the rows (measure/profile.py), and a small
+sample shows their distributions (measure/sample.py). great-expectations then validates each of these numbers with one
+expectation. Its own Spark engine would scan the data once per check and return too few failing rows, so the gate
+fetches examples itself. Small publications are also validated by that engine (gx/validate_rows.py).
 """
 
 import json

@@ -1,8 +1,7 @@
 """Values of signals: what happened in the window after each anchor, as far as it is known.
 
-Values depend on what was known. The mature value counts the facts known by the moment of maturity, and every later fact
-that changes it appends a revision under its own ``known_ts``. So a value goes from open to mature once, and a mature
-value as known at T never changes (time contract, Maturity).
+A value becomes mature once, and then counts the facts known by the moment of maturity. A fact that becomes known later
+and changes the value appends a revision with its own ``known_ts``. So the mature value as known at T never changes.
 """
 
 from collections.abc import Sequence
@@ -37,7 +36,7 @@ def compute_signal_values(
         events: all events of the log; facts that are not yet known at T are ignored. Grain: event_id.
         exposures: all exposures of the log, likewise. Grain: exposure_id.
         knowledge: T, W(T), the log's start, its outages and the watermark's history.
-        scope: None: all values. Otherwise all open values, and settled ones that were not settled before.
+        scope: limits the result to values that are open, or have settled or changed since; None: all values.
         episodes: releases of episodes, for definitions that need them. Grain: item_id, episode.
 
     Returns:
@@ -58,7 +57,7 @@ def _compute_group(
 
     Anchors and facts are partitioned by user. All further keys include the user, so nothing is shuffled again.
     """
-    # The end of a session becomes known some time after its last event.
+    # Facts known by T may have anchors that are not: a session is known only some time after its last event.
     is_known = F.col("anchor_known_ts") <= F.lit(knowledge.known_at)
     competitors = find_anchors(group.shared, facts.events, facts.exposures).where(is_known).repartition("user_id")
     anchors = competitors if scope is None else scope.select_anchors(competitors)
@@ -74,13 +73,13 @@ def _compute_group(
 
 
 def _explode_signals(values: DataFrame, states: ValueStates) -> DataFrame:
-    """One row a signal and anchor: ``n``, the number of the signal in its group, and its ``value``."""
+    """One row per signal and anchor: ``n``, the number of the signal in its group, and its ``value``."""
     exploded = values.select("*", F.posexplode("firsts").alias("n", "value"))
     return states.outages.add_columns(exploded)
 
 
 def _select_new_rows(values: DataFrame, scope: RecomputeScope | None) -> DataFrame:
-    """Rows of the table, those that are new."""
+    """Values in the columns of the table; with a scope, only new rows."""
     own = [F.col("a_item_id").alias("item_id"), F.to_date("t0").alias("t0_day")]
     rows = values.select("anchor_id", "user_id", *own, "t0", "cluster_id", "_row.*")
     return (rows if scope is None else rows.where("is_new")).select(*VALUE_COLUMNS)

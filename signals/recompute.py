@@ -24,7 +24,7 @@ _DAY_AND_KEY = {
     "exposures": ("as_of_day", "user_id"),
     "episodes": ("day", "item_id"),
 }
-"""By table of facts: its day, and the column of the anchors that its rows concern."""
+"""By table of facts: its column of days, and the column by which its rows are matched with anchors."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Recomputation:
     """What an increment computes, and the days of the facts that it reads for that.
 
     Attributes:
-        renewal: the anchors whose values may have changed.
+        scope: the anchors whose values may have changed.
         event_days: days of events.
         exposure_days: days of exposures.
     """
 
-    renewal: RecomputeScope
+    scope: RecomputeScope
     event_days: list[Days]
     exposure_days: list[Days]
 
@@ -49,7 +49,8 @@ class OutageChanges:
     Attributes:
         as_commit_facts: every outage known now, as the commit of the values keeps it.
         changed: those that began or ceased to count since.
-        is_history_rewritten: whether even those known at that time are others now: a setting or a count has changed.
+        is_history_rewritten: whether the outages known at that time would be others today, because a setting or a
+            count has changed.
     """
 
     as_commit_facts: list[list[str]]
@@ -58,7 +59,7 @@ class OutageChanges:
 
     @classmethod
     def since(cls, checkpoint: Checkpoint | None, knowledge: Knowledge) -> Self:
-        """Compare the outages of now with those in the last commit of the values (None: there is none)."""
+        """Compare today's outages with those in the last commit of the values (None: there is no commit)."""
         as_commit_facts = _to_commit_facts(knowledge.flags)
         if checkpoint is None:
             return cls(as_commit_facts)
@@ -79,7 +80,7 @@ class ChangedAnchors:
     Attributes:
         open_since: anchors from this moment on (UTC) may have open values.
         outage_days: anchors of these days may rest on an outage that has changed.
-        late_days: anchors of these days may rest on late facts, if one of those has their user or item.
+        late_days: anchors of these days may rest on late facts, if a late fact has their user or item.
         late_keys: users and items with late facts. Columns ``column`` (``user_id`` or ``item_id``) and ``key``.
         key_columns: the columns of anchors that late facts are matched by.
     """
@@ -116,8 +117,8 @@ def plan_recomputation(
 ) -> Recomputation:
     """The anchors whose values may have changed since a checkpoint, and the days of everything that decides them.
 
-    A late fact lies in the windows of anchors before it, and in what anchors after it look back on. An episode that
-    was released late concerns the anchors of its item, whoever saw them.
+    A late fact may change the values of earlier anchors, whose windows contain it, and of later anchors that look back
+    on it. A release of an episode that became known late may change those of its item, for every user.
 
     Args:
         definitions: what is computed.
@@ -128,17 +129,18 @@ def plan_recomputation(
     span, look_back, baseline = _maturity_span(definitions), _look_back_span(definitions), _baseline_span(definitions)
     late_facts = _select_late_facts(facts, checkpoint)
     fact_days = [row["day"] for row in late_facts.select("day").distinct().collect()]
-    late_days = _merged([(day - span, day + look_back) for day in fact_days])
-    outage_days = _merged([(flag.start.date() - span, flag.end.date() + baseline) for flag in changed_outages])
+    late_days = _merge_intervals([(day - span, day + look_back) for day in fact_days])
+    outage_days = _merge_intervals([(flag.start.date() - span, flag.end.date() + baseline) for flag in changed_outages])
     open_since = checkpoint.frontier - span
     key_columns = ("user_id", "item_id") if "episodes" in facts else ("user_id",)
     anchors = ChangedAnchors(open_since, outage_days, late_days, late_facts, key_columns)
+    # The last day leaves room for the spans that are added to it below.
     open_days = (open_since.date(), date.max - 2 * (span + look_back + DAY))
-    anchor_days = _merged([*late_days, *outage_days, open_days])
+    anchor_days = _merge_intervals([*late_days, *outage_days, open_days])
     return Recomputation(
         RecomputeScope(checkpoint.frontier, anchors.select_from),
-        _merged([(first - look_back, last + span) for first, last in anchor_days]),
-        _merged([(first - _shared_credit_span(definitions), last) for first, last in anchor_days]),
+        _merge_intervals([(first - look_back, last + span) for first, last in anchor_days]),
+        _merge_intervals([(first - _shared_credit_span(definitions), last) for first, last in anchor_days]),
     )
 
 
@@ -163,7 +165,7 @@ def _maturity_span(definitions: Sequence[Definition]) -> timedelta:
 
 
 def _look_back_span(definitions: Sequence[Definition]) -> timedelta:
-    """How far before an anchor facts are read."""
+    """How far before an anchor facts are read: for voids, baselines and shared credit."""
     reach = [d.void.look_back for d in definitions if d.void.look_back]
     reach += [d.baseline for d in definitions if d.baseline]
     reach.append(_shared_credit_span(definitions))
@@ -171,17 +173,17 @@ def _look_back_span(definitions: Sequence[Definition]) -> timedelta:
 
 
 def _baseline_span(definitions: Sequence[Definition]) -> timedelta:
-    """How far before an anchor facts are measured, in whole days."""
+    """Longest baseline before an anchor, rounded up to whole days."""
     return timedelta(days=max([d.baseline for d in definitions if d.baseline], default=timedelta(0)).days + 1)
 
 
 def _shared_credit_span(definitions: Sequence[Definition]) -> timedelta:
-    """How far before an exposure others lie that may have a share in the same outcome."""
+    """Longest time between two exposures that may share the credit for one outcome."""
     return max([d.horizon for d in definitions if d.credit and d.credit.is_split], default=timedelta(0))
 
 
-def _merged(days: Sequence[Days]) -> list[Days]:
-    """Intervals that touch as one."""
+def _merge_intervals(days: Sequence[Days]) -> list[Days]:
+    """Merge intervals that overlap or touch."""
     merged: list[Days] = []
     for first, last in sorted(days):
         if merged and first <= merged[-1][1] + DAY:

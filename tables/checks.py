@@ -1,4 +1,4 @@
-"""The checks of a table: of single rows, of a day, of a day against earlier days, and against other tables."""
+"""The checks of a table: its rows, its days, changes from earlier days or publications, and other tables."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -51,9 +51,9 @@ class Steady:
         name: of the check.
         measure: the aggregate.
         message: what a failure means.
-        within: allowed distance from the baseline, by ``by`` as a share of it (0.5: up to 1.5 times as much, or as
-            little) or as a difference. Where earlier days vary more than that, the distance may be as large.
-        by: ``ratio`` or ``difference``.
+        within: allowed distance from the baseline. If earlier values vary more than that, so may this one.
+        by: ``ratio``: ``within`` 0.5 allows the baseline times 1.5, and divided by 1.5; ``difference``: ``within`` is
+            added and subtracted.
         per: ``day``: each day against earlier days; ``publication``: all rows of a publication against earlier ones,
             for measures of late rows.
         severity: what a failure does.
@@ -83,7 +83,7 @@ class Sampled:
             be distributed as before).
         columns: the columns whose values are taken, together.
         message: what a failure means.
-        within: allowed distance on the wrong side of the baseline.
+        within: allowed distance from the baseline, on the side that is a fault.
         severity: what a failure does.
     """
 
@@ -97,7 +97,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Reference:
-    """Values of columns, except null, that must occur in columns of another table if that is published."""
+    """Non-null values of columns must occur in columns of another table, if that table is published."""
 
     name: str
     columns: tuple[str, ...]
@@ -109,7 +109,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Leak:
-    """The largest correlation, ``within``, between a column of a family of features and one of a family of labels."""
+    """No feature of a family may correlate more than ``within`` with a label of a family."""
 
     name: str
     features: str

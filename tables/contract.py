@@ -52,7 +52,7 @@ class ColumnProperty(ContractPart):
         if kind not in LOGICAL:
             raise KeyedError("physicalType", f"unknown type '{kind}': {nearest(kind, LOGICAL)}")
         if self.logical_type != LOGICAL[kind]:
-            raise KeyedError("logicalType", f"a {self.physical_type} is '{LOGICAL[kind]}' here")
+            raise KeyedError("logicalType", f"the logical type of {self.physical_type} is '{LOGICAL[kind]}'")
         return self
 
 
@@ -79,14 +79,15 @@ class CustomProperty(ContractPart):
 
     @model_validator(mode="after")
     def _has_its_type(self) -> "CustomProperty":
-        wanted: tuple[str, Callable[[Any], bool]] = {
+        type_and_test: tuple[str, Callable[[Any], bool]] = {
             "mode": (f"one of {', '.join(get_args(Mode))}", lambda v: v in get_args(Mode)),
             "allowEmpty": ("true or false", lambda v: isinstance(v, bool)),
             "time": ("text", lambda v: isinstance(v, str)),
             "known": ("text", lambda v: isinstance(v, str)),
         }.get(self.property, ("a list of texts", lambda v: isinstance(v, list) and all(isinstance(t, str) for t in v)))
-        if not wanted[1](self.value):
-            raise KeyedError("value", f"'{self.property}' is {wanted[0]}")
+        value_type, is_valid = type_and_test
+        if not is_valid(self.value):
+            raise KeyedError("value", f"'{self.property}' is {value_type}")
         return self
 
 
@@ -116,7 +117,7 @@ class ContractTable(ContractPart):
             part_names = [part.name for part in parts]
             repeated = sorted({name for name in part_names if part_names.count(name) > 1})
             if repeated:
-                raise KeyedError(key, f"'{repeated[0]}' is there twice")
+                raise KeyedError(key, f"'{repeated[0]}' appears twice")
         if not any(column.primary_key for column in self.properties):
             raise KeyedError("properties", "no column is a primaryKey: mark the columns that identify a row")
         return self
@@ -145,7 +146,7 @@ class Contract(ContractPart):
         return TableSpec(
             name=table.name,
             about=self.description.purpose,
-            grain=_placed(table, lambda c: c.primary_key, lambda c: c.primary_key_position),
+            grain=_select_columns(table, lambda c: c.primary_key, lambda c: c.primary_key_position),
             columns=tuple(Column(c.name, c.physical_type, c.description, not c.required) for c in table.properties),
             rules=tuple(check for check in checks if isinstance(check, RowRule)),
             checks=tuple(check for check in checks if not isinstance(check, RowRule)),
@@ -155,17 +156,18 @@ class Contract(ContractPart):
             time=custom.get("time"),
             known=custom.get("known"),
             audit=tuple(custom.get("audit", ())),
-            partition_by=_placed(table, lambda c: c.partitioned, lambda c: c.partition_key_position),
+            partition_by=_select_columns(table, lambda c: c.partitioned, lambda c: c.partition_key_position),
             owner=self.team.name,
             retention=f"{sla.value} {sla.unit}",
             version=self.version,
         )
 
 
-def _placed(
-    table: ContractTable, chosen: Callable[[ColumnProperty], bool], place: Callable[[ColumnProperty], int]
+def _select_columns(
+    table: ContractTable, is_selected: Callable[[ColumnProperty], bool], position: Callable[[ColumnProperty], int]
 ) -> tuple[str, ...]:
-    return tuple(column.name for column in sorted(filter(chosen, table.properties), key=place))
+    """Names of the selected columns, in the order of their positions."""
+    return tuple(column.name for column in sorted(filter(is_selected, table.properties), key=position))
 
 
 def load(name: str, folder: Path = FOLDER) -> TableSpec:
@@ -219,14 +221,14 @@ def contract_of(spec: TableSpec) -> dict[str, Any]:
 
 
 def _property(spec: TableSpec, column: Column) -> Mapping[str, Any]:
-    key = column.name in spec.grain
-    part = column.name in spec.partition_by
+    partitions = spec.partition_by
+    is_key, is_partition = column.name in spec.grain, column.name in partitions
     return {
         "name": column.name,
         "logicalType": LOGICAL[re.split("<", column.type)[0]],
         "physicalType": column.type,
         **({} if column.nullable else {"required": True}),
-        **({"primaryKey": True, "primaryKeyPosition": spec.grain.index(column.name) + 1} if key else {}),
-        **({"partitioned": True, "partitionKeyPosition": spec.partition_by.index(column.name) + 1} if part else {}),
+        **({"primaryKey": True, "primaryKeyPosition": spec.grain.index(column.name) + 1} if is_key else {}),
+        **({"partitioned": True, "partitionKeyPosition": partitions.index(column.name) + 1} if is_partition else {}),
         "description": column.meaning,
     }

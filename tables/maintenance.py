@@ -32,13 +32,13 @@ def compact(store: Store, table: str) -> tuple[int, int]:
 
 def remove_versions(store: Store, table: str, keep_hours: int) -> None:
     """Delete the files of versions replaced more than ``keep_hours`` ago. Those can no longer be read."""
-    unchecked = spark_setting(store.spark, "spark.databricks.delta.retentionDurationCheck.enabled", "false")
-    with store.lock(table), unchecked:
+    without_age_check = spark_setting(store.spark, "spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    with store.lock(table), without_age_check:
         store.spark.sql(f"VACUUM delta.`{store.path(table)}` RETAIN {keep_hours} HOURS")
 
 
 def erase_rows(store: Store, table: str, condition: str, metadata: Mapping[str, Any]) -> None:
-    """Remove rows from a table and from all that is left of its past: old versions, their files and their log.
+    """Remove rows from a table and from its history: old versions, their files and the commit log.
 
     Afterwards the table has one version, and its log does not show what was removed. If interrupted, run it again.
 
@@ -53,10 +53,10 @@ def erase_rows(store: Store, table: str, condition: str, metadata: Mapping[str, 
         if not store.read(table).where(condition).isEmpty():
             store.spark.sql(f"DELETE FROM delta.`{path}` WHERE {condition}")
         if has_deletion_vectors(path):
-            store.spark.sql(f"REORG TABLE delta.`{path}` APPLY (PURGE)")  # else the rows stay in their files
+            store.spark.sql(f"REORG TABLE delta.`{path}` APPLY (PURGE)")  # otherwise the rows stay in the data files
     remove_versions(store, table, 0)
     with store.lock(table):
-        # Last, because removing files makes commits of its own.
+        # This comes last, because removing files adds commits.
         _commit_metadata(store, table, {**metadata, EARLIER_VERDICTS: verdicts})
         truncate_log(path)
 

@@ -20,7 +20,7 @@ from tables.store import Store
 EVERYTHING = "everything"
 """What ``publish`` replaces when a table is rebuilt from scratch."""
 MAX_ROWS_PER_FILE = 250_000
-"""``longplay maintain`` joins small files later."""
+"""Larger commits are split into several files. (``longplay maintain`` joins small ones.)"""
 _CONSTRAINT_CHECK = "spark.databricks.delta.replaceWhere.constraintCheck.enabled"
 
 
@@ -64,18 +64,18 @@ class WritableStore(Store):
     ) -> PublishedVersion:
         """Stage ``frame``, let ``gate`` audit it, and commit it as one version.
 
-        ``replace`` tables are overwritten. ``append`` tables gain only rows whose grain is new, so a delivery that is
-        read twice, or again after a crash, changes nothing. ``increment`` tables gain the rows as they are: their
-        builder knows from the last commit what is new.
+        The mode of the table decides what is written. ``replace`` overwrites it. ``append`` adds only rows whose grain
+        is new, so a delivery that is read twice, or again after a crash, changes nothing. ``increment`` adds all rows,
+        because the step has already left out what the last commit covers.
 
         Args:
             frame: the rows.
             spec: the table.
             lineage: what they were made from.
             gate: audits the staged rows.
-            replace: for ``increment`` tables, an SQL condition: rows of the table that meet it are removed in the same
-                commit (``EVERYTHING`` rebuilds the table). The new rows need not meet it. None only adds.
-            expected_version: the version that the rows were computed against (-1: no table); any other is refused.
+            replace: for ``increment`` tables, an SQL condition: published rows that meet it are removed in the same
+                commit (``EVERYTHING`` rebuilds the table); new rows need not meet it. None: no row is removed.
+            expected_version: the version that the rows build on (-1: no table). Any other is an error.
 
         Raises:
             QualityError: from the gate. Nothing is published and the rows are kept under ``rejected/``.
@@ -93,7 +93,7 @@ class WritableStore(Store):
                 staged = self._stage(self._new_rows(staged, spec), candidates)
             with self._keep_if_rejected(candidates, spec, lineage):
                 audit = gate(staged, spec)
-            # A second look, for machines that share a file system which does not share locks.
+            # Check again: on a file system that does not share locks, another machine may have published meanwhile.
             self._require_version(spec, current_version, self.latest(spec.name))
             is_rebuild = spec.mode == "replace" or replace == EVERYTHING
             return self._commit(staged, spec, lineage, dict(audit), EVERYTHING if is_rebuild else replace)
@@ -103,7 +103,7 @@ class WritableStore(Store):
             raise StoreError(
                 f"Another run published '{spec.name}' while this one was building it.",
                 where=str(self.path(spec.name)),
-                got=f"version {current} now, {expected} when this run looked",
+                got=f"version {current}, expected {expected}",
                 fix="run the step again: it adds what is still missing",
             )
 
@@ -129,14 +129,14 @@ class WritableStore(Store):
         previous_version = self.latest(spec.name)
         if replace != EVERYTHING:
             self._check_schema(staged, spec)
-        writer = _replacing(_delta_writer(staged, spec, {**asdict(lineage), "audit": audit}), replace)
+        writer = _set_replacement(_delta_writer(staged, spec, {**asdict(lineage), "audit": audit}), replace)
         # New rows need not meet the condition that removes old ones: settled values replace open ones.
         with spark_setting(self.spark, _CONSTRAINT_CHECK, "false"):
             writer.save(str(self.path(spec.name)))
         version = self.version(spec.name)
         if version == previous_version:
             raise StoreError(
-                f"Delta took '{spec.name}' for already written.",
+                f"Delta did not write '{spec.name}', because it took the commit for a repeated one.",
                 where=str(self.path(spec.name)),
                 got=f"version {version} as before",
                 fix="make sure that this machine's clock has not gone back, and run the step again",
@@ -167,7 +167,7 @@ class WritableStore(Store):
     @contextmanager
     def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:
         for leftover in self.paths.stagings(spec.name):
-            shutil.rmtree(leftover, ignore_errors=True)  # of a killed run: this one holds the table's lock
+            shutil.rmtree(leftover, ignore_errors=True)  # of a killed run: no other can hold the table's lock
         staging = self.paths.staging(spec.name, lineage.run_id)
         try:
             yield staging
@@ -198,14 +198,14 @@ def _delta_writer(staged: DataFrame, spec: TableSpec, metadata: Mapping[str, Any
     if spec.partition_by:
         writer = writer.partitionBy(*spec.partition_by)
     if spec.mode != "replace":
-        # Delta makes no commit of an append without rows, so a delivery that adds none would leave no record. And Delta
-        # refuses two simultaneous writers of one application, where it would otherwise accept both appends.
+        # A transaction id has two effects. Delta commits an append even if it has no rows, so every delivery leaves a
+        # record. And of two simultaneous appends Delta refuses one, where it would otherwise accept both.
         writer = writer.option("txnAppId", "longplay").option("txnVersion", time.time_ns() // 1000)
     return writer
 
 
-def _replacing(writer: DataFrameWriter, replace: str | None) -> DataFrameWriter:
-    """The writer in the mode that replaces what it should: everything, rows under a condition, or nothing."""
+def _set_replacement(writer: DataFrameWriter, replace: str | None) -> DataFrameWriter:
+    """Set what the writer replaces: everything, the rows that meet a condition, or nothing."""
     if replace == EVERYTHING:
         return writer.mode("overwrite").option("overwriteSchema", True)
     writer = writer.option("mergeSchema", True)

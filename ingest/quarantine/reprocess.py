@@ -51,7 +51,7 @@ def merge_schemas(log: str, schemas: Sequence[str]) -> StructType:
 
 
 def find_unknown_keys(rows: DataFrame, schema: StructType) -> DataFrame:
-    """Rows whose JSON has keys that the log does not have, with those keys. Grain: row_id."""
+    """Rows whose JSON has ``keys`` that are not columns of the log. Grain: row_id."""
     log_keys = F.array(*[F.lit(name) for name in schema.names])
     keys = F.array_except(F.json_object_keys("raw"), log_keys).alias("keys")
     return rows.select("row_id", keys).where(F.size("keys") > 0)
@@ -78,7 +78,7 @@ def parse_raw_rows(rows: DataFrame, schema: StructType) -> DataFrame:
 
 
 def apply_repairs(rows: DataFrame, schema: StructType, changes: Mapping[str, str]) -> DataFrame:
-    """Rows with new values in some raw columns, as JSON again.
+    """Set raw columns of quarantined rows; ``raw`` stays JSON.
 
     Args:
         rows: ``row_id``, ``raw`` and further columns. Grain: row_id.
@@ -86,8 +86,8 @@ def apply_repairs(rows: DataFrame, schema: StructType, changes: Mapping[str, str
         changes: a Spark SQL expression over the raw columns, by the column that it sets.
     """
     read = rows.withColumn("_row", F.from_json("raw", schema, RAW_JSON_OPTIONS)).select("*", "_row.*")
-    kinds = {field.name: field.dataType for field in schema.fields}
-    new = {name: F.expr(text).cast(kinds[name]) for name, text in changes.items()}
+    types = {field.name: field.dataType for field in schema.fields}
+    new = {name: F.expr(text).cast(types[name]) for name, text in changes.items()}
     columns = [new.get(name, F.col(f"`{name}`")).alias(name) for name in schema.names]
     others = [name for name in rows.columns if name != "raw"]
     struct = F.struct(*others).alias("_others")
@@ -96,7 +96,7 @@ def apply_repairs(rows: DataFrame, schema: StructType, changes: Mapping[str, str
 
 
 def delay_known_time(validated: DataFrame, moment: datetime) -> DataFrame:
-    """Validated rows that count as known only from a moment on, so that nothing known earlier changes."""
+    """Raise the known time of validated rows to ``moment``, so that what was known before it stays as it was."""
     return validated.withColumn("known_ts", F.greatest("known_ts", F.lit(moment)))
 
 
@@ -108,7 +108,7 @@ def fact_id_of_row(log: str) -> Column:
 
 
 def fact_id_of_fact(log: str) -> Column:
-    """The same id, of a row of the log's table."""
+    """The same id, computed from a published fact."""
     return F.col(FACT_KEYS[log][0]) if len(FACT_KEYS[log]) == 1 else F.to_json(F.array(*FACT_KEYS[log]))
 
 
@@ -116,9 +116,9 @@ def determine_outcomes(validated: DataFrame, log: str, published: DataFrame) -> 
     """The outcome of each released row of one log.
 
     Args:
-        validated: its rows, validated again, with ``_origin``. Grain: raw row.
+        validated: the released rows of that log, validated again, with ``_origin``. Grain: raw row.
         log: which raw log.
-        published: the log's table, of the days of these rows at least. Grain of that table.
+        published: the table of that log, or at least its rows of the same days. Grain of that table.
 
     Returns:
         Grain: row_id. A clean row is published, or a duplicate if its fact was published before.
@@ -141,11 +141,11 @@ def build_releases(rows: DataFrame, outcomes: DataFrame, release: Mapping[str, C
 
     Args:
         rows: ``row_id``, ``log``, ``reason`` and the repaired ``raw``. Grain: row_id.
-        outcomes: from :func:`determine_outcomes`; rows that it lacks were of erased people and leave nothing.
+        outcomes: from :func:`determine_outcomes`. A row without an outcome belonged to an erased person.
         release: the columns that are the same for the whole release.
 
     Returns:
-        Grain: row_id.
+        Grain: row_id. ``raw`` is null for rows of erased people.
     """
     joined = rows.join(outcomes, "row_id", "left").withColumns(dict(release))
     is_erased = F.col("outcome").isNull()

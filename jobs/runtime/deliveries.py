@@ -16,7 +16,10 @@ _NUMBERED_TABLES = ("events", "quarantine", "first_seen", "exposures", "quaranti
 
 
 def next_batch(context: RunContext) -> int:
-    """A number above that of every delivery, including those that were interrupted."""
+    """A number above that of every delivery, interrupted ones included.
+
+    Otherwise an increment could mistake its rows for rows that it has already read.
+    """
     delivered = [int(row["batch"]) for row in context.log.deliveries()] if context.log.has_deliveries else []
     commit_facts = [context.store.commit_metadata(table).get("facts", {}) for table in _NUMBERED_TABLES]
     return 1 + max([*(int(facts.get("batch", 0)) for facts in commit_facts), *delivered, 0])

@@ -12,7 +12,7 @@ from pathlib import Path
 from tables import catalog
 
 DELIVERED_FACTS = ("ingest.log_state", "ingest.watermark", "jobs.runtime.publisher", "tables.checkpoint")
-"""Which facts a step reads: those of complete deliveries, or those that are new since its last run."""
+"""Modules that select the facts that a step reads: those of complete deliveries, or those new since its last run."""
 _DEFINITIONS = ("longplay.config", "longplay.definitions", "signals")
 _HISTORIES = (*DELIVERED_FACTS, "features.histories", "jobs.build_histories")
 _FEATURES = (
@@ -77,7 +77,7 @@ def hash_code(modules: Iterable[str], root: Path | None = None, salt: str = "") 
     Args:
         modules: dotted names.
         root: the folder that holds the packages; None: wherever they are installed.
-        salt: hashed along with them.
+        salt: text that is hashed in addition.
     """
     digest = hashlib.sha256(salt.encode())
     for module in sorted(modules):

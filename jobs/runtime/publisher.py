@@ -1,4 +1,4 @@
-"""Publishing of derived tables: an unchanged table is left alone, another is extended or rebuilt."""
+"""Publishes derived tables: extends or rebuilds a table, or leaves it alone if nothing has changed."""
 
 import hashlib
 import json
@@ -25,11 +25,11 @@ class IncrementPlan:
 
     Attributes:
         table: which table.
-        inputs: versions of the tables that it is read from.
+        inputs: versions of the tables that it is computed from.
         recipe: what its content depends on besides facts, source file and code; a change rebuilds the table.
-        reached: the newest delivery and watermark.
-        base_version: its version when the plan was made (-1: none); another one at publication is refused.
-        checkpoint: how far it was brought; None: it is rebuilt from scratch.
+        reached: the delivery and the watermark up to which it is brought.
+        base_version: its version when the plan was made (-1: no table); publication fails if it has another by then.
+        checkpoint: the delivery and the watermark that it holds already; None: it is rebuilt from scratch.
     """
 
     table: str
@@ -42,8 +42,10 @@ class IncrementPlan:
     @property
     def is_current(self) -> bool:
         """Whether the table holds everything that was delivered."""
-        done, reached = self.checkpoint, self.reached
-        return done is not None and done.batch >= reached.batch and done.frontier >= reached.frontier
+        checkpoint, reached = self.checkpoint, self.reached
+        if checkpoint is None:
+            return False
+        return checkpoint.batch >= reached.batch and checkpoint.frontier >= reached.frontier
 
     def from_scratch(self) -> Self:
         """The plan that rebuilds the table."""
@@ -56,9 +58,9 @@ class TableChange:
 
     Attributes:
         rows: the new rows.
-        replace: a condition for the rows that they replace; None: they are added.
-        gate: validates them in place of the run's own gate.
-        note: commit metadata that is no part of the recipe: another note rebuilds nothing.
+        replace: an SQL condition for the published rows to remove; None: no row is removed.
+        gate: validates the rows; None: the gate of the run does.
+        note: commit metadata outside the recipe: if it changes, the table is not rebuilt.
     """
 
     rows: DataFrame
@@ -128,7 +130,7 @@ class Publisher:
         return published
 
     def checkpoint(self, table: str, recipe: Mapping[str, Any]) -> Checkpoint | None:
-        """How far a table was brought by the same source file, code and recipe; None: it must be rebuilt."""
+        """What a table holds already, if source file, code and recipe are the same; None: it must be rebuilt."""
         commit_facts = self.store.commit_metadata(table).get("facts", {})
         if self.force or commit_facts.get("recipe") != self.fingerprint(table, {}, recipe):
             return None

@@ -70,7 +70,7 @@ class _UniqueKeyLoader(yaml.CSafeLoader):
             key = key_node.value
             if key in keys:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' is there twice", key_node.start_mark
+                    None, None, f"the key '{key}' appears twice", key_node.start_mark
                 )
             keys.add(key)
         return super().construct_mapping(node, deep)

@@ -105,7 +105,7 @@ class Reward(StrictModel):
         named = [part.signal for part in self.parts]
         for number, signal in enumerate(named):
             if signal in named[:number]:
-                raise KeyedError(f"parts.{number}.signal", f"'{signal}' is there twice: add the weights up")
+                raise KeyedError(f"parts.{number}.signal", f"'{signal}' appears twice: add the weights up")
         if (self.replaced_by or self.deprecated_on) and self.status != "deprecated":
             raise KeyedError("status", "only a deprecated reward has replaced_by and deprecated_on")
         if self.replaced_by == self.ref:

@@ -1,4 +1,4 @@
-"""Training sets: exposures joined with features as of and mature labels, split by global time. Pure transforms."""
+"""Training sets: exposures with point-in-time features and mature labels, split by global time. Pure transforms."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,9 +51,9 @@ class SplitPlan:
             horizon: longest time from an anchor's day to its maturity.
             days: lengths of train, valid and test in days.
         """
-        gap = timedelta(days=-(-horizon // DAY))
+        gap = timedelta(days=-(-horizon // DAY))  # rounded up to whole days
         train, valid, test = (timedelta(days=n) for n in days)
-        # An exposure of the last day, up to its last moment, is mature at the watermark.
+        # Every exposure of the last test day, even at its last moment, is mature at the watermark.
         test_end = watermark.replace(hour=0, minute=0, second=0, microsecond=0) - gap + DAY
         valid_end = test_end - test - gap
         train_end = valid_end - valid - gap
@@ -111,9 +111,9 @@ def join_training_set(
         known_at: the set's cut-off (UTC).
 
     Returns:
-        Grain: exposure_id, as many rows as the spine. ``label_x`` is null unless ``state_x`` is mature. ``weight_x``
-        is the value's censoring weight divided by the number of mature exposures that share its outcome; 0 unless
-        mature.
+        Grain: exposure_id, as many rows as the spine. Each label x has three columns:
+        ``label_x`` is null unless ``state_x`` is mature, and ``weight_x`` is the value's censoring weight divided by
+        the number of mature exposures that share its outcome (0 unless mature).
     """
     definitions, values = labels
     wide_labels = pivot_labels(definitions, values, known_at)
@@ -142,7 +142,7 @@ def _join_features(spine: DataFrame, of_exposures: DataFrame, of_items: DataFram
 
 
 def pivot_labels(definitions: Sequence[Label], values: DataFrame, known_at: datetime) -> DataFrame:
-    """The latest value and state of each label as known at ``known_at``, one column group a label, in one pass.
+    """The latest value, state and weight of each label as known at ``known_at``: one row per exposure, in one pass.
 
     Grain: exposure_id; its user is a column too, because values are partitioned by user.
 
@@ -182,7 +182,7 @@ def _select_known(definitions: Sequence[Label], values: DataFrame, known_at: dat
 
 
 def _weight(label: Column) -> Column:
-    """Weight of a mature value. An outcome belongs to one user, so rows partitioned by user need no shuffle."""
+    """Weight of a mature value; null otherwise. All rows of an outcome have one user, so Spark need not shuffle."""
     is_mature = label["state"] == "mature"
     sharing = F.count_if(is_mature).over(Window.partitionBy("user_id", label["cluster_id"]))
     return F.when(is_mature, label["ipc_weight"] / sharing)

@@ -265,7 +265,7 @@ def test_a_fault_in_the_second_log_leaves_nothing_half_written(spark: SparkSessi
         ('{"complete": "2026-05-05"}', "The heartbeat file cannot be read."),
         ('{"complete_until": "soon"}', "The heartbeat file cannot be read."),
         ("[1, 2]", "The heartbeat file cannot be read."),
-        ('{"complete_until": "2026-06-01T00:00:00Z"}', "The heartbeat vouches for the future."),
+        ('{"complete_until": "2026-06-01T00:00:00Z"}', "The heartbeat claims completeness in the future."),
     ],
 )
 def test_a_heartbeat_that_says_nothing_is_refused(

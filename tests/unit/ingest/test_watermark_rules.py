@@ -66,7 +66,7 @@ def test_a_heartbeat_is_believed_up_to_the_observation() -> None:
     beat = datetime(2026, 5, 11, 6, tzinfo=UTC)
     assert observe_completeness(users_by_day, OBSERVED, heartbeat=beat) == ObservedCompleteness(midnight(day(3)), beat)
     assert observe_completeness(users_by_day, OBSERVED, heartbeat=OBSERVED).watermark == OBSERVED
-    with pytest.raises(InputError, match="vouches for the future") as caught:
+    with pytest.raises(InputError, match="claims completeness in the future") as caught:
         observe_completeness(users_by_day, OBSERVED, heartbeat=datetime(2026, 5, 13, tzinfo=UTC), where="the log")
     assert caught.value.where == "the log"
 

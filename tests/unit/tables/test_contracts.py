@@ -106,7 +106,12 @@ def test_all_contracts_are_read_in_less_than_the_blink_of_an_eye() -> None:
     [
         ({"statsu": "active"}, "unknown key 'statsu': did you mean 'status'?", "statsu", "'active'"),
         ({"version": "1.2"}, "Wrong value for 'version'", "version", "'1.2'"),
-        ({"schema__0__properties__1__logicalType": "timestamp"}, "a date is 'date' here", "logicalType", "'timestamp'"),
+        (
+            {"schema__0__properties__1__logicalType": "timestamp"},
+            "logical type of date is 'date'",
+            "logicalType",
+            "'timestamp'",
+        ),
         ({"schema__0__properties__1__physicalType": "dat"}, "did you mean 'date'?", "physicalType", "'dat'"),
         ({"schema__0__quality__0__severity": "warn"}, "Wrong value", "schema.0.quality.0.severity", "'warn'"),
         (
@@ -142,7 +147,7 @@ def test_a_table_needs_a_grain_and_names_only_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no column is a primaryKey"):
         load("plays", tmp_path)
     written(tmp_path, schema__0__properties__1__name="user_id")
-    with pytest.raises(ConfigError, match="'user_id' is there twice"):
+    with pytest.raises(ConfigError, match="'user_id' appears twice"):
         load("plays", tmp_path)
 
 

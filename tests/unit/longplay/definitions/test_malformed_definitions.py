@@ -47,7 +47,7 @@ CASES = [
     ("name: minutes_28d\n", "", 1, "name", "required"),
     ("version: 1", "version: 0", 2, "version", "greater than or equal to 1"),
     ("version: 1", "version: one", 2, "version", "valid integer"),
-    ("version: 1", "version: 1\nversion: 2", 3, "", "there twice"),
+    ("version: 1", "version: 1\nversion: 2", 3, "", "appears twice"),
     ("title: Minutes in the next 28 days", "title: ''", 3, "title", "at least 1 character"),
     ("description: How long the listener was with the item.", "description:", 4, "description", "valid string"),
     ("owner: team-home", "owner: ''", 5, "owner", "at least 1 character"),

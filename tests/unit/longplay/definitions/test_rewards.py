@@ -43,7 +43,7 @@ FAULTS = [
     ("weight: 0.7", "weight: 0", 12, "parts.0.weight", "weighs 0"),
     ("weight: 0.7", "wieght: 0.7", 12, "parts.0.wieght", "did you mean 'weight'?"),
     ("came_back@1", "came_back", 12, "parts.0.signal", "pattern"),
-    ("signal: regret@1", "signal: came_back@1", 13, "parts.1.signal", "there twice"),
+    ("signal: regret@1", "signal: came_back@1", 13, "parts.1.signal", "appears twice"),
     ("low: 0, ", "", 15, "parts.1.transform.log1p", "needs low"),
     ("high: 5", "high: 0", 15, "parts.1.transform.high", "not above low"),
     ("scale: 0.5", "scale: -1", 15, "parts.1.transform.scale", "greater than 0"),
