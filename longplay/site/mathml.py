@@ -1,8 +1,8 @@
-"""Draws formulas as MathML from a plain notation. Everything that goes in is escaped.
+"""Renders formulas as MathML from a plain notation. All input is escaped.
 
-The notation is a line of tokens: ``y`` or ``t_e`` is a variable (with an index), ``14`` a number, ``"days of w"`` text
-(quoted as in JSON; an index may be text or a number too), ``~`` a small space; any other character is an operator or a
-bracket.
+The notation is a line of tokens. ``y`` and ``t_e`` are variables (the latter with an index), ``14`` is a number,
+``"days of w"`` is text (quoted as in JSON), and ``~`` is a small space. An index can also be text or a number. Any
+other character is an operator or a bracket.
 """
 
 import json
@@ -16,12 +16,12 @@ _TOKEN = re.compile(rf"(?P<base>{_ATOM}|∑)(?:_(?P<index>{_ATOM}))?|(?P<sign>\S
 
 
 def render_formula(notation: str) -> Markup:
-    """The formula as one row of MathML."""
+    """Render a formula as one row of MathML."""
     return Markup("<mrow>{}</mrow>").format(Markup("").join(map(_render_token, _TOKEN.finditer(notation))))
 
 
 def quote(text: str) -> str:
-    """Text as the notation writes it."""
+    """Quote text for the notation."""
     return json.dumps(text, ensure_ascii=False)
 
 

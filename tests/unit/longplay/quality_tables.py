@@ -1,4 +1,4 @@
-"""Small tables and verdicts of ingest, written as the jobs write them, but without Spark."""
+"""Small tables and verdicts of ingest, written without Spark."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,23 +17,24 @@ WHEN = datetime(2026, 5, 4, 10, tzinfo=UTC)
 NOTHING: dict[str, Any] = {"string": "-", "bigint": 0, "boolean": False, "timestamp": WHEN, "date": WHEN.date()}
 
 
-def publish(folder: Path, table: str, rows: Sequence[Mapping[str, Any]], run: str = "", **told: Any) -> int:
-    """Append rows, what they do not say filled in, with a commit that says what a job's would; gives the version."""
+def publish(folder: Path, table: str, rows: Sequence[Mapping[str, Any]], run: str = "", **metadata: Any) -> int:
+    """Append rows with defaults for missing columns and a job's commit metadata; returns the version."""
     spec = catalog.get(table)
     schema = pa.schema([(c.name, TYPES[c.type]) for c in spec.columns])
     blank = {c.name: None if c.nullable else NOTHING.get(c.type, []) for c in spec.columns}
-    note = {"run_id": run, "fingerprint": "f", "inputs": {}, "facts": {}, "audit": {"rows": len(rows)}} | told
+    commit_metadata = {"run_id": run, "fingerprint": "f", "inputs": {}, "facts": {}}
+    commit_metadata |= {"audit": {"rows": len(rows)}} | metadata
     write_deltalake(
         str(folder / table),
         pa.Table.from_pylist([blank | dict(row) for row in rows], schema=schema),
         mode="append",
-        commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(note)}),
+        commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(commit_metadata)}),
     )
     return int(DeltaTable(str(folder / table)).version())
 
 
 def verdict(folder: Path, table: str, run: str, checks: Mapping[str, Any], **profile: int) -> str:
-    """Write a verdict of the gate; gives its file's name."""
+    """Write a verdict of the gate; returns the name of its file."""
     file = folder / "_quality" / f"{table}-{run}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"table": table, "profile": profile, "checks": dict(checks)}), encoding="utf-8")

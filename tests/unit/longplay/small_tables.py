@@ -65,8 +65,8 @@ def row(anchor: str, t0: datetime, **changes: Any) -> dict[str, Any]:
     return values | {"settled": values["state"] != "open"}
 
 
-def open_row(anchor: str, t0: datetime, known: datetime, **changes: Any) -> dict[str, Any]:
-    changed = {"state": "open", "value": None, "prefix": 1.0, "elapsed_share": 0.5, "known_ts": known}
+def open_row(anchor: str, t0: datetime, known_ts: datetime, **changes: Any) -> dict[str, Any]:
+    changed = {"state": "open", "value": None, "prefix": 1.0, "elapsed_share": 0.5, "known_ts": known_ts}
     return row(anchor, t0, **changed | changes)
 
 
@@ -76,7 +76,7 @@ def void_row(anchor: str, t0: datetime, **changes: Any) -> dict[str, Any]:
 
 
 def write_values(folder: Path, rows: Sequence[Mapping[str, Any]], mode: str = "append") -> int:
-    """Write rows to ``signal_values``; gives the version."""
+    """Write rows to ``signal_values``; returns the version."""
     schema = pa.schema([(column.name, ARROW[column.type]) for column in SIGNAL_VALUES.columns])
     table = pa.Table.from_pylist([dict(values) for values in rows], schema=schema)
     path = str(folder / "signal_values")
@@ -85,7 +85,7 @@ def write_values(folder: Path, rows: Sequence[Mapping[str, Any]], mode: str = "a
 
 
 def write_release(folder: Path, known_at: datetime, version: int, **changes: Any) -> str:
-    """Append a release as ``jobs/release.py`` does; gives its id."""
+    """Append a release as ``jobs/release.py`` does; returns its id."""
     hashes = changes.pop("hashes", {d.ref: d.hash for d in default_registry().newest()})
     fingerprint = hashlib.sha256(f"{known_at} {version}".encode()).hexdigest()[:16]
     release = {

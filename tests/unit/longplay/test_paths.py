@@ -79,8 +79,8 @@ def joins(tree: ast.AST) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("module", MODULES)
 def test_places_of_a_store_are_joined_in_one_module(module: str) -> None:
     tree = ast.parse((REPOSITORY / module).read_text(encoding="utf-8"))
-    found = [*literals(tree), *([] if module.startswith(tuple(OTHER_FOLDERS)) else joins(tree))]
-    messages = [f"{module}:{line} {what}: ask longplay/paths.py for the place" for line, what in found]
+    violations = [*literals(tree), *([] if module.startswith(tuple(OTHER_FOLDERS)) else joins(tree))]
+    messages = [f"{module}:{line} {what}: ask longplay/paths.py for the place" for line, what in violations]
     assert not messages, "\n".join(messages)
 
 

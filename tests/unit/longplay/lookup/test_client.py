@@ -1,4 +1,4 @@
-"""The client: values as known at a moment, from one release, page by page; never a value that is not known."""
+"""The client returns values as known at a moment, from one release, page by page."""
 
 import os
 import subprocess
@@ -34,13 +34,13 @@ def store(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(page: Values) -> list[tuple[Any, ...]]:
+def list_values(page: Values) -> list[tuple[Any, ...]]:
     return [(r["anchor_id"], r["state"], r["value"]) for r in page.arrow().to_pylist()]
 
 
 def test_values_are_the_newest_rows_known_at_the_release(store: Path) -> None:
     page = Client(store, "shop").values("click")
-    assert told(page) == [("a", "mature", 0.0), ("b", "mature", 0.0), ("c", "void", None), ("d", "open", None)]
+    assert list_values(page) == [("a", "mature", 0.0), ("b", "mature", 0.0), ("c", "void", None), ("d", "open", None)]
     assert page.arrow()["prefix"].to_pylist() == [None, None, None, 1.0]
     assert page.arrow()["void_reason"].to_pylist() == [None, None, "outage", None]
     assert page.signal == "click@1"
@@ -58,15 +58,15 @@ def test_values_are_the_newest_rows_known_at_the_release(store: Path) -> None:
     ],
 )
 def test_values_as_known_at_an_earlier_moment(store: Path, moment: Any, expected: list[tuple[Any, ...]]) -> None:
-    assert told(Client(store, "shop").values("click", known_at=moment)) == expected
-    assert told(Client(store, "shop").values("click", known_at=moment.isoformat())) == expected
+    assert list_values(Client(store, "shop").values("click", known_at=moment)) == expected
+    assert list_values(Client(store, "shop").values("click", known_at=moment.isoformat())) == expected
 
 
 def test_a_tie_in_known_ts_goes_to_the_later_revision(tmp_path: Path) -> None:
     rows = [row("a", at(1), value=float(n), revision=n, known_ts=at(3)) for n in (2, 0, 1)]
     write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", rows))
     client = Client(tmp_path, "shop")
-    assert told(client.values("click")) == [("a", "mature", 2.0)]
+    assert list_values(client.values("click")) == [("a", "mature", 2.0)]
     assert client.value("click", anchor_id="a").revision == 2
 
 
@@ -93,24 +93,24 @@ def test_a_state_is_asked_for_as_it_was_known(tmp_path: Path) -> None:
     rows = [row("a", at(1)), void_row("a", at(1), revision=1, known_ts=at(4), void_reason="superseded")]
     write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", rows))
     client = Client(tmp_path, "shop")
-    assert told(client.values("click", states="mature")) == []
-    assert told(client.values("click", states="mature", known_at=at(3))) == [("a", "mature", 1.0)]
+    assert list_values(client.values("click", states="mature")) == []
+    assert list_values(client.values("click", states="mature", known_at=at(3))) == [("a", "mature", 1.0)]
 
 
 def test_pages_give_every_row_once_whatever_is_published_meanwhile(tmp_path: Path) -> None:
     folder, rng = tmp_path / "shop", np.random.default_rng(3)
     rows = [row(f"a{n:03d}", at(int(rng.integers(1, 4)))) for n in rng.permutation(100)]
     first = write_release(folder, at(10), write_values(folder, rows))
-    client, found, after, sizes = Client(tmp_path, "shop"), [], None, []
-    while after is not None or not found:
+    client, anchors, after, sizes = Client(tmp_path, "shop"), [], None, []
+    while after is not None or not anchors:
         page = client.values("click", limit=7, **({} if after is None else {"after": after}))
         assert page.release_id == first
-        found += page.arrow()["anchor_id"].to_pylist()
+        anchors += page.arrow()["anchor_id"].to_pylist()
         sizes.append(len(page))
         after = page.next
         if len(sizes) == 2:
             write_release(folder, at(11), write_values(folder, [row("new", at(1))]))
-    assert found == [r["anchor_id"] for r in sorted(rows, key=lambda r: (r["t0"], r["anchor_id"]))]
+    assert anchors == [r["anchor_id"] for r in sorted(rows, key=lambda r: (r["t0"], r["anchor_id"]))]
     assert sizes == [7] * 14 + [2]
 
 
@@ -129,12 +129,12 @@ def test_a_release_pins_what_it_was_whatever_is_written_later(store: Path) -> No
     folder, client = store / "shop", Client(store, "shop")
     first = client.releases()[0].release_id
     later = write_values(folder, [row("a", at(1), user_id="u1", value=7.0, revision=2, known_ts=at(9))])
-    assert told(client.values("click"))[0] == ("a", "mature", 0.0)
+    assert list_values(client.values("click"))[0] == ("a", "mature", 0.0)
     second = write_release(folder, at(11), later)
     assert [r.release_id for r in client.releases()] == [second, first]
     assert client.releases()[0].versions == {"signal_values": 1}
-    assert told(client.values("click"))[0] == ("a", "mature", 7.0)
-    assert told(client.values("click", release=first))[0] == ("a", "mature", 0.0)
+    assert list_values(client.values("click"))[0] == ("a", "mature", 7.0)
+    assert list_values(client.values("click", release=first))[0] == ("a", "mature", 0.0)
     assert client.value("click", anchor_id="a", release=first).value == 0.0
     assert set(client.values("click", release=first).arrow()["release_id"].to_pylist()) == {first}
 
@@ -158,7 +158,7 @@ def test_rows_known_after_the_release_are_not_in_it(tmp_path: Path) -> None:
     version = write_values(tmp_path / "shop", ROWS)
     write_release(tmp_path / "shop", at(4), version)
     client = Client(tmp_path, "shop")
-    assert told(client.values("click")) == [("a", "mature", 1.0), ("b", "mature", 0.0), ("c", "void", None)]
+    assert list_values(client.values("click")) == [("a", "mature", 1.0), ("b", "mature", 0.0), ("c", "void", None)]
     with pytest.raises(ConfigError, match="holds nothing known after 2026-05-04"):
         client.values("click", known_at=at(5))
 
@@ -185,8 +185,8 @@ def test_a_release_whose_files_were_removed_says_so(store: Path) -> None:
 
 def test_one_value_by_anchor_or_by_user_item_and_t0(store: Path) -> None:
     client = Client(store, "shop")
-    one = client.value("click", anchor_id="a")
-    assert (one.state, one.value, one.revision, one.known_at) == ("mature", 0.0, 1, at(10))
+    looked_up = client.value("click", anchor_id="a")
+    assert (looked_up.state, looked_up.value, looked_up.revision, looked_up.known_at) == ("mature", 0.0, 1, at(10))
     assert client.value("click", anchor_id="a", known_at=at(3)).value == 1.0
     assert client.value("click", user_id="u1", item_id="i1", t0=at(1)).anchor_id == "a"
     assert client.value("click", user_id="u2", t0="2026-05-02T00:00:00Z").void_reason == "outage"
@@ -321,7 +321,7 @@ def test_a_name_that_the_client_does_not_have() -> None:
 
 def test_rewards_are_looked_up_as_definitions_are(store: Path) -> None:
     client = Client(store, "shop")
-    assert {"kept_return", "lasting_value"} <= {one.name for one in client.rewards()}
+    assert {"kept_return", "lasting_value"} <= {reward.name for reward in client.rewards()}
     assert client.reward("kept_return") == client.reward("kept_return@1") == client.rewards()[0]
     with pytest.raises(NotFoundError, match="There is no reward 'kept_retrun'") as caught:
         client.reward("kept_retrun")

@@ -1,4 +1,4 @@
-"""A signal that a team applied to the registry is looked up like one that ships: client, command line, server."""
+"""Signals in the registry file are looked up like those that ship: by client, command line and server."""
 
 import sqlite3
 from contextlib import closing
@@ -22,11 +22,11 @@ NAME = "came_back"
 def shared(store: Path, file: Path) -> None:
     """A value of ``came_back``, which was applied to a registry file and to nothing else."""
     lifecycle.apply(file, [proposal(store / "drafts")], ANA)
-    meaning = default_registry(file=file).get(NAME)
-    told = {"signal": "click", "user_id": "u1"}
-    rows = [row("a", at(1), **told) | {"signal": meaning.ref, "definition_hash": meaning.hash}]
+    definition = default_registry(file=file).get(NAME)
+    columns = {"signal": "click", "user_id": "u1"}
+    rows = [row("a", at(1), **columns) | {"signal": definition.ref, "definition_hash": definition.hash}]
     version = write_values(store / "shop", rows)
-    write_release(store / "shop", at(10), version, hashes={meaning.ref: meaning.hash})
+    write_release(store / "shop", at(10), version, hashes={definition.ref: definition.hash})
 
 
 def test_the_registry_of_the_store_is_read(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_the_command_line_prints_them_warns_of_a_deprecation_and_records_who_ask
     shared(tmp_path, file)
     lifecycle.deprecate(file, f"{NAME}@1", "2026-05-01", "click@1", ANA)
     monkeypatch.setenv("LONGPLAY_USER", "radio")
-    asked = ["signals", "values", NAME, "--store", str(tmp_path), "--source", "shop"]
-    done = CliRunner().invoke(cli, asked)
+    arguments = ["signals", "values", NAME, "--store", str(tmp_path), "--source", "shop"]
+    done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
     assert "1 rows of came_back@1" in done.output
     assert "deprecated" in done.output

@@ -43,17 +43,17 @@ def random_rows(rng: np.random.Generator, anchors: int, signal: str) -> list[Row
         if kind < 0.2:
             rows.append(open_row(name, t0, at(10), **who))
             continue
-        known = t0 + timedelta(days=1)
+        known_ts = t0 + timedelta(days=1)
         first = void_row if kind < 0.4 else row
         rows.append(first(name, t0, **who))
         for revision in range(1, int(rng.integers(1, 4)) if kind >= 0.4 else 1):
-            known += timedelta(hours=int(rng.integers(0, 40)))
-            rows.append(row(name, t0, known_ts=known, revision=revision, value=float(n + revision), **who))
+            known_ts += timedelta(hours=int(rng.integers(0, 40)))
+            rows.append(row(name, t0, known_ts=known_ts, revision=revision, value=float(n + revision), **who))
     return rows
 
 
-def plainly(rows: Sequence[Row], signal: str, known_at: datetime, **wanted: Any) -> list[tuple[Any, ...]]:
-    """The answer by a plain search: anchor, state, value."""
+def filter_rows(rows: Sequence[Row], signal: str, known_at: datetime, **wanted: Any) -> list[tuple[Any, ...]]:
+    """The expected answer from a scan of the rows: anchor, state, value."""
     newest: dict[str, Row] = {}
     for values in rows:
         is_known = values["signal"] == signal and values["known_ts"] <= known_at
@@ -127,7 +127,7 @@ def test_the_index_answers_as_a_plain_filter(
         **lists, first_day=wanted.get("first"), last_day=wanted.get("last"), limit=int(rng.integers(1, 120))
     )
     values = all_pages(served.segments[signal], selection, signal, known_at)
-    assert values == plainly(rows, signal, known_at, **wanted)
+    assert values == filter_rows(rows, signal, known_at, **wanted)
 
 
 _LISTS = {"user_id": "users", "item_id": "items", "state": "states"}
@@ -137,7 +137,7 @@ _LISTS = {"user_id": "users", "item_id": "items", "state": "states"}
 def test_one_value_by_the_index_the_client_and_a_plain_search(made: Any, known_at: datetime) -> None:
     rows, served, store = made
     segment, client = served.segments["click@1"], Client(store, "shop")
-    expected = {name: (state, value) for name, state, value in plainly(rows, "click@1", known_at)}
+    expected = {name: (state, value) for name, state, value in filter_rows(rows, "click@1", known_at)}
     for stored in rows[:60]:
         key = PointKey(stored["anchor_id"])
         if stored["anchor_id"] not in expected:
