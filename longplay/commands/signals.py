@@ -16,6 +16,8 @@ from longplay.registry.location import CommandTarget, ListPage, current_user
 if TYPE_CHECKING:
     from longplay.definitions.reward import Reward
     from longplay.definitions.signal import Definition
+    from longplay.registry.records import RegistryVersion
+    from longplay.registry.registry import Registry
 
 
 @click.group()
@@ -74,22 +76,28 @@ def show(target: CommandTarget, name: str) -> None:
         definition = registry.find(name)
         applied_version = layers.version(definition.name, definition.version)
         output.print_warnings(record_lookup(registry, name, current_user()))
-    aliases = [alias for alias, ref in registry.aliases.items() if ref == definition.ref]
-    deprecation = registry.deprecations.get(definition.ref)
-    more = {
-        "status": "deprecated" if deprecation and deprecation.is_in_force() else definition.status,
-        "applied": applied_version.applied if applied_version else "",
-        "aliases": aliases,
-        "warning": deprecation.warning if deprecation else None,
-    }
+    status = _describe_status(registry, definition, applied_version)
     delays = _load_delay_curves(target.store, definition)
-    about = describe_definition(definition) | more | {"values": _count_values(target.store, definition)}
+    about = describe_definition(definition) | status | {"values": _count_values(target.store, definition)}
     if target.as_json:
         output.print_json(about | {"delays": {source: curve.plain() for source, curve in delays.items()}})
         return
     _print_definition(definition, about, target.store)
     for source, curve in delays.items():
         click.echo(f"  {source}: " + "\n  ".join(format_delay_curve(curve)))
+
+
+def _describe_status(
+    registry: "Registry", definition: "Definition | Reward", version: "RegistryVersion | None"
+) -> dict[str, Any]:
+    """A version's status, who applied it, its aliases and any deprecation warning."""
+    deprecation = registry.deprecations.get(definition.ref)
+    return {
+        "status": "deprecated" if deprecation and deprecation.is_in_force() else definition.status,
+        "applied": version.applied if version else "",
+        "aliases": [alias for alias, ref in registry.aliases.items() if ref == definition.ref],
+        "warning": deprecation.warning if deprecation else None,
+    }
 
 
 def _print_definition(definition: "Definition | Reward", about: dict[str, Any], store: Path) -> None:

@@ -1,4 +1,4 @@
-"""A definition as plain data, its window and maturity in words: for listings, the HTTP API and the reference."""
+"""Describes definitions as plain data, for listings, the HTTP API and the reference pages."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from longplay.definitions.signal import Definition
 
 
 def describe_definition(definition: Definition | Reward) -> dict[str, Any]:
-    """A signal as plain data, or a reward with what it is made of."""
+    """Describe a signal, or a reward with its parts, as plain data."""
     return _describe_signal(definition) if isinstance(definition, Definition) else _describe_reward(definition)
 
 

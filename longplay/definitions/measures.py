@@ -1,8 +1,8 @@
 """The kinds of measure: what a signal measures over the facts of its window.
 
-A kind is one class and one entry of ``Measure``. The class holds all that checks, pages and readers need of it: the
-range of its values, a sentence, a formula and what it requires of a definition. ``signals/measure_columns.py`` computes
-it in Spark.
+Each kind is a class and an entry of ``Measure``. The class provides everything that checks, pages and readers need: the
+range of values, a sentence, a formula and requirements on the definition. ``signals/measure_columns.py`` computes the
+values in Spark.
 """
 
 import json
@@ -26,7 +26,7 @@ KeyProblem = tuple[str, str]
 
 @dataclass(frozen=True)
 class ValueBounds:
-    """The values that are possible: from ``low`` to ``high`` (None: unbounded), whole numbers only if ``is_whole``."""
+    """The possible values: from ``low`` to ``high`` (None: unbounded), and only whole numbers if ``is_whole``."""
 
     low: float | None
     high: float | None
@@ -39,19 +39,19 @@ class ValueBounds:
 
 
 class BaseMeasure(StrictModel):
-    """What every kind of measure has. Each constant is the answer of most kinds; a kind overrides its own."""
+    """Base of all kinds of measure. The class variables hold for most kinds; a kind overrides those that differ."""
 
     only_grows: ClassVar[bool] = True
-    """Further facts can only raise a value."""
+    """Further facts can only increase a value."""
     is_binary: ClassVar[bool] = False
     """A value is 0 or 1."""
     needs_calendar_window: ClassVar[bool] = False
     depends_on_days_alone: ClassVar[bool] = False
-    """A value follows from the UTC days with a fact: whole days of facts suffice to compute it."""
+    """A value depends only on the UTC days that have a fact, so facts aggregated by day are enough to compute it."""
     counts_days: ClassVar[bool] = False
-    """A value is a sum over days, so days can be discounted and split among exposures."""
+    """A value is a sum over days, so each day can be discounted or split among exposures."""
     settles_early: ClassVar[bool] = False
-    """One fact settles a value before its window ends."""
+    """A single fact can make a value final before its window ends."""
     is_expression: ClassVar[bool] = False
     """A value may be undefined, and may be compared with a baseline."""
     takes_filter: ClassVar[bool] = True
@@ -61,11 +61,11 @@ class BaseMeasure(StrictModel):
 
     @abstractmethod
     def value_bounds(self, days: int) -> ValueBounds:
-        """The values possible over a window of so many days, without credit, discount and cap."""
+        """The possible values for a window of ``days`` days, before credit, discount and cap."""
 
     @abstractmethod
     def sentence(self, whose: str) -> str:
-        """The measure in a sentence.
+        """Describe the measure in a sentence.
 
         Args:
             whose: whose events are read, such as "the same user and item".
@@ -77,29 +77,29 @@ class BaseMeasure(StrictModel):
 
     @abstractmethod
     def fact_columns(self) -> frozenset[str]:
-        """The columns of facts that the measure reads, beside keys and times."""
+        """The columns of facts that the measure reads, besides keys and times."""
 
     def window_problem(self, days: int) -> KeyProblem | None:
-        """What is wrong with the measure over a window of so many days; None where nothing is."""
+        """Return what is wrong with the measure for a window of ``days`` days, or None."""
         return None
 
     def last_observed_value(self, days: int) -> float | None:
-        """The largest value at which the event that the signal waits for was observed; None: every value above 0."""
+        """The largest value that means the awaited event was observed; None: any value above 0 does."""
         return None
 
     @property
     def flag(self) -> Flag | None:
-        """The flag of the facts that count; None where the measure itself chooses among all facts."""
+        """The flag of the facts that count; None if the measure selects facts itself."""
         return None
 
     @property
     def required_unit(self) -> str | None:
-        """The unit that a source's amounts must have; None where any will do."""
+        """The unit that a source's amounts must have; None: any unit."""
         return None
 
     @property
     def reads_episodes(self) -> bool:
-        """Whether the measure reads the releases of episodes."""
+        """Whether the measure reads episode columns."""
         return False
 
     @property
@@ -124,12 +124,12 @@ class FlagMeasure(BaseMeasure):
 
     @property
     def label(self) -> str:
-        """The flag in a sentence."""
+        """The flag as a noun, for sentences."""
         return FLAG_LABELS[self.of]
 
     @property
     def events(self) -> str:
-        """The set of the events of the flag, in a formula."""
+        """The set of events with the flag, for formulas."""
         return f"E_{_quoted(self.label)}"
 
 
@@ -202,7 +202,7 @@ class WeeksMeasure(FlagMeasure):
         return f"1[ ∑_k 1[ d_k ≥ {self.days} ] ≥ {self.weeks} ] , d_k = {days_of_week}"
 
     def window_problem(self, days: int) -> KeyProblem | None:
-        """The window must have as many whole weeks as are asked for."""
+        """The window must contain at least ``weeks`` whole weeks."""
         if days // 7 >= self.weeks:
             return None
         return "measure.weeks", f"the window has {days // 7} whole weeks, fewer than {self.weeks}"
@@ -211,8 +211,8 @@ class WeeksMeasure(FlagMeasure):
 class InactivityMeasure(FlagMeasure):
     """Days until activity stops: the first day of the window that starts ``gap`` days without an event of the flag.
 
-    ``T = min{d >= 1: no activity on d .. d + gap - 1}``, d counted from the window's first day as 1; where activity
-    never stops, T is the first day that cannot be observed, so the mean is a restricted mean survival time.
+    ``T = min{d >= 1: no activity on d .. d + gap - 1}``, where d = 1 is the window's first day. If activity never
+    stops, T is the first day that cannot be observed, so the mean is a restricted mean survival time.
     """
 
     needs_calendar_window = True
@@ -222,7 +222,7 @@ class InactivityMeasure(FlagMeasure):
     gap: int = Field(ge=1, le=90)
 
     def value_bounds(self, days: int) -> ValueBounds:
-        """From the window's first day to the day after the last that can start a gap."""
+        """From 1 to one more than the last day on which a gap can start."""
         return ValueBounds(1.0, float(days - self.gap + 2), True)
 
     def sentence(self, whose: str) -> str:
@@ -241,14 +241,14 @@ class InactivityMeasure(FlagMeasure):
         return "measure.gap", f"the window has {days} days, fewer than the gap of {self.gap}"
 
     def last_observed_value(self, days: int) -> float:
-        """The last day of the window that can start a gap."""
+        """The last day of the window on which a gap can start."""
         return float(days - self.gap + 1)
 
 
 class RegretMeasure(BaseMeasure):
-    """1 if clicked, and then rejected or left early: nothing consumed for ``below`` of ``unit`` or longer.
+    """1 if clicked and then rejected or abandoned early, that is never consumed for ``below`` (in ``unit``) or longer.
 
-    Computed only for sources whose amount is in ``unit``; for others the signal is not eligible.
+    Only sources whose amounts are in ``unit`` are eligible.
     """
 
     only_grows = False
@@ -283,7 +283,7 @@ class RegretMeasure(BaseMeasure):
 
 
 class SeasonMeasure(FlagMeasure):
-    """1 if, of some season of the item, as many episodes have an event of the flag as the season has; else 0."""
+    """1 if every episode of some season of the item has an event of the flag, else 0."""
 
     is_binary = True
     may_read_episodes = True
@@ -296,7 +296,7 @@ class SeasonMeasure(FlagMeasure):
 
     def sentence(self, whose: str) -> str:
         """The measure in a sentence."""
-        return f"1 if {whose} has a {self.label} of as many episodes of one season as that season has, else 0."
+        return f"1 if {whose} has a {self.label} of every episode of one season, else 0."
 
     def formula(self) -> str:
         """The value as a formula."""
@@ -310,11 +310,11 @@ class SeasonMeasure(FlagMeasure):
 
 
 class SqlMeasure(BaseMeasure):
-    """A Spark SQL aggregate expression over the facts of the window; null where it is not defined.
+    """A Spark SQL aggregate expression over the facts in the window; null if it is undefined.
 
     Attributes:
-        expression: aggregates over the columns of ``longplay.definitions.expression.COLUMNS``.
-        empty: its value for an anchor without facts; absent: the expression's own, such as 0 for a count.
+        expression: aggregates over ``longplay.definitions.expression.COLUMNS``.
+        empty: the value of an anchor without facts; absent: what the expression gives, such as 0 for a count.
     """
 
     only_grows = False
@@ -350,7 +350,7 @@ class SqlMeasure(BaseMeasure):
 
     @property
     def reads_episodes(self) -> bool:
-        """Whether the expression names a column of episodes."""
+        """Whether the expression reads an episode column."""
         return reads_episodes(self.expression)
 
     @property
@@ -370,5 +370,5 @@ _BINARY = ValueBounds(0.0, 1.0, True)
 
 
 def _quoted(text: str) -> str:
-    """Text inside a formula."""
+    """Quote text for a formula."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What a reward is: a named, versioned combination of signals into one number, and the hash that is its identity."""
+"""Rewards: named, versioned combinations of signals into one number, identified by a hash."""
 
 import hashlib
 import json
@@ -14,17 +14,17 @@ from longplay.definitions.signal import Definition
 from longplay.definitions.signal_fields import NAME, Anchor, DefinitionStatus
 
 PINNED = r"^[a-z][a-z0-9_]{2,62}@[1-9][0-9]*$"
-_MEANING = ("kind", "anchor", "parts", "bounds")
+_HASHED_FIELDS = ("kind", "anchor", "parts", "bounds")
 
 
 class PartTransform(StrictModel):
-    """What becomes of a signal's value before it is weighed, in this order.
+    """How a signal's value is transformed before it is weighted. The steps apply in this order.
 
     Attributes:
-        low: what lies below is set to it.
-        high: what lies above is set to it.
+        low: lower values are raised to this one.
+        high: higher values are lowered to this one.
         log1p: take the logarithm of 1 + value.
-        scale: multiply by it.
+        scale: multiply by this factor.
     """
 
     low: float | None = None
@@ -33,11 +33,11 @@ class PartTransform(StrictModel):
     scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
-    def _defined(self) -> "PartTransform":
+    def _check_domain(self) -> "PartTransform":
         if self.low is not None and self.high is not None and self.low >= self.high:
-            raise KeyedError("high", f"high ({self.high}) is not above low ({self.low})")
+            raise KeyedError("high", f"high ({self.high}) must be above low ({self.low})")
         if self.log1p and (self.low is None or self.low < 0):
-            raise KeyedError("log1p", "a logarithm needs low: 0 or more, or it would not always be there")
+            raise KeyedError("log1p", "a logarithm needs 'low' of 0 or more; otherwise it may be undefined")
         return self
 
 
@@ -45,9 +45,9 @@ class RewardPart(StrictModel):
     """A signal in a reward.
 
     Attributes:
-        signal: pinned, such as ``return_to_item_14d@1``.
-        weight: what its value counts for; below 0 where the signal is better when it is lower than the reward is.
-        transform: what becomes of its value before.
+        signal: pinned name, such as ``return_to_item_14d@1``.
+        weight: factor of its value; negative if its direction is opposite to the reward's.
+        transform: how its value is transformed before weighting.
     """
 
     signal: str = Field(pattern=PINNED)
@@ -55,14 +55,14 @@ class RewardPart(StrictModel):
     transform: PartTransform = PartTransform()
 
     @model_validator(mode="after")
-    def _weighs(self) -> "RewardPart":
+    def _check_weight(self) -> "RewardPart":
         if self.weight == 0:
-            raise KeyedError("weight", "a part that weighs 0 changes nothing: leave it out")
+            raise KeyedError("weight", "a part with weight 0 has no effect: remove it")
         return self
 
 
 def format_part(part: RewardPart) -> str:
-    """A part of a reward as a formula: ``0.9 * 0.37 * log1p(clip(long_term_q_59d@1, 0, 14))``."""
+    """Format a part of a reward as a formula: ``0.9 * 0.37 * log1p(clip(long_term_q_59d@1, 0, 14))``."""
     text, t = part.signal, part.transform
     if t.low is not None or t.high is not None:
         low, high = (("-" if end is None else f"{end:g}") for end in (t.low, t.high))
@@ -73,10 +73,10 @@ def format_part(part: RewardPart) -> str:
 
 
 class Reward(StrictModel):
-    """One version of one reward: the weighted sum of its parts, kept within bounds.
+    """One version of one reward: the weighted sum of its parts, clipped to its bounds.
 
     Attributes:
-        bounds: lowest and highest value; what lies beyond is set to them.
+        bounds: lowest and highest value; the sum is clipped to them.
     """
 
     kind: Literal["reward"]
@@ -98,16 +98,16 @@ class Reward(StrictModel):
     deprecated_on: date | None = None
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Reward":
+    def _check_consistency(self) -> "Reward":
         low, high = self.bounds
         if not low < high or abs(low) == float("inf") or abs(high) == float("inf"):
-            raise KeyedError("bounds", f"two numbers are wanted, the lower one first, and not [{low}, {high}]")
-        named = [part.signal for part in self.parts]
-        for number, signal in enumerate(named):
-            if signal in named[:number]:
-                raise KeyedError(f"parts.{number}.signal", f"'{signal}' appears twice: add the weights up")
+            raise KeyedError("bounds", f"write two finite numbers, the lower one first; got [{low}, {high}]")
+        signals = [part.signal for part in self.parts]
+        for number, signal in enumerate(signals):
+            if signal in signals[:number]:
+                raise KeyedError(f"parts.{number}.signal", f"'{signal}' appears twice: combine the two parts into one")
         if (self.replaced_by or self.deprecated_on) and self.status != "deprecated":
-            raise KeyedError("status", "only a deprecated reward has replaced_by and deprecated_on")
+            raise KeyedError("status", "only a deprecated reward may have replaced_by or deprecated_on")
         if self.replaced_by == self.ref:
             raise KeyedError("replaced_by", "a reward cannot replace itself")
         return self
@@ -119,17 +119,17 @@ class Reward(StrictModel):
 
     @property
     def hash(self) -> str:
-        """First 16 hex digits of SHA-256 over the fields that affect data (texts do not)."""
-        meaning = self.model_dump(mode="json", include=set(_MEANING))
+        """First 16 hex digits of SHA-256 over the fields that affect data (texts are excluded)."""
+        meaning = self.model_dump(mode="json", include=set(_HASHED_FIELDS))
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def find_part_problem(reward: Reward, find: Callable[[str], Definition | None]) -> tuple[str, str] | None:
-    """What is wrong between a reward and its signals, as ``(key, what is wrong)``; None where nothing is.
+    """Check a reward against its signals. Returns ``(key, what is wrong)``, or None.
 
     Args:
         reward: the reward.
-        find: the definition of a pinned name; None where there is none.
+        find: returns the definition of a pinned name, or None.
     """
     for number, part in enumerate(reward.parts):
         key, signal = f"parts.{number}.signal", find(part.signal)
@@ -138,19 +138,19 @@ def find_part_problem(reward: Reward, find: Callable[[str], Definition | None]) 
         if signal.anchor != reward.anchor:
             return key, f"'{part.signal}' is anchored at {signal.anchor}, the reward at {reward.anchor}"
         if signal.status == "draft" and reward.status != "draft":
-            return key, f"'{part.signal}' is a draft and may still change its meaning"
+            return key, f"'{part.signal}' is a draft, so its meaning may still change"
         if (signal.direction == reward.direction) != (part.weight > 0):
-            sign = "above" if signal.direction == reward.direction else "below"
+            sign = "positive" if signal.direction == reward.direction else "negative"
             return (
                 f"parts.{number}.weight",
-                f"'{part.signal}' is {signal.direction}, the reward {reward.direction}: its weight lies {sign} 0",
+                f"'{part.signal}' is {signal.direction}, the reward {reward.direction}: its weight must be {sign}",
             )
     return None
 
 
 @dataclass(frozen=True)
 class Composite:
-    """A reward with the definitions of its parts, in their order."""
+    """A reward with the definitions of its signals, in the order of its parts."""
 
     reward: Reward
     signals: tuple[Definition, ...]
@@ -167,25 +167,25 @@ class Composite:
 
     @property
     def hash(self) -> str:
-        """The reward's identity."""
+        """The reward's hash."""
         return self.reward.hash
 
     @property
     def anchor(self) -> str:
-        """Where it begins, as all of its parts do."""
+        """The anchor, which all of its signals share."""
         return self.reward.anchor
 
     @property
     def horizon(self) -> timedelta:
-        """Longest time from the start of an anchor's day to its maturity: that of its last part."""
+        """Longest time from the start of an anchor's day to its maturity: that of its slowest signal."""
         return max(signal.horizon for signal in self.signals)
 
 
 Label = Definition | Composite
-"""What a ranker may learn from."""
+"""What a ranker learns: a signal, or a reward with its signals."""
 
 
 def list_label_signals(labels: Sequence[Label]) -> list[Definition]:
-    """The signals that labels are made of, each once."""
+    """List the distinct signals that some labels consist of."""
     groups = [label.signals if isinstance(label, Composite) else (label,) for label in labels]
     return list({d.ref: d for signals in groups for d in signals}.values())

@@ -1,4 +1,4 @@
-"""What a signal is: the typed form of one YAML definition, and the hash that is its identity.
+"""Signals: the typed form of a YAML definition, identified by a hash.
 
 Windows follow the time contract: ``elapsed`` windows are durations from the anchor's time ``t0``,
 ``[t0 + from, t0 + to)``; ``calendar`` windows are whole UTC days after the anchor's day ``D0``, days
@@ -19,10 +19,10 @@ from longplay.definitions.signal_fields import Needs, SignalFields
 from longplay.definitions.validation import find_problem
 from longplay.definitions.windows import CalendarWindow
 
-_MEANING = ("anchor", "keys", "window", "lateness", "measure", "credit", "void")
-"""What the hash has covered from the beginning."""
-_FURTHER = ("session_gap", "filter", "baseline", "discount", "cap", "needs")
-"""What it covers where it is set, so that a definition without them keeps its hash."""
+_HASHED_FIELDS = ("anchor", "keys", "window", "lateness", "measure", "credit", "void")
+"""Fields that the hash always covers."""
+_FIELDS_HASHED_IF_SET = ("session_gap", "filter", "baseline", "discount", "cap", "needs")
+"""Later fields, which the hash covers only if they are set, so that older definitions keep their hashes."""
 
 
 class Definition(SignalFields):
@@ -41,10 +41,10 @@ class Definition(SignalFields):
 
     @property
     def hash(self) -> str:
-        """First 16 hex digits of SHA-256 over the fields that affect data (texts do not)."""
-        fields = self.model_dump(mode="json", by_alias=True, include={*_MEANING, *_FURTHER})
+        """First 16 hex digits of SHA-256 over the fields that affect data (texts are excluded)."""
+        fields = self.model_dump(mode="json", by_alias=True, include={*_HASHED_FIELDS, *_FIELDS_HASHED_IF_SET})
         defaults = {"needs": Needs().model_dump(mode="json")}
-        meaning = {k: v for k, v in fields.items() if k in _MEANING or (v is not None and v != defaults.get(k))}
+        meaning = {k: v for k, v in fields.items() if k in _HASHED_FIELDS or (v is not None and v != defaults.get(k))}
         if "needs" in meaning and not self.needs.episodes:
             meaning["needs"] = {k: v for k, v in fields["needs"].items() if k != "episodes"}
         if self.credit is not None:
@@ -63,7 +63,7 @@ class Definition(SignalFields):
 
     @property
     def value_bounds(self) -> ValueBounds:
-        """The values that are possible by measure, discount, credit and cap."""
+        """The possible values, given measure, discount, credit and cap."""
         days = self.window.day_count
         bounds = self.measure.value_bounds(days)
         if self.discount is not None:

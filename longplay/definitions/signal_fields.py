@@ -1,4 +1,4 @@
-"""The fields of a signal's definition, each valid by itself."""
+"""The fields of a signal's definition, each validated on its own."""
 
 from datetime import date, timedelta
 from typing import Literal
@@ -18,20 +18,20 @@ CreditRule = Literal["clicked", "last_touch", "first_touch", "time_decayed", "po
 
 
 class Credit(StrictModel):
-    """To which exposures an outcome is credited, among those clicked (or consumed) within ``within`` of being shown.
+    """Which exposures get credit for an outcome, among those clicked (or consumed) within ``within`` of being shown.
 
-    ``clicked`` credits each of them in full. The other rules deal one outcome out: the weights of an outcome sum to
-    one over the exposures that could have earned it, and where there is none it is organic.
+    ``clicked`` credits each of them in full. The other rules split an outcome: its weights sum to one over the
+    exposures that could have earned it. An outcome that no exposure could have earned is organic.
 
     Attributes:
         rule: ``clicked``, ``last_touch``, ``first_touch``, ``time_decayed`` (weights in proportion to
-            ``exp(-age / tau)``) or ``position_corrected`` (in proportion to ``position ** examination``: a click
-            further down was less likely to be seen at all).
-        within: time from being shown to the click or consumption, exclusive.
-        response: what must follow within ``within``, in answer to the exposure; absent: a ``click``.
+            ``exp(-age / tau)``) or ``position_corrected`` (in proportion to ``position ** examination``: an
+            item further down was less likely to be seen).
+        within: maximum time from exposure to response, exclusive.
+        response: the response that earns credit; absent: ``click``.
         tau: time constant of ``time_decayed``.
-        examination: exponent of ``position_corrected``; an item at position k is looked at in proportion to
-            ``k ** -examination``.
+        examination: exponent of ``position_corrected``; the probability that an item at position k is looked at is
+            proportional to ``k ** -examination``.
     """
 
     rule: CreditRule
@@ -41,19 +41,21 @@ class Credit(StrictModel):
     examination: float | None = Field(default=None, gt=0, le=5)
 
     @model_validator(mode="after")
-    def _complete(self) -> "Credit":
+    def _check_rule_keys(self) -> "Credit":
         if self.within <= timedelta(0):
-            raise KeyedError("within", "a click needs some time: more than 0 s")
+            raise KeyedError("within", "must be longer than 0 s")
         for rule, key in (("time_decayed", "tau"), ("position_corrected", "examination")):
             if (self.rule == rule) != (getattr(self, key) is not None):
-                raise KeyedError(key, f"'{key}' belongs to credit rule {rule} and only to it; the rule is {self.rule}")
+                raise KeyedError(
+                    key, f"'{key}' is required by credit rule {rule} and allowed with no other; the rule is {self.rule}"
+                )
         if self.tau is not None and self.tau <= timedelta(0):
-            raise KeyedError("tau", "a time constant is more than 0 s")
+            raise KeyedError("tau", "must be longer than 0 s")
         return self
 
     @property
     def earned_by(self) -> Literal["click", "consumption"]:
-        """What must follow an exposure, so that it has credit."""
+        """The response that earns an exposure credit."""
         return self.response or "click"
 
     @property
@@ -63,12 +65,12 @@ class Credit(StrictModel):
 
 
 class Discount(StrictModel):
-    """Days count for less the further they are from one end: ``gamma ** distance``.
+    """Weights days by their distance from one end of the window: ``gamma ** distance``.
 
     Attributes:
-        gamma: factor a day.
-        toward: ``anchor``: the window's first day counts in full; ``end``: its last.
-        normalise: divide by the sum of all weights, so that activity on every day gives 1.
+        gamma: factor per day.
+        toward: the end with full weight: ``anchor``, the window's first day, or ``end``, its last day.
+        normalise: whether to divide by the sum of all weights, so that activity on every day gives 1.
     """
 
     gamma: float = Field(gt=0, lt=1)
@@ -76,26 +78,26 @@ class Discount(StrictModel):
     normalise: bool = False
 
     def total_weight(self, days: int) -> float:
-        """The sum of the weights of so many days."""
+        """The sum of the weights over ``days`` days."""
         return 1.0 if self.normalise else sum(self.gamma**distance for distance in range(days))
 
 
 class Cap(StrictModel):
-    """Limits of a value: what lies beyond is set to them."""
+    """Limits that a value is clipped to."""
 
     low: float | None = None
     high: float | None = None
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Cap":
+    def _check_order(self) -> "Cap":
         if self.low is None and self.high is None:
             raise ValueError("a cap needs 'low', 'high' or both")
         if self.low is not None and self.high is not None and self.low >= self.high:
-            raise KeyedError("high", f"the cap's high ({self.high}) is not above its low ({self.low})")
+            raise KeyedError("high", f"the cap's high ({self.high}) must be above its low ({self.low})")
         return self
 
     def limit(self, bounds: ValueBounds) -> ValueBounds:
-        """The bounds within the cap."""
+        """Restrict bounds to the cap."""
         lows = [end for end in (bounds.low, self.low) if end is not None]
         highs = [end for end in (bounds.high, self.high) if end is not None]
         return ValueBounds(max(lows, default=None), min(highs, default=None), False)
@@ -105,10 +107,10 @@ class VoidRules(StrictModel):
     """When a value will never be known.
 
     Attributes:
-        look_back: the log must reach so far back before the anchor.
-        outage: whether a flagged outage that overlaps the window makes it void.
-        settles: ``early``: an event that was seen settles a value of kind ``any`` in spite of an outage.
-        at_least: with fewer facts in the window, at maturity, there is nothing to measure.
+        look_back: how far the log must reach back before the anchor.
+        outage: whether an outage that overlaps the window makes the value void.
+        settles: ``early``: a value of kind ``any`` is final once an event is seen, despite any outage.
+        at_least: minimum number of facts in the window at maturity; with fewer, the value is void.
     """
 
     look_back: Duration | None = None
@@ -118,13 +120,13 @@ class VoidRules(StrictModel):
 
 
 class Needs(StrictModel):
-    """What a source must have, so that the signal can be measured there.
+    """What a source must provide for the signal to be computed.
 
     Attributes:
-        unit: unit of the events' amount.
-        kinds: kinds of event, in the source's words.
+        unit: unit of the events' amounts.
+        kinds: kinds of event, as the source names them.
         topics: whether items must have topics.
-        episodes: whether it must be known when episodes of items were released. The signal then reads releases too.
+        episodes: whether the release dates of episodes must be known. The signal then also reads releases.
     """
 
     unit: str | None = None
@@ -137,12 +139,12 @@ Severity = Literal["error", "warn"]
 
 
 class Severities(StrictModel):
-    """What a check that fails does: an ``error`` stops the values from being published, ``warn`` says so and goes on.
+    """What a failed check does: ``error`` blocks publication of the values, ``warn`` only warns.
 
     Attributes:
-        bounds: of ``bounds``.
-        coverage: of ``coverage_at_least``.
-        psi: of ``psi_at_most``, stated or not.
+        bounds: severity of ``bounds``.
+        coverage: severity of ``coverage_at_least``.
+        psi: severity of ``psi_at_most``, also of its default.
     """
 
     bounds: Severity = "error"
@@ -151,13 +153,13 @@ class Severities(StrictModel):
 
 
 class Checks(StrictModel):
-    """What its owner expects of the values. The gate holds values against it before they are published.
+    """What the owner expects of the values. The gate checks it before values are published.
 
     Attributes:
-        bounds: lowest and highest value that is possible.
-        coverage_at_least: share of settled values that are mature, not void.
-        psi_at_most: population stability index of the values against those of the last release; absent: 0.25.
-        severity: what each check does when it fails.
+        bounds: lowest and highest possible value.
+        coverage_at_least: minimum share of settled values that are mature rather than void.
+        psi_at_most: maximum population stability index against the values of the last release; absent: 0.25.
+        severity: what each check does if it fails.
     """
 
     bounds: tuple[float, float] | None = None
@@ -167,7 +169,7 @@ class Checks(StrictModel):
 
 
 class SignalFields(StrictModel):
-    """The fields of a signal, each valid by itself."""
+    """The fields of a signal, each validated on its own."""
 
     name: str = Field(pattern=NAME)
     version: int = Field(ge=1)

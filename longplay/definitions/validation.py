@@ -1,4 +1,4 @@
-"""Which fields of a definition go together. Each rule names the key to change."""
+"""Rules across the fields of a definition. Each rule names the key to change."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ Problem = KeyProblem | None
 
 
 def find_problem(fields: SignalFields) -> Problem:
-    """The first rule that a definition breaks, as ``(key, what is wrong)``; None where it breaks none."""
+    """Find the first rule that a definition breaks. Returns ``(key, what is wrong)``, or None."""
     rules = (
         _anchor_problem,
         _window_problem,
@@ -29,19 +29,25 @@ def find_problem(fields: SignalFields) -> Problem:
 
 def _anchor_problem(fields: SignalFields) -> Problem:
     if fields.anchor == "discovery" and fields.void.look_back is None:
-        return "void.look_back", "a discovery anchor needs void.look_back (the absence that makes it a discovery)"
+        return (
+            "void.look_back",
+            "a discovery anchor needs void.look_back, the length of absence that makes it a discovery",
+        )
     if fields.anchor in ("active_day", "session") and fields.keys != "user":
-        return "keys", f"an anchor of kind {fields.anchor} has no item, so keys must be 'user'"
+        return "keys", f"an anchor '{fields.anchor}' has no item, so keys must be 'user'"
     if (fields.anchor == "session") != (fields.session_gap is not None):
-        return "session_gap", "a session anchor, and no other, needs session_gap (the silence that ends a session)"
+        return (
+            "session_gap",
+            "session_gap, the silence that ends a session, is required for a session anchor and allowed with no other",
+        )
     if fields.session_gap is not None and fields.session_gap <= timedelta(0):
-        return "session_gap", "a session ends after some silence: more than 0 s"
+        return "session_gap", "must be longer than 0 s"
     return None
 
 
 def _window_problem(fields: SignalFields) -> Problem:
     if fields.lateness < timedelta(0):
-        return "lateness", "facts cannot be late by less than 0 s"
+        return "lateness", "must be 0 s or longer"
     if fields.measure.needs_calendar_window and not isinstance(fields.window, CalendarWindow):
         return "window.kind", f"a measure of kind {fields.measure.kind} needs a calendar window"
     return fields.measure.window_problem(fields.window.day_count)
@@ -50,11 +56,11 @@ def _window_problem(fields: SignalFields) -> Problem:
 def _void_problem(fields: SignalFields) -> Problem:
     void, measure = fields.void, fields.measure
     if void.settles == "early" and not measure.settles_early:
-        return "void.settles", "only a measure of kind 'any' can settle early: others count on until the window ends"
+        return "void.settles", "only a measure of kind 'any' can settle early; others need the whole window"
     if void.look_back is not None and void.look_back <= timedelta(0):
-        return "void.look_back", "a look-back is more than 0 s long"
+        return "void.look_back", "must be longer than 0 s"
     if void.at_least is not None and not measure.is_expression:
-        return "void.at_least", "only a measure of kind 'sql' can have too few facts: others are defined without any"
+        return "void.at_least", "only a measure of kind 'sql' takes at_least; others are defined even without facts"
     return None
 
 
@@ -63,9 +69,12 @@ def _credit_problem(fields: SignalFields) -> Problem:
     if credit is None:
         return None
     if fields.anchor != "exposure":
-        return "credit", "credit by click needs anchor 'exposure'"
+        return "credit", "credit needs anchor 'exposure'"
     if credit.is_split and not (fields.measure.counts_days and fields.keys == "user_item"):
-        return "credit.rule", f"{credit.rule} splits days with an item: it needs measure 'days' and keys 'user_item'"
+        return (
+            "credit.rule",
+            f"{credit.rule} splits days of a user with an item: it needs a measure of kind 'days' and keys 'user_item'",
+        )
     if credit.is_split and not isinstance(fields.window, CalendarWindow):
         return "window.kind", f"{credit.rule} splits whole days: it needs a calendar window"
     return None
@@ -75,9 +84,9 @@ def _discount_problem(fields: SignalFields) -> Problem:
     if fields.discount is None:
         return None
     if not fields.measure.counts_days:
-        return "discount", "only days can be discounted: it needs a measure of kind 'days'"
+        return "discount", "a discount weights days: it needs a measure of kind 'days'"
     if fields.discount.normalise and _splits_credit(fields):
-        return "discount.normalise", "split credit sums over exposures and cannot be normalised by one window"
+        return "discount.normalise", "split credit sums over several windows, so one window cannot normalise it"
     return None
 
 
@@ -85,11 +94,14 @@ def _baseline_problem(fields: SignalFields) -> Problem:
     if fields.baseline is None:
         return None
     if not fields.measure.is_expression:
-        return "baseline", "a change against a baseline needs a measure of kind 'sql'"
+        return "baseline", "a baseline needs a measure of kind 'sql'"
     if fields.baseline <= timedelta(0):
-        return "baseline", "a baseline is more than 0 s long"
+        return "baseline", "must be longer than 0 s"
     if fields.credit is not None:
-        return "baseline", "facts before an exposure cannot be credited to it"
+        return (
+            "baseline",
+            "a baseline cannot be combined with credit: facts before an exposure cannot be credited to it",
+        )
     return None
 
 
@@ -105,29 +117,32 @@ def _filter_problem(fields: SignalFields) -> Problem:
 
 def _cap_problem(fields: SignalFields) -> Problem:
     if fields.cap is not None and fields.measure.is_binary:
-        return "cap", f"a measure of kind {fields.measure.kind} is 0 or 1: a cap changes nothing"
+        return "cap", f"a measure of kind {fields.measure.kind} is always 0 or 1: remove the cap"
     return None
 
 
 def _episodes_problem(fields: SignalFields) -> Problem:
     reads = fields.measure.reads_episodes or (fields.filter is not None and reads_episodes(fields.filter))
     if reads and not fields.needs.episodes:
-        return "needs.episodes", "it reads episodes, which not every source has: add needs: {episodes: true}"
+        return (
+            "needs.episodes",
+            "the definition reads episodes, which not every source has: add needs: {episodes: true}",
+        )
     if fields.needs.episodes and not fields.measure.may_read_episodes:
         return "needs.episodes", f"a measure of kind {fields.measure.kind} reads no episodes: use 'season' or 'sql'"
     if fields.needs.episodes and fields.keys != "user_item":
-        return "keys", "episodes are those of the anchor's item, so keys must be 'user_item'"
+        return "keys", "episodes belong to the anchor's item, so keys must be 'user_item'"
     return None
 
 
 def _text_problem(fields: SignalFields) -> Problem:
     bounds = fields.quality.bounds
     if bounds is not None and bounds[0] >= bounds[1]:
-        return "quality.bounds", f"the lowest value ({bounds[0]}) is not below the highest ({bounds[1]})"
+        return "quality.bounds", f"the lowest value ({bounds[0]}) must be below the highest ({bounds[1]})"
     if fields.name in {guardrail.split("@")[0] for guardrail in fields.guardrails}:
         return "guardrails", "a signal cannot be its own guardrail"
     if (fields.replaced_by or fields.deprecated_on) and fields.status != "deprecated":
-        return "status", "only a deprecated signal has replaced_by and deprecated_on"
+        return "status", "only a deprecated signal may have replaced_by or deprecated_on"
     if fields.replaced_by == f"{fields.name}@{fields.version}":
         return "replaced_by", "a signal cannot replace itself"
     return None

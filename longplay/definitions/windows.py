@@ -1,4 +1,4 @@
-"""Windows around an anchor, as the time contract has them: left edge in, right edge out, UTC."""
+"""Windows relative to an anchor, as the time contract defines them: start inclusive, end exclusive, UTC."""
 
 from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
@@ -9,20 +9,20 @@ from pydantic import Field, model_validator
 from longplay.config.duration import DAY, Duration, format_duration
 from longplay.config.strict_model import KeyedError, StrictModel
 
-LONGEST = timedelta(days=731)
-"""Two years: what lies further off is more likely a slip of the pen."""
+MAX_WINDOW = timedelta(days=731)
+"""Two years. A longer window is more likely a typing error."""
 
 
 class BaseWindow(StrictModel):
-    """What both kinds of window have."""
+    """Base of both kinds of window."""
 
     @abstractmethod
     def days(self) -> tuple[int, int]:
-        """First and last day, counted from D0, that the window can reach."""
+        """First and last day, counted from D0, that the window can overlap."""
 
     @property
     def day_count(self) -> int:
-        """How many UTC days the window can reach."""
+        """Number of UTC days that the window can overlap."""
         first, last = self.days()
         return last - first + 1
 
@@ -30,15 +30,15 @@ class BaseWindow(StrictModel):
 class CalendarWindow(BaseWindow):
     """Whole UTC days ``D0 + first`` to ``D0 + last`` inclusive, D0 being the anchor's day.
 
-    D0 itself is not among them: part of it lies before the anchor, where features look.
+    D0 itself is excluded: features may read the part of it that lies before the anchor.
     """
 
     kind: Literal["calendar"]
     first: int = Field(ge=1, alias="from")
-    last: int = Field(ge=1, le=LONGEST.days, alias="to")
+    last: int = Field(ge=1, le=MAX_WINDOW.days, alias="to")
 
     @model_validator(mode="after")
-    def _ordered(self) -> "CalendarWindow":
+    def _check_order(self) -> "CalendarWindow":
         if self.last < self.first:
             raise KeyedError("to", f"the window ends (day {self.last}) before it begins (day {self.first})")
         return self
@@ -49,7 +49,7 @@ class CalendarWindow(BaseWindow):
         return midnight + self.first * DAY, midnight + (self.last + 1) * DAY
 
     def days(self) -> tuple[int, int]:
-        """First and last day, counted from D0, that the window can reach."""
+        """First and last day, counted from D0, that the window can overlap."""
         return self.first, self.last
 
     def text(self) -> str:
@@ -65,13 +65,13 @@ class ElapsedWindow(BaseWindow):
     end: Duration = Field(alias="to")
 
     @model_validator(mode="after")
-    def _ordered(self) -> "ElapsedWindow":
+    def _check_order(self) -> "ElapsedWindow":
         if self.start < timedelta(0):
-            raise KeyedError("from", "a window begins at or after its anchor: 0 s or later")
+            raise KeyedError("from", "must be 0 s or later: a window starts at or after its anchor")
         if self.end <= self.start:
-            raise KeyedError("to", "the window must end after it begins")
-        if self.end > LONGEST:
-            raise KeyedError("to", f"a window is at most {LONGEST.days} d long")
+            raise KeyedError("to", "must be later than 'from'")
+        if self.end > MAX_WINDOW:
+            raise KeyedError("to", f"must be at most {MAX_WINDOW.days} d")
         return self
 
     def bounds(self, t0: datetime) -> tuple[datetime, datetime]:
@@ -79,7 +79,7 @@ class ElapsedWindow(BaseWindow):
         return t0 + self.start, t0 + self.end
 
     def days(self) -> tuple[int, int]:
-        """First and last day, counted from D0, that the window can reach."""
+        """First and last day, counted from D0, that the window can overlap."""
         return self.start // DAY, -(-self.end // DAY)
 
     def text(self) -> str:

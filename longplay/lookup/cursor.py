@@ -1,4 +1,4 @@
-"""The cursor of a page: a text from which the next page continues."""
+"""Page cursors: opaque texts that mark where the next page starts."""
 
 import base64
 import binascii
@@ -12,12 +12,12 @@ from longplay.errors import ConfigError
 
 @dataclass(frozen=True)
 class PageCursor:
-    """The last row of a page and the query of the page. Rows are ordered by t0, then anchor_id.
+    """A page's last row and the query that it answered. Rows are ordered by t0, then anchor_id.
 
     Attributes:
-        release_id: the release that was read; the next page reads the same one.
+        release_id: the release of all pages.
         signal: pinned name.
-        known_at: as known at this moment (UTC).
+        known_at: the moment (UTC) as of which values are read.
         t0: the last row's t0 (UTC).
         anchor_id: the last row's anchor.
     """
@@ -29,7 +29,7 @@ class PageCursor:
     anchor_id: str
 
     def text(self) -> str:
-        """Encode the cursor with letters, digits, ``-`` and ``_``."""
+        """Encode the cursor as text of letters, digits, ``-`` and ``_``."""
         parts = [self.release_id, self.signal, to_microseconds(self.known_at), to_microseconds(self.t0), self.anchor_id]
         return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
@@ -37,7 +37,7 @@ class PageCursor:
         """Check that the next page belongs to the same query.
 
         Raises:
-            ConfigError: when it names another signal, release or moment.
+            ConfigError: when the request names another signal, release or moment.
         """
         requested = {"signal": signal, "release": release_id, "known_at": known_at}
         own = {"signal": self.signal, "release": self.release_id, "known_at": self.known_at}
@@ -47,7 +47,7 @@ class PageCursor:
                     f"'after' belongs to another {name}.",
                     where="after",
                     got=f"{own[name]} in the cursor, {value} in the request",
-                    fix=f"omit {name} or repeat it unchanged: all pages answer one query",
+                    fix=f"omit {name} or repeat it unchanged: all pages belong to one query",
                 )
 
 

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 DELAYS_TABLE = "signal_delays"
 MAX_COHORTS = 8
-"""A curve covers at most this many cohorts, the newest."""
+"""Maximum number of cohorts in a curve: the newest ones."""
 _COLUMNS = ("cohort", "age_day", "anchors", "sampled", "whole", "missing", "seen", "usual", "tolerance", "drifted")
 
 
 @dataclass(frozen=True)
 class CurveDrift:
-    """A drift of one cohort: by ``age_day``, the visible share of the final values differed from the baseline."""
+    """One cohort's drift: at ``age_day``, the visible share of its final values differed from the baseline."""
 
     cohort: date
     age_day: int
@@ -43,10 +43,10 @@ class DelayCurve:
 
     Attributes:
         cohorts: Mondays of the cohorts' weeks, oldest first.
-        anchors: mature anchors of the cohorts.
-        sampled: anchors among them that were followed day by day.
-        points: age in days and share of the final values seen by then, in order of age; the last is maturity.
-        drifts: the largest drift of each drifted cohort.
+        anchors: number of mature anchors in the cohorts.
+        sampled: number of them that were followed day by day.
+        points: age in days, and share of the final values visible by then, by age; the last age is maturity.
+        drifts: the largest drift of each cohort that drifted.
     """
 
     cohorts: Sequence[date]
@@ -56,7 +56,7 @@ class DelayCurve:
     drifts: Sequence[CurveDrift]
 
     def day_of(self, share: float) -> float | None:
-        """The age in days from which on a share is seen, interpolated linearly between the points and (0, 0)."""
+        """The age in days at which a share becomes visible, interpolated linearly between (0, 0) and the points."""
         day: float | None = None
         for (age, reached), (next_age, next_reached) in zip([(0, 0.0), *self.points], self.points, strict=False):
             if reached < share <= next_reached:
@@ -77,7 +77,7 @@ class DelayCurve:
 
 
 def load_delay_curve(folder: Path, definition: "Definition") -> DelayCurve | None:
-    """Load the delay curve of a signal in one source; None where there is none yet.
+    """Load the delay curve of a signal in one source; None if there is none yet.
 
     Args:
         folder: the source's tables.
@@ -89,7 +89,7 @@ def load_delay_curve(folder: Path, definition: "Definition") -> DelayCurve | Non
     paths = SourcePaths(folder)
     if not paths.has_log(DELAYS_TABLE):
         return None
-    from longplay.delta import query_rows  # only when there is something to read
+    from longplay.delta import query_rows  # imported only when there is something to read
 
     condition = f"signal = '{definition.ref}' AND definition_hash = '{definition.hash}'"
     return build_delay_curve(
@@ -98,10 +98,10 @@ def load_delay_curve(folder: Path, definition: "Definition") -> DelayCurve | Non
 
 
 def build_delay_curve(rows: Sequence[Mapping[str, Any]]) -> DelayCurve | None:
-    """Build the curve over the newest cohorts of a signal; None where every cohort's final values sum to nothing.
+    """Build the curve over the newest cohorts of a signal; None if no cohort has a final value above 0.
 
     Args:
-        rows: rows of ``signal_delays`` of one signal. Grain: cohort, age_day.
+        rows: one signal's rows of ``signal_delays``. Grain: cohort, age_day.
     """
     non_empty = [row for row in rows if row["whole"] > 0]
     cohorts = sorted({row["cohort"] for row in non_empty})[-MAX_COHORTS:]
@@ -112,7 +112,7 @@ def build_delay_curve(rows: Sequence[Mapping[str, Any]]) -> DelayCurve | None:
     for row in recent:
         missing, total = sums.get(row["age_day"], (0.0, 0.0))
         sums[row["age_day"]] = missing + row["missing"], total + row["whole"]
-    row_by_cohort = {row["cohort"]: row for row in recent}  # every row of a cohort repeats its counts
+    row_by_cohort = {row["cohort"]: row for row in recent}  # each row repeats its cohort's counts
     return DelayCurve(
         cohorts=tuple(cohorts),
         anchors=sum(row["anchors"] for row in row_by_cohort.values()),
@@ -123,7 +123,7 @@ def build_delay_curve(rows: Sequence[Mapping[str, Any]]) -> DelayCurve | None:
 
 
 def _find_worst_drifts(rows: Sequence[Mapping[str, Any]]) -> list[CurveDrift]:
-    """The largest drift of each cohort that has any, by cohort."""
+    """Find the largest drift of each cohort that drifted, by cohort."""
     worst: dict[date, CurveDrift] = {}
     for row in rows:
         if row["drifted"]:
@@ -134,7 +134,7 @@ def _find_worst_drifts(rows: Sequence[Mapping[str, Any]]) -> list[CurveDrift]:
 
 
 def format_delay_curve(curve: DelayCurve) -> list[str]:
-    """A curve as lines of text: when half and nine tenths are visible, a bar for each age, and warnings of drifts."""
+    """Format a curve as lines of text: the ages of 50% and 90% visibility, a bar for each age, and drift warnings."""
     days = (f"{share:.0%} by day {day:.1f}" for share in (0.5, 0.9) if (day := curve.day_of(share)) is not None)
     weeks = f"{len(curve.cohorts)} weeks up to that of {curve.cohorts[-1]:%Y-%m-%d}"
     lines = [f"seen: {', '.join(days) or 'at maturity'} ({curve.sampled:,} of {curve.anchors:,} anchors of {weeks})"]

@@ -1,4 +1,4 @@
-"""Queries as filters on ``signal_values``, and on the rows that were read."""
+"""Translates queries into filters on ``signal_values``, and filters rows already read."""
 
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ def filter_key(key: PointKey) -> list[Filter]:
 
 
 def filter_selection(definition: Definition, selection: ValueSelection, known_at: datetime) -> list[Filter]:
-    """Filters that hold for all rows of an anchor or for none, and for rows known at a moment (UTC)."""
+    """Filters for whole anchors (each matches all rows of an anchor or none), and for rows known at a moment (UTC)."""
     lists = {"user_id": selection.users, "item_id": selection.items, "anchor_id": selection.anchors}
     resume_day = selection.after.t0.date() if selection.after else None
     bounds = [("t0_day", ">=", selection.first_day), ("t0_day", ">=", resume_day), ("t0_day", "<=", selection.last_day)]
@@ -38,12 +38,12 @@ def filter_selection(definition: Definition, selection: ValueSelection, known_at
 
 
 def rows_in_states(rows: pa.Table, states: tuple[str, ...] | None) -> pa.Table:
-    """Rows in one of some states."""
+    """Keep rows in the given states; None keeps all."""
     return rows if states is None else rows.filter(pc.is_in(rows["state"], pa.array(states, pa.string())))
 
 
 def rows_after(rows: pa.Table, cursor: PageCursor | None) -> pa.Table:
-    """Rows after a cursor, in the order of t0, then anchor_id."""
+    """Keep rows that come after a cursor in the order of t0, then anchor_id."""
     if cursor is None:
         return rows
     t0 = pa.scalar(cursor.t0, rows["t0"].type)

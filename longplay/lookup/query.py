@@ -1,4 +1,4 @@
-"""Queries for values of a signal: validated and bounded; an unknown name is answered with the nearest one."""
+"""Validates queries for values of a signal. Errors on unknown names suggest the nearest one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from longplay.lookup.cursor import PageCursor, parse_cursor
 ValueState = Literal["open", "mature", "void"]
 STATES: tuple[ValueState, ...] = get_args(ValueState)
 DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS = 10_000, 1_000_000
-"""Rows of a page: by default, and at most."""
+"""Rows per page: default and maximum."""
 
 
 class ValuesOptions(TypedDict, total=False):
@@ -40,10 +40,10 @@ class ValueSelection:
         first_day: first UTC day of t0, inclusive.
         last_day: last UTC day of t0, inclusive.
         states: open, mature, void.
-        known_at: the state known at this moment (UTC); None: at the release's known_at.
-        release: id; None: the newest.
+        known_at: read values as known at this moment (UTC); None: the release's known_at.
+        release: release id; None: the newest.
         limit: maximum number of rows.
-        after: end of the previous page.
+        after: cursor of the previous page.
     """
 
     users: tuple[str, ...] | None = None
@@ -62,11 +62,11 @@ def parse_selection(options: Mapping[str, Any]) -> ValueSelection:
     """Parse the keywords of ``Client.values``.
 
     Raises:
-        ConfigError: on an unknown keyword or state, a wrong day or moment, an empty list, or a limit out of bounds.
+        ConfigError: on an unknown keyword or state, an invalid day or moment, an empty list, or a limit out of range.
     """
     for name in options:
         if name not in ValuesOptions.__annotations__:
-            raise ConfigError(f"unknown key '{name}'", where=name, fix=nearest(name, ValuesOptions.__annotations__))
+            raise ConfigError(f"Unknown option '{name}'.", where=name, fix=nearest(name, ValuesOptions.__annotations__))
     given = {name: value for name, value in options.items() if value is not None}
     first, last = _days(given.get("days"))
     return ValueSelection(

@@ -1,4 +1,4 @@
-"""Releases for readers: list them, select one, and find the version of the values that it pins."""
+"""Lists and selects releases, and finds the version of the values that a release pins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Release:
 
     Attributes:
         release_id: its name.
-        known_at: the logical date (UTC): the release holds what was known then.
+        known_at: the logical date (UTC); the release contains what was known then.
         watermark: the log is complete before this moment (UTC).
         batch: number of the newest delivery.
         versions: Delta version of every table.
@@ -46,8 +46,8 @@ class Release:
 def read_releases(folder: Path) -> list[Release]:
     """Every release of a source, newest first: by known_at, then by time of publication.
 
-    Among releases with one known_at, the later one ties later deliveries or later versions. Modification times of files
-    decide only where both are equal, because compaction rewrites files.
+    Of releases with equal known_at, the later one pins later deliveries or later table versions. Modification
+    times break ties only if both are equal, because compaction rewrites files.
 
     Args:
         folder: the folder of the source's tables.
@@ -88,12 +88,12 @@ def find_values_version(folder: Path, release: Release) -> int:
     """Find the version of ``signal_values`` that a release pins, and check that it can still be read.
 
     Raises:
-        NotFoundError: when the release ties no values, or its version was erased or removed.
+        NotFoundError: when the release pins no values, or the pinned version was erased or removed.
         StoreError: when the table is missing or corrupted.
     """
     path = SourcePaths(folder).table(VALUES_TABLE)
     if VALUES_TABLE not in release.versions:
-        raise NotFoundError(f"Release '{release.release_id}' ties no values.", fix="open a later release")
+        raise NotFoundError(f"Release '{release.release_id}' contains no values.", fix="open a later release")
     version = release.versions[VALUES_TABLE]
     try:
         check_files(path, version)
@@ -105,7 +105,7 @@ def find_values_version(folder: Path, release: Release) -> int:
             f"Release '{release.release_id}' can no longer be read.",
             where=str(path),
             got=f"version {version} was erased or removed; the table is at version {newest}",
-            fix="open a later release; 'longplay release' makes one",
+            fix="open a later release, or publish one with 'longplay release'",
         ) from error
     return version
 
@@ -114,12 +114,12 @@ def check_meaning(definition: Definition, release: Release) -> None:
     """Check that a release was built with this definition.
 
     Raises:
-        StoreError: when it was built with another definition of the same pinned name.
+        StoreError: when it was built with a different definition of the same pinned name.
     """
     released = release.definition_hashes.get(definition.ref, definition.hash)
     if released != definition.hash:
         raise StoreError(
-            f"Release '{release.release_id}' was built with another definition of '{definition.ref}'.",
+            f"Release '{release.release_id}' was built with a different definition of '{definition.ref}'.",
             got=f"hash {released} in the release, {definition.hash} in the registry",
             fix="use the definitions that the release was built with, or publish a new release",
         )
@@ -135,7 +135,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
             "The table 'releases' is corrupted: its data cannot be read.",
             where=str(path),
             got=first_line(error),
-            fix="restore it from a copy, or delete the table's folder and run 'longplay release'",
+            fix="restore it from a backup, or delete the table's folder and run 'longplay release'",
         ) from error
     return rows
 

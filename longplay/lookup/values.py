@@ -34,7 +34,7 @@ VALUE_COLUMNS = (
 )
 """Columns of ``signal_values`` that readers get; the table's contract describes them."""
 VALUE_ORDER = [("t0", "ascending"), ("anchor_id", "ascending"), ("known_ts", "ascending"), ("revision", "ascending")]
-"""Sorts rows of an anchor together, newest last."""
+"""Sort order that groups the rows of an anchor, newest last."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Values:
         table: the rows: ``release_id``, then ``VALUE_COLUMNS``. ``value`` is null unless ``state`` is ``mature``.
         signal: pinned name.
         release_id: the release that was read.
-        known_at: the rows are what was known at this moment (UTC).
-        next: pass this as ``after`` to get the next page; None on the last page.
+        known_at: the moment (UTC) as of which the rows are known.
+        next: cursor of the next page, to pass as ``after``; None on the last page.
     """
 
     table: pa.Table
@@ -61,7 +61,7 @@ class Values:
 
     @property
     def more(self) -> bool:
-        """Whether more rows follow."""
+        """Whether there is a next page."""
         return self.next is not None
 
     def arrow(self) -> pa.Table:
@@ -113,14 +113,14 @@ def select_newest(rows: pa.Table) -> pa.Table:
     """Select the newest row of every anchor, by known_ts, then revision. Ordered by t0, then anchor_id.
 
     Args:
-        rows: rows of one signal that were known at the moment in question. Grain: anchor_id, revision.
+        rows: one signal's rows that were known at the requested moment. Grain: anchor_id, revision.
     """
     ordered = rows.sort_by(VALUE_ORDER).combine_chunks()
     return ordered.filter(pa.array(~equals_next(ordered["anchor_id"])))
 
 
 def equals_next(column: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Whether each entry equals the one after it (the last one: no). Shape: (rows,)."""
+    """Whether each entry equals the next one; false for the last. Shape: (rows,)."""
     if not len(column):
         return np.zeros(0, dtype=bool)
     equal = pc.equal(column.slice(0, len(column) - 1), column.slice(1)).to_numpy()
@@ -128,16 +128,16 @@ def equals_next(column: pa.ChunkedArray) -> "np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def check_states(rows: pa.Table) -> None:
-    """Check that rows have a value if, and only if, they are mature.
+    """Check that rows have a value if and only if they are mature.
 
     Raises:
-        StoreError: naming the first anchor that breaks the rule.
+        StoreError: when a row breaks the rule; names its anchor.
     """
     broken = pc.not_equal(pc.equal(rows["state"], "mature"), pc.is_valid(rows["value"]))
     if pc.any(broken).as_py():
         first = rows.filter(broken).slice(0, 1).to_pylist()[0]
         raise StoreError(
-            f"'{VALUES_TABLE}' breaks its rule: a row has a value if, and only if, it is mature.",
+            f"'{VALUES_TABLE}' is inconsistent: rows must have a value if and only if they are mature.",
             where=f"{first['signal']}, anchor_id {first['anchor_id']}",
             got=f"state {first['state']}, value {first['value']}",
             fix="rebuild the signals: 'longplay build-signals --force', then 'longplay release'",

@@ -33,7 +33,7 @@ def write(folder: Path, **changes: Any) -> Path:
         ({"lateness": None}, "lateness", "is not a duration"),
         ({"window": {"kind": "calendar", "from": 7, "to": 1}}, "window.to", "ends (day 1) before it begins"),
         ({"window": {"kind": "calender", "from": 1, "to": 7}}, "window", "calender"),
-        ({"window": {"kind": "elapsed", "from": "2 h", "to": "2 h"}}, "window.to", "end after it begins"),
+        ({"window": {"kind": "elapsed", "from": "2 h", "to": "2 h"}}, "window.to", "later than 'from'"),
         ({"window": {"kind": "calendar", "from": 1, "too": 7}}, "window.too", "did you mean 'to'?"),
         ({"measure": {"kind": "any", "of": "consumtion"}}, "measure.of", "consumption"),
         ({"measure": {"kind": "weeks", "of": "click", "weeks": 0, "days": 8}}, "measure.weeks", "greater than"),

@@ -40,15 +40,15 @@ parts:
 bounds: [0, 1]
 """
 FAULTS = [
-    ("weight: 0.7", "weight: 0", 12, "parts.0.weight", "weighs 0"),
+    ("weight: 0.7", "weight: 0", 12, "parts.0.weight", "weight 0 has no effect"),
     ("weight: 0.7", "wieght: 0.7", 12, "parts.0.wieght", "did you mean 'weight'?"),
     ("came_back@1", "came_back", 12, "parts.0.signal", "pattern"),
     ("signal: regret@1", "signal: came_back@1", 13, "parts.1.signal", "appears twice"),
-    ("low: 0, ", "", 15, "parts.1.transform.log1p", "needs low"),
-    ("high: 5", "high: 0", 15, "parts.1.transform.high", "not above low"),
+    ("low: 0, ", "", 15, "parts.1.transform.log1p", "needs 'low'"),
+    ("high: 5", "high: 0", 15, "parts.1.transform.high", "must be above low"),
     ("scale: 0.5", "scale: -1", 15, "parts.1.transform.scale", "greater than 0"),
     ("bounds: [0, 1]", "bounds: [1, 0]", 16, "bounds", "the lower one first"),
-    ("bounds: [0, 1]", "bounds: [0, .inf]", 16, "bounds", "two numbers"),
+    ("bounds: [0, 1]", "bounds: [0, .inf]", 16, "bounds", "two finite numbers"),
     ("bounds: [0, 1]", "guardrails: []", 1, "bounds", "Field required"),
     ("anchor: exposure", "anchor: click", 10, "anchor", "exposure"),
     ("status: published", "status: life", 7, "status", "published"),
@@ -87,8 +87,8 @@ def test_each_fault_is_told_and_located(folder: Path, old: str, new: str, line: 
     [
         ("came_back@1", "came_back@2", "parts.0.signal", "there is no signal 'came_back@2'"),
         ("came_back@1", "return_d7@1", "parts.0.signal", "anchored at active_day, the reward at exposure"),
-        ("weight: -0.2", "weight: 0.2", "parts.1.weight", "its weight lies below 0"),
-        ("weight: 0.7", "weight: -0.7", "parts.0.weight", "its weight lies above 0"),
+        ("weight: -0.2", "weight: 0.2", "parts.1.weight", "its weight must be negative"),
+        ("weight: 0.7", "weight: -0.7", "parts.0.weight", "its weight must be positive"),
     ],
 )
 def test_a_reward_that_does_not_fit_its_signals_is_no_label_and_is_not_applied(

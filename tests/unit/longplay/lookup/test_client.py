@@ -198,11 +198,11 @@ def test_one_value_by_anchor_or_by_user_item_and_t0(store: Path) -> None:
     ("key", "error", "text"),
     [
         ({"anchor_id": "zz"}, NotFoundError, "There is no value of 'click@1' for this key"),
-        ({"anchor_id": "a", "known_at": at(1)}, NotFoundError, "was not known yet at"),
+        ({"anchor_id": "a", "known_at": at(1)}, NotFoundError, "was not yet known at"),
         ({"anchor_id": "a", "release": "nope"}, NotFoundError, "There is no release 'nope'"),
-        ({"anchor_id": "a", "user_id": "u1"}, ConfigError, "The key does not name a single value"),
-        ({"user_id": "u1"}, ConfigError, "The key does not name a single value"),
-        ({}, ConfigError, "The key does not name a single value"),
+        ({"anchor_id": "a", "user_id": "u1"}, ConfigError, "The key does not identify a single value"),
+        ({"user_id": "u1"}, ConfigError, "The key does not identify a single value"),
+        ({}, ConfigError, "The key does not identify a single value"),
         ({"user_id": "u1", "t0": "yesterday"}, ConfigError, "Wrong value for 't0'"),
     ],
 )
@@ -215,7 +215,7 @@ def test_a_key_of_several_anchors_is_an_error_that_names_them(tmp_path: Path) ->
     rows = [row("a", at(1)), row("b", at(1), item_id="j")]
     write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", rows))
     client = Client(tmp_path, "shop")
-    with pytest.raises(ConfigError, match="names 2 anchors") as caught:
+    with pytest.raises(ConfigError, match="matches 2 anchors") as caught:
         client.value("click", user_id="u", t0=at(1))
     assert caught.value.got == "a, b"
     assert client.value("click", user_id="u", item_id="j", t0=at(1)).anchor_id == "b"
@@ -225,14 +225,14 @@ def test_a_key_of_several_anchors_is_an_error_that_names_them(tmp_path: Path) ->
 def test_a_table_that_passes_an_open_value_off_as_known_is_refused(tmp_path: Path, value: Any) -> None:
     rows = [row("a", at(1), state=value[0], value=value[1])]
     write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", rows))
-    with pytest.raises(StoreError, match="a row has a value if, and only if, it is mature"):
+    with pytest.raises(StoreError, match="rows must have a value if and only if they are mature"):
         Client(tmp_path, "shop").values("click")
 
 
 def test_a_release_made_with_another_meaning_is_refused(tmp_path: Path) -> None:
     version = write_values(tmp_path / "shop", ROWS)
     write_release(tmp_path / "shop", at(10), version, hashes={"click@1": "0" * 16})
-    with pytest.raises(StoreError, match="another definition of 'click@1'"):
+    with pytest.raises(StoreError, match="a different definition of 'click@1'"):
         Client(tmp_path, "shop").values("click")
     assert len(Client(tmp_path, "shop").values("regret")) == 1
 

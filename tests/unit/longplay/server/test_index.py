@@ -141,7 +141,7 @@ def test_one_value_by_the_index_the_client_and_a_plain_search(made: Any, known_a
     for stored in rows[:60]:
         key = PointKey(stored["anchor_id"])
         if stored["anchor_id"] not in expected:
-            with pytest.raises(NotFoundError, match="was not known yet"):
+            with pytest.raises(NotFoundError, match="was not yet known"):
                 select_value(find_rows(segment, key), "click@1", key, known_at)
             continue
         value = select_value(find_rows(segment, key), "click@1", key, known_at)
