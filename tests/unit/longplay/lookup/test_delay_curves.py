@@ -1,4 +1,4 @@
-"""Delay curves as readers see them: pooled over cohorts, by the command line and in the catalogue, without Spark."""
+"""Delay curves pooled over cohorts, on the command line and in the catalogue, without Spark."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ WEEK = date(2026, 3, 2)
 
 
 def cohort(week: int, missing: Sequence[float], total: float = 10.0, **changes: Any) -> list[dict[str, Any]]:
-    """A cohort's rows at days 1, 2 and so on; all is seen at the last."""
+    """A cohort's rows at days 1, 2 and so on; at the last, everything is visible."""
     fields = {
         "signal": RETURN.ref, "definition_hash": RETURN.hash, "cohort": WEEK + timedelta(weeks=week), "anchors": 100,
         "sampled": 20, "whole": total, "std_error": 0.01, "usual": None, "tolerance": None, "drifted": False,

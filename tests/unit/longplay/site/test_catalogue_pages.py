@@ -34,7 +34,7 @@ H = timedelta(hours=1)
 
 
 def definitions(folder: Path) -> Path:
-    """Two versions of a signal of one's own, and one whose texts are hostile."""
+    """Two versions of a custom signal, and a signal with hostile texts."""
     own: dict[str, Any] = {
         "name": "return_to_item_7d",
         "version": 1,
@@ -67,7 +67,7 @@ def definitions(folder: Path) -> Path:
 
 
 def warehouse(store: Path, own: Path) -> Path:
-    """Two sources: clicks in both, the second version of the own signal in one, with a release."""
+    """Two sources: clicks in both; one also has a release and the second version of the custom signal."""
     registry = default_registry([own])
     click, back = registry.get("click@1"), registry.get("return_to_item_7d@2")
     clicks = [Row(f"c{i}", day(1 + i % 30), value=float(i % 4 == 0)) for i in range(60)]

@@ -1,4 +1,4 @@
-"""Pages on quality: what they say, that their links lead somewhere, and that nothing is loaded from anywhere."""
+"""Quality pages: content, links, escaping and accessibility."""
 
 import base64
 import hashlib
