@@ -1,4 +1,4 @@
-"""Outages: days of which the log holds far too little, detected before labels rest on them."""
+"""Outages: days of which the log holds far too few events, detected before labels rest on them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from quality.monitoring.anomaly_detection import find_recent_anomalies
 from quality.monitoring.metric_history import read_metric_history
 
 
-@job_command("outages", short_help="Days of which the log holds far too little.")
+@job_command("outages", short_help="Days of which the log holds far too few events.")
 def command(context: RunContext) -> None:
     """Detect days of which the log holds far fewer users (or events) than expected, and list them.
 

@@ -48,7 +48,7 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "quality release",
-        "Put repaired rows of the quarantine through ingest again.",
+        "Send repaired rows from quarantine through ingest again.",
         reads=("quarantine",),
         publishes=("quarantine_releases",),
         other_input="repaired rows",
@@ -70,7 +70,7 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "outages",
-        "Detect days on which the log holds far too little.",
+        "Detect days on which the log holds far too few events.",
         reads=("events", "deliveries"),
         publishes=("day_counts", "outages", "quality_metrics"),
     ),
@@ -96,7 +96,7 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "release",
-        "Tie one validated version of every table together.",
+        "Name one validated version of every table.",
         number=6,
         reads=(
             *("events", "quarantine", "episodes", "first_seen", "exposures", "deliveries", *_TILES, "sequences"),
@@ -133,7 +133,7 @@ STEPS: tuple[PipelineStep, ...] = (
         other_input="runs in MLflow",
         other_output="`report.html`",
     ),
-    PipelineStep("read", "Print rows of a table as they are, were, or were known at some moment."),
+    PipelineStep("read", "Print rows of a table: now, in an earlier version, or as known at a moment."),
     PipelineStep("quality", "Show what passed, what is blocked and what is quarantined; release repaired rows."),
     PipelineStep("verify", "Rebuild a training set from facts alone and compare checksums."),
     PipelineStep("erase", "Remove a person from every table, old versions included."),
