@@ -76,11 +76,8 @@ def values(
         click.echo(json.dumps(_page_as_json(page), indent=2, default=datetime.isoformat))
         return
     if not files:
-        _print(page)
-    click.echo(
-        f"{len(page):,} rows of {page.signal}, release {page.release_id}, known at {page.known_at:%Y-%m-%d %H:%M}"
-    )
-    click.echo(f"next page: --after {page.next}" if page.more else "last page")
+        _print_rows(page)
+    _print_summary(page)
 
 
 def _select_options(options: Mapping[str, Any]) -> ValuesOptions:
@@ -109,7 +106,14 @@ def _write(page: "Values", kind: str, path: Path) -> None:
         raise ConfigError("This file cannot be written.", where=str(path), got=first_line(error)) from error
 
 
-def _print(page: "Values") -> None:
+def _print_summary(page: "Values") -> None:
+    click.echo(
+        f"{len(page):,} rows of {page.signal}, release {page.release_id}, known at {page.known_at:%Y-%m-%d %H:%M}"
+    )
+    click.echo(f"next page: --after {page.next}" if page.more else "last page")
+
+
+def _print_rows(page: "Values") -> None:
     from rich.table import Table
 
     from longplay.commands.full_width import print_full_width

@@ -53,9 +53,7 @@ def write_step(layers: LayeredRegistry, step: PlanStep, terms: ChangeTerms) -> N
     else:
         put_version(ledger, new_version)
     if step.taken_from:
-        put_owner(ledger, d.name, d.owner, terms.reason, by)
-        moved = {"from": step.taken_from, "to": d.owner, "reason": terms.reason}
-        write_journal(ledger, "take over", (d.name, d.version), by, **moved)
+        _write_takeover(ledger, step, terms.reason, by)
     changes = [[change.key, change.old, change.new, change.effect] for change in step.differences]
     write_journal(
         ledger,
@@ -73,6 +71,14 @@ def write_step(layers: LayeredRegistry, step: PlanStep, terms: ChangeTerms) -> N
     for part in getattr(d, "parts", ()) if d.status != "draft" else ():
         put_use(ledger, ("reward", d.ref), part.signal, by[1])
     write_consequences(layers, d, by)
+
+
+def _write_takeover(ledger: Ledger, step: PlanStep, reason: str, by: tuple[str, str]) -> None:
+    """Record that the name of a definition changes owner."""
+    d = step.proposal.definition
+    put_owner(ledger, d.name, d.owner, reason, by)
+    change = {"from": step.taken_from, "to": d.owner, "reason": reason}
+    write_journal(ledger, "take over", (d.name, d.version), by, **change)
 
 
 def _update_version(ledger: Ledger, base: RegistryVersion, new_version: RegistryVersion) -> None:

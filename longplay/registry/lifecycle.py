@@ -15,7 +15,7 @@ from longplay.registry.definition_files import read_proposals
 from longplay.registry.layered import LayeredRegistry
 from longplay.registry.plan import ChangeTerms, PlanStep, raise_refusals
 from longplay.registry.records import Consumer, Deprecation, Proposal
-from longplay.registry.registry import build_registry, load_shipped_ledger
+from longplay.registry.registry import Registry, build_registry, load_shipped_ledger
 from longplay.registry.statements import put_alias, put_deprecation, write_journal
 
 _ALIAS = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
@@ -121,30 +121,32 @@ def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: Ch
     with open_for_change(file) as layers:
         registry = build_registry(layers, file)
         version = registry.find(name)
-        replacement = registry.find(replaced_by) if replaced_by else None
-        if replacement is not None and (replacement.ref == version.ref or replacement.status == "draft"):
-            fix = "choose another, published version"
-            raise ConfigError(
-                f"'{version.ref}' cannot be replaced by {replacement.ref}.", got=replacement.status, fix=fix
-            )
+        replacement_ref = _resolve_replacement(registry, version.ref, replaced_by)
         if on is None and version.ref not in registry.deprecations:
             raise ConfigError(
                 f"'{version.ref}' is not deprecated.",
                 fix="'longplay signals list --status deprecated' lists deprecated versions",
             )
-        replaced_by, by, ref = (
-            (replacement.ref if replacement else ""),
-            (terms.by, now()),
-            (version.name, version.version),
-        )
-        put_deprecation(layers.ledgers[0], ref, on, (replaced_by, terms.reason), by)
-        details = {"on": on, "replaced_by": replaced_by or None, "reason": terms.reason}
+        by, ref = (terms.by, now()), (version.name, version.version)
+        put_deprecation(layers.ledgers[0], ref, on, (replacement_ref, terms.reason), by)
+        details = {"on": on, "replaced_by": replacement_ref or None, "reason": terms.reason}
         write_journal(layers.ledgers[0], "deprecate" if on else "withdraw deprecation", ref, by, **details)
         users = tuple(consumer for consumer in layers.consumers(version.name) if consumer.version == version.version)
-    warning = Deprecation(version.ref, on, replaced_by, terms.reason).warning if on else ""
+    warning = Deprecation(version.ref, on, replacement_ref, terms.reason).warning if on else ""
     return DeprecationChange(
         warning, users, tuple(alias for alias, ref in registry.aliases.items() if ref == version.ref)
     )
+
+
+def _resolve_replacement(registry: Registry, ref: str, replaced_by: str) -> str:
+    """The pinned name of the version that replaces ``ref``; empty if none was named."""
+    if not replaced_by:
+        return ""
+    replacement = registry.find(replaced_by)
+    if replacement.ref == ref or replacement.status == "draft":
+        fix = "choose another, published version"
+        raise ConfigError(f"'{ref}' cannot be replaced by {replacement.ref}.", got=replacement.status, fix=fix)
+    return replacement.ref
 
 
 @contextmanager
