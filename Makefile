@@ -50,8 +50,8 @@ test: setup check ## Every test: the fast tier first, then Spark, then end to en
 	@$(BIN)/python -m pytest tests/unit --numprocesses 2 --dist loadfile
 	@$(BIN)/python -m pytest tests --ignore tests/unit --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-fast: setup ## The tier without Spark: seconds
-	@$(BIN)/python -m pytest tests/unit
+test-fast: setup ## The tier without Spark: two minutes on two cores
+	@$(BIN)/python -m pytest tests/unit --numprocesses 2 --dist loadfile
 
 test-connect: setup ## The specs over Spark Connect, on a server started for them
 	@$(BIN)/python -m tests.over_connect tests/spec --ignore tests/spec/test_mlflow_tracking.py
