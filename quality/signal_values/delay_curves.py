@@ -6,36 +6,36 @@ from typing import Any
 
 import numpy as np
 
-from quality.signal_values.delay_drift import CurveBaseline, DelayCurve, fit_baseline
+from quality.signal_values.delay_drift import CohortDelayCurve, CurveBaseline, fit_baseline
 
 CurveRow = dict[str, Any]
 CurveRows = Sequence[CurveRow]
 """Rows of ``signal_delays``. Grain: signal, cohort, age_day."""
 
 
-def curves_from_rows(rows: CurveRows) -> dict[tuple[str, str], list[DelayCurve]]:
+def curves_from_rows(rows: CurveRows) -> dict[tuple[str, str], list[CohortDelayCurve]]:
     """Group rows into curves by signal and hash, oldest first; cohorts with nothing to observe have none."""
     by_cohort: dict[tuple[str, str, date], list[CurveRow]] = {}
     for row in sorted(rows, key=lambda row: (row["cohort"], row["age_day"])):
         if row["whole"] > 0:
             by_cohort.setdefault((row["signal"], row["definition_hash"], row["cohort"]), []).append(row)
-    curves: dict[tuple[str, str], list[DelayCurve]] = {}
+    curves: dict[tuple[str, str], list[CohortDelayCurve]] = {}
     for (signal, definition_hash, cohort), points in by_cohort.items():
         ages = tuple(row["age_day"] for row in points)
         missing, error = (np.array([row[name] for row in points], dtype=float) for name in ("missing", "std_error"))
-        curve = DelayCurve(cohort, ages, points[0]["whole"], missing, error)
+        curve = CohortDelayCurve(cohort, ages, points[0]["whole"], missing, error)
         curves.setdefault((signal, definition_hash), []).append(curve)
     return curves
 
 
-def compare_with_baselines(rows: CurveRows, earlier: Mapping[tuple[str, str], Sequence[DelayCurve]]) -> CurveRows:
+def compare_with_baselines(rows: CurveRows, earlier: Mapping[tuple[str, str], Sequence[CohortDelayCurve]]) -> CurveRows:
     """Add to each row the baseline of its curve: earlier curves, and those among the rows themselves.
 
     Args:
         rows: of new cohorts, without the columns ``usual``, ``tolerance`` and ``drifted``.
         earlier: curves of earlier cohorts by signal and hash, oldest first.
     """
-    compared: dict[tuple[str, date], tuple[DelayCurve, CurveBaseline | None]] = {}
+    compared: dict[tuple[str, date], tuple[CohortDelayCurve, CurveBaseline | None]] = {}
     for key, curves in curves_from_rows(rows).items():
         before = list(earlier.get(key, []))
         for curve in curves:
@@ -44,7 +44,7 @@ def compare_with_baselines(rows: CurveRows, earlier: Mapping[tuple[str, str], Se
     return [{**row, **_baseline_columns(row, compared.get((row["signal"], row["cohort"])))} for row in rows]
 
 
-def _baseline_columns(row: CurveRow, compared: tuple[DelayCurve, CurveBaseline | None] | None) -> CurveRow:
+def _baseline_columns(row: CurveRow, compared: tuple[CohortDelayCurve, CurveBaseline | None] | None) -> CurveRow:
     curve, baseline = compared or (None, None)
     if curve is None or baseline is None:
         return {"usual": None, "tolerance": None, "drifted": False}

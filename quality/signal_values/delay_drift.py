@@ -28,7 +28,7 @@ MIN_SHIFT = 0.05
 
 
 @dataclass(frozen=True)
-class DelayCurve:
+class CohortDelayCurve:
     """How much of a cohort's final values had been seen by age.
 
     Attributes:
@@ -63,12 +63,12 @@ class CurveBaseline:
     share: Floats
     tolerance: Floats
 
-    def has_drifted(self, curve: DelayCurve) -> NDArray[np.bool_]:
+    def has_drifted(self, curve: CohortDelayCurve) -> NDArray[np.bool_]:
         """Whether a curve lies outside the tolerance, [ages]; never at the last age, where every share is 1."""
         return np.asarray(np.abs(curve.share - self.share) > self.tolerance)
 
 
-def fit_baseline(curve: DelayCurve, earlier: Sequence[DelayCurve]) -> CurveBaseline | None:
+def fit_baseline(curve: CohortDelayCurve, earlier: Sequence[CohortDelayCurve]) -> CurveBaseline | None:
     """Fit the baseline of a curve; None with too few cohorts.
 
     Args:

@@ -12,7 +12,7 @@ from quality.signal_values.delay_drift import (
     FALSE_ALARM_RATE,
     MAX_BASELINE_COHORTS,
     MIN_BASELINE_COHORTS,
-    DelayCurve,
+    CohortDelayCurve,
     fit_baseline,
 )
 
@@ -21,10 +21,10 @@ AGES = (1, 2, 3)
 SHAPE = np.array([0.3, 0.6, 1.0])
 
 
-def curve(week: int, shares: list[float] | np.ndarray, error: float = 0.01, total: float = 100.0) -> DelayCurve:
+def curve(week: int, shares: list[float] | np.ndarray, error: float = 0.01, total: float = 100.0) -> CohortDelayCurve:
     share = np.asarray(shares, dtype=float)
     errors = np.where(share == 1.0, 0.0, error)
-    return DelayCurve(WEEK + timedelta(weeks=week), AGES, total, total * (1 - share), errors)
+    return CohortDelayCurve(WEEK + timedelta(weeks=week), AGES, total, total * (1 - share), errors)
 
 
 def test_the_tolerance_by_hand() -> None:
