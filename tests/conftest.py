@@ -13,9 +13,6 @@ from jobs.runtime.settings import SparkSettings
 from jobs.runtime.spark_session import start
 
 MASTER = os.environ.get("LONGPLAY_TEST_MASTER", "local[2]")
-# Each plan runs once, on a few rows: the JVM's optimising compiler costs more than it saves. Inherited by the command
-# line that tests start.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
 INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
