@@ -246,7 +246,7 @@ def test_a_signal_that_is_added_has_the_values_of_one_that_was_always_there(
     ingest(whole, parts[2])
     build_signals(whole)
     assert contents_of_signals(whole) == contents_of_signals(day_by_day)
-    assert "the values of the others stay as they are" in said(whole)
+    assert "values of the other signals stay as they are" in said(whole)
     (_, increment), (entry, added), (_, before) = read_commits(open_table(whole.store.path("signal_values")), 3)
     assert before["fingerprint"] == first["fingerprint"]
     assert entry["operationParameters"]["mode"] == "Append"

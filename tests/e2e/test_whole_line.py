@@ -180,9 +180,9 @@ def test_a_table_is_read_at_a_release_or_as_it_was_known(line: Line) -> None:
         assert checksum(at_release) == checksum(line.job.store.read(table, version)), table
     known = read(line.job, "events", At(known_at=then))
     assert 0 < known.count() == line.job.store.read("events").where(F.col("known_ts") <= F.lit(then)).count()
-    with pytest.raises(ConfigError, match="read at one state"):
+    with pytest.raises(ConfigError, match="read at a single state"):
         read(line.job, "events", At(version=0, release=pinned["release_id"]))
-    with pytest.raises(StoreError, match="does not say when its rows were known"):
+    with pytest.raises(StoreError, match="does not record when its rows were known"):
         read(line.job, "quarantine", At(known_at=then))
     with pytest.raises(NotFoundError, match="A release does not tie 'training_set'"):
         read(line.job, "training_set", At(release=pinned["release_id"]))

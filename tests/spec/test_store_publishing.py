@@ -125,7 +125,7 @@ def test_columns_may_not_go_or_change_their_type(
     with pytest.raises(StoreError) as caught:
         store.publish(changed(rows(store, b=2)), FACTS, lineage("run-2"), counted)
     assert caught.value.got == difference
-    assert "new name beside the old one" in caught.value.fix
+    assert "new name and keep the old one" in caught.value.fix
     assert content(store.read("facts")) == {"a": 1.0}
     assert store.version("facts") == 0
 
@@ -284,7 +284,7 @@ def test_where_the_lock_does_not_hold_the_later_writer_is_refused(store: Writabl
         frame.write.format("delta").mode("append").save(str(store.path(spec.name)))
         return counted(frame, spec)
 
-    with pytest.raises(StoreError, match="Another run has published 'facts'") as caught:
+    with pytest.raises(StoreError, match="Another run published 'facts'") as caught:
         store.publish(rows(store, a=1, b=2), FACTS, lineage("run-2", "f2"), gate)
     assert caught.value.got == "version 1, expected 0"
     again = store.publish(rows(store, a=1, b=2), FACTS, lineage("run-3", "f2"), counted)
