@@ -62,7 +62,7 @@ def _to_frame(context: RunContext, rows: CurveRows, inputs: SignalInputs) -> Dat
     )
 
 
-@job_command("build-delays", short_help="How much of a signal is seen by age, and whether that has shifted.")
+@job_command("build-delays")
 def command(context: RunContext) -> None:
     """Add the delay curves of the weeks of anchors that have matured since the last run, for every signal.
 

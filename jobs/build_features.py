@@ -137,7 +137,7 @@ def _find_day_behind_watermark(context: RunContext, plan: IncrementPlan, checkpo
     return day
 
 
-@job_command("build-features", short_help="Histories to point-in-time features.")
+@job_command("build-features")
 def command(context: RunContext) -> None:
     """Build the feature views as of every exposure, from what was visible strictly before it.
 

@@ -36,7 +36,7 @@ def _compute_history(context: RunContext, plan: IncrementPlan, facts: str, trans
     return TableChange(transform(new_rows))
 
 
-@job_command("build-histories", short_help="Events to daily tiles and sequences.")
+@job_command("build-histories")
 def command(context: RunContext) -> None:
     """Build the histories of users, items and pairs: daily tiles by event day and known day, and sequences.
 

@@ -184,7 +184,7 @@ def _union(frames: Sequence[DataFrame]) -> DataFrame:
     return reduce(DataFrame.unionByName, frames)
 
 
-@job_command("build-progressive", short_help="Estimates of items while their traces are open.")
+@job_command("build-progressive")
 @click.option("--signal", "signals", multiple=True, help="A signal with daily traces. Repeatable. [all that have them]")
 @date_option
 def command(context: RunContext, signals: tuple[str, ...], date: datetime | None) -> None:

@@ -111,7 +111,7 @@ def _compute_changed_values(context: RunContext, plan: ValuePlan) -> DataFrame:
     )
 
 
-@job_command("build-signals", short_help="What followed each anchor: open, mature or void.")
+@job_command("build-signals")
 def command(context: RunContext) -> None:
     """Compute the value of every signal for every anchor, as far as it is known.
 

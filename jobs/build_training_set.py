@@ -121,7 +121,7 @@ def report_labels(context: RunContext) -> None:
         context.progress.say(f"train, {name}: {weight['outcomes']:,.0f} outcomes, n_eff {weight['n_eff']:,.0f}")
 
 
-@job_command("build-training-set", short_help="Exposures x features as of x mature signals.")
+@job_command("build-training-set")
 @release_option
 def command(context: RunContext, release_id: str | None) -> None:
     """Join exposures with features as of and mature signals, pinned to one release, split by global time.

@@ -123,7 +123,7 @@ def _deploy_all(context: RunContext, world: World, items: ItemView) -> dict[str,
     return {arm: outcomes[arm] for arm in rankers}
 
 
-@job_command("deploy", short_help="Deploy the rankers to simulated listeners for 90 days.")
+@job_command("deploy")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="The world's log folder, as ingested.")
 def command(context: RunContext, data: Path) -> None:
     """Deploy every ranker to new listeners of the simulated world at matched entropy, next to random and popularity.

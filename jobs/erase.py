@@ -182,7 +182,7 @@ def _note_erasure(file: Path, receipt: int) -> None:
     write_atomically(file, json.dumps(manifest, indent=1, sort_keys=True))
 
 
-@job_command("erase", short_help="Remove a person from every table, old versions included.")
+@job_command("erase")
 @click.option("--user", required=True, help="The user's id, as the log has it.")
 def command(context: RunContext, user: str) -> None:
     """Remove a person from every table and from all old versions, and leave them out of later deliveries.

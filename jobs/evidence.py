@@ -67,7 +67,7 @@ def _cell(estimate: Estimate) -> str:
     return f"{estimate.value:+.3f} ({estimate.low:+.3f}, {estimate.high:+.3f})"
 
 
-@job_command("evidence", short_help="The verdict over several worlds, and over true nulls.")
+@job_command("evidence")
 @click.option("--size", default="small", show_default=True, help="Size of each world.")
 @click.option("--seeds", default="1,2,3", show_default=True, help="Seeds of the worlds, separated by commas.")
 @click.option("--nulls/--no-nulls", default=True, show_default=True, help="Also run the true null of each seed.")

@@ -241,7 +241,7 @@ def delivery_id(data: Path, source: str, extra_files: Sequence[Path] = ()) -> st
     return digest.hexdigest()[:16]
 
 
-@job_command("ingest", short_help="Raw log to events, exposures and quarantine.")
+@job_command("ingest")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="File or folder of the raw log.")
 @click.option("--observed-at", type=DATE, help="When the log was observed (UTC date). Later events are rejected. [now]")
 def command(context: RunContext, data: Path, observed_at: datetime | None) -> None:

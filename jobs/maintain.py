@@ -21,7 +21,7 @@ def maintain(context: RunContext, keep_days: int | None) -> None:
         context.progress.say(report)
 
 
-@job_command("maintain", short_help="Compact the tables' files, and remove old versions.")
+@job_command("maintain")
 @click.option(
     "--keep-days",
     type=click.IntRange(0),

@@ -14,7 +14,7 @@ from quality.monitoring.anomaly_detection import find_recent_anomalies
 from quality.monitoring.metric_history import read_metric_history
 
 
-@job_command("outages", short_help="Days of which the log holds far too few events.")
+@job_command("outages")
 def command(context: RunContext) -> None:
     """Detect days of which the log holds far fewer users (or events) than expected, and list them.
 

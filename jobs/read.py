@@ -85,7 +85,7 @@ def _read_released(context: RunContext, table: str, release_id: str) -> DataFram
     return rows.where(F.col("batch") <= release["batch"]) if "batch" in rows.columns else rows
 
 
-@job_command("read", writes_tables=False, short_help="Rows of a table: now, at a version, or as known at a moment.")
+@job_command("read", writes_tables=False)
 @click.argument("table")
 @click.option("--version", type=int, help="A version of the Delta table.")
 @click.option("--date", type=MOMENT, help="The newest version at that time (UTC), by the writer's clock.")

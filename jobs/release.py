@@ -90,7 +90,7 @@ def _describe_lag(context: RunContext, table: str, position: LogPosition) -> str
     return None
 
 
-@job_command("release", short_help="Tie the audited versions of all tables together.")
+@job_command("release")
 @date_option
 def command(context: RunContext, date: datetime | None) -> None:
     """Publish one row that names the version of every table: readers and training sets open it.

@@ -51,7 +51,7 @@ def run(
     return outcome if isinstance(outcome, Verdict) else None
 
 
-@job_command("run", short_help="Run the pipeline end to end: raw log in, compared rankers out.")
+@job_command("run")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="File or folder of the raw log.")
 @date_option
 @click.option("--observed-at", type=DATE, help="When the log was observed (UTC date). Later events are rejected. [now]")

@@ -49,7 +49,7 @@ def setup() -> str:
     return f"Java: {java}. {len(jars)} jars of Delta put into {folder}."
 
 
-@click.command("setup", short_help="Check Java and resolve Delta's jars once.")
+@click.command("setup")
 def command() -> None:
     """Check Java and resolve Delta's jars. Needs the network the first time; no other command ever does."""
     guarded(lambda: click.echo(setup()))

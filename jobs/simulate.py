@@ -27,7 +27,7 @@ def simulate(spec: WorldSpec, out: Path, progress: Progress, force: bool = False
     )
 
 
-@click.command("simulate", short_help="Write the raw log of a simulated streaming service.")
+@click.command("simulate")
 @click.option("--size", default="small", show_default=True, help="tiny, small, medium or large.")
 @click.option("--seed", default=1, show_default=True, help="Root of every random stream.")
 @click.option("--null", is_flag=True, help="A true null: clicks follow utility alone, so no label can beat the click.")

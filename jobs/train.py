@@ -98,7 +98,7 @@ def load_ranking_data(context: RunContext) -> RankingData:
     return RankingData.from_frames(frame, sequences.drop(columns="event_id"))
 
 
-@job_command("train", short_help="Train the rankers on every label, tracked in MLflow.")
+@job_command("train")
 def command(context: RunContext) -> None:
     """Train the ranker families of the settings on the newest training set, each learned one on every label.
 

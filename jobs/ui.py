@@ -20,7 +20,7 @@ def comparisons(tracker: Tracker) -> Iterator[tuple[str, str]]:
         yield name, tracker.comparison_address(run_ids)
 
 
-@click.command("ui", short_help="Open MLflow on the tracked runs.")
+@click.command("ui")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5000, show_default=True)

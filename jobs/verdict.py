@@ -137,7 +137,7 @@ def collect_table_versions(context: RunContext, versions: dict[str, int]) -> tup
     return tuple(rows)
 
 
-@job_command("verdict", short_help="Did the mid-term reward keep listeners? Table and report.")
+@job_command("verdict")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),

@@ -131,7 +131,7 @@ def _compare(published: DataFrame, rebuilt: DataFrame) -> list[str]:
     return [*unmatched, *(f"{number:,} {text}" for text, number in counts.asDict().items() if number)]
 
 
-@job_command("verify", writes_tables=False, short_help="Rebuild a training set from facts and compare checksums.")
+@job_command("verify", writes_tables=False)
 @click.argument("name", metavar="RUN")
 def command(context: RunContext, name: str) -> None:
     """Rebuild the training set of RUN (an MLflow run, or a training set's checksum), and compare checksums.
