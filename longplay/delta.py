@@ -13,6 +13,7 @@ from longplay.paths import data_file, delta_log
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.dataset import Dataset
 
 
 def open_table(path: Path, version: int | None = None) -> DeltaTable:
@@ -108,6 +109,21 @@ def check_files(path: Path, version: int | None = None) -> None:
             )
 
 
+def open_dataset(path: Path, version: int | None = None) -> "Dataset":
+    """Open a table for reading through Arrow, by Arrow's own file system.
+
+    The default of deltalake is a file system in Python. Its threads may still run when the interpreter ends, and then
+    the process aborts (exit code 134) after all its work is done.
+
+    Raises:
+        StoreError: when there is no table, no such version, or the log is corrupted.
+    """
+    from pyarrow import fs
+
+    files = fs.SubTreeFileSystem(str(path.absolute()), fs.LocalFileSystem())
+    return open_table(path, version).to_pyarrow_dataset(filesystem=files)
+
+
 def read_arrow(
     path: Path,
     columns: Sequence[str] | None = None,
@@ -127,12 +143,12 @@ def read_arrow(
     """
     from pyarrow import ArrowException  # only here: ``query_rows`` does without it
 
+    from pyarrow.parquet import filters_to_expression
+
     check_files(path, version)
-    table = open_table(path, version)
+    condition = filters_to_expression(list(filters)) if filters else None
     try:
-        return table.to_pyarrow_table(
-            columns=list(columns) if columns else None, filters=list(filters) if filters else None
-        )
+        return open_dataset(path, version).to_table(columns=list(columns) if columns else None, filter=condition)
     except (DeltaError, OSError, ArrowException) as error:
         raise _unreadable(path, error) from error
 

@@ -7,7 +7,7 @@ from ingest import fact_tables
 from ingest.log_state import LogPosition
 from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
-from longplay.delta import open_table, read_commits
+from longplay.delta import open_dataset, open_table, read_commits
 from tables import catalog
 from tables.publish import Lineage
 from tables.store import PUBLICATION_LOOKBACK_COMMITS
@@ -62,10 +62,10 @@ def count_delivered_rows(context: RunContext, table: str, delivery: str, batch: 
     """
     if not context.store.exists(table):
         return 0
-    delta_table = open_table(context.store.path(table))
-    metadata = [commit_metadata for _, commit_metadata in read_commits(delta_table, PUBLICATION_LOOKBACK_COMMITS)]
+    path = context.store.path(table)
+    metadata = [facts for _, facts in read_commits(open_table(path), PUBLICATION_LOOKBACK_COMMITS)]
     batches = {batch, *(int(m["facts"]["batch"]) for m in metadata if m.get("fingerprint") == delivery)}
     condition = pc.field("batch").isin(sorted(batches))
     if log is not None:
         condition &= pc.field("log") == log
-    return int(delta_table.to_pyarrow_dataset().count_rows(condition))
+    return int(open_dataset(path).count_rows(condition))

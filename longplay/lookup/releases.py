@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from longplay.definitions.signal import Definition
-from longplay.delta import check_files, open_table
+from longplay.delta import check_files, open_dataset, open_table
 from longplay.errors import NotFoundError, StoreError, first_line, nearest
 from longplay.paths import SourcePaths, data_file
 
@@ -128,7 +128,7 @@ def check_meaning(definition: Definition, release: Release) -> None:
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     check_files(path)
     try:
-        dataset = open_table(path).to_pyarrow_dataset()
+        dataset = open_dataset(path)
         rows: list[dict[str, Any]] = dataset.to_table(columns=[*_COLUMNS, _FILE]).to_pylist()
     except (DeltaError, OSError, pa.ArrowException) as error:
         raise StoreError(

@@ -117,7 +117,7 @@ def seasons(run: RunContext) -> list[tuple[int, str, float, int]]:
 
 
 def test_a_log_of_episodes_and_the_column_that_names_them_go_together() -> None:
-    with pytest.raises(ConfigError, match="go together"):
+    with pytest.raises(ConfigError, match="give both or neither"):
         validate_model(type(source()), {**RADIO, "episodes": EPISODES}, "radio.yaml")
-    with pytest.raises(ConfigError, match="go together"):
+    with pytest.raises(ConfigError, match="give both or neither"):
         validate_model(type(source()), {**RADIO, "events": EVENTS}, "radio.yaml")

@@ -20,7 +20,7 @@ from deltalake.exceptions import DeltaError
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from longplay.delta import open_table
+from longplay.delta import open_dataset
 from longplay.errors import LongplayError, StoreError, first_line
 from longplay.lookup.releases import VALUES_TABLE, Release, find_values_version, read_releases, select_release
 from longplay.lookup.values import VALUE_COLUMNS
@@ -116,7 +116,7 @@ def _read_batches(folder: Path, release: Release) -> Iterator[pa.Table]:
     """Rows of a release, batch by batch."""
     known_at = pa.scalar(release.known_at, pa.timestamp("us", "UTC"))
     values = SourcePaths(folder).table(VALUES_TABLE)
-    dataset = open_table(values, find_values_version(folder, release)).to_pyarrow_dataset()
+    dataset = open_dataset(values, find_values_version(folder, release))
     schema = pa.schema([_widen(dataset.schema.field(name)) for name in VALUE_COLUMNS])
     for batch in dataset.to_batches(
         columns=list(VALUE_COLUMNS),

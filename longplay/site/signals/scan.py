@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 from pyarrow import dataset
 
-from longplay.delta import check_files, open_table
+from longplay.delta import check_files, open_dataset, open_table
 from longplay.errors import StoreError, first_line
 from longplay.site.signals.aggregates import KEY, AggregateBuilder
 
@@ -115,9 +115,8 @@ def read_batches(
         StoreError: when the table is corrupted or lacks a column.
     """
     check_files(table, version)
-    delta_table = open_table(table, version)
     try:
-        values = delta_table.to_pyarrow_dataset()
+        values = open_dataset(table, version)
         missing = sorted(set(columns) - set(values.schema.names))
         if missing:
             raise StoreError(
