@@ -142,7 +142,6 @@ def read_arrow(
         StoreError: when it is missing or corrupted.
     """
     from pyarrow import ArrowException  # only here: ``query_rows`` does without it
-
     from pyarrow.parquet import filters_to_expression
 
     check_files(path, version)

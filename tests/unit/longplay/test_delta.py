@@ -12,7 +12,18 @@ from longplay.delta import open_dataset, read_arrow
 from longplay.errors import StoreError
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("longplay", "tables", "ingest", "features", "signals", "quality", "rankers", "experiments", "jobs", "worlds")
+PACKAGES = (
+    "longplay",
+    "tables",
+    "ingest",
+    "features",
+    "signals",
+    "quality",
+    "rankers",
+    "experiments",
+    "jobs",
+    "worlds",
+)
 
 
 @pytest.fixture(scope="module")
