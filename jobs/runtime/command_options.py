@@ -36,7 +36,7 @@ _OPTIONS: list[Callable[[click.Command], click.Command]] = [
         help="Root folder of all tables.",
     ),
     click.option(
-        "--conf", multiple=True, help="RunSettings over conf/base.yaml: a shipped name or a YAML file. Repeatable."
+        "--conf", multiple=True, help="Settings over conf/base.yaml: a shipped name or a YAML file. Repeatable."
     ),
     click.option(
         "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, such as deploy.users=500."

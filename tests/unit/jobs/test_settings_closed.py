@@ -1,4 +1,4 @@
-"""RunSettings are typed and closed, and every key changes something."""
+"""Settings are typed and closed, and every key changes something."""
 
 import ast
 from collections.abc import Iterator
