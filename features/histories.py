@@ -1,4 +1,4 @@
-"""Histories from events: daily tiles and sequences. Pure transforms that drop no row.
+"""Histories from events: daily tiles and sequences. Pure transforms.
 
 A tile sums the facts of one ``event_day``, ``known_day`` and delivery. A late fact makes a tile of its own: what was
 known on an earlier day never changes, and a new delivery only adds rows.
@@ -41,7 +41,10 @@ def build_exposure_tiles(exposures: DataFrame) -> DataFrame:
 
 
 def merge_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
-    """Tiles summed over deliveries, the canonical form. Grain: keys, event_day, known_day."""
+    """Tiles summed over deliveries, so that stores filled in different orders can be compared.
+
+    Grain: keys, event_day, known_day.
+    """
     sums = [F.sum(name).alias(name) for name in _SUMS if name in tiles.columns]
     if "amount" in tiles.columns:
         sums.append(F.sum(F.col("amount").cast("decimal(28,6)")).cast("double").alias("amount"))
@@ -50,6 +53,10 @@ def merge_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
 
 
 def select_sequences(events: DataFrame) -> DataFrame:
-    """Consumptions, which readers order by user_id, event_ts, event_id. Grain: event_id."""
+    """The rows of ``sequences``: one per consumption. Grain: event_id.
+
+    Readers order them by user_id, event_ts, event_id.
+    """
     consumed = events.where("is_consumption")
+    # visible_ts equals known_ts, which is never before event_ts.
     return consumed.withColumn("visible_ts", F.greatest("event_ts", "known_ts")).select(*SEQUENCES.column_names())

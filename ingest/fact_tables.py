@@ -1,4 +1,7 @@
-"""Turns validated rows into events, exposures, episodes and quarantine. Pure transforms."""
+"""Builds events, exposures, episodes and quarantine from validated rows, and first_seen from events.
+
+Also counts the reasons of rejected rows. Pure transforms.
+"""
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -92,7 +95,10 @@ def build_quarantine(validated: DataFrame, name: str, batch: int, run_id: str) -
 
 
 def count_reasons(validated: DataFrame, log: LogMapping) -> dict[str, int]:
-    """Count rows read, clean rows, and rows by reason: any of their reasons (raw) or only their first (exclusive)."""
+    """Count rows read and clean rows; and, for each reason, the rows that have it.
+
+    ``raw:REASON`` counts the rows that have the reason at all, ``exclusive:REASON`` those whose first reason it is.
+    """
     aggregates: list[Column] = [F.count("*").alias("read"), F.count_if(F.col("reason").isNull()).alias("clean")]
     for reason in list_reasons(log):
         aggregates.append(F.count_if(F.array_contains("reasons", reason)).alias(f"raw:{reason}"))
@@ -102,7 +108,7 @@ def count_reasons(validated: DataFrame, log: LogMapping) -> dict[str, int]:
 
 
 def build_first_seen(events: DataFrame, published: DataFrame | None = None) -> DataFrame:
-    """Events that, when they became visible, were the earliest of their user, their item, or the clicks of their item.
+    """Events that, when they became visible, were the earliest known of their user, item or clicks on their item.
 
     Args:
         events: new events. Grain: event_id.
@@ -112,7 +118,8 @@ def build_first_seen(events: DataFrame, published: DataFrame | None = None) -> D
         Grain: kind, key, visible_ts. The features of tenure and age need no other events of the past.
     """
     facts = _facts_by_key(events)
-    # A fact known at once is the earliest only if it was also the first to become visible. All others were late.
+    # A fact visible as soon as it happened can be the earliest only if nothing of its key was visible before. Any other
+    # candidate became visible late (visible_ts > event_ts).
     order = F.min(F.struct("visible_ts", "event_ts", "batch", "topic")).alias("_first")
     first_visible = facts.groupBy("kind", "key").agg(order).select("kind", "key", "_first.*")
     candidates = first_visible.unionByName(facts.where("visible_ts > event_ts"))
@@ -127,10 +134,10 @@ def build_first_seen(events: DataFrame, published: DataFrame | None = None) -> D
 
 
 def _facts_by_key(events: DataFrame) -> DataFrame:
-    """One row for the user, the item and the clicked item of each event."""
+    """Up to three rows per event: one each for its user, its item and, if it is a click, its clicked item."""
     columns = {
         "event_ts": F.col("event_ts"),
-        "visible_ts": F.greatest("event_ts", "known_ts"),
+        "visible_ts": F.greatest("event_ts", "known_ts"),  # equals known_ts, which is never before event_ts
         "topic": F.col("topic"),
         "batch": F.col("batch"),
     }

@@ -1,7 +1,7 @@
-"""The formats of raw files: one row of ``FORMATS`` each.
+"""The formats of raw files: one entry of ``FORMATS`` each.
 
-The keys of a source file, the reader, docs/reference and the tests all iterate over this table. A new format is a name
-in ``FormatName`` and a row of ``FORMATS``.
+The keys of a source file, the reader, docs/reference and the tests all iterate over this mapping. A new format is a
+name in ``FormatName`` and an entry of ``FORMATS``.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ class FileFormat(StrictModel):
     """How the raw files are written.
 
     Attributes:
-        type: see the formats of raw files.
+        type: name of one of the formats of raw files.
         columns: names of the columns, for files that do not name them.
         delimiter: what separates cells; default: the format's own.
         quote: what encloses cells; empty: nothing does.
@@ -59,9 +59,9 @@ class RawFormat:
 
     Attributes:
         about: for the reference, how its files are read.
-        keys: the keys of ``FileFormat`` that apply to it, beside ``type``.
-        read: reads a file or folder: its columns, ``FILE`` and ``MALFORMED``. A text format also keeps the text of each
-            row that does not parse in ``CORRUPT``, so that it can be repaired and searched. Grain: raw row.
+        keys: the keys of ``FileFormat`` that apply to it, besides ``type``.
+        read: reads a file or folder: its columns, ``FILE`` and ``MALFORMED``. A text format also keeps, in ``CORRUPT``,
+            the text of each row that does not parse, so that it can be repaired and searched. Grain: raw row.
     """
 
     about: str
@@ -91,7 +91,7 @@ def _read_typed(spark: SparkSession, path: str, _: FileFormat, spark_format: str
 
 
 def _with_file_names(rows: DataFrame) -> DataFrame:
-    """Rows with the name of their file, whatever columns a log has."""
+    """Rows with the name of their file, even if the log has a column named ``_metadata``."""
     return rows.select("*", rows.metadataColumn("_metadata").getField("file_name").alias(FILE))
 
 

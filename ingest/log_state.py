@@ -13,7 +13,7 @@ from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths
 
 Watermarks = list[tuple[datetime, datetime]]
-"""The watermark's history: (from when on it was known, how far the log was then complete), both rising."""
+"""Pairs (when this watermark was first known, the watermark), both increasing."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class LogPosition:
 
     Attributes:
         batch: number of the newest delivery.
-        frontier: the watermark after it (UTC): everything known before it has been delivered.
+        frontier: the watermark once that delivery had arrived (UTC); see watermark in the glossary.
     """
 
     batch: int
@@ -35,7 +35,7 @@ class LogState:
 
     Attributes:
         folder: the folder of the source's tables.
-        begins: the day on which the log begins, if its source file says so.
+        begins: the first day of the log, if the source file states one; else None.
         last_batch: later deliveries are ignored; None: there is no limit.
     """
 
@@ -44,7 +44,7 @@ class LogState:
     last_batch: int | None = None
 
     def up_to(self, batch: int) -> Self:
-        """The log as it was before any delivery later than ``batch``."""
+        """The same log without the deliveries after ``batch``."""
         return replace(self, last_batch=batch)
 
     @property
@@ -77,12 +77,12 @@ class LogState:
 
     @property
     def log_start(self) -> datetime:
-        """When the log begins (UTC)."""
+        """Earliest start of the log among its deliveries (UTC)."""
         first: datetime = min(row["log_start"] for row in self.deliveries())
         return first
 
     def watermarks(self) -> Watermarks:
-        """The watermark's history. Until anything is complete, it consists of the day on which the log begins."""
+        """The watermark's history. Until anything is complete, its only entry is the declared first day."""
         return watermarks_of(self.deliveries(), self.begins)
 
     @property
@@ -97,7 +97,7 @@ class LogState:
         return LogPosition(int(deliveries[-1]["batch"]), watermarks_of(deliveries, self.begins)[-1][1])
 
     def known_at(self, date: datetime | None = None) -> datetime:
-        """The as-of time of a step (UTC): ``date``, or the first moment at which the newest watermark was known."""
+        """The as-of time of a step (UTC): ``date``, or when the newest watermark was first known."""
         if date is not None:
             return date
         history = self.watermarks()
@@ -113,7 +113,7 @@ def watermarks_of(deliveries: list[dict[str, Any]], begins: date | None) -> Wate
 
     Args:
         deliveries: in any order, at least one.
-        begins: the day on which the log begins, if its source file says so.
+        begins: the first day of the log, if the source file states one; else None.
     """
     start = midnight(begins) if begins else None
     history = compute_watermark_history([DeliveredInterval.from_row(row) for row in deliveries], start)

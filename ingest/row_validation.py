@@ -60,7 +60,10 @@ def _has_offset(pattern: str) -> bool:
 
 
 def time_column(raw: DataFrame, name: str, fmt: str, zone: str) -> Column:
-    """The column ``name`` of ``raw`` as a UTC timestamp; Parquet times without a zone are local to ``zone``."""
+    """The column ``name`` of ``raw`` as a UTC timestamp.
+
+    Times without a zone (``timestamp_ntz``, whatever format they come from) are local to ``zone``.
+    """
     spark_type = dict(raw.dtypes)[name]
     column = F.col(f"`{name}`")
     if spark_type == "timestamp_ntz":

@@ -116,8 +116,8 @@ def command(context: RunContext) -> None:
     """Compute the value of every signal for every anchor, as far as it is known.
 
     A value is mature once the watermark has passed its window and lateness allowance. Until then it is open: the
-    value is null, and the prefix shows what was observed so far. It is void if it will never be known. The column
-    known_ts tells what was known at an earlier moment. Each run computes only new signals and values that may have
+    value is null, and the prefix shows what was observed so far. It is void if it will never be known. Filter on
+    known_ts to see what was known at an earlier moment. Each run computes only new signals and values that may have
     changed since the last run; --force recomputes all.
 
     Example: longplay build-signals --source world

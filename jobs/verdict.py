@@ -1,4 +1,4 @@
-"""Verdict: did the mid-term reward keep listeners? A table in the terminal and one HTML page."""
+"""Verdict: did rankers trained on the mid-term reward keep more listeners? A table in the terminal and an HTML page."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -25,7 +25,7 @@ from tables.checksum import checksum
 
 
 def verify(context: RunContext, name: str) -> str:
-    """Rebuild the training set of a run, or of a checksum; gives the checksum.
+    """Rebuild the training set that a run used or a checksum names; return its checksum.
 
     Raises:
         NotFoundError: when there is no such run or set.
@@ -48,7 +48,8 @@ def verify(context: RunContext, name: str) -> str:
             fix="see what changed in the facts or in the code",
         )
     context.progress.say(
-        f"verified: {actual} again, from deliveries up to {manifest.batch} as known at {manifest.known_at}"
+        f"verified: checksum {actual} reproduced from the deliveries up to {manifest.batch}, "
+        f"as known at {manifest.known_at}"
     )
     return actual
 
@@ -74,7 +75,7 @@ def rebuild(context: RunContext, manifest: Manifest) -> DataFrame:
     reads_episodes = any(definition.needs.episodes for definition in list_label_signals(manifest.definitions))
     versions = tables.versions("events", "exposures", *(["episodes"] if reads_episodes else []))
     facts = {table: tables.read_delivered(versions, table, log) for table in versions}
-    # First-seen moments come from all deliveries, as their table does: also from those that are not complete yet.
+    # Like the table first_seen, first-seen moments use all deliveries, including incomplete ones.
     firsts = build_first_seen(tables.read(versions, "events").where(F.col("batch") <= log.batch))
     buckets = context.store.bucket_count({"events": None})
     all_facts = TrainingFacts(facts["events"], facts["exposures"], firsts, buckets, facts.get("episodes"))
@@ -119,14 +120,14 @@ def _compare(published: DataFrame, rebuilt: DataFrame) -> list[str]:
     """Columns that only one set has, and numbers of rows that differ, column by column."""
     shared = [name for name in published.columns if name in rebuilt.columns]
     compared = [name for name in shared if name not in ("exposure_id", *TRAINING_SET.audit)]
-    unmatched = [f"{name} is no longer built" for name in published.columns if name not in rebuilt.columns]
-    unmatched += [f"{name} did not exist" for name in rebuilt.columns if name not in published.columns]
+    unmatched = [f"column {name} is no longer built" for name in published.columns if name not in rebuilt.columns]
+    unmatched += [f"column {name} is new" for name in rebuilt.columns if name not in published.columns]
     both = published.alias("o").join(rebuilt.alias("n"), "exposure_id", "full_outer")
     is_gone, is_new = F.col("n.as_of").isNull(), F.col("o.as_of").isNull()
     conditions = {"rows are gone": is_gone, "rows are new": is_new}
     for name in compared:
         differs = ~F.col(f"o.{name}").eqNullSafe(F.col(f"n.{name}"))
-        conditions[f"rows have another {name}"] = differs & ~is_gone & ~is_new
+        conditions[f"rows differ in {name}"] = differs & ~is_gone & ~is_new
     counts: Any = both.agg(*[F.count_if(condition).alias(text) for text, condition in conditions.items()]).first()
     return [*unmatched, *(f"{number:,} {text}" for text, number in counts.asDict().items() if number)]
 
@@ -136,9 +137,9 @@ def _compare(published: DataFrame, rebuilt: DataFrame) -> list[str]:
 def command(context: RunContext, name: str) -> None:
     """Rebuild the training set of RUN (an MLflow run, or a training set's checksum), and compare checksums.
 
-    Only facts are read, as they were known at the set's cut-off; no derived table and no old version of any. So this
-    works after files were compacted and old versions removed. If the set does not come out bit for bit, the command
-    prints the differences and exits with code 4.
+    The rebuild reads only facts, as known at the set's cut-off, so it works after compaction and after old versions
+    were removed. If the result is not bit-for-bit identical, the command prints the differences, compared with the
+    published set if it still exists, and exits with code 4.
 
     Example: longplay verify --source world 4f0c2f9e
     """

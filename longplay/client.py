@@ -32,7 +32,7 @@ from longplay.registry.registry import default_registry
 
 @dataclass(frozen=True)
 class _OpenedRelease:
-    """A release, and the moment of a query (UTC)."""
+    """A release and the as-of time at which a query reads it (UTC)."""
 
     release: Release
     known_at: datetime
@@ -46,7 +46,7 @@ class Client:
         source: name of the source.
         definitions: folders of definitions in addition to the shipped ones.
         registry: the registry file that teams share (default: ``LONGPLAY_REGISTRY``, else ``STORE/registry.db``). It is
-            read once: a new client sees later changes.
+            read once, when the client is created; create a new client to see later changes.
 
     Raises:
         NotFoundError: when the store has no such source, or there is no such registry file.
@@ -66,11 +66,13 @@ class Client:
         )
 
     def signals(self) -> list[Definition]:
-        """The newest version of every signal, by name."""
+        """The version of each signal that its name alone refers to (see ``definition``), sorted by name."""
         return self.registry.newest()
 
     def definition(self, name: str) -> Definition:
-        """One definition, by ``name@version``, or by name alone (its newest version).
+        """One definition, by ``name@version``, ``name@alias`` or name alone.
+
+        A name alone refers to the newest version that is not a draft, or to the newest draft if all are drafts.
 
         Raises:
             NotFoundError: with the nearest name.
@@ -78,11 +80,11 @@ class Client:
         return self.registry.get(name)
 
     def rewards(self) -> list[Reward]:
-        """The newest version of every reward, by name."""
+        """The version of each reward that its name alone refers to (see ``definition``), sorted by name."""
         return self.registry.newest_rewards()
 
     def reward(self, name: str) -> Reward:
-        """One reward, by ``name@version``, or by name alone (its newest version).
+        """One reward, by ``name@version``, ``name@alias`` or name alone (see ``definition``).
 
         Raises:
             NotFoundError: with the nearest name.
@@ -97,7 +99,7 @@ class Client:
         """A page of a signal's values as they were known at a moment, ordered by t0, then anchor_id.
 
         Args:
-            signal: name, or name@version.
+            signal: ``name@version``, ``name@alias`` or name alone.
             **options: ``users``, ``items``, ``anchors``: ids. ``days``: (from, to), UTC days of t0, both inclusive;
                 either may be None. ``states``: open, mature, void. ``known_at``: a moment (UTC), default that of the
                 release. ``release``: id, default the newest. ``limit``: maximum number of rows. ``after``: ``next`` of
@@ -126,7 +128,7 @@ class Client:
         known_at: datetime | str | None = None,
         release: str | None = None,
     ) -> Value:
-        """One value, by anchor_id, or by user_id, item_id (where the signal has items) and t0.
+        """One value, looked up either by anchor_id alone, or by user_id and t0, plus item_id if the signal has items.
 
         Raises:
             NotFoundError: when there is no such signal, release or value, or the value was not known at ``known_at``.
@@ -167,7 +169,7 @@ def find_source_folder(store: Path, source: str) -> Path:
 
 
 def resolve_known_at(release: Release, known_at: datetime | None) -> datetime:
-    """The moment of a query: the requested known_at, else the release's.
+    """The as-of time of a query: the requested known_at, else the release's.
 
     Raises:
         ConfigError: when it is later than the release's known_at: the release holds nothing later.

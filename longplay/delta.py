@@ -1,4 +1,7 @@
-"""Reads Delta tables without Spark and names what is wrong with them. Shared by the client and the store."""
+"""Reads Delta tables without Spark, reports what is wrong with them, and truncates their logs.
+
+Shared by the client and the store.
+"""
 
 import json
 from collections.abc import Sequence
@@ -65,7 +68,7 @@ def _check_commits(log_folder: Path) -> None:
 
 
 def _faulty_commit(log_folder: Path) -> Path:
-    """The first commit file that is not JSON lines; the folder where every file is."""
+    """The first commit file that is not JSON Lines; if all of them are, the log folder."""
     for file in sorted(log_folder.glob("*.json")):
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
@@ -110,10 +113,10 @@ def check_files(path: Path, version: int | None = None) -> None:
 
 
 def open_dataset(path: Path, version: int | None = None) -> "Dataset":
-    """Open a table for reading through Arrow, by Arrow's own file system.
+    """Open a table for reading through Arrow's own file system.
 
-    The default of deltalake is a file system in Python. Its threads may still run when the interpreter ends, and then
-    the process aborts (exit code 134) after all its work is done.
+    By default deltalake passes a file system written in Python, whose threads may still be running when the interpreter
+    exits; the process then aborts (exit code 134) although all work is done.
 
     Raises:
         StoreError: when there is no table, no such version, or the log is corrupted.
@@ -141,7 +144,7 @@ def read_arrow(
     Raises:
         StoreError: when it is missing or corrupted.
     """
-    from pyarrow import ArrowException  # only here: ``query_rows`` does without it
+    from pyarrow import ArrowException  # imported here because ``query_rows`` must work without pyarrow
     from pyarrow.parquet import filters_to_expression
 
     check_files(path, version)
@@ -192,7 +195,9 @@ def truncate_log(path: Path) -> None:
     newest = int(table.version())
     table.create_checkpoint()
     dated_files = [(_parse_version(file), file) for file in delta_log(path).iterdir() if file.is_file()]
-    for _, file in sorted((version, file) for version, file in dated_files if version is not None and version < newest):
+    for _, file in sorted(
+        (version, file) for version, file in dated_files if version is not None and version < newest
+    ):
         file.unlink()
 
 

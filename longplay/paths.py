@@ -1,12 +1,16 @@
-"""The layout of a store: every folder and file name, once. All other modules ask here for a place and never join one.
+"""The layout of a store: the paths of its folders and files.
+
+Other modules get their paths here; only files inside a staging, rejected or world folder are named elsewhere.
 
 ```
 STORE/                   StorePaths
   registry.db            definitions that teams share
   mlflow.db              tracked runs; their files are in mlartifacts/
-  evidence.json          of `longplay evidence`, whose worlds have a store each below this one
+  evidence.json          pooled results of `longplay evidence`
+  KIND-SEED/             the store of each of its worlds
+    world/               the simulated world whose log was ingested into it
   SOURCE/                SourcePaths
-    TABLE/               one Delta table a folder
+    TABLE/               one folder per Delta table
     _quality/            verdicts of the gate, and their pages in docs/
     _manifests/          training sets
     _deployments/        outcomes of deployments
@@ -42,13 +46,13 @@ def record_file(folder: Path, name: str) -> Path:
 
 
 def record_files(folder: Path) -> list[Path]:
-    """The JSON files of a folder of verdicts, manifests, deployments or receipts, by name; none without the folder."""
+    """The JSON files of a folder of records, sorted by name; empty if the folder does not exist."""
     return sorted(folder.glob("*.json"))
 
 
 @dataclass(frozen=True)
 class SourcePaths:
-    """The places of one source of a store.
+    """The paths of one source in a store.
 
     Attributes:
         folder: holds the source's tables and everything written about them; named after the source.
@@ -84,7 +88,7 @@ class SourcePaths:
         return self.verdicts / "docs"
 
     def verdict(self, file_name: str) -> Path:
-        """A verdict, by the file name that commits record."""
+        """The file of a verdict, given the name recorded in the table's commit."""
         return self.verdicts / file_name
 
     @property
@@ -114,11 +118,11 @@ class SourcePaths:
 
     @property
     def run_lock(self) -> Path:
-        """The lock of runs that write the source's tables."""
+        """The lock file that a run holds while it writes the source's tables."""
         return self.folder / ".run.lock"
 
     def lock(self, table: str) -> Path:
-        """The lock of a table's writers."""
+        """The lock file that a writer of a table holds."""
         return self.folder / f".{table}.lock"
 
     def staging(self, table: str, run_id: str) -> Path:
@@ -126,11 +130,11 @@ class SourcePaths:
         return self.folder / _STAGING / f"{table}-{run_id}"
 
     def rejected(self, table: str, run_id: str) -> Path:
-        """The folder of rows of a run that the gate refused."""
+        """The folder that keeps the rows of a run which the gate refused to publish."""
         return self.folder / _REJECTED / f"{table}-{run_id}"
 
     def stagings(self, table: str) -> list[Path]:
-        """Folders staged for a table by any run."""
+        """Staging folders that any run left for a table."""
         return list((self.folder / _STAGING).glob(f"{table}-*"))
 
     def unpublished(self) -> list[Path]:
@@ -140,7 +144,7 @@ class SourcePaths:
 
 @dataclass(frozen=True)
 class StorePaths:
-    """The places of a store.
+    """The paths of a store.
 
     Attributes:
         root: holds one folder for each source.
@@ -150,15 +154,15 @@ class StorePaths:
 
     @classmethod
     def from_address(cls, address: Path | str) -> Self:
-        """From a store's address as a user gives it."""
+        """From the path of a store as the user typed it; made absolute."""
         return cls(Path(address).absolute())
 
     def source(self, name: str) -> SourcePaths:
-        """The places of one source, there or not."""
+        """The paths of one source, whether or not it exists."""
         return SourcePaths(self.root / name)
 
     def sources(self, table: str = _ANY) -> list[SourcePaths]:
-        """Sources that have a table (default: any table), by name."""
+        """Sources that have a table (default: any table), sorted by name."""
         logs = self.root.glob(f"{_ANY}/{table}/{_DELTA_LOG}")
         return [SourcePaths(folder) for folder in sorted({log.parent.parent for log in logs})]
 
@@ -196,5 +200,5 @@ class StorePaths:
 
     @property
     def world(self) -> Path:
-        """The folder of the world that a store of ``longplay evidence`` was ingested from."""
+        """The folder of the simulated world whose log was ingested into a store of ``longplay evidence``."""
         return self.root / "world"

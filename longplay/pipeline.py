@@ -13,11 +13,12 @@ class PipelineStep:
     """One command of the platform.
 
     Attributes:
-        name: the command, without ``longplay``. One of two words is a subcommand.
+        name: the command without ``longplay``; a two-word name is a subcommand, such as ``quality release``.
         help: what it does, in one sentence.
-        number: its place in ``longplay run``; None where ``run`` does not call it by itself.
+        number: its place in ``longplay run``; None: not one of the steps of ``longplay run``.
         reads: tables that it reads.
-        publishes: tables that it publishes, in order.
+        publishes: tables that it owns, in order. Other steps may refresh ``day_counts``, ``outages`` and
+            ``quality_metrics`` too.
         other_input: what it reads besides tables.
         other_output: what it writes besides tables.
     """
@@ -76,7 +77,7 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "build-signals",
-        "Compute what followed each anchor: open, mature or void.",
+        "Compute the value of each signal for every anchor: open, mature or void.",
         number=4,
         reads=(*_FACTS, "episodes", "deliveries", "outages"),
         publishes=("signal_values",),
@@ -96,7 +97,7 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "release",
-        "Name one validated version of every table.",
+        "Record one validated version of each table that readers use.",
         number=6,
         reads=(
             *("events", "quarantine", "episodes", "first_seen", "exposures", "deliveries", *_TILES, "sequences"),
@@ -127,11 +128,11 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "verdict",
-        "Report whether the mid-term reward kept listeners.",
+        "Report whether rankers trained on the mid-term reward kept more listeners.",
         number=9,
         reads=("training_set", "releases", "deliveries", "signal_values"),
-        other_input="runs in MLflow",
-        other_output="`report.html`",
+        other_input="runs in MLflow, the simulated world if there is one",
+        other_output="`report.html`, a deployment verdict as JSON",
     ),
     PipelineStep("read", "Print rows of a table: now, in an earlier version, or as known at a moment."),
     PipelineStep("quality", "Show what passed, what is blocked and what is quarantined; release repaired rows."),
@@ -141,7 +142,7 @@ STEPS: tuple[PipelineStep, ...] = (
     PipelineStep("evidence", "Pool the verdict over several worlds and over true nulls."),
     PipelineStep("ui", "Open MLflow on the tracked runs."),
 )
-"""Every step in the order of the pipeline, then the commands that look after tables and runs."""
+"""Preparation, every step in the order of the pipeline, then commands that inspect or maintain tables and runs."""
 
 RUN_STEPS = tuple(step.name for step in STEPS if step.number is not None)
 """What ``longplay run`` does, in order."""
@@ -159,7 +160,8 @@ def find_downstream(table: str, is_stopped: bool = True) -> tuple[list[str], lis
 
     Args:
         table: the table.
-        is_stopped: whether its step stopped at it. If so, the tables that the step publishes after it wait too.
+        is_stopped: whether the step that publishes the table failed at it; if so, the tables which that step publishes
+            later wait too.
     """
     waiting_tables, waiting_steps = {table}, []
     for step in STEPS:
@@ -172,7 +174,7 @@ def find_downstream(table: str, is_stopped: bool = True) -> tuple[list[str], lis
 
 
 def find_blockers(failed_tables: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """The failed tables that each other table waits for, by the name of the waiting table."""
+    """For each waiting table, the failed tables that it waits for."""
     blockers: dict[str, list[str]] = {}
     for failed in failed_tables:
         for table in find_downstream(failed)[0]:

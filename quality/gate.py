@@ -33,7 +33,7 @@ class Gate:
     """Validates a table before it is published, and writes every verdict to ``results``.
 
     Args:
-        results: folder of the verdicts (JSON, one file per table and run).
+        results: folder of the verdicts (JSON, at least one file per table and run).
         run_id: names the run.
         published: gives the verdicts of a table's published versions, oldest first, to compare with. None: compare
             with all verdicts under ``results`` that have no error.
@@ -41,7 +41,7 @@ class Gate:
         warn: receives each warning.
         accept: names of checks, TABLE.CHECK, whose failure only warns in this run.
         direct_below: publications with fewer rows are also validated by great-expectations' own engine.
-        docs: folder for its Data Docs; None: no pages.
+        docs: folder for great-expectations' Data Docs; None: none are written.
     """
 
     results: Path
@@ -122,7 +122,7 @@ class Gate:
         verdict: dict[str, Any],
         failed: Sequence[Expectation],
     ) -> list[Expectation]:
-        """Add the verdict of great-expectations' own engine; return what failed in either."""
+        """Add the verdict of great-expectations' own engine; return what failed in the profile or in that engine."""
         result = validate_rows(frame, spec, expectations)
         passed = verdict["checks"]
         newly_failed = {name for name, is_passed in passed_by_check(result).items() if not is_passed and passed[name]}

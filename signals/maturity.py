@@ -1,7 +1,7 @@
-"""Windows, maturity and void reasons as columns: the one door to the future opens here.
+"""Windows, maturity and void reasons as columns. Only ``signals`` may read what happened after an anchor.
 
-A value follows the time contract: it is mature when ``W(T) >= window_end + lateness`` and open before that. It is void
-if it will never be known. An open value is never a 0.
+A value is mature when ``W(T) >= window_end + lateness``, and open before that. It is void if it will never be known. An
+open value is null, never 0.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from signals.definition_columns import DefinitionColumns
 
 @dataclass(frozen=True)
 class OutageFlag:
-    """An outage that was detected or declared while the log went on.
+    """An outage that was detected, or declared in the settings, after ingest had begun.
 
     Attributes:
         start: start of the outage, inclusive (UTC).
@@ -44,9 +44,9 @@ class Knowledge:
         watermark: W(T).
         log_start: start of the delivered log (UTC).
         outages: outages ``[start, end)`` UTC that the source file declares: known from the beginning, never withdrawn.
-        history: the watermark's history, pairs of (from when on, watermark), both rising; empty: everything was
-            delivered on time.
-        flags: outages that became known later.
+        history: the watermark's history, pairs (when this watermark was first known, the watermark), both increasing;
+            empty: everything was delivered on time.
+        flags: outages that became known after the log began.
     """
 
     known_at: datetime
@@ -67,12 +67,12 @@ class MaturityColumns:
         window_end: end of the window, exclusive.
         matures_at: the watermark at which the value is mature.
         is_mature: whether the watermark has reached ``matures_at``.
-        matured_ts: when the mature value was first known: when the watermark was first known to have reached
-            ``matures_at``, or with the anchor if that came later.
-        cut: when a fact must be known at the latest to count: ``matured_ts``, or T while the value is open.
+        matured_ts: when the value first counted as mature: the later of the time at which the watermark was known to
+            have reached ``matures_at``, and the time at which the anchor became known.
+        cut: latest known time at which a fact still counts: ``matured_ts``, or T while the value is open.
         elapsed_share: share of the window that the watermark has passed, in [0, 1].
-        void_reason: why the value will never be known, or null. An event may still settle an ``outage``, if the
-            definition settles early.
+        void_reason: why the value will never be known, or null. For ``outage``, an event may still decide the value if
+            the definition settles early.
         reads_from: start of the facts that decide the value, inclusive. They include the baseline before the anchor and
             the time within which the anchor earns credit.
         reads_to: their end, exclusive.
@@ -94,7 +94,7 @@ class MaturityColumns:
     def from_definitions(
         cls, definitions: Sequence[Definition], knowledge: Knowledge, number: Column | None = None
     ) -> Self:
-        """The columns of the definition with a number, from 0 on, or of the only definition."""
+        """The columns of the definition that ``number`` selects (from 0), or of the only definition if it is None."""
         definition = DefinitionColumns.from_definitions(definitions, number)
         day = F.unix_date(F.to_date("t0")).cast("bigint") * DAY_US
         base = F.when(definition.is_calendar, day).otherwise(F.unix_micros("t0"))
@@ -122,8 +122,9 @@ class MaturityColumns:
 def _read_interval(definition: DefinitionColumns, start_us: Column, end_us: Column) -> tuple[Column, Column]:
     """``[from, to)`` of the facts that decide a value, given its window in microseconds.
 
-    A click lost within the time of credit, or a gap in the baseline, spoils a value as an outage in its window does.
-    The look-back of discoveries is left out: otherwise one outage would leave half a year without any.
+    A click lost within the credit window, or a gap in the baseline, spoils a value as an outage in its window does. The
+    look-back of discoveries is left out: otherwise one outage would void every discovery for the length of the
+    look-back.
     """
     t0 = F.unix_micros("t0")
     credit_start = F.when(definition.credit_us.isNotNull(), t0)
@@ -141,15 +142,16 @@ def _void_reason(definition: DefinitionColumns, knowledge: Knowledge, reads_from
 
 
 def interval_literal(seconds: float) -> Column:
-    """An interval of so many seconds."""
+    """An interval of ``seconds`` seconds."""
     return F.make_dt_interval(F.lit(0), F.lit(0), F.lit(0), F.lit(seconds).cast("decimal(18,6)"))
 
 
 def watermark_reached_ts(moment: Column, history: Sequence[tuple[datetime, datetime]]) -> Column:
     """The first T at which W(T) was at or after ``moment``.
 
-    Everything before the first observation counts as delivered on time, so there T is the moment itself. Later T is the
-    time of the observation that moved the watermark past the moment.
+    Moments up to the first observed watermark count as delivered on time: T is the moment itself. For later ones T is
+    the time of the observation that moved the watermark to or past them. A moment not yet reached is returned
+    unchanged.
     """
     steps = [(low, high, at) for (_, low), (at, high) in pairwise(history)]
     daily = [step for step in steps if _is_daily(*step)]
@@ -165,12 +167,12 @@ def watermark_reached_ts(moment: Column, history: Sequence[tuple[datetime, datet
 
 
 def _is_daily(low: datetime, high: datetime, at: datetime) -> bool:
-    """Whether a step is the ordinary one: at midnight the day before became complete."""
+    """Whether a step is the ordinary one: at midnight, the preceding day became complete."""
     return at == high == low + DAY and (high.hour, high.minute, high.second, high.microsecond) == (0,) * 4
 
 
 def _merge_daily_steps(steps: Sequence[tuple[datetime, datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Daily steps that follow each other, as one interval ``(low, high]`` each."""
+    """Consecutive daily steps merged into intervals ``(low, high]``."""
     intervals: list[tuple[datetime, datetime]] = []
     for low, high, _ in steps:
         if intervals and intervals[-1][1] == low:

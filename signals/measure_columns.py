@@ -34,8 +34,9 @@ def aggregate_value(definition: Definition, guard: str, baseline: str | None = N
 
     Args:
         definition: what to measure.
-        guard: name of a boolean column of the facts.
-        baseline: name of the guard of the facts before the anchor, if the definition has a baseline.
+        guard: name of a boolean column of the facts: whether a fact lies in the window, has the measure's flag, passes
+            the filter and was known in time.
+        baseline: the same for the facts before the anchor, if the definition has a baseline.
     """
     value = _aggregate_measure(definition, guard)
     if definition.measure.is_expression:
@@ -48,7 +49,7 @@ def aggregate_value(definition: Definition, guard: str, baseline: str | None = N
 
 
 def _aggregate_measure(definition: Definition, guard: str) -> Column:
-    """The measure alone, without baseline and cap: one case a kind."""
+    """The measure alone, without baseline and cap: one case a kind. The guard has already selected the facts."""
     measure, counts = definition.measure, F.col(guard)
     match measure:
         case AnyMeasure():

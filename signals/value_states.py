@@ -1,8 +1,8 @@
 """States of values, as columns: what is known of a value first, and the revisions that later knowledge appends.
 
-A value is first known as open, mature or void. It is void from the beginning if the log is cut off or has an outage;
-void at maturity if it is undefined or an outage has become known; void as superseded if a late fact disproves its
-anchor. A mature value may be revised, and what ends it is a revision, too.
+A value is first known as open, mature or void. It is void from the beginning if its look-back reaches before the start
+of the log (left-truncated) or an outage overlaps it; void at maturity if it is undefined or an outage has become known;
+void as superseded if a late fact disproves its anchor. A mature value may be revised; a revision may also void it.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from signals.outage_voids import OutageVoids, find_watermark_reached_at
 
 CENSORING = "administrative"
 """The censoring model: values are cut off where the log ends, for all anchors of a moment alike and regardless of what
-the user did. So a known value weighs 1 and any other 0 (inverse probability of censoring)."""
+the user did. So the inverse-probability-of-censoring weight is 1 for a mature value and 0 for any other."""
 
 
 @dataclass(frozen=True)
 class RecomputeScope:
-    """What a computation adds to the values of an earlier one.
+    """Limits a recomputation to what may have changed since an earlier one.
 
     Attributes:
         frontier: the watermark up to which values were computed (UTC).
@@ -49,11 +49,12 @@ class ValueState:
 class ValueStates:
     """The states of the values of an anchor's signals.
 
-    Reads the columns of anchors, ``value`` (at maturity, or by now), and ``hits`` and ``matured_ts`` where there are
-    outage flags.
+    Reads the columns of anchors and ``value`` (at maturity, or by now); ``hits`` and ``matured_ts`` if there are outage
+    flags; and, in ``later_rows``, the structs of ``steps``: known time ``k`` and value ``v``, and with outage flags
+    ``hit``, whether an outage voids the value, and ``turn``, whether an outage changed.
 
     Attributes:
-        maturity: the signal of the row.
+        maturity: window and maturity of the row's signal.
         knowledge: T and what is known by then.
         scope: None: every row is new.
     """
@@ -64,17 +65,17 @@ class ValueStates:
 
     @cached_property
     def outages(self) -> OutageVoids:
-        """Outages that became known later."""
+        """Outage flags: outages that were not declared in the source file."""
         return OutageVoids(self.maturity, self.knowledge)
 
     @cached_property
     def awaits_event(self) -> Column:
-        """Whether an event may still settle the value in spite of an outage, until it would be mature."""
+        """Whether the value has an outage that an event in its window can override."""
         return self.maturity.definition.settles_early & self.maturity.void_reason.eqNullSafe("outage")
 
     @cached_property
     def log_void_reason(self) -> Column:
-        """Reason if the log itself voids the value: it is cut off, or has an outage that no event settled."""
+        """Reason if the log itself voids the value: it is left-truncated, or has an outage that no event overrode."""
         is_unsettled = self.maturity.is_mature & (F.col("value") == 0)
         return F.when(~self.awaits_event | is_unsettled, self.maturity.void_reason)
 
@@ -109,19 +110,19 @@ class ValueStates:
 
     @cached_property
     def is_voided_at_maturity(self) -> Column:
-        """Whether the value is void for a reason that is known with maturity only."""
+        """Whether the value is void for a reason that is known only at maturity."""
         return self.is_undefined | self.is_hit_by_flag if self.outages else self.is_undefined
 
     @cached_property
     def is_superseded(self) -> Column:
-        """Whether the anchor is disproved by the maturity of the value, which then never becomes mature."""
+        """Whether the anchor was disproved before or when the value would have matured; it then never matures."""
         superseded, state = F.col("superseded_ts"), self.state_unless_superseded
         is_undecided = (state != "void") | self.is_voided_at_maturity
         return superseded.isNotNull() & is_undecided & (superseded <= self.maturity.matured_ts)
 
     @cached_property
     def settles_at_maturity(self) -> Column:
-        """Whether the first state becomes known with maturity."""
+        """Whether the first state becomes known at maturity."""
         return (self.state_unless_superseded == "mature") | self.awaits_event | self.is_voided_at_maturity
 
     @cached_property
@@ -203,7 +204,8 @@ class ValueStates:
     def _is_new_outage_change(self, moment: Column) -> Column:
         """Whether an outage began or ceased to count since the earlier computation.
 
-        It does so with a watermark, so one that came with the earlier computation's watermark counted there already.
+        An outage takes effect when the watermark reaches it. A change at the earlier computation's own watermark was
+        already included there, hence ``>`` and not ``>=``.
         """
         if self.scope is None:
             return F.lit(True)
@@ -232,7 +234,7 @@ class ValueStates:
         )
 
     def _is_event_observed(self, value: Column) -> Column:
-        """Whether the event of a value happened; null where a value has no event."""
+        """Whether the awaited event was observed; null where the measure awaits none."""
         definition = self.maturity.definition
         last_observed = definition.observed_upto
         return F.when(last_observed.isNotNull(), value <= last_observed).when(definition.undefined.isNull(), value > 0)

@@ -71,7 +71,7 @@ def publish_rows(
 ) -> PublishedVersion:
     """Stage rows, audit them, and commit them as one version.
 
-    ``replace`` tables are overwritten. ``append`` tables gain only rows whose grain is new, so a run that is repeated
+    ``replace`` tables are overwritten. ``append`` tables gain only rows whose key is new, so a run that is repeated
     adds nothing.
 
     Args:

@@ -26,7 +26,14 @@ _CONSTRAINT_CHECK = "spark.databricks.delta.replaceWhere.constraintCheck.enabled
 
 @dataclass(frozen=True)
 class Lineage:
-    """What a version was made from; recorded in its commit. ``fingerprint`` is a hash over all of it."""
+    """What a version was made from; recorded in its commit.
+
+    Attributes:
+        run_id: the run that wrote it.
+        fingerprint: hash over inputs, facts, source file and code; of a raw delivery, over its files and its source.
+        inputs: versions of the tables that it was made from.
+        facts: further metadata of the step, such as settings or the position reached in the log.
+    """
 
     run_id: str
     fingerprint: str
@@ -36,7 +43,16 @@ class Lineage:
 
 @dataclass(frozen=True)
 class PublishedVersion:
-    """The outcome of a publication: the version that now holds the content, and whether this run wrote it."""
+    """The outcome of a publication.
+
+    Attributes:
+        table: name of the table.
+        version: the version that now holds the content.
+        rows: how many rows were written.
+        written: whether this run wrote the version.
+        why: what the run reports, such as 'published' or 'no new rows'.
+        checksum: of the written rows; empty if none was computed.
+    """
 
     table: str
     version: int
@@ -64,8 +80,9 @@ class WritableStore(Store):
     ) -> PublishedVersion:
         """Stage ``frame``, let ``gate`` audit it, and commit it as one version.
 
-        The mode of the table decides what is written. ``replace`` overwrites it. ``append`` adds only rows whose grain
-        is new, so a delivery that is read twice, or again after a crash, changes nothing. ``increment`` adds all rows,
+        The mode of the table decides what is written. ``replace`` overwrites it. ``append`` adds only rows whose key
+        (the values of the grain columns) is new, so a delivery that is read twice, or again after a crash, changes
+        nothing. ``increment`` adds all rows,
         because the step has already left out what the last commit covers.
 
         Args:
@@ -112,7 +129,10 @@ class WritableStore(Store):
         return self.spark.read.schema(frame.schema).parquet(str(folder))
 
     def _new_rows(self, staged: DataFrame, spec: TableSpec) -> DataFrame:
-        """Staged rows whose grain is not in the table. Compares only rows of the same days."""
+        """Staged rows whose key (the values of the grain columns) is not in the table.
+
+        Compares only rows of the same days.
+        """
         columns = dict.fromkeys([*spec.grain, *([spec.time] if spec.time else [])])
         published = self.read(spec.name).select(*columns)
         if spec.time is not None:
@@ -167,7 +187,8 @@ class WritableStore(Store):
     @contextmanager
     def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:
         for leftover in self.paths.stagings(spec.name):
-            shutil.rmtree(leftover, ignore_errors=True)  # of a killed run: no other can hold the table's lock
+            # Left by a killed run: we hold the table's lock, so no live run can be using it.
+            shutil.rmtree(leftover, ignore_errors=True)
         staging = self.paths.staging(spec.name, lineage.run_id)
         try:
             yield staging
@@ -198,8 +219,8 @@ def _delta_writer(staged: DataFrame, spec: TableSpec, metadata: Mapping[str, Any
     if spec.partition_by:
         writer = writer.partitionBy(*spec.partition_by)
     if spec.mode != "replace":
-        # A transaction id has two effects. Delta commits an append even if it has no rows, so every delivery leaves a
-        # record. And of two simultaneous appends Delta refuses one, where it would otherwise accept both.
+        # With a transaction id, Delta commits even an empty append, so that each increment records its checkpoint, and
+        # it refuses one of two concurrent appends instead of accepting both.
         writer = writer.option("txnAppId", "longplay").option("txnVersion", time.time_ns() // 1000)
     return writer
 

@@ -1,1 +1,1 @@
-"""A simulated streaming service with known truth: the embedded input, and the place to try a policy."""
+"""A simulated streaming service with known ground truth: the embedded input, and the place to try a policy."""

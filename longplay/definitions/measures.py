@@ -39,23 +39,35 @@ class ValueBounds:
 
 
 class BaseMeasure(StrictModel):
-    """Base of all kinds of measure. The class variables hold for most kinds; a kind overrides those that differ."""
+    """Base of all kinds of measure.
+
+    The class variables hold for most kinds; a kind overrides those that differ. Validation, the gate, delay curves,
+    traces and the computation of values act on them, so none of these needs to know a new kind.
+    """
 
     only_grows: ClassVar[bool] = True
-    """Further facts can only increase a value."""
+    """Further facts can only increase a value. So the gate checks that a signal with a longer window is never smaller,
+    and delay curves treat a final 0 as 0 throughout."""
     is_binary: ClassVar[bool] = False
     """A value is 0 or 1."""
     needs_calendar_window: ClassVar[bool] = False
+    """A value makes sense only over whole UTC days. Validation then refuses elapsed windows, whose first and last day
+    may be partial."""
     depends_on_days_alone: ClassVar[bool] = False
-    """A value depends only on the UTC days that have a fact, so facts aggregated by day are enough to compute it."""
+    """A value depends only on flags and on the UTC days that have a fact. Signals of users in calendar windows, without
+    credit and filter, are then computed from one fact per day and combination of flags."""
     counts_days: ClassVar[bool] = False
-    """A value is a sum over days, so each day can be discounted or split among exposures."""
+    """A value is a sum over days. So a definition may have a discount or split credit, which the kind's case in
+    ``signals/measure_columns.py`` applies, and plain ones have progressive traces."""
     settles_early: ClassVar[bool] = False
-    """A single fact can make a value final before its window ends."""
+    """One fact in the window can decide the value, so that an outage no longer voids it if ``void.settles`` is
+    ``early``."""
     is_expression: ClassVar[bool] = False
-    """A value may be undefined, and may be compared with a baseline."""
+    """The value is a SQL expression. It may be undefined, and a baseline may be subtracted from it."""
     takes_filter: ClassVar[bool] = True
+    """A definition may filter the facts that the measure reads."""
     may_read_episodes: ClassVar[bool] = False
+    """A definition with this measure may need episodes (``needs.episodes``)."""
 
     kind: str
 
@@ -84,12 +96,16 @@ class BaseMeasure(StrictModel):
         return None
 
     def last_observed_value(self, days: int) -> float | None:
-        """The largest value that means the awaited event was observed; None: any value above 0 does."""
+        """The largest value at which the awaited event counts as observed; a larger one is censored.
+
+        None: the event counts as observed for any value above 0. Override it only if a value above 0 does not mean that
+        the event happened.
+        """
         return None
 
     @property
     def flag(self) -> Flag | None:
-        """The flag of the facts that count; None if the measure selects facts itself."""
+        """The flag that facts must have to count; None if the measure selects facts itself."""
         return None
 
     @property
@@ -109,13 +125,13 @@ class BaseMeasure(StrictModel):
 
 
 class FlagMeasure(BaseMeasure):
-    """A measure over the events of one flag."""
+    """A measure over the events with one flag."""
 
     of: Flag
 
     @property
     def flag(self) -> Flag:
-        """The flag of the facts that count."""
+        """The flag that facts must have to count."""
         return self.of
 
     def fact_columns(self) -> frozenset[str]:
@@ -134,7 +150,7 @@ class FlagMeasure(BaseMeasure):
 
 
 class AnyMeasure(FlagMeasure):
-    """1 if at least one event of the flag falls into the window, else 0."""
+    """1 if at least one event with the flag falls in the window, else 0."""
 
     is_binary = True
     depends_on_days_alone = True
@@ -148,7 +164,7 @@ class AnyMeasure(FlagMeasure):
 
     def sentence(self, whose: str) -> str:
         """The measure in a sentence."""
-        return f"1 if at least one {self.label} of {whose} falls into the window, else 0."
+        return f"1 if at least one {self.label} of {whose} falls in the window, else 0."
 
     def formula(self) -> str:
         """The value as a formula."""
@@ -156,7 +172,7 @@ class AnyMeasure(FlagMeasure):
 
 
 class DaysMeasure(FlagMeasure):
-    """Number of distinct UTC days in the window with an event of the flag."""
+    """Number of distinct UTC days in the window on which an event with the flag happened."""
 
     depends_on_days_alone = True
     counts_days = True
@@ -209,10 +225,11 @@ class WeeksMeasure(FlagMeasure):
 
 
 class InactivityMeasure(FlagMeasure):
-    """Days until activity stops: the first day of the window that starts ``gap`` days without an event of the flag.
+    """Days until activity stops: the day of the window on which the first ``gap`` days without activity begin.
 
-    ``T = min{d >= 1: no activity on d .. d + gap - 1}``, where d = 1 is the window's first day. If activity never
-    stops, T is the first day that cannot be observed, so the mean is a restricted mean survival time.
+    Activity means an event with the flag. ``T = min{d >= 1: no activity on d .. d + gap - 1}``, where d = 1 is the
+    window's first day. If no such days lie in the window, T is one more than the last day on which they could begin, so
+    the mean is a restricted mean survival time.
     """
 
     needs_calendar_window = True
@@ -246,9 +263,10 @@ class InactivityMeasure(FlagMeasure):
 
 
 class RegretMeasure(BaseMeasure):
-    """1 if clicked and then rejected or abandoned early, that is never consumed for ``below`` (in ``unit``) or longer.
+    """1 if the item was clicked and then rejected or abandoned early, else 0.
 
-    Only sources whose amounts are in ``unit`` are eligible.
+    Abandoned early means: never consumed for ``below`` (in ``unit``) or longer. Only sources whose amounts are in
+    ``unit`` are eligible.
     """
 
     only_grows = False
@@ -273,7 +291,7 @@ class RegretMeasure(BaseMeasure):
         return f'1[ "clicked in" ~ w ∧ ( "rejected" ∨ "longest" < {self.below:g} {_quoted(f" {self.unit}")} ) ]'
 
     def fact_columns(self) -> frozenset[str]:
-        """Clicks, rejections and amounts."""
+        """Clicks, consumptions, rejections and amounts."""
         return frozenset({"amount", *FLAG_COLUMNS.values()})
 
     @property
@@ -283,7 +301,7 @@ class RegretMeasure(BaseMeasure):
 
 
 class SeasonMeasure(FlagMeasure):
-    """1 if every episode of some season of the item has an event of the flag, else 0."""
+    """1 if every episode of some season of the item has an event with the flag, else 0."""
 
     is_binary = True
     may_read_episodes = True
@@ -296,7 +314,7 @@ class SeasonMeasure(FlagMeasure):
 
     def sentence(self, whose: str) -> str:
         """The measure in a sentence."""
-        return f"1 if {whose} has a {self.label} of every episode of one season, else 0."
+        return f"1 if, for {whose}, every episode of at least one season has a {self.label}; else 0."
 
     def formula(self) -> str:
         """The value as a formula."""
@@ -355,7 +373,7 @@ class SqlMeasure(BaseMeasure):
 
     @property
     def uncredited_value(self) -> float:
-        """The value without facts."""
+        """``empty``, or 0 if it is absent."""
         return self.empty or 0.0
 
 

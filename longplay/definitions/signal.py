@@ -1,8 +1,8 @@
 """Signals: the typed form of a YAML definition, identified by a hash.
 
-Windows follow the time contract: ``elapsed`` windows are durations from the anchor's time ``t0``,
-``[t0 + from, t0 + to)``; ``calendar`` windows are whole UTC days after the anchor's day ``D0``, days
-``D0 + from`` to ``D0 + to`` inclusive, so they end at midnight after the last one.
+``elapsed`` windows are durations from the anchor's time ``t0``, ``[t0 + from, t0 + to)``. ``calendar`` windows are
+whole UTC days after the anchor's day ``D0``, days ``D0 + from`` to ``D0 + to`` inclusive, so they end at midnight after
+the last one.
 """
 
 import hashlib
@@ -22,11 +22,12 @@ from longplay.definitions.windows import CalendarWindow
 _HASHED_FIELDS = ("anchor", "keys", "window", "lateness", "measure", "credit", "void")
 """Fields that the hash always covers."""
 _FIELDS_HASHED_IF_SET = ("session_gap", "filter", "baseline", "discount", "cap", "needs")
-"""Later fields, which the hash covers only if they are set, so that older definitions keep their hashes."""
+"""Fields added after the first release; the hash covers them only if they are set, so that older definitions keep their
+hashes."""
 
 
 class Definition(SignalFields):
-    """One version of one signal. Grain of its values: one row per anchor and known time."""
+    """One version of one signal. Grain of its values: anchor_id, revision."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Definition":
@@ -76,7 +77,7 @@ class Definition(SignalFields):
 
     @property
     def horizon(self) -> timedelta:
-        """Longest time from the start of an anchor's day to its maturity."""
+        """Longest time from the start of an anchor's day until its value is mature."""
         if isinstance(self.window, CalendarWindow):
             return (self.window.last + 1) * DAY + self.lateness
         return DAY + self.window.end + self.lateness

@@ -1,4 +1,4 @@
-"""Windows relative to an anchor, as the time contract defines them: start inclusive, end exclusive, UTC."""
+"""Windows relative to an anchor: start inclusive, end exclusive, UTC."""
 
 from abc import abstractmethod
 from datetime import UTC, datetime, timedelta

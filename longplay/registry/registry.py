@@ -1,4 +1,6 @@
-"""The registry of definitions: shipped, applied to a registry file, or in own folders. Needs no Spark.
+"""The registry of definitions. Needs no Spark.
+
+It holds those shipped with Longplay, those applied to a registry file, and those in the user's own folders.
 
 A version that has two different meanings is refused, wherever the two come from.
 """
@@ -36,10 +38,10 @@ class Registry:
     """Definitions by pinned name (``return_to_item_14d@1``).
 
     Attributes:
-        by_ref: every version of every signal; the registry reads each one on first access.
+        by_ref: every version of every signal; may be loaded lazily.
         aliases: where each alias points, ``name@alias`` to ``name@version``.
         deprecations: those in force or announced, by pinned name.
-        file: the registry file that it reads, if any.
+        file: the registry file in which uses are recorded; None: uses are not recorded.
         rewards: every version of every reward, by pinned name. Signals and rewards share one namespace.
     """
 
@@ -50,7 +52,7 @@ class Registry:
     rewards: Mapping[str, Reward] = field(default_factory=dict)
 
     def get(self, name: str) -> Definition:
-        """Look a signal up by ``name@version``, ``name@alias`` or bare name.
+        """Look up a signal by ``name@version``, ``name@alias`` or bare name.
 
         A bare name refers to the newest version that is not a draft, else to the newest draft.
 
@@ -70,7 +72,7 @@ class Registry:
         raise self._not_found_error(name, "signal", self.by_ref)
 
     def reward(self, name: str) -> Reward:
-        """Look a reward up, like ``get``.
+        """Look up a reward, like ``get``.
 
         Raises:
             NotFoundError: when there is none; suggests the nearest name.
@@ -80,7 +82,7 @@ class Registry:
         raise self._not_found_error(name, "reward", self.rewards)
 
     def find(self, name: str) -> Definition | Reward:
-        """Look a signal or a reward up, like ``get``.
+        """Look up a signal or a reward, like ``get``.
 
         Raises:
             NotFoundError: when there is none; suggests the nearest name.
@@ -88,10 +90,10 @@ class Registry:
         for group in (self.by_ref, self.rewards):
             if (ref := self._ref(name, group)) is not None:
                 return group[ref]
-        raise self._not_found_error(name, "signal", (*self.by_ref, *self.rewards))
+        raise self._not_found_error(name, "signal or reward", (*self.by_ref, *self.rewards))
 
     def label(self, name: str) -> Label:
-        """Look a label up: a signal, or a reward together with its signals.
+        """Look up a label: either a signal, or a reward together with its signals.
 
         Raises:
             NotFoundError: when there is none; suggests the nearest name.
@@ -155,7 +157,7 @@ class Registry:
 
 
 class StoredDefinitions(Mapping[str, DefinitionT]):
-    """The signals or the rewards of some ledgers, by pinned name. Each is parsed and checked on first access.
+    """The signals, or the rewards, of a layered registry, by pinned name. Each is parsed and checked on first access.
 
     The set of versions is fixed on construction: versions applied later stay invisible, so that all steps of a run
     agree.
@@ -187,7 +189,7 @@ class StoredDefinitions(Mapping[str, DefinitionT]):
 
 
 def load(folders: Iterable[Path]) -> Registry:
-    """Load every definition in some folders.
+    """Load every definition in the given folders.
 
     Raises:
         ConfigError: on a malformed file, two files that define one version, or a changed published version.
@@ -198,7 +200,7 @@ def load(folders: Iterable[Path]) -> Registry:
 
 
 def open_layers(file: Path | None = None, extra: Iterable[Path] = ()) -> LayeredRegistry:
-    """Layer own folders over a registry file over the shipped definitions; earlier layers take precedence.
+    """Open the layers, highest precedence first: the user's folders, the registry file, the shipped definitions.
 
     Raises:
         ConfigError: when two layers give one version different meanings.

@@ -1,7 +1,7 @@
 """The read-only HTTP API: definitions, releases and values, under ``/v1``.
 
-A handler takes one release and answers from it alone. It does bounded work on mapped memory, so it runs on the event
-loop; another process does everything that reads tables.
+A handler takes one release and answers from it alone. It does a bounded amount of work on memory-mapped files, so it
+runs on the event loop; another process does everything that reads tables.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ def create_app(open_releases: OpenReleases, watcher: ReleaseWatcher | None = Non
         version=version("longplay"),
         summary="Definitions and values of signals, read only. All times are UTC.",
         openapi_url="/v1/openapi.json",
-        docs_url=None,  # its pages load scripts from elsewhere
+        docs_url=None,  # the docs pages load scripts from a CDN
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -87,7 +87,7 @@ def _create_definitions_router(open_releases: OpenReleases) -> APIRouter:
 
     @router.get("/signals")
     async def signals(parameters: Annotated[requests.SearchParameters, Query()]) -> responses.SignalsAnswer:
-        """Newest versions of the definitions, by name; those that contain every word of 'q'."""
+        """The current version of each signal whose name, title or description contains every word of 'q', by name."""
         matches = [d for d in open_releases.newest().registry.newest() if _matches(d, parameters)]
         page, more = _paginate(matches, parameters.limit, parameters.offset)
         answers = [responses.DefinitionAnswer(**describe_definition(definition)) for definition in page]
@@ -95,19 +95,25 @@ def _create_definitions_router(open_releases: OpenReleases) -> APIRouter:
 
     @router.get("/signals/{name}")
     async def definition(name: str, _: _NoParameters) -> responses.DefinitionAnswer:
-        """One definition, by name@version, or by name alone (its newest version)."""
+        """One definition, by name@version, name@alias or name alone.
+
+        A name alone stands for the current version: the newest that is not a draft, or the newest draft.
+        """
         return responses.DefinitionAnswer(**describe_definition(_find_definition(open_releases.newest(), name)))
 
     @router.get("/rewards")
     async def rewards(parameters: Annotated[requests.SearchParameters, Query()]) -> responses.RewardsAnswer:
-        """Newest versions of the rewards, by name; those that contain every word of 'q'."""
+        """The current version of each reward whose name, title or description contains every word of 'q', by name."""
         matches = [r for r in open_releases.newest().registry.newest_rewards() if _matches(r, parameters)]
         page, more = _paginate(matches, parameters.limit, parameters.offset)
         return responses.RewardsAnswer(rewards=[_describe_reward(r) for r in page], total=len(matches), more=more)
 
     @router.get("/rewards/{name}")
     async def reward(name: str, _: _NoParameters) -> responses.RewardAnswer:
-        """One reward, by name@version, or by name alone (its newest version). Its signals have the values."""
+        """One reward, by name@version, name@alias or name alone.
+
+        A reward has no stored values: look up those of its signals.
+        """
         registry = open_releases.newest().registry
         return _describe_reward(_find(registry.reward, name, registry.rewards))
 
@@ -138,7 +144,10 @@ def _create_values_router(open_releases: OpenReleases) -> APIRouter:
 
     @router.get("/values")
     async def values(name: str, parameters: Annotated[requests.ValuesParameters, Query()]) -> responses.ValuesAnswer:
-        """A page of values, ordered by t0, then anchor_id. A page may be short where few of many rows match."""
+        """A page of values, ordered by t0, then anchor_id.
+
+        A page may hold fewer than 'limit' rows although more follow; check 'more'.
+        """
         selection = parameters.selection()
         cursor = selection.after
         return _answer_values(open_releases.pick(cursor.release_id if cursor else selection.release), name, selection)

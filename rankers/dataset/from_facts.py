@@ -24,7 +24,7 @@ class TrainingFacts:
         events: grain: event_id.
         exposures: grain: exposure_id.
         firsts: when users and items were first seen; grain: kind, key, visible_ts.
-        buckets: number of partitions of users, and of items.
+        buckets: number of partitions, used for user keys and for item keys alike.
         episodes: release times of episodes, if a label reads them; grain: item_id, episode.
     """
 
@@ -42,10 +42,10 @@ def build_from_facts(
 
     Args:
         facts: events, exposures and what belongs to them.
-        definitions: the labels, signals and rewards.
+        definitions: the labels; each is a signal or a reward.
         plan: the global time split, which also selects the exposures.
         known_at: the set's cut-off (UTC): exposures and labels are read as known then.
-        knowledge: the current knowledge, from which labels are computed.
+        knowledge: watermark and outages, from which label states are computed.
 
     Returns:
         Grain: exposure_id.
@@ -69,7 +69,7 @@ def _user_features(facts: TrainingFacts, spine: DataFrame, plan: SplitPlan) -> D
 def _item_features(facts: TrainingFacts, spine: DataFrame, plan: SplitPlan) -> DataFrame:
     """Features of items at the beginning of each day with an exposure. Grain: item_id, as_of_day."""
     events = _recent_events(facts, plan)
-    # The item view counts distinct users, not events, so consumptions are not aggregated into tiles first.
+    # The item view counts distinct users, so it takes single consumptions here instead of user-item tiles.
     consumptions = events.where("is_consumption").withColumn("consumptions", F.lit(1))
     exposures = histories.build_exposure_tiles(facts.exposures.where(F.col("as_of_day") >= _look_back_start(plan)))
     item_tiles = histories.build_daily_tiles(events, ["item_id"])

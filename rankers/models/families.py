@@ -1,4 +1,4 @@
-"""The table of ranker families. Settings, jobs, tracking, reports and tests iterate over it."""
+"""The ranker families by name. Settings, jobs, tracking, reports and tests iterate over ``FAMILIES``."""
 
 from collections.abc import Mapping
 from typing import Any

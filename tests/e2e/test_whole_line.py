@@ -289,7 +289,7 @@ def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
     late.store.spark.sql(f"DELETE FROM delta.`{late.store.path('events')}` WHERE user_id = '{user}'")
     with pytest.raises(QualityError, match="differs from the published one") as caught:
         verify(late, run_id)
-    assert "rows have another f_user_consumptions_90d" in caught.value.got
+    assert "rows differ in f_user_consumptions_90d" in caught.value.got
 
 
 def holders(root: Path, text: str) -> set[str]:

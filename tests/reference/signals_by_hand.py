@@ -1,4 +1,4 @@
-"""Signal values in plain Python, one anchor at a time, as the time contract and the definitions describe them.
+"""Signal values in plain Python, one anchor at a time, as docs/explanation/signals.md and the definitions say.
 
 Slow on purpose. Only the typed definition is shared with the Spark code.
 """

@@ -1,4 +1,4 @@
-"""The twelve worked cases of the time contract, by number: g = 1 d, days of May 2026, UTC.
+"""The twelve worked cases of windows, maturity and late facts, by number: g = 1 d, days of May 2026, UTC.
 
 Every case is a listener of its own, so that Spark is asked once a moment of knowledge for all of its cases.
 """

@@ -1,4 +1,4 @@
-"""``longplay run`` does the numbered steps of the pipeline, in order."""
+"""``longplay run`` runs the numbered steps of the pipeline, in order."""
 
 from contextlib import contextmanager
 from pathlib import Path
