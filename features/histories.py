@@ -52,7 +52,7 @@ def merge_tiles(tiles: DataFrame, keys: Sequence[str]) -> DataFrame:
     return tiles.groupBy(*keys, "event_day", "known_day").agg(*sums)
 
 
-def select_sequences(events: DataFrame) -> DataFrame:
+def select_consumptions(events: DataFrame) -> DataFrame:
     """The rows of ``sequences``: one per consumption. Grain: event_id.
 
     Readers order them by user_id, event_ts, event_id.

@@ -129,7 +129,7 @@ def build_first_seen(events: DataFrame, published: DataFrame | None = None) -> D
     )
     earliest = keep_earliest(by_moment.select("kind", "key", "visible_ts", "_first.*"))
     if published is not None:
-        earliest = _drop_known_as_early(published, earliest)
+        earliest = _drop_covered_rows(published, earliest)
     return earliest.select(*FIRST_SEEN.column_names())
 
 
@@ -150,7 +150,7 @@ def _facts_by_key(events: DataFrame) -> DataFrame:
     return facts.where(F.col("key").isNotNull())
 
 
-def _drop_known_as_early(published: DataFrame, rows: DataFrame) -> DataFrame:
+def _drop_covered_rows(published: DataFrame, rows: DataFrame) -> DataFrame:
     """Drop rows that add nothing: a published row of their key is as early, and became visible as early."""
     old = published.select("kind", "key", F.col("event_ts").alias("_event"), F.col("visible_ts").alias("_visible"))
     is_as_early = (F.col("_event") <= F.col("event_ts")) & (F.col("_visible") <= F.col("visible_ts"))

@@ -50,10 +50,10 @@ class LogState:
     @property
     def has_deliveries(self) -> bool:
         """Whether anything was ever ingested."""
-        return bool(DeltaTable.is_deltatable(str(self._table)))
+        return bool(DeltaTable.is_deltatable(str(self._deliveries_table)))
 
     @property
-    def _table(self) -> Path:
+    def _deliveries_table(self) -> Path:
         return SourcePaths(self.folder).table("deliveries")
 
     def deliveries(self) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ class LogState:
             raise NotFoundError(
                 "Nothing has been ingested yet.", where=str(self.folder), fix="run 'longplay ingest' first"
             )
-        rows = read_arrow(self._table).to_pylist()
+        rows = read_arrow(self._deliveries_table).to_pylist()
         visible = [row for row in rows if self.last_batch is None or row["batch"] <= self.last_batch]
         return [{**row, "counts": dict(row["counts"])} for row in sorted(visible, key=lambda row: row["batch"])]
 
@@ -96,10 +96,10 @@ class LogState:
         deliveries = self.deliveries()
         return LogPosition(int(deliveries[-1]["batch"]), watermarks_of(deliveries, self.begins)[-1][1])
 
-    def known_at(self, date: datetime | None = None) -> datetime:
-        """The as-of time of a step (UTC): ``date``, or when the newest watermark was first known."""
-        if date is not None:
-            return date
+    def known_at(self, requested: datetime | None = None) -> datetime:
+        """The as-of time of a step (UTC): ``requested``, or when the newest watermark was first known."""
+        if requested is not None:
+            return requested
         history = self.watermarks()
         return history[-1][0] if len(history) > 1 else history[0][1]
 

@@ -17,7 +17,7 @@ HISTORIES: dict[str, tuple[str, Transform]] = {
     "item_days": ("events", partial(histories.build_daily_tiles, keys=["item_id"])),
     "user_item_days": ("events", partial(histories.build_daily_tiles, keys=["user_id", "item_id"])),
     "item_exposure_days": ("exposures", histories.build_exposure_tiles),
-    "sequences": ("events", histories.select_sequences),
+    "sequences": ("events", histories.select_consumptions),
 }
 """By table: the facts that it is made from, and the transform."""
 

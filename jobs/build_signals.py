@@ -77,13 +77,13 @@ def _explain_rebuild(
 def _compute_values(context: RunContext, plan: ValuePlan) -> TableChange:
     """The rows to publish, with the gate that validates them."""
     definitions, knowledge = plan.inputs.definitions, plan.inputs.knowledge
-    adds_rows = plan.increment.checkpoint is not None
-    values = _compute_changed_values(context, plan) if adds_rows else _compute_all_values(context, plan)
+    is_increment = plan.increment.checkpoint is not None
+    values = _compute_changed_values(context, plan) if is_increment else _compute_all_values(context, plan)
     rows = values.withColumn("batch", F.lit(plan.increment.reached.batch).cast("bigint"))
     gate = SignalGate(
-        context.gate, context.store, context.progress.say, definitions, knowledge.watermark, appends=adds_rows
+        context.gate, context.store, context.progress.say, definitions, knowledge.watermark, appends=is_increment
     )
-    return TableChange(rows, OPEN_VALUES if adds_rows else None, gate, {"flags": plan.outages.as_commit_facts})
+    return TableChange(rows, OPEN_VALUES if is_increment else None, gate, {"flags": plan.outages.as_commit_facts})
 
 
 def _compute_all_values(context: RunContext, plan: ValuePlan) -> DataFrame:

@@ -166,7 +166,7 @@ def _remove_unpublished(folder: Path, user: str) -> None:
 
 def _find_unpublished(folder: Path, user: str) -> list[Path]:
     """Folders of rejected rows, or of rows that a killed run left staged, which hold rows of a person."""
-    folders = SourcePaths(folder).unpublished()
+    folders = SourcePaths(folder).unpublished_folders()
     return [rows for rows in folders if any(_contains_user(file, user) for file in rows.rglob("*.parquet"))]
 
 

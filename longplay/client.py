@@ -190,9 +190,9 @@ def build_value(row: Mapping[str, Any], release_id: str, known_at: datetime) -> 
 
 
 def _build_page(rows: pa.Table, opened: _OpenedRelease, signal: str, limit: int) -> Values:
-    page, release_id, following = rows.slice(0, limit), opened.release.release_id, None
+    page, release_id, next_cursor = rows.slice(0, limit), opened.release.release_id, None
     if rows.num_rows > limit:
         last = page.select(["t0", "anchor_id"]).slice(limit - 1).to_pylist()[0]
-        following = PageCursor(release_id, signal, opened.known_at, last["t0"], last["anchor_id"]).text()
+        next_cursor = PageCursor(release_id, signal, opened.known_at, last["t0"], last["anchor_id"]).text()
     table = page.add_column(0, "release_id", pa.array([release_id] * page.num_rows, pa.string()))
-    return Values(table, signal, release_id, opened.known_at, following)
+    return Values(table, signal, release_id, opened.known_at, next_cursor)

@@ -60,11 +60,11 @@ def _open(path: Path, version: int | None) -> DeltaTable:
 
 def _check_commits(log_folder: Path) -> None:
     """Check that no commit is missing or empty: readers would take the rest for the full table."""
-    read_commits = {int(f.stem): f for f in log_folder.glob("*.json") if f.stem.isdigit()}
-    first = min(read_commits, default=0) if any(log_folder.glob("*.checkpoint*")) else 0
-    for version in range(first, max(read_commits, default=-1) + 1):
-        if version not in read_commits or read_commits[version].stat().st_size == 0:
-            raise ValueError(f"commit {version} is {'empty' if version in read_commits else 'missing'}")
+    files_by_version = {int(f.stem): f for f in log_folder.glob("*.json") if f.stem.isdigit()}
+    first = min(files_by_version, default=0) if any(log_folder.glob("*.checkpoint*")) else 0
+    for version in range(first, max(files_by_version, default=-1) + 1):
+        if version not in files_by_version or files_by_version[version].stat().st_size == 0:
+            raise ValueError(f"commit {version} is {'empty' if version in files_by_version else 'missing'}")
 
 
 def _faulty_commit(log_folder: Path) -> Path:
@@ -194,9 +194,9 @@ def truncate_log(path: Path) -> None:
     table = open_table(path)
     newest = int(table.version())
     table.create_checkpoint()
-    dated_files = [(_parse_version(file), file) for file in delta_log(path).iterdir() if file.is_file()]
+    versioned_files = [(_parse_version(file), file) for file in delta_log(path).iterdir() if file.is_file()]
     for _, file in sorted(
-        (version, file) for version, file in dated_files if version is not None and version < newest
+        (version, file) for version, file in versioned_files if version is not None and version < newest
     ):
         file.unlink()
 

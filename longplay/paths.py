@@ -133,11 +133,11 @@ class SourcePaths:
         """The folder that keeps the rows of a run which the gate refused to publish."""
         return self.folder / _REJECTED / f"{table}-{run_id}"
 
-    def stagings(self, table: str) -> list[Path]:
+    def staging_folders(self, table: str) -> list[Path]:
         """Staging folders that any run left for a table."""
         return list((self.folder / _STAGING).glob(f"{table}-*"))
 
-    def unpublished(self) -> list[Path]:
+    def unpublished_folders(self) -> list[Path]:
         """Folders of rows that were rejected, or left staged by a killed run."""
         return [folder for name in (_REJECTED, _STAGING) for folder in (self.folder / name).glob(_ANY)]
 

@@ -85,22 +85,22 @@ class ValueStates:
         return self.log_void_reason.isNull() & self.maturity.is_mature & F.col("value").isNull()
 
     @cached_property
-    def measured_void_reason(self) -> Column:
+    def log_or_undefined_void_reason(self) -> Column:
         """Reason if the log voids the value or it is undefined."""
         return F.when(self.is_undefined, self.maturity.definition.undefined).otherwise(self.log_void_reason)
 
     @cached_property
-    def is_hit_by_flag(self) -> Column:
+    def is_voided_by_later_outage(self) -> Column:
         """Whether an outage flag that is known at maturity voids the value."""
         is_hit = self.outages.is_void_at(F.col("matured_ts"), F.col("value"))
-        return self.measured_void_reason.isNull() & self.maturity.is_mature & is_hit
+        return self.log_or_undefined_void_reason.isNull() & self.maturity.is_mature & is_hit
 
     @cached_property
     def void_reason_unless_superseded(self) -> Column:
         """Reason if anything but a superseded anchor voids the value."""
         if not self.outages:
-            return self.measured_void_reason
-        return F.when(self.is_hit_by_flag, "outage").otherwise(self.measured_void_reason)
+            return self.log_or_undefined_void_reason
+        return F.when(self.is_voided_by_later_outage, "outage").otherwise(self.log_or_undefined_void_reason)
 
     @cached_property
     def state_unless_superseded(self) -> Column:
@@ -111,7 +111,7 @@ class ValueStates:
     @cached_property
     def is_voided_at_maturity(self) -> Column:
         """Whether the value is void for a reason that is known only at maturity."""
-        return self.is_undefined | self.is_hit_by_flag if self.outages else self.is_undefined
+        return self.is_undefined | self.is_voided_by_later_outage if self.outages else self.is_undefined
 
     @cached_property
     def is_superseded(self) -> Column:
@@ -158,7 +158,7 @@ class ValueStates:
     def may_be_revised(self) -> Column:
         """Whether revisions may follow: the value is mature, or would be without an outage flag."""
         is_mature = self.first.state == "mature"
-        return is_mature | (self.is_hit_by_flag & ~self.is_superseded) if self.outages else is_mature
+        return is_mature | (self.is_voided_by_later_outage & ~self.is_superseded) if self.outages else is_mature
 
     def first_row(self) -> Column:
         """The first row of a value."""

@@ -103,12 +103,12 @@ class WritableStore(Store):
             current_version = self.latest(spec.name)
             if expected_version is not None:
                 self._require_version(spec, expected_version, current_version)
-            candidates = staging / "all"
-            staged = self._stage(frame, candidates)
+            staged_folder = staging / "all"
+            staged = self._stage(frame, staged_folder)
             if spec.mode == "append" and self.exists(spec.name):
-                candidates = staging / "new"
-                staged = self._stage(self._new_rows(staged, spec), candidates)
-            with self._keep_if_rejected(candidates, spec, lineage):
+                staged_folder = staging / "new"
+                staged = self._stage(self._new_rows(staged, spec), staged_folder)
+            with self._keep_if_rejected(staged_folder, spec, lineage):
                 audit = gate(staged, spec)
             # Check again: on a file system that does not share locks, another machine may have published meanwhile.
             self._require_version(spec, current_version, self.latest(spec.name))
@@ -186,7 +186,7 @@ class WritableStore(Store):
 
     @contextmanager
     def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:
-        for leftover in self.paths.stagings(spec.name):
+        for leftover in self.paths.staging_folders(spec.name):
             # Left by a killed run: we hold the table's lock, so no live run can be using it.
             shutil.rmtree(leftover, ignore_errors=True)
         staging = self.paths.staging(spec.name, lineage.run_id)

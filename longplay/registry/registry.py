@@ -151,9 +151,9 @@ class Registry:
     def _newest(
         self, refs: Iterable[str], group: Mapping[str, Definition] | Mapping[str, Reward]
     ) -> Definition | Reward:
-        downward = sorted(refs, key=lambda ref: int(ref.partition("@")[2]), reverse=True)
-        newest_first: Iterator[Definition | Reward] = (group[ref] for ref in downward)
-        return next((d for d in newest_first if d.status != "draft"), group[downward[0]])
+        refs_newest_first = sorted(refs, key=lambda ref: int(ref.partition("@")[2]), reverse=True)
+        newest_first: Iterator[Definition | Reward] = (group[ref] for ref in refs_newest_first)
+        return next((d for d in newest_first if d.status != "draft"), group[refs_newest_first[0]])
 
 
 class StoredDefinitions(Mapping[str, DefinitionT]):

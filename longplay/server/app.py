@@ -156,7 +156,7 @@ def _create_values_router(open_releases: OpenReleases) -> APIRouter:
 
 
 def _answer_value(opened: OpenRelease, name: str, parameters: requests.ValueParameters) -> responses.ValueAnswer:
-    known_at, ref = resolve_known_at(opened.release, parameters.known_at), _find_signal(opened, name)
+    known_at, ref = resolve_known_at(opened.release, parameters.known_at), _resolve_released_ref(opened, name)
     key = parse_key(parameters.anchor_id, parameters.user_id, parameters.item_id, parameters.t0)
     segment = opened.segments.get(ref)
     row = select_value(find_rows(segment, key) if segment else [], ref, key, known_at)
@@ -164,7 +164,7 @@ def _answer_value(opened: OpenRelease, name: str, parameters: requests.ValuePara
 
 
 def _answer_values(opened: OpenRelease, name: str, selection: ValueSelection) -> responses.ValuesAnswer:
-    ref, release_id, cursor = _find_signal(opened, name), opened.release.release_id, selection.after
+    ref, release_id, cursor = _resolve_released_ref(opened, name), opened.release.release_id, selection.after
     if cursor is not None:
         cursor.check(ref, selection.release, selection.known_at)
     known_at = resolve_known_at(opened.release, cursor.known_at if cursor else selection.known_at)
@@ -183,7 +183,7 @@ def _answer_values(opened: OpenRelease, name: str, selection: ValueSelection) ->
     )
 
 
-def _find_signal(opened: OpenRelease, name: str) -> str:
+def _resolve_released_ref(opened: OpenRelease, name: str) -> str:
     """The pinned name of a signal, after checking that the release was built with this definition."""
     definition = _find_definition(opened, name)
     check_meaning(definition, opened.release)
