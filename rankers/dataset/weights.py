@@ -20,7 +20,8 @@ def group_weights(rows: Weights, gains: NDArray[np.float32], groups: NDArray[np.
     """[groups] one weight a request: the mean of its rows' weights, weighted by gain, scaled to a mean of 1.
 
     A listwise objective weights lists, not rows: XGBoost takes one weight a query. A list teaches through its
-    positives, so their weights decide the weight of the list.
+    positives, so their weights decide the weight of the list. If a library takes the weights of
+    lists by row, repeat each over the rows of its request.
 
     Args:
         rows: [m] weights.

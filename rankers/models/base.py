@@ -54,7 +54,8 @@ class TrainedRanker:
         feature_names: order in which it expects features.
         vocabulary: codes in which it expects items.
         scorer: the trained model.
-        notes: numbers about the training (best step, seconds, rows).
+        notes: numbers about the training, such as the best step and the seconds; each is logged as ``training_NAME``.
+            Learned rankers report ``train_rows`` and ``effective_rows``.
     """
 
     family: str

@@ -27,8 +27,14 @@ class RankerFamily(Generic[ConfigT, ScorerT]):
         name: the family in settings, tags and file names.
         title: the family at the beginning of a sentence.
         is_learned: whether it learns from labels. A learned family is trained once for each label, a baseline once.
-        config: its settings. A family with at least one setting has its own section ``rankers.<name>``.
-        fit: trains a ranker from a label, data, settings and seed, and reports its progress.
+        config: its settings. A family with at least one setting has its own section ``rankers.<name>``. Learned
+            families have the setting ``weighted``.
+        fit: trains a ranker from a label, data, settings and seed, and passes each step's metrics to the report, among
+            them ``valid_ndcg_at_10`` if there are valid rows. Labels are floats in [0, 1], graded ones too. It learns
+            only from mature rows of the split ``train``, and stops early by ``valid``. The position shown must not
+            change a score: every candidate is served at position 1. Equal seeds give equal scores, different seeds
+            different ones. The vocabulary is ``Vocabulary(())`` if items are not read. Raises InputError, which names
+            the label, if no training row has a positive label.
         save_scorer: writes what it learned into an existing folder.
         load_scorer: reads that again, given the settings, the vocabulary and the names of the features.
         requirements: pip requirements of a logged model, beyond those that all rankers share.

@@ -17,12 +17,12 @@ from torch.nn import functional
 
 from rankers.dataset.histories import PAD
 from rankers.dataset.ranking_data import RowBatch
+from rankers.dataset.request_rows import SERVED_POSITION
 from rankers.models.transformer_config import TransformerConfig
 
 AGE_BUCKETS = 32
 POSITIONS = 64
 UNKNOWN_POSITION = 0
-SERVED_POSITION = 1
 CONTEXTS_AT_ONCE = 512
 ROWS_AT_ONCE = 65_536
 

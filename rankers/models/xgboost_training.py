@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from longplay.errors import InputError
 from rankers.dataset.histories import Vocabulary
 from rankers.dataset.ranking_data import RankingData, RowBatch
+from rankers.dataset.request_rows import SERVED_POSITION, usable_rows, with_position
 from rankers.dataset.weights import Weights, effective_rows, group_weights, row_weights
 from rankers.models.base import Report, TrainedRanker
 from rankers.models.xgboost_config import XGBoostConfig
 
 METRIC = "ndcg@10"
-SERVED_POSITION = 1.0
 
 
 @dataclass(frozen=True)
@@ -110,20 +110,6 @@ def _boost(
         verbose_eval=False,
     )
     return booster, config.rounds if valid is None else int(booster.best_iteration) + 1
-
-
-def usable_rows(data: RankingData, label: str, split: str) -> NDArray[np.bool_]:
-    """[rows] mature rows of a split in requests that have a positive; the others teach no order."""
-    rows = data.in_split(split) & data.mature(label)
-    positive = rows & (data.values(label) > 0)
-    has_positive = np.zeros(int(data.requests.max(initial=-1)) + 1, dtype=np.bool_)
-    has_positive[data.requests[positive]] = True
-    return rows & has_positive[data.requests]
-
-
-def with_position(features: NDArray[np.float32], position: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[m, F + 1]: the features and the position, last."""
-    return np.column_stack([features, position])
 
 
 def _matrix(data: RankingData, rows: NDArray[np.bool_], label: str, weights: Weights | None = None) -> xgb.DMatrix:

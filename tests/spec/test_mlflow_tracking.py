@@ -13,6 +13,7 @@ import pytest
 from longplay.errors import NotFoundError
 from rankers.config import parse_config
 from rankers.dataset.ranking_data import RankingData
+from rankers.models.families import FAMILIES
 from rankers.tracking.mlflow_tracker import LoggedRanker, Tracker, quiet_mlflow
 from rankers.tracking.scoring_frame import scoring_frame
 from rankers.tracking.training_study import ModelSpec, TrainingSetRef, TrainingStudy
@@ -22,8 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 mlflow = quiet_mlflow()
 
-TINY = {
-    "popularity": {},
+TINY: dict[str, dict[str, int]] = {
     "xgboost": {"rounds": 5},
     "transformer": {"length": 5, "width": 8, "tower_width": 4, "epochs": 1},
 }
@@ -43,7 +43,7 @@ def study(folder: Path, digest: str = DIGEST) -> TrainingStudy:
 
 
 def spec(family: str) -> ModelSpec:
-    return ModelSpec(family, "click", parse_config(family, TINY[family]), seed=5)
+    return ModelSpec(family, "click", parse_config(family, TINY.get(family)), seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
 
 @pytest.fixture(scope="module")
 def logged(tracker: Tracker, data: RankingData) -> dict[str, LoggedRanker]:
-    return {family: tracker.train(study(tracker.artifacts), spec(family), data) for family in TINY}
+    return {family: tracker.train(study(tracker.artifacts), spec(family), data) for family in FAMILIES}
 
 
 @pytest.fixture

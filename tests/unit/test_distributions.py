@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tables import catalog
+from tests.unit.rankers.model_libraries import MODEL_LIBRARIES
 
 ROOT = Path(__file__).parents[2]
 PLATFORM = {"tables", "ingest", "features", "signals", "quality", "rankers", "experiments", "worlds", "jobs", "conf"}
@@ -29,9 +30,7 @@ sys.argv = ["longplay", *{arguments!r}]
 from longplay.cli import main
 main()
 """
-ABSENT = sorted(
-    {*PLATFORM, "pyspark", "delta", "py4j", "great_expectations", "mlflow", "xgboost", "torch", "matplotlib"}
-)
+ABSENT = sorted({*PLATFORM, *MODEL_LIBRARIES, "pyspark", "delta", "py4j", "great_expectations", "mlflow", "matplotlib"})
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from ingest.formats import FORMATS
 from ingest.source_config import load_source, shipped_sources
 from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import RADIO, SHOP, source
+
+FORMAT_NAMES = " or ".join(", ".join(f"'{name}'" for name in FORMATS).rsplit(", ", 1))
 
 
 @pytest.mark.parametrize("name", sorted(shipped_sources()))
@@ -45,7 +48,7 @@ def test_the_shipped_sources_are_those_of_the_folder() -> None:
         ({"exposures": RADIO["exposures"]}, "(top level)", "either exposures (logged) or candidates"),
         ({"candidates__per_request": 0}, "candidates.per_request", "greater than or equal to 1"),
         ({"candidates__uniform_share": 1.1}, "candidates.uniform_share", "less than or equal to 1"),
-        ({"format": {"type": "excel"}}, "format.type", "'csv', 'tsv', 'parquet' or 'delta'"),
+        ({"format": {"type": "excel"}}, "format.type", FORMAT_NAMES),
         (
             {"format": {"type": "delta", "columns": ["a"]}},
             "format",
