@@ -16,8 +16,7 @@ from ingest import fact_tables, readers, row_validation
 from ingest.source_config import load_source
 from quality.expectations import Expectation
 from quality.gate import Gate
-from quality.gx.validate_metrics import passed_by_check
-from quality.gx.validate_rows import gx_expectations, open_spark_batch, validate_rows
+from quality.gx.validate_rows import gx_expectations, open_spark_batch, passed_by_check, validate_rows
 from tables.catalog import EVENTS
 from tables.checks import Bounded, Sampled, Steady
 from tables.publish import Lineage, WritableStore

@@ -1,9 +1,9 @@
 """The gate: a table is published only after great-expectations has validated it.
 
 The gate measures, and great-expectations validates. One Spark pass profiles the rows (measure/profile.py), and a small
-sample shows their distributions (measure/sample.py). great-expectations then validates each of these numbers with one
-expectation. Its own Spark engine would scan the data once per check and return too few failing rows, so the gate
-fetches examples itself. Small publications are also validated by that engine (gx/validate_rows.py).
+sample shows their distributions (measure/sample.py). great-expectations then validates these numbers, each against its
+interval. Its own Spark engine would scan the data once per check and return too few failing rows, so the gate fetches
+examples itself. Small publications are also validated by that engine (gx/validate_rows.py).
 """
 
 import json
@@ -17,8 +17,8 @@ from pyspark.sql import DataFrame
 from longplay.paths import record_file
 from quality.expectations import Expectation, expect_valid_rows
 from quality.gate_errors import build_gate_error, describe_violations
-from quality.gx.validate_metrics import DataDocs, failed_expectations, passed_by_check, validate_metrics
-from quality.gx.validate_rows import validate_rows
+from quality.gx.validate_metrics import DataDocs, validate_metrics
+from quality.gx.validate_rows import passed_by_check, validate_rows
 from quality.measure.column_families import with_families
 from quality.measure.profile import UNDATED
 from quality.measure.queries import TableReader
@@ -91,23 +91,23 @@ class Gate:
             QualityError: naming the violated rules.
         """
         expectations = list(expect_valid_rows(spec, row_counts))
-        result = validate_metrics(spec.name, expectations, self.data_docs)
-        checks, failed = passed_by_check(result), failed_expectations(result, expectations)
-        errors = [failure for failure in failed if failure.severity == "error"]
+        validation = validate_metrics(spec.name, expectations, self.data_docs)
+        errors = [failure for failure in validation.failed if failure.severity == "error"]
         verdict = {
             "table": spec.name,
             "profile": dict(row_counts),
-            "checks": checks,
+            "checks": validation.checks,
             "errors": [failure.check for failure in errors],
             "days": {UNDATED: {"rows": row_counts["rows"]}},
-            "great_expectations": result,
+            "numbers": validation.numbers,
+            "great_expectations": validation.result,
         }
         file = self._write_verdict(spec, verdict)
         if errors:
             lines = [f"{failure.check}: {failure.message}: {failure.value:,.0f} rows" for failure in errors]
             raise build_gate_error(spec.name, lines)
-        self._warn(spec, failed)
-        return {"rows": row_counts["rows"], "checks": len(checks), "verdict": file.name}
+        self._warn(spec, validation.failed)
+        return {"rows": row_counts["rows"], "checks": len(validation.checks), "verdict": file.name}
 
     @property
     def data_docs(self) -> DataDocs | None:

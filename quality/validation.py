@@ -13,7 +13,7 @@ from quality.expectations import (
     expect_shapes,
     expect_valid_rows,
 )
-from quality.gx.validate_metrics import DataDocs, failed_expectations, passed_by_check, validate_metrics
+from quality.gx.validate_metrics import DataDocs, validate_metrics
 from quality.measure.profile import PublicationProfile, count_repeated_rows, profile_publication
 from quality.measure.queries import TableReader, run_queries
 from quality.measure.sample import Shapes, draw_sample, measure_shapes
@@ -69,14 +69,14 @@ def validate(
     measurements: Measurements, spec: TableSpec, history: PublicationHistory, data_docs: DataDocs | None = None
 ) -> tuple[dict[str, Any], list[Expectation]]:
     """Let great-expectations validate the measurements; return the verdict and the failed expectations."""
-    expectations = measurements.expectations(spec, history)
-    result = validate_metrics(spec.name, expectations, data_docs)
+    validation = validate_metrics(spec.name, measurements.expectations(spec, history), data_docs)
     verdict = {
         "table": spec.name,
         "profile": measurements.row_counts,
-        "checks": passed_by_check(result),
+        "checks": validation.checks,
         "days": measurements.profile.days,
         "shapes": asdict(measurements.shapes),
-        "great_expectations": result,
+        "numbers": validation.numbers,
+        "great_expectations": validation.result,
     }
-    return verdict, failed_expectations(result, expectations)
+    return verdict, validation.failed

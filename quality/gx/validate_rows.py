@@ -1,7 +1,7 @@
 """Validates rows with great-expectations' own Spark engine. Slow on large tables; the yardstick of the profile."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -35,6 +35,15 @@ def validate_rows(frame: DataFrame, spec: TableSpec, expectations: Iterable[Expe
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=spec.name, data=batch, suite=suite))
     # More than booleans would make it collect rows.
     return dict(definition.run(batch_parameters={"dataframe": frame}, result_format="BOOLEAN_ONLY").to_json_dict())
+
+
+def passed_by_check(result: Mapping[str, Any]) -> dict[str, bool]:
+    """Say for each check in a result of ``validate_rows`` whether all of its expectations passed."""
+    passed: dict[str, bool] = {}
+    for outcome in result["results"]:
+        check = outcome["expectation_config"]["meta"]["rule"]
+        passed[check] = passed.get(check, True) and bool(outcome["success"])
+    return passed
 
 
 def open_spark_batch(spec: TableSpec) -> tuple[Any, Any, Any]:

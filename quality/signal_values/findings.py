@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from longplay.definitions.signal_fields import Severity
 from quality.expectations import Expectation
-from quality.gx.validate_metrics import DataDocs, failed_expectations, validate_metrics
+from quality.gx.validate_metrics import DataDocs, validate_metrics
 from quality.monitoring.metric import Metric
 from quality.signal_values.profile import SignalProfile
 
@@ -107,11 +107,11 @@ def validate_findings(
     if not findings:
         return [], {}
     expectations = [finding.expectation() for finding in findings]
-    result = validate_metrics("signals", expectations, data_docs)
-    failed_columns = {expectation.column for expectation in failed_expectations(result, expectations)}
+    validation = validate_metrics("signals", expectations, data_docs)
+    failed_columns = {failure.column for failure in validation.failed}
     pairs = zip(findings, expectations, strict=True)
     validated = [replace(finding, verdict=number.column not in failed_columns) for finding, number in pairs]
-    return validated, result
+    return validated, validation.result
 
 
 def check_for_lost_signals(

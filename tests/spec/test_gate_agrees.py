@@ -12,8 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
 from quality.gate import Gate
-from quality.gx.validate_metrics import passed_by_check
-from quality.gx.validate_rows import validate_rows
+from quality.gx.validate_rows import passed_by_check, validate_rows
 from quality.measure.profile import profile_publication
 from quality.measure.queries import run_queries
 from quality.publication_history import PublicationHistory

@@ -1,6 +1,8 @@
 """Expectations of a profile: which days are compared with what, and how great-expectations validates them."""
 
 import json
+import math
+import random
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quality.expectations import Expectation, expect_measures, expect_shapes
-from quality.gx.validate_metrics import DataDocs, failed_expectations, passed_by_check, validate_metrics
+from quality.gx.validate_metrics import DataDocs, validate_metrics
 from quality.measure.profile import PublicationProfile
 from quality.measure.sample import Shapes
 from quality.publication_history import PublicationHistory, forget_ids, load_publication_history
@@ -134,14 +136,40 @@ def test_verdicts_are_those_of_great_expectations_and_kept_as_pages(tmp_path: Pa
         Expectation("volume", f"volume[{day(1)}]", 5.0, 4.0, 6.0, "error", "as usual", day(1)),
         Expectation("volume", f"volume[{day(2)}]", 7.0, 4.0, 6.0, "error", "as usual", day(2)),
     ]
-    result = validate_metrics("plays", numbers)
-    assert passed_by_check(result) == {"rows_there": True, "volume": False}
-    assert failed_expectations(result, numbers) == [numbers[2]]
+    verdict = validate_metrics("plays", numbers)
+    assert verdict.checks == {"rows_there": True, "volume": False}
+    assert verdict.failed == [numbers[2]]
+    assert verdict.numbers["rows"] == {"value": 3, "low": 1, "high": None}
     rendered = validate_metrics("plays", numbers, DataDocs(tmp_path / "docs", "run-1"))
-    assert passed_by_check(rendered) == passed_by_check(result)
+    assert (rendered.checks, rendered.failed) == (verdict.checks, verdict.failed)
     pages = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")]
     assert any("validations/plays/run-1/" in page for page in pages)
     assert any(page.endswith("expectations/plays.html") for page in pages)
+
+
+def test_any_numbers_are_compared_with_their_limits() -> None:
+    """Random numbers, on their limits too, without limits, infinite and missing ones: as plain Python compares them."""
+    rng = random.Random(3)
+    limits = [None, -math.inf, -1.5, 0.0, 1e-9, 3, 1e15, math.inf]
+    values = [-math.inf, -1.5, 0.0, 1e-9, 3, 1e15, math.inf, math.nan]
+    expectations = [
+        Expectation(
+            f"check {n % 7}", f"number {n}", rng.choice(values), rng.choice(limits), rng.choice(limits), "error", ""
+        )
+        for n in range(2_000)
+    ]
+    expected = [
+        e for e in expectations if (e.low is not None and e.value < e.low) or (e.high is not None and e.value > e.high)
+    ]
+    verdict = validate_metrics("plays", expectations)
+    assert 300 < len(expected) < 1_700
+    assert verdict.failed == expected
+    assert verdict.checks == dict.fromkeys((f"check {n}" for n in range(7)), False)
+    assert len(verdict.result["results"]) == 2
+
+
+def test_a_publication_without_numbers_passes() -> None:
+    assert validate_metrics("plays", []).failed == []
 
 
 def test_only_what_was_published_is_remembered(tmp_path: Path) -> None:
