@@ -126,7 +126,7 @@ def plan_recomputation(
         checkpoint: how far the values were brought.
         changed_outages: outages that began or ceased to count since.
     """
-    span, look_back, baseline = _maturity_span(definitions), _look_back_span(definitions), _baseline_span(definitions)
+    span, look_back, baseline = _maturity_span(definitions), _look_back_span(definitions), baseline_span(definitions)
     late_facts = _select_late_facts(facts, checkpoint)
     fact_days = [row["day"] for row in late_facts.select("day").distinct().collect()]
     late_days = _merge_intervals([(day - span, day + look_back) for day in fact_days])
@@ -140,7 +140,7 @@ def plan_recomputation(
     return Recomputation(
         RecomputeScope(checkpoint.frontier, anchors.select_from),
         _merge_intervals([(first - look_back, last + span) for first, last in anchor_days]),
-        _merge_intervals([(first - _shared_credit_span(definitions), last) for first, last in anchor_days]),
+        _merge_intervals([(first - shared_credit_span(definitions), last) for first, last in anchor_days]),
     )
 
 
@@ -168,18 +168,18 @@ def _look_back_span(definitions: Sequence[Definition]) -> timedelta:
     """How far before an anchor facts are read: for voids, baselines and shared credit."""
     reach = [d.void.look_back for d in definitions if d.void.look_back]
     reach += [d.baseline for d in definitions if d.baseline]
-    reach.append(_shared_credit_span(definitions))
+    reach.append(shared_credit_span(definitions))
     return timedelta(days=max(reach).days + 1)
 
 
-def _baseline_span(definitions: Sequence[Definition]) -> timedelta:
+def baseline_span(definitions: Sequence[Definition]) -> timedelta:
     """Longest baseline before an anchor, rounded up to whole days."""
     return timedelta(days=max([d.baseline for d in definitions if d.baseline], default=timedelta(0)).days + 1)
 
 
-def _shared_credit_span(definitions: Sequence[Definition]) -> timedelta:
-    """Longest time between two exposures that may share the credit for one outcome."""
-    return max([d.horizon for d in definitions if d.credit and d.credit.is_split], default=timedelta(0))
+def shared_credit_span(definitions: Sequence[Definition]) -> timedelta:
+    """Longest time, in whole days, between two exposures that may share the credit for one outcome; 0 if none may."""
+    return timedelta(days=max([d.horizon.days + 1 for d in definitions if d.credit and d.credit.is_split], default=0))
 
 
 def _merge_intervals(days: Sequence[Days]) -> list[Days]:

@@ -11,9 +11,11 @@ from features import feature_facts, histories
 from features.point_in_time_join import BUCKETS, as_of_join
 from features.shipped_views import ITEM, LOOK_BACK_DAYS, OF_USERS
 from longplay.definitions.reward import Label, list_label_signals
+from longplay.definitions.signal import Definition
 from rankers.dataset.training_set import SplitPlan, join_training_set, select_spine
 from signals.compute import compute_signal_values
 from signals.maturity import Knowledge
+from signals.recompute import baseline_span, shared_credit_span
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,28 @@ def build_from_facts(
     """
     spine = select_spine(facts.exposures.where(F.col("known_ts") <= F.lit(known_at)), plan)
     features = _user_features(facts, spine, plan), _item_features(facts, spine, plan)
-    # Labels read only what follows the first exposure.
-    later_events = facts.events.where(F.col("event_day") >= F.lit(plan.train_start.date()))
-    values = compute_signal_values(
-        list_label_signals(definitions), later_events, spine, knowledge, episodes=facts.episodes
-    )
+    values = compute_label_values(facts, list_label_signals(definitions), plan, known_at, knowledge)
     return join_training_set(spine, features, (definitions, values), plan, known_at)
+
+
+def compute_label_values(
+    facts: TrainingFacts, signals: Sequence[Definition], plan: SplitPlan, known_at: datetime, knowledge: Knowledge
+) -> DataFrame:
+    """Values of the signals behind the labels, from the days that decide those of the plan's exposures.
+
+    Other exposures on these days have values too, which may lack what came before. Grain: signal, anchor_id, revision.
+    """
+    # Exposures before and after those of the plan may share the credit for an outcome.
+    shared_credit = shared_credit_span(signals)
+    first_exposure, last_exposure = plan.train_start - shared_credit, plan.test_end + shared_credit
+    first_event = first_exposure - baseline_span(signals)
+    exposures = facts.exposures.where(
+        (F.col("known_ts") <= F.lit(known_at))
+        & (F.col("as_of") >= F.lit(first_exposure))
+        & (F.col("as_of") < F.lit(last_exposure))
+    )
+    events = facts.events.where(F.col("event_day") >= F.lit(first_event.date()))
+    return compute_signal_values(signals, events, exposures, knowledge, episodes=facts.episodes)
 
 
 def _user_features(facts: TrainingFacts, spine: DataFrame, plan: SplitPlan) -> DataFrame:
