@@ -8,37 +8,43 @@ import click
 import pandas as pd
 import pyarrow as pa
 
-from longplay.delta import read_arrow
+from longplay.delta import check_files, open_dataset
 from tables import catalog
 
 UNSIGNED_64_BIT = 1 << 64
+ROW = "(all columns)"
 
 
 @dataclass(frozen=True)
 class TableContent:
-    """Rows of a table and an order-free hash of each column; columns that only audit a run are left out."""
+    """Rows of a table and an order-free hash of them, or of each column; columns that only audit a run are left out."""
 
     rows: int
-    column_hashes: dict[str, int]
+    hashes: dict[str, int]
 
 
-def content_of(folder: Path, table: str) -> TableContent:
-    """The content of the newest version. Reads the table into memory.
+def content_of(folder: Path, table: str, by_column: bool = False) -> TableContent:
+    """The content of the newest version, read in batches.
 
     Args:
         folder: the folder of the source's tables.
         table: name of a table.
+        by_column: hash each column by itself.
     """
-    audit = catalog.get(table).audit
-    rows = read_arrow(folder / table)
-    nested = [field.name for field in rows.schema if pa.types.is_nested(field.type)]
-    frame = rows.drop_columns([name for name in audit if name in rows.column_names]).to_pandas()
-    for name in nested:
-        frame[name] = frame[name].map(repr)  # lists and maps cannot be hashed
-    row_hashes = pd.util.hash_pandas_object(frame[sorted(frame)], index=False)
-    hashes = {name: pd.util.hash_pandas_object(frame[name], index=False).sum() for name in frame}
-    hashes["(all columns)"] = row_hashes.sum()
-    return TableContent(len(frame), {name: int(total) % UNSIGNED_64_BIT for name, total in hashes.items()})
+    check_files(folder / table)
+    dataset = open_dataset(folder / table)
+    columns = sorted(set(dataset.schema.names) - set(catalog.get(table).audit))
+    rows, hashes = 0, dict.fromkeys(columns if by_column else [ROW], 0)
+    for batch in dataset.to_batches(columns=columns):
+        frame = batch.to_pandas()
+        for field in batch.schema:
+            if pa.types.is_nested(field.type):
+                frame[field.name] = frame[field.name].map(repr)  # lists and maps cannot be hashed
+        rows += len(frame)
+        for name in hashes:
+            hashed = pd.util.hash_pandas_object(frame if name == ROW else frame[name], index=False)
+            hashes[name] = (hashes[name] + int(hashed.sum())) % UNSIGNED_64_BIT
+    return TableContent(rows, hashes)
 
 
 def differences(first: Path, second: Path) -> dict[str, str]:
@@ -54,8 +60,11 @@ def _difference(first: Path, second: Path, table: str) -> str:
     before, after = content_of(first, table), content_of(second, table)
     if before.rows != after.rows:
         return f"{before.rows:,} and {after.rows:,} rows"
-    names = sorted({*before.column_hashes, *after.column_hashes})
-    return ", ".join(name for name in names if before.column_hashes.get(name) != after.column_hashes.get(name))
+    if before == after:
+        return ""
+    before, after = content_of(first, table, by_column=True), content_of(second, table, by_column=True)
+    names = sorted({*before.hashes, *after.hashes})
+    return ", ".join(name for name in names if before.hashes.get(name) != after.hashes.get(name)) or "rows differ"
 
 
 @click.command("compare-stores")
