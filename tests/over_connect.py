@@ -35,9 +35,9 @@ def server(settings: SparkSettings) -> Iterator[str]:
     command = [str(submit), "--class", SERVER, "--master", settings.master]
     command += [part for key, value in options.items() for part in ("--conf", f"{key}={value}")]
     # Its Python workers run features/ and signals/: they must find them, on the same Python.
-    told = {**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable, "TZ": "UTC"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable, "TZ": "UTC"}
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "log", "w+") as log:
-        process = subprocess.Popen([*command, "spark-internal"], cwd=folder, env=told, stdout=log, stderr=log)
+        process = subprocess.Popen([*command, "spark-internal"], cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             wait_for(port, process)
             yield f"sc://127.0.0.1:{port}"
@@ -51,9 +51,9 @@ def server(settings: SparkSettings) -> Iterator[str]:
 
 def free_port() -> int:
     """A port that nothing listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -71,8 +71,8 @@ def main() -> int:
     """Run pytest with the given arguments; gives its exit status."""
     settings = SparkSettings(master="local[2]", shuffle_partitions=2, driver_memory="2g", log_level="ERROR")
     with server(settings) as address:
-        told = {**os.environ, "LONGPLAY_TEST_MASTER": address}
-        return subprocess.call([sys.executable, "-m", "pytest", *sys.argv[1:]], cwd=ROOT, env=told)
+        environment = {**os.environ, "LONGPLAY_TEST_MASTER": address}
+        return subprocess.call([sys.executable, "-m", "pytest", *sys.argv[1:]], cwd=ROOT, env=environment)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from longplay.delta import read_arrow
 from longplay.errors import LongplayError, QualityError
 from tables.publish import Lineage, PublishedVersion, WritableStore
 from tables.spec import RowRule, TableSpec, columns
-from tests.chaos.killed_runs import job
+from tests.chaos.killed_runs import open_run
 from tests.conftest import INTERPRETED
 
 STEPS, ROWS = 12, 300
@@ -87,7 +87,7 @@ class HookedStore(WritableStore):
 
 def work(root: Path, kill_at: str, ready: Path) -> None:
     """Publish the steps that are still missing."""
-    context = job(root)
+    context = open_run(root)
     for key, value in INTERPRETED.items():
         context.spark.conf.set(key, value)
     store = HookedStore(context.root, "kept", context.spark)
@@ -247,11 +247,11 @@ class Killer:
 
 def next_step(folder: Path) -> int:
     """The first step that no table contains yet; STEPS if there is none."""
-    done = [-1]
+    published_steps = [-1]
     for path in (folder / spec.name for spec in TABLES.values()):
         if DeltaTable.is_deltatable(str(path)):
-            done.append(pc.max(read_arrow(path, ["step"])["step"]).as_py())
-    return min(step for step in range(max(done) + 1, STEPS + 3) if not is_bad(step) or step > STEPS)
+            published_steps.append(pc.max(read_arrow(path, ["step"])["step"]).as_py())
+    return min(step for step in range(max(published_steps) + 1, STEPS + 3) if not is_bad(step) or step > STEPS)
 
 
 def undisturbed() -> dict[str, list[dict[str, Any]]]:

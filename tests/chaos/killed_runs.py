@@ -31,7 +31,7 @@ from longplay.registry.registry import default_registry
 from tests.e2e.test_increments import SOURCE, bring_up, contents, deliveries, late_log
 
 
-def job(root: Path) -> RunContext:
+def open_run(root: Path) -> RunContext:
     """Open a run context with a session of its own."""
     overrides = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.driver_memory=2g")
     source = validate_model(Source, SOURCE, "killed runs")
@@ -42,7 +42,7 @@ def job(root: Path) -> RunContext:
 
 def work(root: Path, data: Path) -> None:
     """Run the remaining increments of the pipeline, end to end."""
-    context = job(root)
+    context = open_run(root)
     context.progress = Progress()
     with context.exclusive():
         for part in sorted(data.iterdir()):
@@ -68,9 +68,9 @@ def main() -> None:
         runs.finish("quiet")
         print(f"undisturbed run done; log: {folder}/log.txt", flush=True)
         names = runs.kill(args.kills, dice, args.at_most)
-    quiet, wrong = contents(job(folder / "quiet")), 0
+    quiet, wrong = contents(open_run(folder / "quiet")), 0
     for name in names:
-        killed = contents(job(folder / name))
+        killed = contents(open_run(folder / name))
         differ = {table: (quiet[table], killed[table]) for table in quiet if quiet[table] != killed[table]}
         wrong += len(differ)
         print(f"{name}: {len(quiet)} tables, {len(differ)} differ {differ or ''}")
@@ -97,8 +97,8 @@ class Runs:
 
     def kill(self, kills: int, dice: random.Random, at_most: float) -> list[str]:
         """Kill so many processes; if one finishes first, the next starts in a new warehouse."""
-        done, name, names = 0, "killed-1", ["killed-1"]
-        while done < kills:
+        kill_count, name, names = 0, "killed-1", ["killed-1"]
+        while kill_count < kills:
             process, wait = self.start(name), 8 + dice.random() * (at_most - 8)
             try:
                 if process.wait(wait):
@@ -109,8 +109,8 @@ class Runs:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 time.sleep(0.5)
-                done += 1
-                print(f"kill {done}: '{name}' after {wait:.1f} s, last line: {self.last_line()}", flush=True)
+                kill_count += 1
+                print(f"kill {kill_count}: '{name}' after {wait:.1f} s, last line: {self.last_line()}", flush=True)
         self.finish(name)
         return names
 

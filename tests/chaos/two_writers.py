@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.killed_runs import Runs, job
+from tests.chaos.killed_runs import Runs, open_run
 from tests.e2e.test_increments import contents, deliveries, late_log
 
 
@@ -32,9 +32,9 @@ def main() -> None:
             wrong += any(codes)
     waited = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").count("waiting for it")
     print(f"{waited} processes waited for another; log: {folder}/log.txt")
-    expected = contents(job(folder / "alone"))
+    expected = contents(open_run(folder / "alone"))
     for name in names:
-        context = job(folder / name)
+        context = open_run(folder / name)
         actual = contents(context)
         differ = [table for table in expected if expected[table] != actual[table]]
         wrong += len(differ)

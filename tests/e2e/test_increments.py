@@ -33,7 +33,7 @@ from tables import catalog
 from tables.catalog import TRAINING_SET
 from tables.checksum import checksum
 from tests.reference.records import at
-from tests.unit.ingest.small_logs import job, said
+from tests.unit.ingest.small_logs import open_run, progress_text
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -93,56 +93,56 @@ def late_log(seed: int = 3, rows: int = 1_600) -> pd.DataFrame:
 
 def deliveries(folder: Path, log: pd.DataFrame) -> list[Path]:
     """The log in parts by known time, each with its word on what it holds; the second repeats rows of the first."""
-    made = []
+    folders = []
     for number, (low, high) in enumerate(itertools.pairwise(BORDERS)):
         start, end = START + low * DAY, START + high * DAY
         inside = log[(log["known"] >= start) & (log["known"] < end)] if number else log[log["known"] < end]
         if number == 1:
-            inside = pd.concat([inside, made_of(made[0]).head(40)])
+            inside = pd.concat([inside, read_events(folders[0]).head(40)])
         part = folder / f"part-{number}"
         part.mkdir(parents=True)
         write(inside, part)
         beat = {"complete_from": start, "complete_until": end, "observed_at": end}
         (part / "beat.json").write_text(json.dumps({k: v.isoformat() for k, v in beat.items()}), encoding="utf-8")
-        made.append(part)
-    return made
+        folders.append(part)
+    return folders
 
 
 def write(rows: pd.DataFrame, part: Path) -> None:
     rows.to_parquet(part / "events.parquet", index=False, coerce_timestamps="us")
 
 
-def made_of(part: Path) -> pd.DataFrame:
+def read_events(part: Path) -> pd.DataFrame:
     return pd.read_parquet(part / "events.parquet")
 
 
-def bring_up(one: RunContext) -> None:
-    build_histories(one)
-    build_features(one)
-    build_signals(one)
+def bring_up(context: RunContext) -> None:
+    build_histories(context)
+    build_features(context)
+    build_signals(context)
 
 
 def arrival(spark: SparkSession, root: Path, order: Sequence[Path | None]) -> RunContext:
     """A warehouse into which parts came in an order; None stands for bringing the tables up to date."""
     source = validate_model(Source, SOURCE, "the test")
-    one = job(spark, root, source)
+    context = open_run(spark, root, source)
     for part in order:
         if part is None:
-            bring_up(one)
+            bring_up(context)
         else:
-            ingest(one, part)
-    return one
+            ingest(context, part)
+    return context
 
 
-def contents(one: RunContext) -> dict[str, str]:
+def contents(context: RunContext) -> dict[str, str]:
     """Content of every table without what says how rows came here; tiles whatever delivery they came with.
 
     A first sight that came after an even earlier one tells nothing; whether it is there depends on who came first.
     """
-    found = {}
+    checksums = {}
     for table in ("events", "exposures", "quarantine", *BUILT):
-        found[table] = content(one.store.read(table), table)
-    return found
+        checksums[table] = content(context.store.read(table), table)
+    return checksums
 
 
 def content(frame: DataFrame, table: str) -> str:
@@ -200,7 +200,7 @@ def test_any_order_of_arrival_is_the_same(
         "signal_values": 0,
     }
     shuffled = arrival(spark, tmp_path, [parts[0], None, parts[1], None])
-    assert "behind the watermark" not in said(shuffled)
+    assert "behind the watermark" not in progress_text(shuffled)
     # Late events of the third part happened weeks after the log begins: they are not its beginning.
     assert shuffled.log.log_start == day_by_day.log.log_start == START
     assert contents(shuffled) == contents(day_by_day)
@@ -215,20 +215,22 @@ def test_what_was_known_at_a_moment_can_be_read_off_later(
     tables = [table for table in ("events", "exposures", *BUILT) if catalog.get(table).known]
     assert len(tables) == 2 + len(BUILT)
     for table in tables:
-        told, now = (read(one, table, at) for one in (then, day_by_day))
+        original, reconstructed = (read(context, table, at) for context in (then, day_by_day))
         if table == "item_features":  # what was asked for later of an earlier day is there too
-            now = now.join(told.select("item_id", "as_of_day"), ["item_id", "as_of_day"], "left_semi")
-        assert content(told, table) == content(now, table), table
+            reconstructed = reconstructed.join(
+                original.select("item_id", "as_of_day"), ["item_id", "as_of_day"], "left_semi"
+            )
+        assert content(original, table) == content(reconstructed, table), table
         if table not in ("first_seen", "item_exposure_days"):  # all were seen early; nothing was logged as shown
             assert read(day_by_day, table, at).count() < day_by_day.store.read(table).count()
 
 
 def test_a_build_of_what_is_there_changes_nothing(day_by_day: RunContext, spark: SparkSession) -> None:
-    again = job(spark, day_by_day.root, day_by_day.source)
+    again = open_run(spark, day_by_day.root, day_by_day.source)
     versions = again.tables.versions(*BUILT)
     bring_up(again)
     assert again.tables.versions(*BUILT) == versions
-    assert said(again).count("nothing was delivered since") == len(BUILT)
+    assert progress_text(again).count("nothing was delivered since") == len(BUILT)
 
 
 def test_a_signal_that_is_added_has_the_values_of_one_that_was_always_there(
@@ -238,30 +240,30 @@ def test_a_signal_that_is_added_has_the_values_of_one_that_was_always_there(
     few = "signals.shipped=[click, active_days_28d, return_to_item_14d]"
     root, source = tmp_path / "warehouse", day_by_day.source
     for part in parts[:2]:
-        one = job(spark, root, source, few)
-        ingest(one, part)
-        build_signals(one)
-    first = one.store.commit_metadata("signal_values")
-    whole = job(spark, root, source)
-    ingest(whole, parts[2])
-    build_signals(whole)
-    assert contents_of_signals(whole) == contents_of_signals(day_by_day)
-    assert "values of the other signals stay as they are" in said(whole)
-    (_, increment), (entry, added), (_, before) = read_commits(open_table(whole.store.path("signal_values")), 3)
+        context = open_run(spark, root, source, few)
+        ingest(context, part)
+        build_signals(context)
+    first = context.store.commit_metadata("signal_values")
+    all_signals = open_run(spark, root, source)
+    ingest(all_signals, parts[2])
+    build_signals(all_signals)
+    assert contents_of_signals(all_signals) == contents_of_signals(day_by_day)
+    assert "values of the other signals stay as they are" in progress_text(all_signals)
+    (_, increment), (entry, added), (_, before) = read_commits(open_table(all_signals.store.path("signal_values")), 3)
     assert before["fingerprint"] == first["fingerprint"]
     assert entry["operationParameters"]["mode"] == "Append"
     assert (added["facts"]["batch"], increment["facts"]["batch"]) == (2, 3)
     assert set(increment["audit"]["signals"]) == set(added["audit"]["signals"]) > set(before["audit"]["signals"])
     # The other way round everything is made anew: values of a signal that nobody asks for go.
-    again = job(spark, root, source, few)
+    again = open_run(spark, root, source, few)
     build_signals(again)
     assert {row["signal"] for row in again.store.read("signal_values").select("signal").distinct().collect()} == {
         "click@1", "active_days_28d@1", "return_to_item_14d@1",
     }  # fmt: skip
 
 
-def contents_of_signals(one: RunContext) -> str:
-    return content(one.store.read("signal_values"), "signal_values")
+def contents_of_signals(context: RunContext) -> str:
+    return content(context.store.read("signal_values"), "signal_values")
 
 
 def test_rows_behind_the_watermark_are_made_good(
@@ -270,17 +272,17 @@ def test_rows_behind_the_watermark_are_made_good(
     """A part that said it was whole was not: what it lacked comes later, under its own known time."""
     lacking = tmp_path / "lacking"
     lacking.mkdir()
-    rows = made_of(parts[1])
+    rows = read_events(parts[1])
     write(rows.iloc[::2], lacking)
     (lacking / "beat.json").write_text((parts[1] / "beat.json").read_text(encoding="utf-8"), encoding="utf-8")
     root = tmp_path / "warehouse"
     digest = trained_on(arrival(spark, root, [parts[0], lacking, None]))
     mended = arrival(spark, root, [parts[1], parts[2], None])
-    assert "behind the watermark" in said(mended)
-    found, expected = contents(mended), contents(day_by_day)
+    assert "behind the watermark" in progress_text(mended)
+    checksums, expected = contents(mended), contents(day_by_day)
     # A request keeps the candidates that it was given: those are facts, and nothing is drawn again.
     kept = ("exposures", "exposure_features", "item_features", "item_exposure_days", "signal_values")
-    assert {k: v for k, v in found.items() if k not in kept} == {k: v for k, v in expected.items() if k not in kept}
+    assert {k: v for k, v in checksums.items() if k not in kept} == {k: v for k, v in expected.items() if k not in kept}
     # A set that was made before ignores what came later, also behind the watermark; with a later batch it would not.
     assert verify(mended, digest) == digest
     manifest, _ = read_manifest(mended.folder, digest)
@@ -288,16 +290,16 @@ def test_rows_behind_the_watermark_are_made_good(
     assert checksum(rebuild(mended, later), TRAINING_SET.audit) != digest
     # What was made good is what is made anew from the same facts.
     bring_up(replace(mended, force=True))
-    assert contents(mended) == found
+    assert contents(mended) == checksums
 
 
-def trained_on(one: RunContext) -> str:
+def trained_on(context: RunContext) -> str:
     """A training set of what has come so far; gives its checksum."""
     settings = ("training.labels=[click]", "training.train_days=20", "training.valid_days=5", "training.test_days=5")
-    trains = job(one.spark, one.root, one.source, *settings)
-    release(trains)
-    build_training_set(trains)
-    return str(trains.store.commit_metadata("training_set")["audit"]["checksum"])
+    training_run = open_run(context.spark, context.root, context.source, *settings)
+    release(training_run)
+    build_training_set(training_run)
+    return str(training_run.store.commit_metadata("training_set")["audit"]["checksum"])
 
 
 def disproved_log() -> list[pd.DataFrame]:
@@ -330,16 +332,16 @@ def test_a_late_fact_disproves_a_discovery_that_came_after_it(spark: SparkSessio
         beat = {"complete_from": low, "complete_until": high, "observed_at": high}
         (part / "beat.json").write_text(json.dumps(beat), encoding="utf-8")
         parts.append(part)
-    found = []
+    checksums = []
     for number, order in enumerate(([parts[0], None, parts[1], None], [*parts, None])):
-        one = job(spark, tmp_path / f"warehouse-{number}", validate_model(Source, SOURCE, "the test"))
+        context = open_run(spark, tmp_path / f"warehouse-{number}", validate_model(Source, SOURCE, "the test"))
         for part in order:
             if part is None:
-                build_signals(one)
+                build_signals(context)
             else:
-                ingest(one, part)
-        values = one.store.read("signal_values")
-        found.append(checksum(values, catalog.get("signal_values").audit))
+                ingest(context, part)
+        values = context.store.read("signal_values")
+        checksums.append(checksum(values, catalog.get("signal_values").audit))
         ends = values.where("signal = 'stickiness_59d@1' AND void_reason = 'superseded'")
         assert [row["t0"].strftime("%d %b") for row in ends.collect()] == ["20 Jul"]
-    assert found[0] == found[1]
+    assert checksums[0] == checksums[1]

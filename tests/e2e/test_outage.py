@@ -25,7 +25,7 @@ from tables.arrow_store import read_rows
 from tables.catalog import OUTAGES
 from tests.reference.records import Event, Exposure
 from tests.reference.signals_by_hand import read, values_by_hand
-from tests.unit.ingest.small_logs import job, said
+from tests.unit.ingest.small_logs import open_run, progress_text
 from worlds.log import simulate_log
 from worlds.spec import WorldSpec
 
@@ -73,25 +73,26 @@ def deliver(folder: Path, frames: Frames, low: datetime, high: datetime) -> Path
     return folder
 
 
-def made(spark: SparkSession, root: Path, parts: Sequence[Path], *settings: str) -> RunContext:
-    whole = load_source("world")
-    source = whole.model_copy(update={"episodes": None, "events": whole.events.model_copy(update={"episode": None})})
-    one = job(spark, root, source, *SETTINGS, *settings)
+def ingest_parts(spark: SparkSession, root: Path, parts: Sequence[Path], *settings: str) -> RunContext:
+    world_source = load_source("world")
+    events = world_source.events.model_copy(update={"episode": None})
+    source = world_source.model_copy(update={"episodes": None, "events": events})
+    context = open_run(spark, root, source, *SETTINGS, *settings)
     for part in parts:
-        ingest(one, part)
-        build_signals(one)
-    return one
+        ingest(context, part)
+        build_signals(context)
+    return context
 
 
-def by_hand(one: RunContext, knowledge: Knowledge) -> list[tuple[object, ...]]:
+def by_hand(context: RunContext, knowledge: Knowledge) -> list[tuple[object, ...]]:
     """Every row of the table, from the definitions and the facts as they were ingested, in plain Python."""
-    events, exposures = (read_arrow(one.folder / table).to_pandas() for table in ("events", "exposures"))
+    events, exposures = (read_arrow(context.folder / table).to_pandas() for table in ("events", "exposures"))
     own: dict[str, tuple[list[Event], list[Exposure]]] = defaultdict(lambda: ([], []))
     for row in plain(events, Event):
         own[row["user_id"]][0].append(Event(**row))
     for row in plain(exposures, Exposure):
         own[row["user_id"]][1].append(Exposure(**row))
-    values = [v for d in definitions() for told in own.values() for v in values_by_hand(d, *told, knowledge)]
+    values = [v for d in definitions() for facts in own.values() for v in values_by_hand(d, *facts, knowledge)]
     return sorted(
         (v.signal, v.user_id, v.item_id or "", v.t0, v.revision, v.state, v.void_reason, v.value, v.known_ts)
         for v in values
@@ -108,8 +109,8 @@ def definitions() -> list[Definition]:
     return [default_registry().get(name) for name in SIGNALS]
 
 
-def rows_of(one: RunContext) -> list[tuple[object, ...]]:
-    table = read_arrow(one.folder / "signal_values").to_pylist()
+def rows_of(context: RunContext) -> list[tuple[object, ...]]:
+    table = read_arrow(context.folder / "signal_values").to_pylist()
     return sorted(
         (r["signal"], r["user_id"], r["item_id"] or "", r["t0"], r["revision"], r["state"], r["void_reason"],
          r["value"], r["known_ts"])
@@ -123,18 +124,18 @@ def latest(rows: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], tuple
 
 
 def test_an_outage_voids_exactly_the_labels_that_rest_on_it(spark: SparkSession, tmp_path: Path) -> None:
-    whole, dark = world()
-    usual = made(spark, tmp_path / "usual", [deliver(tmp_path / "all", whole, SPEC.start, SPEC.end)])
+    complete, dark = world()
+    usual = ingest_parts(spark, tmp_path / "usual", [deliver(tmp_path / "all", complete, SPEC.start, SPEC.end)])
     assert read_rows(usual.folder, OUTAGES) == []
 
     parts = [deliver(tmp_path / f"part-{n}", dark, BORDERS[n], BORDERS[n + 1]) for n in range(3)]
-    one = made(spark, tmp_path / "dark", parts[:2])
-    early = rows_of(one)
-    alarm = read_rows(one.folder, OUTAGES)
+    context = ingest_parts(spark, tmp_path / "dark", parts[:2])
+    early = rows_of(context)
+    alarm = read_rows(context.folder, OUTAGES)
     assert sorted(row["start"] for row in alarm) == [FIRST, FIRST + DAY, FIRST + 2 * DAY]
     assert "3 d: " in describe_outages(alarm)[0]
-    one = made(spark, tmp_path / "dark", parts[2:], f"quality.outages.told=[{HOLIDAY}]")
-    assert "from scratch" not in said(one)
+    context = ingest_parts(spark, tmp_path / "dark", parts[2:], f"quality.outages.told=[{HOLIDAY}]")
+    assert "from scratch" not in progress_text(context)
 
     # What was found, by hand: a day is known to be dark two days later, here when the next delivery said so.
     flags = [
@@ -144,13 +145,13 @@ def test_an_outage_voids_exactly_the_labels_that_rest_on_it(spark: SparkSession,
     ]
     history = [(border, border) for border in BORDERS[1:]]
     knowledge = Knowledge(SPEC.end, SPEC.end, SPEC.start, (), history, flags)
-    found = rows_of(one)
-    assert found == by_hand(one, knowledge)
+    rows = rows_of(context)
+    assert rows == by_hand(context, knowledge)
     # Nothing that was known is taken back: rows were only added, but for those that were open.
-    assert {row for row in early if row[5] != "open"} <= set(found)
+    assert {row for row in early if row[5] != "open"} <= set(rows)
 
     # Void are the labels that rest on the two dark days and nothing settled; one that had been mature was revised.
-    before, after, terms = latest(rows_of(usual)), latest(found), {d.ref: d for d in definitions()}
+    before, after, terms = latest(rows_of(usual)), latest(rows), {d.ref: d for d in definitions()}
     touched = {key for key in after if overlaps(terms[key[0]], key[3], FIRST, FIRST + 2 * DAY)}
     void = {key for key, (state, *_) in after.items() if state == "void"}
     assert void <= touched
@@ -159,8 +160,8 @@ def test_an_outage_voids_exactly_the_labels_that_rest_on_it(spark: SparkSession,
     assert settled
     assert all(terms[key[0]].void.settles == "early" and after[key][2] == 1.0 for key in settled)
     assert {key[0].split("@")[0] for key in void} == set(SIGNALS)
-    assert any(row[4] == 1 and row[5] == "void" for row in found)
-    assert any(row[4] >= 1 and row[5] == "mature" and row[8] == SPEC.end for row in found)
+    assert any(row[4] == 1 and row[5] == "void" for row in rows)
+    assert any(row[4] >= 1 and row[5] == "mature" and row[8] == SPEC.end for row in rows)
 
     # All others are what they would have been without the outage, where they do not read what was lost.
     same = {key for key in before.keys() & after.keys() if not overlaps(terms[key[0]], key[3], *DARK)}
@@ -174,8 +175,8 @@ def overlaps(definition: Definition, t0: datetime, start: datetime, end: datetim
 
 
 def test_the_world_is_dark_enough() -> None:
-    whole, dark = world()
-    counts = [frame[0].groupby(frame[0]["ts"].dt.floor("D"))["user"].nunique() for frame in (whole, dark)]
+    complete, dark = world()
+    counts = [frame[0].groupby(frame[0]["ts"].dt.floor("D"))["user"].nunique() for frame in (complete, dark)]
     days = pd.date_range(DARK[0], periods=3, tz="UTC")
     shares = (counts[1] / counts[0]).loc[days].to_numpy()
     assert np.all((shares > 0.2) & (shares < 0.45))

@@ -77,14 +77,14 @@ def shop(tmp_path: Path) -> Path:
 
 
 def test_one_source_file_is_enough(shop: Path) -> None:
-    done = longplay(shop, "run", "--data", "orders.csv")
-    assert done.returncode == 0, done.stderr
+    result = longplay(shop, "run", "--data", "orders.csv")
+    assert result.returncode == 0, result.stderr
     read = len(pd.read_csv(shop / "orders.csv", sep=";"))
     quarantined = "quarantined: voucher 1 (1 raw), bad_amount 2 (2 raw)"
-    assert f"read {read:,} = clean {read - 3:,} + 3; {quarantined}" in done.stderr
-    assert "regret@1: not eligible here: it measures s, this source pieces" in done.stderr
+    assert f"read {read:,} = clean {read - 3:,} + 3; {quarantined}" in result.stderr
+    assert "regret@1: not eligible here: it measures s, this source pieces" in result.stderr
     for arm in ("popularity:", "xgboost-click:", "xgboost-return:"):
-        assert f"{arm} NDCG@10 click" in done.stderr
+        assert f"{arm} NDCG@10 click" in result.stderr
     report = (shop / "warehouse" / "corner_shop" / "report.html").read_text(encoding="utf-8")
     assert "Order lines of a corner shop." in report
     assert "xgboost-return" in report
@@ -106,17 +106,17 @@ def test_a_label_that_teams_share_by_alias(shop: Path) -> None:
     signals("apply", "definitions", "--as", "ana")
     signals("alias", "return_7d@champion", "1")
     signals("deprecate", "return_7d@1", "--replaced-by", "return_7d@2", "--on", "2026-01-01")
-    done = longplay(shop, "run", "--data", "orders.csv", "--set", "training.labels=[click, return_7d@champion]")
-    assert done.returncode == 0, done.stderr
-    assert "warning: return_7d@1 has been deprecated since 2026-01-01: use return_7d@2" in done.stderr
-    assert "xgboost-return_7d: NDCG@10 click" in done.stderr
+    result = longplay(shop, "run", "--data", "orders.csv", "--set", "training.labels=[click, return_7d@champion]")
+    assert result.returncode == 0, result.stderr
+    assert "warning: return_7d@1 has been deprecated since 2026-01-01: use return_7d@2" in result.stderr
+    assert "xgboost-return_7d: NDCG@10 click" in result.stderr
     store = shop / "warehouse" / "corner_shop"
     manifest = json.loads(next((store / "_manifests").glob("*.json")).read_text(encoding="utf-8"))
     assert sorted(manifest["labels"]) == ["click@1", "return_7d@1"]
     computed = read_arrow(store / "signal_values", ["signal"])["signal"].unique().to_pylist()
     assert {"return_7d@1", "return_7d@2"} <= set(computed)
     used = json.loads(signals("consumers", "return_7d", "--json"))
-    assert {(one["kind"], one["asked"], one["signal"]) for one in used} == {
+    assert {(use["kind"], use["asked"], use["signal"]) for use in used} == {
         ("training_set", "return_7d@champion", "return_7d@1"),
         ("experiment", "return_7d@champion", "return_7d@1"),
     }
@@ -125,12 +125,12 @@ def test_a_label_that_teams_share_by_alias(shop: Path) -> None:
 def test_a_missing_column_ends_with_its_own_exit_code(shop: Path) -> None:
     text = (shop / "orders.csv").read_text(encoding="utf-8")
     (shop / "orders.csv").write_text(text.replace("Customer No", "Customer", 1), encoding="utf-8")
-    done = longplay(shop, "run", "--data", "orders.csv")
-    assert done.returncode == 3
-    assert "error: Column 'Customer No' is missing." in done.stderr
-    assert "orders.csv" in done.stderr
-    assert "did you mean 'Customer'?" in done.stderr
-    assert "Traceback" not in done.stderr
+    result = longplay(shop, "run", "--data", "orders.csv")
+    assert result.returncode == 3
+    assert "error: Column 'Customer No' is missing." in result.stderr
+    assert "orders.csv" in result.stderr
+    assert "did you mean 'Customer'?" in result.stderr
+    assert "Traceback" not in result.stderr
     assert not list(shop.rglob("_delta_log"))
 
 
@@ -147,11 +147,11 @@ def test_a_faulty_source_file_is_refused_at_once(
 ) -> None:
     path = shop / file
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
-    done = longplay(shop, "ingest", "--data", "orders.csv")
-    assert done.returncode == code
-    assert message in done.stderr
-    assert "shop.yaml" in done.stderr
-    assert "Traceback" not in done.stderr
+    result = longplay(shop, "ingest", "--data", "orders.csv")
+    assert result.returncode == code
+    assert message in result.stderr
+    assert "shop.yaml" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_missing_and_an_empty_log(shop: Path) -> None:

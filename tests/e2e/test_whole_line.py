@@ -46,7 +46,7 @@ from tables import catalog
 from tables.checksum import checksum
 from tables.spark import SPARK_ERRORS
 from tables.store import Store
-from tests.unit.ingest.small_logs import job, said
+from tests.unit.ingest.small_logs import open_run, progress_text
 from worlds.log import write_log
 from worlds.spec import WorldSpec
 
@@ -74,36 +74,36 @@ DERIVED = sorted(set(OF_LINE) - {"releases"})
 class Line:
     """A finished run, its log, and the version and content of every table right after it."""
 
-    job: RunContext
+    context: RunContext
     log: Path
     date: datetime
     versions: dict[str, int]
     contents: dict[str, str]
 
 
-def contents(one: RunContext) -> dict[str, str]:
-    return {table: checksum(one.store.read(table), catalog.get(table).audit) for table in DERIVED}
+def contents(context: RunContext) -> dict[str, str]:
+    return {table: checksum(context.store.read(table), catalog.get(table).audit) for table in DERIVED}
 
 
 @pytest.fixture(scope="module")
 def line(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     folder = tmp_path_factory.mktemp("line")
     write_log(WorldSpec.from_size("tiny", seed=1, days=270), folder / "world")
-    one, log = job(spark, folder / "warehouse", load_source("world"), *SETTINGS), folder / "world" / "log"
-    run(one, log)
-    yield Line(one, log, one.log.known_at(None), one.tables.versions(*OF_LINE), contents(one))
+    context, log = open_run(spark, folder / "warehouse", load_source("world"), *SETTINGS), folder / "world" / "log"
+    run(context, log)
+    yield Line(context, log, context.log.known_at(None), context.tables.versions(*OF_LINE), contents(context))
     spark.catalog.clearCache()
 
 
 def test_every_table_has_rows(line: Line) -> None:
-    rows = {table: int(line.job.store.commit_metadata(table)["audit"]["rows"]) for table in OF_LINE}
+    rows = {table: int(line.context.store.commit_metadata(table)["audit"]["rows"]) for table in OF_LINE}
     assert {table for table, n in rows.items() if n == 0} == set()
     assert rows["training_set"] == int(line.contents["training_set"].split(":")[0])
     assert rows["exposures"] == rows["exposure_features"] > rows["training_set"] > rows["item_features"]
 
 
 def test_counts_by_reason_add_up_to_the_rows_read(line: Line) -> None:
-    (delivery,) = line.job.log.deliveries()
+    (delivery,) = line.context.log.deliveries()
     counts = delivery["counts"]
     for log, file in (("events", "events.parquet"), ("exposures", "exposures.parquet")):
         aside = sum(n for name, n in counts.items() if name.startswith(f"{log}/exclusive:"))
@@ -111,34 +111,34 @@ def test_counts_by_reason_add_up_to_the_rows_read(line: Line) -> None:
         assert counts[f"{log}/read"] == counts[f"{log}/clean"] + aside
         assert int(line.contents[log].split(":")[0]) == counts[f"{log}/clean"]
         assert aside > 0
-        assert line.job.store.read("quarantine").where(F.col("log") == log).count() == aside
+        assert line.context.store.read("quarantine").where(F.col("log") == log).count() == aside
 
 
 def test_what_the_gates_measured_is_kept_once(line: Line) -> None:
-    assert keep_metrics(line.job) == []  # one delivery: there are no days before to be held against
-    told = read_metric_history(line.job.folder)
-    rows = {one.table: one.value for one in told if one.metric == "rows"}
-    assert rows == {table: line.job.store.commit_metadata(table)["audit"]["rows"] for table in rows}
+    assert keep_metrics(line.context) == []  # one delivery: there are no days before to be held against
+    records = read_metric_history(line.context.folder)
+    rows = {record.table: record.value for record in records if record.metric == "rows"}
+    assert rows == {table: line.context.store.commit_metadata(table)["audit"]["rows"] for table in rows}
     assert set(rows) > {"events", "exposures", "user_days", "exposure_features", "signal_values", "training_set"}
-    values = {one.subject: one.value for one in told if one.metric == "values"}
+    values = {record.subject: record.value for record in records if record.metric == "values"}
     assert sum(values.values()) == rows["signal_values"]
-    shares = {(one.table, one.metric, one.subject): one.value for one in told}
-    assert shares[("events", "null_share", "topic")] == line.job.store.read("events").where("topic IS NULL").count()
+    shares = {(record.table, record.metric, record.subject): record.value for record in records}
+    assert shares[("events", "null_share", "topic")] == line.context.store.read("events").where("topic IS NULL").count()
     assert 0 < shares[("signal_values", "coverage", "return_to_item_14d@1")] <= 1
-    version = line.job.store.version("quality_metrics")
-    assert keep_metrics(line.job) == []
-    assert line.job.store.version("quality_metrics") == version
+    version = line.context.store.version("quality_metrics")
+    assert keep_metrics(line.context) == []
+    assert line.context.store.version("quality_metrics") == version
 
 
 def test_every_ranker_has_a_finished_run_with_metrics_and_a_model_that_scores(line: Line) -> None:
-    tracker, pinned = open_tracker(line.job), read_study(line.job)
-    found = {arm.name: tracker.find_run(pinned, arm.spec) for arm in list_arms(line.job)}
-    assert set(found) == {*LEARNED, "popularity", "popularity_7d"}
-    whole = load_ranking_data(line.job)
-    data = whole.subset(np.flatnonzero(whole.frame["split"] == "test")[:40])
+    tracker, pinned = open_tracker(line.context), read_study(line.context)
+    run_ids = {arm.name: tracker.find_run(pinned, arm.spec) for arm in list_arms(line.context)}
+    assert set(run_ids) == {*LEARNED, "popularity", "popularity_7d"}
+    ranking_data = load_ranking_data(line.context)
+    data = ranking_data.subset(np.flatnonzero(ranking_data.frame["split"] == "test")[:40])
     mlflow.set_tracking_uri(tracker.uri)
     client = mlflow.MlflowClient(tracking_uri=tracker.uri)
-    for name, run_id in found.items():
+    for name, run_id in run_ids.items():
         assert run_id is not None, name
         tracked = client.get_run(run_id)
         assert tracked.info.status == "FINISHED"
@@ -155,49 +155,49 @@ def test_every_ranker_has_a_finished_run_with_metrics_and_a_model_that_scores(li
 
 
 def test_the_report_names_release_and_rankers(line: Line) -> None:
-    html = (line.job.folder / "report.html").read_text(encoding="utf-8")
-    for name in (open_release(line.job)["release_id"], *LEARNED, "popularity_7d"):
+    html = (line.context.folder / "report.html").read_text(encoding="utf-8")
+    for name in (open_release(line.context)["release_id"], *LEARNED, "popularity_7d"):
         assert name in html
 
 
 def test_the_release_pins_audited_versions(line: Line) -> None:
-    opened = open_release(line.job)
-    assert line.job.store.read("releases").count() == 1
+    opened = open_release(line.context)
+    assert line.context.store.read("releases").count() == 1
     assert opened["known_at"] == opened["watermark"] == line.date
     also = {"deliveries", "episodes", "quarantine", "day_counts", "signal_delays"}
     tied = {table: version for table, version in opened["versions"].items() if table != "outages"}
     assert tied == {table: line.versions[table] for table in {*catalog.RELEASED, *also}}
-    manifest = line.job.store.commit_metadata("training_set")["facts"]
+    manifest = line.context.store.commit_metadata("training_set")["facts"]
     assert manifest["release_id"] == opened["release_id"]
     assert set(manifest["labels"].values()) <= set(opened["definition_hashes"].values())
 
 
 def test_a_table_is_read_at_a_release_or_as_it_was_known(line: Line) -> None:
-    pinned = open_release(line.job)
-    then = line.job.log.log_start + timedelta(days=20)
+    pinned = open_release(line.context)
+    then = line.context.log.log_start + timedelta(days=20)
     for table, version in pinned["versions"].items():
-        at_release = read(line.job, table, At(release=pinned["release_id"]))
-        assert checksum(at_release) == checksum(line.job.store.read(table, version)), table
-    known = read(line.job, "events", At(known_at=then))
-    assert 0 < known.count() == line.job.store.read("events").where(F.col("known_ts") <= F.lit(then)).count()
+        at_release = read(line.context, table, At(release=pinned["release_id"]))
+        assert checksum(at_release) == checksum(line.context.store.read(table, version)), table
+    known = read(line.context, "events", At(known_at=then))
+    assert 0 < known.count() == line.context.store.read("events").where(F.col("known_ts") <= F.lit(then)).count()
     with pytest.raises(ConfigError, match="read at a single state"):
-        read(line.job, "events", At(version=0, release=pinned["release_id"]))
+        read(line.context, "events", At(version=0, release=pinned["release_id"]))
     with pytest.raises(StoreError, match="does not record when its rows were known"):
-        read(line.job, "quarantine", At(known_at=then))
+        read(line.context, "quarantine", At(known_at=then))
     with pytest.raises(NotFoundError, match="A release does not tie 'training_set'"):
-        read(line.job, "training_set", At(release=pinned["release_id"]))
+        read(line.context, "training_set", At(release=pinned["release_id"]))
 
 
 def test_a_label_that_is_not_mature_is_never_a_number(line: Line) -> None:
-    one = line.job
-    plan, definitions = plan_split(one, one.log, line.date), label_definitions(one)
+    context = line.context
+    plan, definitions = plan_split(context, context.log, line.date), label_definitions(context)
     # The line itself keeps clear of open labels; here the split reaches up to the end of the log.
     reckless = replace(plan, test_end=line.date + timedelta(days=1))
-    features = (one.store.read("exposure_features"), one.store.read("item_features"))
-    values = one.store.read("signal_values")
-    spine = select_spine(one.store.read("exposures"), reckless)
+    features = (context.store.read("exposure_features"), context.store.read("item_features"))
+    values = context.store.read("signal_values")
+    spine = select_spine(context.store.read("exposures"), reckless)
     frame = join_training_set(spine, features, (definitions, values), reckless, line.date)
-    for built, may_be_open in ((one.store.read("training_set"), False), (frame, True)):
+    for built, may_be_open in ((context.store.read("training_set"), False), (frame, True)):
         for definition in definitions:
             label, state = F.col(f"label_{definition.name}"), F.col(f"state_{definition.name}")
             row = built.agg(
@@ -213,7 +213,7 @@ def test_a_label_that_is_not_mature_is_never_a_number(line: Line) -> None:
 
 
 def test_features_do_not_change_when_the_future_is_removed(line: Line, spark: SparkSession, tmp_path: Path) -> None:
-    start = plan_split(line.job, line.job.log, line.date).test_start
+    start = plan_split(line.context, line.context.log, line.date).test_start
     log = tmp_path / "log"
     log.mkdir()
     for file in line.log.iterdir():
@@ -224,26 +224,28 @@ def test_features_do_not_change_when_the_future_is_removed(line: Line, spark: Sp
     assert 0 < past.num_rows < events.num_rows
     pq.write_table(past, log / "events.parquet")
 
-    cut = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
+    cut = open_run(spark, tmp_path / "warehouse", line.context.source, *SETTINGS)
     ingest(cut, log)
     build_histories(cut)
     build_features(cut)
     for table in ("exposure_features", "item_features"):
         border, audit = F.lit(start.date()), catalog.get(table).audit
-        whole, without = (one.store.read(table).where(F.col("as_of_day") < border) for one in (line.job, cut))
-        assert checksum(whole, audit) == checksum(without, audit), table
-        assert whole.count() > 0
-        later = [one.store.read(table).where(F.col("as_of_day") >= border) for one in (line.job, cut)]
+        complete, truncated = (
+            context.store.read(table).where(F.col("as_of_day") < border) for context in (line.context, cut)
+        )
+        assert checksum(complete, audit) == checksum(truncated, audit), table
+        assert complete.count() > 0
+        later = [context.store.read(table).where(F.col("as_of_day") >= border) for context in (line.context, cut)]
         assert checksum(later[0], audit) != checksum(later[1], audit), f"{table}: what was removed should have mattered"
 
 
 def test_a_second_run_publishes_nothing(line: Line) -> None:
-    again = job(line.job.spark, line.job.root, line.job.source, *SETTINGS)
+    again = open_run(line.context.spark, line.context.root, line.context.source, *SETTINGS)
     run(again, line.log, line.date)
     assert again.tables.versions(*OF_LINE) == line.versions
-    assert "was ingested before; nothing to do" in said(again)
-    assert "already trained with this training set" in said(again)
-    assert "already deployed" in said(again)
+    assert "was ingested before; nothing to do" in progress_text(again)
+    assert "already trained with this training set" in progress_text(again)
+    assert "already deployed" in progress_text(again)
 
 
 def age_logs(store: Store, table: str) -> None:
@@ -266,8 +268,8 @@ def age_logs(store: Store, table: str) -> None:
 def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
     line: Line, spark: SparkSession, tmp_path: Path
 ) -> None:
-    shutil.copytree(line.job.root, tmp_path / "warehouse")
-    late = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
+    shutil.copytree(line.context.root, tmp_path / "warehouse")
+    late = open_run(spark, tmp_path / "warehouse", line.context.source, *SETTINGS)
     run_id = open_tracker(late).find_run(read_study(late), list_arms(late)[0].spec)
     assert run_id is not None
     expected = late.store.commit_metadata("training_set")["audit"]["checksum"]
@@ -294,7 +296,7 @@ def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
 
 def holders(root: Path, text: str) -> set[str]:
     """Every file below a folder that holds a text, decoded: Parquet with its statistics, archives, and plain bytes."""
-    found = set()
+    files = set()
     for file in (f for f in root.rglob("*") if f.is_file()):
         if file.suffix == ".parquet":
             holds = text in str(pq.read_metadata(file).to_dict()) or any(text in value for value in texts_of(file))
@@ -304,8 +306,8 @@ def holders(root: Path, text: str) -> set[str]:
         else:
             holds = text.encode() in file.read_bytes()
         if holds:
-            found.add(str(file.relative_to(root)))
-    return found
+            files.add(str(file.relative_to(root)))
+    return files
 
 
 def texts_of(file: Path) -> Iterator[str]:
@@ -320,33 +322,33 @@ def texts_of(file: Path) -> Iterator[str]:
 
 
 def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: SparkSession, tmp_path: Path) -> None:
-    shutil.copytree(line.job.root, tmp_path / "warehouse")
-    one = job(spark, tmp_path / "warehouse", line.job.source, *SETTINGS)
-    rows = one.store.read("training_set").groupBy("user_id").count().orderBy(F.desc("count"), "user_id").first()
+    shutil.copytree(line.context.root, tmp_path / "warehouse")
+    context = open_run(spark, tmp_path / "warehouse", line.context.source, *SETTINGS)
+    rows = context.store.read("training_set").groupBy("user_id").count().orderBy(F.desc("count"), "user_id").first()
     assert rows is not None
-    user, digest = rows["user_id"], one.store.commit_metadata("training_set")["audit"]["checksum"]
-    rejected = one.folder / "rejected" / "events-some-run"
-    one.store.read("events").where(F.col("user_id") == user).write.parquet(str(rejected))
-    before = {file.split("/")[1] for file in holders(one.root, user)}
+    user, digest = rows["user_id"], context.store.commit_metadata("training_set")["audit"]["checksum"]
+    rejected = context.folder / "rejected" / "events-some-run"
+    context.store.read("events").where(F.col("user_id") == user).write.parquet(str(rejected))
+    before = {file.split("/")[1] for file in holders(context.root, user)}
     assert before >= {"events", "exposures", "user_days", "sequences", "signal_values", "training_set", "rejected"}
 
-    receipt = erase(one, user)
-    assert holders(one.root, user) == set()
+    receipt = erase(context, user)
+    assert holders(context.root, user) == set()
     assert user not in json.dumps(receipt)
     assert receipt["rows"]["training_set"] == rows["count"]
     assert receipt["training_sets"] == [manifest_name(digest)]
     with pytest.raises(QualityError, match="differs from the published one") as caught:
-        verify(one, digest)
+        verify(context, digest)
     assert "1 people who were in it were erased (receipts [1])" in caught.value.got
     assert f"{rows['count']:,} rows are gone" not in caught.value.got  # the set that is there lacks them as well
 
     # The same delivery again: everything is there but the person, who is counted and not kept.
-    forced = job(spark, one.root, one.source, *SETTINGS, force=True)
+    forced = open_run(spark, context.root, context.source, *SETTINGS, force=True)
     ingest(forced, line.log)
-    assert "erased" in said(forced)
-    assert holders(one.root, user) == set()
+    assert "erased" in progress_text(forced)
+    assert holders(context.root, user) == set()
     # What comes of it is what would have come of a log without the person, and verifies.
-    again = job(spark, one.root, one.source, *SETTINGS)
+    again = open_run(spark, context.root, context.source, *SETTINGS)
     build_histories(again)
     build_features(again)
     build_signals(again)
@@ -359,8 +361,8 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: S
 
 def test_a_forced_run_for_the_same_date_leaves_every_content_as_it_was(line: Line) -> None:
     # After the others: it publishes new versions of every derived table.
-    forced = replace(job(line.job.spark, line.job.root, line.job.source, *SETTINGS), force=True)
-    forced.session = line.job.spark
+    forced = replace(open_run(line.context.spark, line.context.root, line.context.source, *SETTINGS), force=True)
+    forced.session = line.context.spark
     run(forced, line.log, line.date)
     assert contents(forced) == line.contents
     versions = forced.tables.versions(*OF_LINE)

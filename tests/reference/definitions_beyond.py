@@ -103,9 +103,9 @@ def _satisfied(_: Anchor, facts: Sequence[Event]) -> float | None:
 
 
 def _completed(_: Anchor, facts: Sequence[Event]) -> float | None:
-    done = [e.event_ts for e in facts if e.kind == "complete"]
+    completions = [e.event_ts for e in facts if e.kind == "complete"]
     rejected = [e.event_ts for e in facts if e.is_negative]
-    return float(bool(done) and not (rejected and max(rejected) >= min(done)))
+    return float(bool(completions) and not (rejected and max(rejected) >= min(completions)))
 
 
 def _long_term(_: Anchor, facts: Sequence[Event]) -> float:

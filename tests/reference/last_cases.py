@@ -78,8 +78,8 @@ def hot_key(facts: int = 25_000, hot: int = 20_000, spine: int = 300) -> Case:
     rng.shuffle(users)
     minutes = rng.sample(range(500_000), facts)
     rows = asks(*((rng.choice(["hot", f"u{rng.randrange(500)}"]), rng.randrange(500_000) + 0.5) for _ in range(spine)))
-    made = tuple(fact(n, user, minute) for n, (user, minute) in enumerate(zip(users, minutes, strict=True)))
-    return Case("hot key", USER, made, rows)
+    fact_rows = tuple(fact(n, user, minute) for n, (user, minute) in enumerate(zip(users, minutes, strict=True)))
+    return Case("hot key", USER, fact_rows, rows)
 
 
 def wide(columns: int = 150) -> Case:
@@ -108,18 +108,18 @@ def null_keys() -> Case:
 def randomly(seed: int, facts: int = 400, spine: int = 200, users: int = 20) -> Case:
     """Facts of which three in ten are known late, one in ten is told anew, and some have the times of another."""
     rng = random.Random(seed)
-    made: list[Fact] = []
-    while len(made) < facts:
+    fact_rows: list[Fact] = []
+    while len(fact_rows) < facts:
         event, key = rng.randrange(10_000), f"u{rng.randrange(users)}"
         known_minute = event + (rng.randrange(1, 4_000) if rng.random() < 0.3 else 0)
-        made.append(fact(len(made), key, event, known_minute))
+        fact_rows.append(fact(len(fact_rows), key, event, known_minute))
         if rng.random() < 0.1:
-            made.append(fact(len(made), key, event, known_minute + rng.randrange(1, 4_000)))
+            fact_rows.append(fact(len(fact_rows), key, event, known_minute + rng.randrange(1, 4_000)))
         if rng.random() < 0.1:
-            made.append(fact(len(made), key, event, known_minute))
-    rng.shuffle(made)
+            fact_rows.append(fact(len(fact_rows), key, event, known_minute))
+    rng.shuffle(fact_rows)
     rows = asks(*((f"u{rng.randrange(users + 2)}", rng.randrange(11_000) + 0.5) for _ in range(spine)))
-    return Case(f"random, seed {seed}", USER, tuple(made), rows)
+    return Case(f"random, seed {seed}", USER, tuple(fact_rows), rows)
 
 
 def all_cases() -> Iterator[Case]:

@@ -15,7 +15,7 @@ from longplay.errors import ConfigError, InputError
 from longplay.registry.registry import Registry, default_registry
 from tests.reference.records import at, utc
 from tests.spec.test_progressive_sums import STICKY, K
-from tests.unit.ingest.small_logs import job, said, source, write_csv
+from tests.unit.ingest.small_logs import build_source, open_run, progress_text, write_csv
 
 pytestmark = pytest.mark.spark
 
@@ -39,7 +39,7 @@ def plays(seed: int = 1) -> list[str]:
 @pytest.fixture(scope="module")
 def built(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     folder = tmp_path_factory.mktemp("progressive")
-    run = job(spark, folder / "store", source())
+    run = open_run(spark, folder / "store", build_source())
     run.registry = Registry({STICKY.ref: STICKY, "click@1": default_registry().get("click")})
     ingest(run, write_csv(folder / "plays.csv", plays()))
     build_progressive(run)
@@ -85,7 +85,7 @@ def test_what_has_not_changed_is_left_and_an_earlier_date_sees_less(built: RunCo
 def test_a_young_log_has_no_prior_yet(built: RunContext) -> None:
     with pytest.raises(InputError, match="No signal has enough complete traces"):
         build_progressive(built, date=at("15 Jan"))
-    assert "sticky@1: no estimates yet" in said(built)
+    assert "sticky@1: no estimates yet" in progress_text(built)
 
 
 def test_a_signal_without_daily_traces_is_refused(built: RunContext, tmp_path: Path) -> None:

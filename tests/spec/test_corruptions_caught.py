@@ -34,7 +34,7 @@ def history(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
 def test_good_days_raise_no_alarm(history: tuple[History, list[Signs]]) -> None:
     grown, first = history
     assert [(signs.how, signs.by) for signs in first] == [("", [])]
-    assert grown.job(grown.root).log.deliveries()[-1]["counts"]["events/clean"] > 1_000
+    assert grown.open_run(grown.root).log.deliveries()[-1]["counts"]["events/clean"] > 1_000
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -17,7 +17,7 @@ from longplay.status.row_accounting import account_for_rows
 from tables import maintenance
 from tables.erasure.tombstones import Tombstones
 from tables.publish import WritableStore
-from tests.unit.ingest.small_logs import OBSERVED_AT, job, said, source, write_csv
+from tests.unit.ingest.small_logs import OBSERVED_AT, build_source, open_run, progress_text, write_csv
 
 pytestmark = pytest.mark.spark
 
@@ -36,19 +36,19 @@ LOG = [
 def shop(spark: SparkSession, folder: Path, **settings: object) -> tuple[RunContext, Path]:
     folder.mkdir(exist_ok=True)
     log = write_csv(folder / "log.csv", LOG)
-    context = job(spark, folder / "warehouse", source(quarantine_limit=0.5), **settings)
+    context = open_run(spark, folder / "warehouse", build_source(quarantine_limit=0.5), **settings)
     ingest(context, log, OBSERVED_AT)
     return context, log
 
 
 def named(store: WritableStore) -> set[str]:
     """Files of data, also those that no version names, in which 'u7' is a word."""
-    found = set()
+    files = set()
     for file in store.folder.rglob("*.parquet"):
         values = [v for column in pq.read_table(file).to_pydict().values() for v in column if isinstance(v, str)]
         if any(re.search(r"(?<!\w)u7(?!\w)", value) for value in values):
-            found.add(str(file.relative_to(store.folder)))
-    return found
+            files.add(str(file.relative_to(store.folder)))
+    return files
 
 
 def test_garbled_rows_of_a_person_go_too_and_do_not_come_back(spark: SparkSession, tmp_path: Path) -> None:
@@ -62,14 +62,14 @@ def test_garbled_rows_of_a_person_go_too_and_do_not_come_back(spark: SparkSessio
     assert named(context.store) == set()
     assert any("u70" in raw for raw in left)
     assert all(entry.adds_up for entry in account_for_rows(context.folder))
-    again = job(spark, context.root, context.source, force=True)
+    again = open_run(spark, context.root, context.source, force=True)
     ingest(again, log, OBSERVED_AT)
     assert named(again.store) == set()
     assert all(entry.adds_up for entry in account_for_rows(context.folder))
 
 
 @pytest.fixture(scope="module")
-def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def uninterrupted_receipt(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The receipt of an erasure that was not cut off."""
     return erase(shop(spark, tmp_path_factory.mktemp("whole"))[0], "u7")
 
@@ -79,7 +79,7 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
     spark: SparkSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    whole: dict[str, object],
+    uninterrupted_receipt: dict[str, object],
     table: str,
     moment: str,
 ) -> None:
@@ -99,11 +99,11 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
             erase(context, "u7")
     # From the first moment on, no delivery brings the person back.
     assert len(Tombstones.from_source(context.folder).marks) == 1
-    again = job(spark, context.root, context.source)
+    again = open_run(spark, context.root, context.source)
     receipt = erase(again, "u7")
-    assert "erasure 1 was interrupted" in said(again)
+    assert "erasure 1 was interrupted" in progress_text(again)
     stable_keys = ("receipt", "rows", "accounted", "training_sets")
-    assert {name: receipt[name] for name in stable_keys} == {name: whole[name] for name in stable_keys}
+    assert {name: receipt[name] for name in stable_keys} == {name: uninterrupted_receipt[name] for name in stable_keys}
     assert named(context.store) == set()
     assert [file.name for file in (context.folder / "_erasures").glob("*.*")] == ["000001.json"]
     assert all(entry.adds_up for entry in account_for_rows(context.folder))

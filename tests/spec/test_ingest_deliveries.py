@@ -16,7 +16,7 @@ from longplay.status.row_accounting import account_for_rows
 from tables import catalog
 from tables.checksum import checksum
 from tables.publish import WritableStore
-from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
+from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, build_source, open_run, progress_text, write_csv
 
 pytestmark = pytest.mark.spark
 
@@ -51,7 +51,7 @@ def published(root: Path) -> list[str]:
 def first(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunContext, Path]:
     """A warehouse with one delivery in it."""
     folder = tmp_path_factory.mktemp("deliveries")
-    context = job(spark, folder / "warehouse", source())
+    context = open_run(spark, folder / "warehouse", build_source())
     ingest(context, write_csv(folder / "monday.csv", MONDAY), OBSERVED_AT)
     return context, folder
 
@@ -63,8 +63,8 @@ def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[RunCon
     assert rows["quarantine"] == 2
     assert rows["deliveries"] == 1
     delivery = context.log.deliveries()[-1]
-    found = {name: n for name, n in delivery["counts"].items() if n}
-    assert found == {
+    nonzero_counts = {name: n for name, n in delivery["counts"].items() if n}
+    assert nonzero_counts == {
         "events/read": 6,
         "events/clean": 4,
         "events/raw:null_user": 1,
@@ -72,8 +72,8 @@ def test_a_delivery_is_published_and_counted_to_the_last_row(first: tuple[RunCon
         "events/raw:duplicate": 1,
         "events/exclusive:duplicate": 1,
     }
-    assert "read 6 = clean 4 + 2" in said(context)
-    assert "null_user 1 (1 raw), duplicate 1 (1 raw)" in said(context)
+    assert "read 6 = clean 4 + 2" in progress_text(context)
+    assert "null_user 1 (1 raw), duplicate 1 (1 raw)" in progress_text(context)
     assert delivery["log_start"] == datetime(2026, 5, 4, tzinfo=UTC)
     assert delivery["complete_until"] == datetime(2026, 5, 5, tzinfo=UTC)  # the last day may be cut off
     assert delivery["observed_at"] == OBSERVED_AT
@@ -94,13 +94,13 @@ def test_requests_are_made_of_days_that_are_complete(first: tuple[RunContext, Pa
 def test_the_same_delivery_again_changes_nothing(first: tuple[RunContext, Path], spark: SparkSession) -> None:
     context, folder = first
     before = state(context.store)
-    again = job(spark, context.root, context.source)
+    again = open_run(spark, context.root, context.source)
     ingest(again, folder / "monday.csv", OBSERVED_AT)
-    assert "was ingested before; nothing to do" in said(again)
+    assert "was ingested before; nothing to do" in progress_text(again)
     assert state(context.store) == before
-    forced = job(spark, context.root, context.source, force=True)
+    forced = open_run(spark, context.root, context.source, force=True)
     ingest(forced, folder / "monday.csv", OBSERVED_AT)
-    assert "no new rows" in said(forced)
+    assert "no new rows" in progress_text(forced)
     assert state(context.store) == before
 
 
@@ -108,7 +108,7 @@ def test_an_overlapping_delivery_adds_only_its_new_rows(
     spark: SparkSession, tmp_path: Path, first: tuple[RunContext, Path]
 ) -> None:
     shutil.copytree(first[0].root, tmp_path / "warehouse")
-    context = job(spark, tmp_path / "warehouse", source(candidates__per_request=20))
+    context = open_run(spark, tmp_path / "warehouse", build_source(candidates__per_request=20))
     old_events = {r["event_id"]: r["batch"] for r in context.store.read("events").collect()}
     old_shown = checksum(context.store.read("exposures"))
     old_requests = [r["request_id"] for r in context.store.read("exposures").select("request_id").distinct().collect()]
@@ -141,7 +141,7 @@ def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
     spark: SparkSession, tmp_path: Path, first: tuple[RunContext, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = write_csv(tmp_path / "monday.csv", MONDAY)
-    cut = job(spark, tmp_path / "warehouse", source())
+    cut = open_run(spark, tmp_path / "warehouse", build_source())
     publish = WritableStore.publish
 
     def stop_at_exposures(self, frame, spec, *rest):
@@ -154,7 +154,7 @@ def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
         with pytest.raises(KeyboardInterrupt):
             ingest(cut, log, OBSERVED_AT)
     assert published(tmp_path) == ["events", "first_seen", "quarantine"]
-    again = job(spark, tmp_path / "warehouse", source())
+    again = open_run(spark, tmp_path / "warehouse", build_source())
     ingest(again, log, OBSERVED_AT)
     uninterrupted = first[0].store
     for table in TABLES[:3]:
@@ -171,16 +171,16 @@ def test_an_ingest_that_was_cut_off_is_finished_by_the_next(
 # What follows fails before anything is published.
 
 
-def refused(spark: SparkSession, folder: Path, made: Source, data: Path, error: type[Exception]) -> Exception:
+def refused(spark: SparkSession, folder: Path, source: Source, data: Path, error: type[Exception]) -> Exception:
     with pytest.raises(error) as caught:
-        ingest(job(spark, folder / "warehouse", made), data, OBSERVED_AT)
+        ingest(open_run(spark, folder / "warehouse", source), data, OBSERVED_AT)
     assert published(folder / "warehouse") == []
     return caught.value
 
 
 def test_too_many_bad_rows_publish_nothing(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", MONDAY)
-    error = refused(spark, tmp_path, source(quarantine_limit=0.33), log, QualityError)
+    error = refused(spark, tmp_path, build_source(quarantine_limit=0.33), log, QualityError)
     assert "33.3% of the rows would go to quarantine; nothing was published." in error.what
     assert error.where == str(log)
     assert error.got == "null_user 1 (1 raw), duplicate 1 (1 raw)"
@@ -188,22 +188,22 @@ def test_too_many_bad_rows_publish_nothing(spark: SparkSession, tmp_path: Path) 
 
 
 def test_a_header_without_rows(spark: SparkSession, tmp_path: Path) -> None:
-    error = refused(spark, tmp_path, source(), write_csv(tmp_path / "log.csv", []), InputError)
+    error = refused(spark, tmp_path, build_source(), write_csv(tmp_path / "log.csv", []), InputError)
     assert (error.what, error.got) == ("The raw log is empty.", "0 rows")
 
 
 def test_no_day_that_counts_as_delivered(spark: SparkSession, tmp_path: Path) -> None:
-    made = source(completeness={"min_users": 3})
-    error = refused(spark, tmp_path, made, write_csv(tmp_path / "log.csv", MONDAY), InputError)
+    source = build_source(completeness={"min_users": 3})
+    error = refused(spark, tmp_path, source, write_csv(tmp_path / "log.csv", MONDAY), InputError)
     assert "No day of this log counts as delivered" in error.what
     assert error.got == "2 days, none with 3 users up to 2026-05-12"
     assert error.where == str(tmp_path / "log.csv")
 
 
 def test_a_filter_that_fails_on_a_value_names_the_file_and_the_way_out(spark: SparkSession, tmp_path: Path) -> None:
-    made = source(events__filters=[{"reason": "long", "where": "much > 100"}])
+    source = build_source(events__filters=[{"reason": "long", "where": "much > 100"}])
     log = write_csv(tmp_path / "log.csv", [*MONDAY, "bob,hymn,2026-05-05T10:00:00,play,lots"])
-    error = refused(spark, tmp_path, made, log, InputError)
+    error = refused(spark, tmp_path, source, log, InputError)
     assert error.what == "The raw log cannot be read as its source file says."
     assert error.where == str(log)
     assert "'lots'" in error.got
@@ -213,7 +213,7 @@ def test_a_filter_that_fails_on_a_value_names_the_file_and_the_way_out(spark: Sp
 def test_a_column_of_a_type_that_does_not_fit_names_file_and_column(spark: SparkSession, tmp_path: Path) -> None:
     rows = spark.createDataFrame([("ann", "song", "2026-05-04", "play")], ["who", "what", "when", "how"])
     rows.selectExpr("*", "array(1) as much").write.parquet(str(tmp_path / "log"))
-    error = refused(spark, tmp_path, source(format={"type": "parquet"}), tmp_path / "log", InputError)
+    error = refused(spark, tmp_path, build_source(format={"type": "parquet"}), tmp_path / "log", InputError)
     assert error.what == "The raw log cannot be read as its source file says."
     assert error.where == str(tmp_path / "log")
     assert "much AS DOUBLE" in error.got
@@ -225,7 +225,7 @@ def test_parquet_files_of_different_types_name_the_file(spark: SparkSession, tmp
     rows.selectExpr("who", "what", "when", "how", "array(1) as much").coalesce(1).write.mode("append").parquet(
         str(tmp_path / "log")
     )
-    error = refused(spark, tmp_path, source(format={"type": "parquet"}), tmp_path / "log", InputError)
+    error = refused(spark, tmp_path, build_source(format={"type": "parquet"}), tmp_path / "log", InputError)
     assert error.where == str(tmp_path / "log")
     assert error.got
 
@@ -247,12 +247,12 @@ def radio(folder: Path, shown: list[str], header: tuple[str, ...] = SHOWN) -> Pa
 
 def test_a_fault_in_the_second_log_leaves_nothing_half_written(spark: SparkSession, tmp_path: Path) -> None:
     data = radio(tmp_path / "1", SHOWN_ROWS, (*SHOWN[:-1], "chances"))
-    error = refused(spark, tmp_path, source(RADIO), data, InputError)
+    error = refused(spark, tmp_path, build_source(RADIO), data, InputError)
     assert "Column 'chance' is missing." in error.what
     assert str(data / "shown.csv") in error.where
-    error = refused(spark, tmp_path, source(RADIO), radio(tmp_path / "2", []), InputError)
+    error = refused(spark, tmp_path, build_source(RADIO), radio(tmp_path / "2", []), InputError)
     assert error.where == str(tmp_path / "2" / "shown.csv")
-    limited = source(RADIO, quarantine_limit=0.4)
+    limited = build_source(RADIO, quarantine_limit=0.4)
     error = refused(spark, tmp_path, limited, radio(tmp_path / "3", SHOWN_ROWS), QualityError)
     assert error.where == str(tmp_path / "3" / "shown.csv")
 
@@ -274,8 +274,8 @@ def test_a_heartbeat_that_says_nothing_is_refused(
     data = radio(tmp_path / "data", SHOWN_ROWS)
     if text is not None:
         (data / "beat.json").write_text(text, encoding="utf-8")
-    made = source(RADIO, completeness={"heartbeat": "beat.json"})
-    error = refused(spark, tmp_path, made, data, InputError)
+    source = build_source(RADIO, completeness={"heartbeat": "beat.json"})
+    error = refused(spark, tmp_path, source, data, InputError)
     assert error.what == what
     assert str(data) in error.where
     assert error.fix
@@ -285,7 +285,7 @@ def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -
     data = radio(tmp_path / "data", SHOWN_ROWS)
     beat = {"complete_until": "2026-05-05T12:00:00+02:00", "observed_at": "2026-05-05T10:00:00Z"}
     (data / "beat.json").write_text(json.dumps(beat), encoding="utf-8")
-    context = job(spark, tmp_path / "warehouse", source(RADIO, completeness={"heartbeat": "beat.json"}))
+    context = open_run(spark, tmp_path / "warehouse", build_source(RADIO, completeness={"heartbeat": "beat.json"}))
     ingest(context, data)
     delivery = context.log.deliveries()[-1]
     assert delivery["complete_until"] == datetime(2026, 5, 5, 10, tzinfo=UTC)

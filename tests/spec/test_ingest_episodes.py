@@ -13,7 +13,16 @@ from jobs.runtime.run_context import RunContext
 from longplay.config.strict_model import validate_model
 from longplay.errors import ConfigError
 from longplay.registry.registry import default_registry
-from tests.unit.ingest.small_logs import EPISODES, OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
+from tests.unit.ingest.small_logs import (
+    EPISODES,
+    OBSERVED_AT,
+    RADIO,
+    SHOWN,
+    build_source,
+    open_run,
+    progress_text,
+    write_csv,
+)
 from tests.unit.longplay.signal_files import write
 
 EVENTS = RADIO["events"] | {"episode": "episode"}
@@ -43,7 +52,9 @@ def deliver(folder: Path, episodes: list[str], plays: list[str], shown_on: str =
 
 @pytest.mark.spark
 def test_releases_are_read_once_and_faults_are_set_aside(spark: SparkSession, tmp_path: Path) -> None:
-    run = job(spark, tmp_path / "warehouse", source(RADIO, **CHANGES), "signals.shipped=[season_finished_28d]")
+    run = open_run(
+        spark, tmp_path / "warehouse", build_source(RADIO, **CHANGES), "signals.shipped=[season_finished_28d]"
+    )
     plays = ["ann,news,2026-05-05T10:00:00,play,60,n2", "ann,jazz,2026-05-06T10:00:00,play,60,"]
     ingest(run, deliver(tmp_path / "first", FIRST, plays), OBSERVED_AT)
     later = ["ann,news,2026-05-07T10:00:00,play,60,n1", "bob,news,2026-05-08T10:00:00,play,60,n5"]
@@ -70,10 +81,10 @@ def test_releases_are_read_once_and_faults_are_set_aside(spark: SparkSession, tm
 
 @pytest.mark.spark
 def test_a_source_without_episodes_says_that_the_signal_cannot_be_had(spark: SparkSession, tmp_path: Path) -> None:
-    run = job(spark, tmp_path / "warehouse", source(), "signals.shipped=[season_finished_28d, click]")
+    run = open_run(spark, tmp_path / "warehouse", build_source(), "signals.shipped=[season_finished_28d, click]")
     ingest(run, write_csv(tmp_path / "plays.csv", ["ann,song,2026-05-04T10:00:00,tap,"]), OBSERVED_AT)
     build_signals(run)
-    assert "season_finished_28d@1: not eligible here: this source has no episodes" in said(run)
+    assert "season_finished_28d@1: not eligible here: this source has no episodes" in progress_text(run)
     assert {row["signal"] for row in run.store.read("signal_values").select("signal").collect()} <= {
         d.ref for d in default_registry().newest() if not d.needs.episodes
     }
@@ -87,7 +98,7 @@ def test_a_late_release_is_made_good_by_an_increment(spark: SparkSession, tmp_pa
         window={"kind": "elapsed", "from": "0 s", "to": "7 d"},
     )  # fmt: skip
     known_column = {"episodes": EPISODES | {"known": {"column": "told"}}, "events": EVENTS}
-    run = job(spark, tmp_path / "warehouse", source(RADIO, **known_column), "signals.shipped=[click]")
+    run = open_run(spark, tmp_path / "warehouse", build_source(RADIO, **known_column), "signals.shipped=[click]")
     run.registry = default_registry([tmp_path / "mine"])
     plays = ["ann,news,2026-05-05T10:00:00,play,60,n1", "ann,news,2026-05-06T10:00:00,play,60,n2"]
     early = ["news,n1,s1,2,2026-05-01T08:00:00,2026-05-01T08:00:00"]
@@ -104,7 +115,7 @@ def test_a_late_release_is_made_good_by_an_increment(spark: SparkSession, tmp_pa
     build_signals(run)
     grown = seasons(run)
     assert grown == [(0, "mature", 0.0, 13), (1, "mature", 1.0, 20)]
-    assert "from scratch" not in said(run)
+    assert "from scratch" not in progress_text(run)
     build_signals(replace(run, force=True))
     assert seasons(run) == grown
 
@@ -118,6 +129,6 @@ def seasons(run: RunContext) -> list[tuple[int, str, float, int]]:
 
 def test_a_log_of_episodes_and_the_column_that_names_them_go_together() -> None:
     with pytest.raises(ConfigError, match="give both or neither"):
-        validate_model(type(source()), {**RADIO, "episodes": EPISODES}, "radio.yaml")
+        validate_model(type(build_source()), {**RADIO, "episodes": EPISODES}, "radio.yaml")
     with pytest.raises(ConfigError, match="give both or neither"):
-        validate_model(type(source()), {**RADIO, "events": EVENTS}, "radio.yaml")
+        validate_model(type(build_source()), {**RADIO, "events": EVENTS}, "radio.yaml")

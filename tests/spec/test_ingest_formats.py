@@ -11,15 +11,15 @@ from ingest import fact_tables
 from ingest.formats import FORMATS
 from ingest.readers import locate, read_raw
 from longplay.errors import InputError
-from tests.unit.ingest.small_logs import HEADER, RADIO, SHOP, counts, judged, source, write_csv
+from tests.unit.ingest.small_logs import HEADER, RADIO, SHOP, build_source, counts, judged, write_csv
 
 pytestmark = pytest.mark.spark
 
 ROWS = ["ann,song,2026-05-03T10:00:00,play,40", "bob,tune,2026-05-04T11:00:00,skip,2"]
 
 
-def expected_events(spark: SparkSession, path: Path, made) -> list[tuple]:
-    events = fact_tables.build_events(judged(spark, path, made), made.events, 1).orderBy("user_id").collect()
+def expected_events(spark: SparkSession, path: Path, source) -> list[tuple]:
+    events = fact_tables.build_events(judged(spark, path, source), source.events, 1).orderBy("user_id").collect()
     return [(e["user_id"], e["item_id"], str(e["event_ts"]), e["kind"], e["amount"]) for e in events]
 
 
@@ -30,36 +30,36 @@ EXPECTED = [
 
 
 def test_csv_with_a_header(spark: SparkSession, tmp_path: Path) -> None:
-    assert expected_events(spark, write_csv(tmp_path / "log.csv", ROWS), source()) == EXPECTED
+    assert expected_events(spark, write_csv(tmp_path / "log.csv", ROWS), build_source()) == EXPECTED
 
 
 def test_csv_with_a_byte_order_mark(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", ROWS)
     log.write_bytes(b"\xef\xbb\xbf" + log.read_bytes())
-    assert expected_events(spark, log, source()) == EXPECTED
+    assert expected_events(spark, log, build_source()) == EXPECTED
 
 
 def test_tsv_without_a_header_and_without_quotes(spark: SparkSession, tmp_path: Path) -> None:
     rows = [row.replace(",", "\t") for row in ROWS]
     odd = 'cat\t"Heroes" (live\t2026-05-05T11:00:00\tplay\t31'  # a quote that is never closed
     log = write_csv(tmp_path / "log.tsv", [*rows, odd], None)
-    made = source(format={"type": "tsv", "quote": "", "columns": list(HEADER)})
-    found_events = expected_events(spark, log, made)
+    source = build_source(format={"type": "tsv", "quote": "", "columns": list(HEADER)})
+    found_events = expected_events(spark, log, source)
     assert found_events == [*EXPECTED, ("cat", '"Heroes" (live', "2026-05-05 11:00:00", "play", 31.0)]
 
 
 def test_csv_with_another_delimiter_encoding_and_quoted_cells(spark: SparkSession, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_bytes("who;what;when;how;much\nann;'a;é';2026-05-03;play;40\n".encode("latin-1"))
-    made = source(format={"type": "csv", "delimiter": ";", "quote": "'", "encoding": "ISO-8859-1"})
-    assert expected_events(spark, log, made) == [("ann", "a;é", "2026-05-03 00:00:00", "play", 40.0)]
+    source = build_source(format={"type": "csv", "delimiter": ";", "quote": "'", "encoding": "ISO-8859-1"})
+    assert expected_events(spark, log, source) == [("ann", "a;é", "2026-05-03 00:00:00", "play", 40.0)]
 
 
 def test_a_folder_of_csv_files_is_one_log(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     for number, row in enumerate(ROWS):
         write_csv(tmp_path / "log" / f"{number}.csv", [row])
-    assert expected_events(spark, tmp_path / "log", source()) == EXPECTED
+    assert expected_events(spark, tmp_path / "log", build_source()) == EXPECTED
 
 
 def write_text(frame: DataFrame, path: Path, separator: str) -> None:
@@ -84,16 +84,16 @@ def test_every_format_gives_the_same_events(spark: SparkSession, tmp_path: Path,
     frame = spark.createDataFrame([tuple(row.split(",")) for row in ROWS], list(HEADER))
     assert name in WRITERS, f"write a log as {name} here, to test how it is read"
     WRITERS[name](frame, tmp_path / "log")
-    made = source(SHOP | {"format": {"type": name}})
-    assert expected_events(spark, tmp_path / "log", made) == EXPECTED
+    source = build_source(SHOP | {"format": {"type": name}})
+    assert expected_events(spark, tmp_path / "log", source) == EXPECTED
 
 
 def test_parquet_with_nested_columns_and_maps(spark: SparkSession, tmp_path: Path) -> None:
     frame = spark.createDataFrame([tuple(row.split(",")) for row in [*ROWS, ROWS[0]]], list(HEADER))
     nested = frame.selectExpr("*", "map('device', who) as context", "named_struct('a', array(1, 2)) as more")
     nested.write.parquet(str(tmp_path / "log"))
-    made = source(SHOP | {"format": {"type": "parquet"}})
-    assert counts(spark, tmp_path / "log", made) == {
+    source = build_source(SHOP | {"format": {"type": "parquet"}})
+    assert counts(spark, tmp_path / "log", source) == {
         "read": 3,
         "clean": 2,
         "raw:duplicate": 1,
@@ -103,14 +103,14 @@ def test_parquet_with_nested_columns_and_maps(spark: SparkSession, tmp_path: Pat
 
 def test_column_names_with_dots_and_spaces(spark: SparkSession, tmp_path: Path) -> None:
     header = ("user.id", "the item", "when", "how", "much")
-    made = source(events__user="user.id", events__item="the item", events__key=["user.id", "when"])
-    assert expected_events(spark, write_csv(tmp_path / "log.csv", ROWS, header), made) == EXPECTED
+    source = build_source(events__user="user.id", events__item="the item", events__key=["user.id", "when"])
+    assert expected_events(spark, write_csv(tmp_path / "log.csv", ROWS, header), source) == EXPECTED
 
 
 def test_a_missing_column_is_named_with_the_nearest_one(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", ROWS, ("whom", "what", "when", "how", "much"))
     with pytest.raises(InputError, match="Column 'who' is missing") as caught:
-        judged(spark, log, source())
+        judged(spark, log, build_source())
     assert str(log) in caught.value.where
     assert "'shop'" in caught.value.where
     assert caught.value.got == "columns whom, what, when, how, much"
@@ -119,53 +119,53 @@ def test_a_missing_column_is_named_with_the_nearest_one(spark: SparkSession, tmp
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="The raw log is missing") as caught:
-        locate(tmp_path / "nowhere.csv", source().events)
+        locate(tmp_path / "nowhere.csv", build_source().events)
     assert caught.value.where == str(tmp_path / "nowhere.csv")
     assert caught.value.fix
 
 
 def test_a_missing_file_of_a_folder_with_two_logs(tmp_path: Path) -> None:
-    made = source(RADIO)
+    source = build_source(RADIO)
     write_csv(tmp_path / "events.csv", ROWS)
-    assert locate(tmp_path, made.events) == tmp_path / "events.csv"
+    assert locate(tmp_path, source.events) == tmp_path / "events.csv"
     with pytest.raises(InputError, match="missing") as caught:
-        locate(tmp_path, made.exposures)
+        locate(tmp_path, source.exposures)
     assert caught.value.where == str(tmp_path / "shown.csv")
 
 
 def test_a_source_with_exposures_wants_the_folder(tmp_path: Path) -> None:
     log = write_csv(tmp_path / "events.csv", ROWS)
     with pytest.raises(InputError, match="must be the folder that holds them") as caught:
-        locate(log, source(RADIO).exposures)
+        locate(log, build_source(RADIO).exposures)
     assert caught.value.got == "a file"
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "log.csv").touch()
     with pytest.raises(InputError, match="The raw log is empty") as caught:
-        locate(tmp_path / "log.csv", source().events)
+        locate(tmp_path / "log.csv", build_source().events)
     assert caught.value.got == "0 bytes"
 
 
 @pytest.mark.parametrize("kind", [name for name, raw in FORMATS.items() if "encoding" not in raw.keys])
 def test_text_that_claims_to_be_something_else(spark: SparkSession, tmp_path: Path, kind: str) -> None:
     log = write_csv(tmp_path / "log.csv", ROWS)
-    made = source(SHOP | {"format": {"type": kind}})
+    source = build_source(SHOP | {"format": {"type": kind}})
     with pytest.raises(InputError, match=f"cannot be read as {kind}") as caught:
-        read_raw(spark, log, made, made.events)
+        read_raw(spark, log, source, source.events)
     assert caught.value.where == str(log)
     assert caught.value.got
     assert "format.type" in caught.value.fix
 
 
 def test_an_empty_folder(spark: SparkSession, tmp_path: Path) -> None:
-    made = source(SHOP | {"format": {"type": "parquet"}})
+    source = build_source(SHOP | {"format": {"type": "parquet"}})
     with pytest.raises(InputError, match="cannot be read as parquet"):
-        read_raw(spark, tmp_path, made, made.events)
+        read_raw(spark, tmp_path, source, source.events)
 
 
 def test_an_unknown_encoding(spark: SparkSession, tmp_path: Path) -> None:
-    made = source(format={"type": "csv", "encoding": "utf-99"})
+    source = build_source(format={"type": "csv", "encoding": "utf-99"})
     with pytest.raises(InputError, match="cannot be read as csv") as caught:
-        judged(spark, write_csv(tmp_path / "log.csv", ROWS), made).collect()
+        judged(spark, write_csv(tmp_path / "log.csv", ROWS), source).collect()
     assert "utf-99" in caught.value.got

@@ -21,9 +21,9 @@ from tests.unit.ingest.small_logs import (
     RADIO,
     SHOP,
     SHOWN,
+    build_source,
     counts,
     judged,
-    source,
     write_csv,
 )
 
@@ -58,7 +58,7 @@ GOOD = "ann,song,2026-05-03T10:00:00,play,40"
 )
 def test_one_bad_row_beside_a_good_one(spark: SparkSession, tmp_path: Path, row: str, reason: str) -> None:
     log = write_csv(tmp_path / "log.csv", [GOOD, row])
-    assert counts(spark, log, source()) == {
+    assert counts(spark, log, build_source()) == {
         "read": 2,
         "clean": 1,
         f"raw:{reason}": 1,
@@ -76,7 +76,7 @@ def test_one_bad_row_beside_a_good_one(spark: SparkSession, tmp_path: Path, row:
     ],
 )
 def test_rows_at_the_edge_are_clean(spark: SparkSession, tmp_path: Path, row: str) -> None:
-    assert counts(spark, write_csv(tmp_path / "log.csv", [row]), source()) == {"read": 1, "clean": 1}
+    assert counts(spark, write_csv(tmp_path / "log.csv", [row]), build_source()) == {"read": 1, "clean": 1}
 
 
 def test_precedence_and_raw_counts_that_overlap(spark: SparkSession, tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ def test_precedence_and_raw_counts_that_overlap(spark: SparkSession, tmp_path: P
         "bob,song,2026-05-03,skip,-1",  # bad_amount
         ",song,2026-05-03",  # malformed_row, null_user, unknown_kind (the cell is missing)
     ]
-    made = source(events__filters=[{"reason": "staff", "where": "who = 'test'"}])
-    assert counts(spark, write_csv(tmp_path / "log.csv", rows), made) == {
+    source = build_source(events__filters=[{"reason": "staff", "where": "who = 'test'"}])
+    assert counts(spark, write_csv(tmp_path / "log.csv", rows), source) == {
         "read": 11,
         "clean": 1,
         "raw:malformed_row": 1,
@@ -118,18 +118,18 @@ def test_precedence_and_raw_counts_that_overlap(spark: SparkSession, tmp_path: P
 
 
 def test_built_in_reasons_are_those_that_judging_gives(spark: SparkSession) -> None:
-    made = source(RADIO, events=RADIO["events"] | {"episode": "episode"}, episodes=EPISODES)
-    assert made.exposures is not None
-    assert made.episodes is not None
-    given = {*list_reasons(made.events), *list_reasons(made.exposures), *list_reasons(made.episodes)}
-    assert given == set(BUILT_IN_REASONS)
-    for log in (made.events, made.exposures, made.episodes):
+    source = build_source(RADIO, events=RADIO["events"] | {"episode": "episode"}, episodes=EPISODES)
+    assert source.exposures is not None
+    assert source.episodes is not None
+    reasons = {*list_reasons(source.events), *list_reasons(source.exposures), *list_reasons(source.episodes)}
+    assert reasons == set(BUILT_IN_REASONS)
+    for log in (source.events, source.exposures, source.episodes):
         assert set(build_rejection_messages(log)) == set(list_reasons(log))
 
 
 def test_reasons_come_in_the_documented_order(spark: SparkSession) -> None:
-    made = source(events__filters=[{"reason": "staff", "where": "true"}, {"reason": "tiny", "where": "true"}])
-    assert list_reasons(made.events) == [
+    source = build_source(events__filters=[{"reason": "staff", "where": "true"}, {"reason": "tiny", "where": "true"}])
+    assert list_reasons(source.events) == [
         "malformed_row",
         "null_user",
         "null_item",
@@ -144,11 +144,11 @@ def test_reasons_come_in_the_documented_order(spark: SparkSession) -> None:
 
 
 def test_of_rows_with_one_key_the_clean_one_is_kept_whatever_the_order(spark: SparkSession, tmp_path: Path) -> None:
-    made = source(events__key=["who", "what"])
+    source = build_source(events__key=["who", "what"])
     rows = ["ann,song,2026-05-02T10:00:00,play,-5", "ann,song,2026-05-04T10:00:00,play,40"]
     for number, lines in enumerate((rows, rows[::-1])):
-        found = judged(spark, write_csv(tmp_path / f"{number}.csv", lines), made)
-        assert [(r["reasons"], r["amount_"]) for r in found.orderBy("amount_").collect()] == [
+        judged_rows = judged(spark, write_csv(tmp_path / f"{number}.csv", lines), source)
+        assert [(r["reasons"], r["amount_"]) for r in judged_rows.orderBy("amount_").collect()] == [
             (["bad_amount", "duplicate"], -5.0),
             ([], 40.0),
         ]
@@ -156,7 +156,7 @@ def test_of_rows_with_one_key_the_clean_one_is_kept_whatever_the_order(spark: Sp
 
 def test_a_malformed_row_is_kept_word_for_word(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", [GOOD, "bob,song,2026-05-03,play,40,and,more", '"bob,song,2026-05-03,play,4'])
-    aside = fact_tables.build_quarantine(judged(spark, log, source()), "events", 1, "run-1").collect()
+    aside = fact_tables.build_quarantine(judged(spark, log, build_source()), "events", 1, "run-1").collect()
     assert {r["reason"] for r in aside} == {"malformed_row"}
     texts = {json.loads(r["raw"])["_corrupt_record"] for r in aside}
     assert texts == {"bob,song,2026-05-03,play,40,and,more", '"bob,song,2026-05-03,play,4'}
@@ -164,7 +164,7 @@ def test_a_malformed_row_is_kept_word_for_word(spark: SparkSession, tmp_path: Pa
 
 def test_quarantine_carries_the_raw_row_and_unique_ids(spark: SparkSession, tmp_path: Path) -> None:
     log = write_csv(tmp_path / "log.csv", [GOOD, GOOD, GOOD, "bob,song,2026-05-03,play,-1"])
-    aside = fact_tables.build_quarantine(judged(spark, log, source()), "events", 1, "run-1").collect()
+    aside = fact_tables.build_quarantine(judged(spark, log, build_source()), "events", 1, "run-1").collect()
     assert len({r["row_id"] for r in aside}) == len(aside) == 3
     assert sorted(json.loads(r["raw"])["much"] for r in aside) == ["-1", "40", "40"]
     assert {(r["log"], r["batch"], r["run_id"], r["file"]) for r in aside} == {("events", 1, "run-1", "log.csv")}
@@ -181,9 +181,9 @@ def test_quarantine_carries_the_raw_row_and_unique_ids(spark: SparkSession, tmp_
 
 def test_filters_set_rows_aside_in_their_order(spark: SparkSession, tmp_path: Path) -> None:
     both = [{"reason": "staff", "where": "who LIKE 't%'"}, {"reason": "short", "where": "try_cast(much AS int) < 5"}]
-    made = source(events__filters=both)
+    source = build_source(events__filters=both)
     rows = [GOOD, "tim,song,2026-05-03,play,40", "tim,song,2026-05-04,play,1", "bob,song,2026-05-03,play,1"]
-    assert counts(spark, write_csv(tmp_path / "log.csv", [*rows, "bob,song,2026-05-03,tap,"]), made) == {
+    assert counts(spark, write_csv(tmp_path / "log.csv", [*rows, "bob,song,2026-05-03,tap,"]), source) == {
         "read": 5,
         "clean": 2,  # a null condition sets nothing aside
         "raw:staff": 2,
@@ -195,9 +195,9 @@ def test_filters_set_rows_aside_in_their_order(spark: SparkSession, tmp_path: Pa
 
 @pytest.mark.parametrize("where", ["no_such_column = 1", "who =", "much", "count(*) > 1"])
 def test_a_filter_that_does_not_fit_is_a_config_error(spark: SparkSession, tmp_path: Path, where: str) -> None:
-    made = source(events__filters=[{"reason": "staff", "where": where}])
+    source = build_source(events__filters=[{"reason": "staff", "where": where}])
     with pytest.raises(ConfigError, match="The filter 'staff' cannot be applied to the log") as caught:
-        judged(spark, write_csv(tmp_path / "log.csv", [GOOD]), made)
+        judged(spark, write_csv(tmp_path / "log.csv", [GOOD]), source)
     assert where in caught.value.where
     assert caught.value.got
     assert caught.value.fix
@@ -206,15 +206,15 @@ def test_a_filter_that_does_not_fit_is_a_config_error(spark: SparkSession, tmp_p
 def test_columns_called_like_ours_do_not_clash(spark: SparkSession, tmp_path: Path) -> None:
     header = ("user_id", "item_id", "event_ts", "kind", "reason", "key", "raw", "_rank")
     names = {"user": "user_id", "item": "item_id", "time": {"column": "event_ts"}, "kind": {"column": "kind"}}
-    made = source(events=SHOP["events"] | names | {"amount": {"column": "reason", "unit": "s"}})
+    source = build_source(events=SHOP["events"] | names | {"amount": {"column": "reason", "unit": "s"}})
     rows = ["ann,song,2026-05-03T10:00:00,play,40,k,r,7", "ann,song,2026-05-03T10:00:00,play,-1,k,r,7"]
     log = write_csv(tmp_path / "log.csv", rows, header)
-    found = judged(spark, log, made)
-    event = fact_tables.build_events(found, made.events, 1).collect()
+    judged_rows = judged(spark, log, source)
+    event = fact_tables.build_events(judged_rows, source.events, 1).collect()
     assert [(e["user_id"], e["item_id"], e["amount"], e["is_consumption"]) for e in event] == [
         ("ann", "song", 40.0, True)
     ]
-    aside = fact_tables.build_quarantine(found, "events", 1, "run-1").first()
+    aside = fact_tables.build_quarantine(judged_rows, "events", 1, "run-1").first()
     assert json.loads(aside["raw"]) == dict(zip(header, rows[1].split(","), strict=True))
 
 
@@ -226,8 +226,8 @@ def test_flags_follow_the_rules_of_the_source(spark: SparkSession, tmp_path: Pat
         "ann,d,2026-05-03,tap,",
         "ann,e,2026-05-03,skip,5",
     ]
-    made = source()
-    events = fact_tables.build_events(judged(spark, write_csv(tmp_path / "log.csv", rows), made), made.events, 1)
+    source = build_source()
+    events = fact_tables.build_events(judged(spark, write_csv(tmp_path / "log.csv", rows), source), source.events, 1)
     flags = events.orderBy("item_id").select("is_consumption", "is_click", "is_negative").collect()
     assert [tuple(row) for row in flags] == [
         (True, False, False),
@@ -253,12 +253,12 @@ def test_reasons_of_exposures(spark: SparkSession, tmp_path: Path) -> None:
         ",j,2026-05-03T10:00:00,s1,home,3,greedy,0.1",
         "ann,k,2026-05-03T10:00:00,s1,home,3,greedy,1",
     ]
-    made = source(RADIO)
-    log = made.exposures
+    source = build_source(RADIO)
+    log = source.exposures
     assert log is not None
-    raw = read_raw(spark, write_csv(tmp_path / "shown.csv", rows, SHOWN), made, log)
-    found = validate_rows(raw, made, log, OBSERVED_AT).persist()
-    assert {name: n for name, n in fact_tables.count_reasons(found, log).items() if n} == {
+    raw = read_raw(spark, write_csv(tmp_path / "shown.csv", rows, SHOWN), source, log)
+    judged_rows = validate_rows(raw, source, log, OBSERVED_AT).persist()
+    assert {name: n for name, n in fact_tables.count_reasons(judged_rows, log).items() if n} == {
         "read": 12,
         "clean": 2,
         "raw:null_user": 1,
@@ -270,7 +270,7 @@ def test_reasons_of_exposures(spark: SparkSession, tmp_path: Path) -> None:
         "raw:duplicate": 1,
         "exclusive:duplicate": 1,
     }
-    shown = fact_tables.build_exposures(found, 1).orderBy("item_id").collect()
+    shown = fact_tables.build_exposures(judged_rows, 1).orderBy("item_id").collect()
     assert [(r["item_id"], r["as_of"], r["position"], r["propensity"], r["sampled"]) for r in shown] == [
         ("k", datetime(2026, 5, 3, 10), 3, 1.0, False),
         ("song", datetime(2026, 5, 3, 10), 1, 0.5, False),
@@ -278,10 +278,10 @@ def test_reasons_of_exposures(spark: SparkSession, tmp_path: Path) -> None:
 
 
 def test_event_ids_depend_on_the_key_alone(spark: SparkSession, tmp_path: Path) -> None:
-    made = source(events__key=["who", "when"])
-    one = judged(spark, write_csv(tmp_path / "a.csv", ["ann,song,2026-05-03,play,40"]), made).first()
-    two = judged(spark, write_csv(tmp_path / "b.csv", ["ann,other,2026-05-03,tap,"]), made).first()
-    swapped = judged(spark, write_csv(tmp_path / "c.csv", ["2026-05-03,song,2026-05-03,play,40"]), made).first()
-    assert one["key"] == two["key"] != swapped["key"]
-    assert len(one["key"]) == 32
-    assert HEADER[0] in made.events.key
+    source = build_source(events__key=["who", "when"])
+    first = judged(spark, write_csv(tmp_path / "a.csv", ["ann,song,2026-05-03,play,40"]), source).first()
+    second = judged(spark, write_csv(tmp_path / "b.csv", ["ann,other,2026-05-03,tap,"]), source).first()
+    swapped = judged(spark, write_csv(tmp_path / "c.csv", ["2026-05-03,song,2026-05-03,play,40"]), source).first()
+    assert first["key"] == second["key"] != swapped["key"]
+    assert len(first["key"]) == 32
+    assert HEADER[0] in source.events.key

@@ -9,16 +9,16 @@ from pyspark.sql import SparkSession
 from ingest import fact_tables
 from ingest.source_config import Source
 from longplay.errors import ConfigError
-from tests.unit.ingest.small_logs import HEADER, SHOP, judged, source, write_csv
+from tests.unit.ingest.small_logs import HEADER, SHOP, build_source, judged, write_csv
 
 pytestmark = pytest.mark.spark
 
 
-def times(spark: SparkSession, folder: Path, values: list[str], made: Source) -> list[datetime | None]:
+def times(spark: SparkSession, folder: Path, values: list[str], source: Source) -> list[datetime | None]:
     """The event times read from one column of raw times, in order."""
     rows = [f'u{number:02d},song,"{value}",play,40' for number, value in enumerate(values)]
-    found = judged(spark, write_csv(folder / "log.csv", rows), made)
-    return [row["event_ts"] for row in found.orderBy("user_id").collect()]
+    judged_rows = judged(spark, write_csv(folder / "log.csv", rows), source)
+    return [row["event_ts"] for row in judged_rows.orderBy("user_id").collect()]
 
 
 def test_local_times_around_both_clock_changes(spark: SparkSession, tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_local_times_around_both_clock_changes(spark: SparkSession, tmp_path: Pa
         "2024-10-27T02:30:00",
         "2024-12-01 08:00:00",
     ]
-    assert times(spark, tmp_path, values, source(time_zone="Europe/London")) == [
+    assert times(spark, tmp_path, values, build_source(time_zone="Europe/London")) == [
         datetime(2024, 3, 31, 0, 30),
         datetime(2024, 3, 31, 1, 30),
         datetime(2024, 7, 1, 11),
@@ -43,7 +43,7 @@ def test_local_times_around_both_clock_changes(spark: SparkSession, tmp_path: Pa
 
 def test_an_offset_in_the_text_beats_the_zone_of_the_source(spark: SparkSession, tmp_path: Path) -> None:
     values = ["2024-07-01T12:00:00Z", "2024-07-01T12:00:00+02:00", "2024-07-01T12:00:00.5-0500", "2024-07-01T12:00:00"]
-    assert times(spark, tmp_path, values, source(time_zone="Europe/London")) == [
+    assert times(spark, tmp_path, values, build_source(time_zone="Europe/London")) == [
         datetime(2024, 7, 1, 12),
         datetime(2024, 7, 1, 10),
         datetime(2024, 7, 1, 17, 0, 0, 500_000),
@@ -52,13 +52,15 @@ def test_an_offset_in_the_text_beats_the_zone_of_the_source(spark: SparkSession,
 
 
 def test_patterns_with_and_without_an_offset(spark: SparkSession, tmp_path: Path) -> None:
-    local = source(time_zone="America/New_York", events__time={"column": "when", "format": "dd/MM/yyyy HH:mm"})
+    local = build_source(time_zone="America/New_York", events__time={"column": "when", "format": "dd/MM/yyyy HH:mm"})
     assert times(spark, tmp_path, ["03/05/2024 20:15", "05/03/2024 20:15", "2024-05-03"], local) == [
         datetime(2024, 5, 4, 0, 15),
         datetime(2024, 3, 6, 1, 15),
         None,
     ]
-    zoned = source(time_zone="America/New_York", events__time={"column": "when", "format": "yyyy-MM-dd'T'HH:mmXXX"})
+    zoned = build_source(
+        time_zone="America/New_York", events__time={"column": "when", "format": "yyyy-MM-dd'T'HH:mmXXX"}
+    )
     assert times(spark, tmp_path, ["2024-05-03T20:15+00:00"], zoned) == [datetime(2024, 5, 3, 20, 15)]
 
 
@@ -81,21 +83,21 @@ def test_unix_times(
     spark: SparkSession, tmp_path: Path, fmt: str, values: list[str], expected: list[datetime | None]
 ) -> None:
     # Unix times are UTC by definition: the zone of the source does not move them.
-    made = source(time_zone="Asia/Tokyo", events__time={"column": "when", "format": fmt})
-    assert times(spark, tmp_path, values, made) == expected
+    source = build_source(time_zone="Asia/Tokyo", events__time={"column": "when", "format": fmt})
+    assert times(spark, tmp_path, values, source) == expected
 
 
 def test_numbers_are_no_iso_times(spark: SparkSession, tmp_path: Path) -> None:
-    assert times(spark, tmp_path, ["1714766400", "20240503"], source()) == [None, None]
+    assert times(spark, tmp_path, ["1714766400", "20240503"], build_source()) == [None, None]
 
 
 def test_a_letter_that_is_no_pattern_is_a_clear_error(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="neither a Spark datetime pattern"):
-        source(events__time={"column": "when", "format": "unix"})
+        build_source(events__time={"column": "when", "format": "unix"})
 
 
 def test_clock_skew_is_flagged_and_known_time_raised(spark: SparkSession, tmp_path: Path) -> None:
-    made = source(events__known={"column": "stored"})
+    source = build_source(events__known={"column": "stored"})
     rows = [
         "ann,a,2026-05-03T10:00:00,play,40,2026-05-03T10:00:05",
         "ann,b,2026-05-03T10:00:00,play,40,2026-05-03T09:59:59",
@@ -103,21 +105,23 @@ def test_clock_skew_is_flagged_and_known_time_raised(spark: SparkSession, tmp_pa
         "ann,d,2026-05-03T10:00:00,play,40,",
         "ann,e,2026-05-03T10:00:00,play,40,2026-05-06T01:00:00",
     ]
-    found = judged(spark, write_csv(tmp_path / "log.csv", rows, (*HEADER, "stored")), made)
-    events = fact_tables.build_events(found, made.events, 1).orderBy("item_id").collect()
+    judged_rows = judged(spark, write_csv(tmp_path / "log.csv", rows, (*HEADER, "stored")), source)
+    events = fact_tables.build_events(judged_rows, source.events, 1).orderBy("item_id").collect()
     assert [(e["item_id"], e["known_ts"], e["clock_skew"], str(e["known_day"])) for e in events] == [
         ("a", datetime(2026, 5, 3, 10, 0, 5), False, "2026-05-03"),
         ("b", datetime(2026, 5, 3, 10), True, "2026-05-03"),
         ("c", datetime(2026, 5, 3, 10), False, "2026-05-03"),
         ("e", datetime(2026, 5, 6, 1), False, "2026-05-06"),
     ]
-    assert [r["reason"] for r in fact_tables.build_quarantine(found, "events", 1, "run-1").collect()] == ["bad_time"]
+    assert [r["reason"] for r in fact_tables.build_quarantine(judged_rows, "events", 1, "run-1").collect()] == [
+        "bad_time"
+    ]
 
 
 def test_a_configured_delay_is_when_a_row_was_known(spark: SparkSession, tmp_path: Path) -> None:
-    made = source(events__known={"delay": "90 min"})
-    found = judged(spark, write_csv(tmp_path / "log.csv", ["ann,a,2026-05-03T23:00:00,play,40"]), made)
-    event = fact_tables.build_events(found, made.events, 1).first()
+    source = build_source(events__known={"delay": "90 min"})
+    judged_rows = judged(spark, write_csv(tmp_path / "log.csv", ["ann,a,2026-05-03T23:00:00,play,40"]), source)
+    event = fact_tables.build_events(judged_rows, source.events, 1).first()
     assert (event["known_ts"], str(event["known_day"]), event["clock_skew"]) == (
         datetime(2026, 5, 4, 0, 30),
         "2026-05-04",
@@ -127,13 +131,13 @@ def test_a_configured_delay_is_when_a_row_was_known(spark: SparkSession, tmp_pat
 
 def test_zone_less_and_zoned_parquet_times(spark: SparkSession, tmp_path: Path) -> None:
     rows = spark.createDataFrame([("ann", "a", "2024-07-01 12:00:00", "play", 40.0)], list(HEADER))
-    made = source(SHOP | {"format": {"type": "parquet"}}, time_zone="Europe/London")
-    found = {}
+    source = build_source(SHOP | {"format": {"type": "parquet"}}, time_zone="Europe/London")
+    event_times = {}
     for kind in ("timestamp", "timestamp_ntz", "date"):
         folder = tmp_path / kind
         rows.selectExpr("who", "what", f"cast(when as {kind}) as when", "how", "much").write.parquet(str(folder))
-        found[kind] = judged(spark, folder, made).first()["event_ts"]
-    assert found == {
+        event_times[kind] = judged(spark, folder, source).first()["event_ts"]
+    assert event_times == {
         "timestamp": datetime(2024, 7, 1, 12),  # an instant already
         "timestamp_ntz": datetime(2024, 7, 1, 11),  # a wall clock in London
         "date": datetime(2024, 6, 30, 23),  # London's midnight

@@ -15,7 +15,7 @@ from longplay.errors import ConfigError, InputError, NotFoundError, QualityError
 from longplay.status.row_accounting import account_for_rows
 from tables.publish import WritableStore
 from tables.spec import TableSpec
-from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, job, said, source, write_csv
+from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, build_source, open_run, progress_text, write_csv
 
 pytestmark = pytest.mark.spark
 
@@ -66,7 +66,7 @@ def lines(path: Path, rows: list[tuple[object, dict[str, object]]]) -> Path:
 def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = job(spark, tmp_path / "warehouse", source(RADIO))
+    context = open_run(spark, tmp_path / "warehouse", build_source(RADIO))
     ingest(context, deliver(tmp_path / "1", MONDAY, SHOWN_ROWS), OBSERVED_AT)
     assert accounts(context) == {"events": (10, 4, 5, 1, 0), "exposures": (2, 1, 1, 0, 0)}
     (bad,) = aside(context, "unknown_kind")
@@ -117,10 +117,11 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
         with pytest.raises(KeyboardInterrupt):
             release_selection(context, ReleaseSelection("null_user", repaired=mended), "eve", RELEASED)
     release_selection(context, ReleaseSelection("null_user", repaired=mended), "eve", RELEASED)
-    assert "release-2: 3 rows: 1 duplicate, 1 published, 1 quarantined; known from 2026-05-13 08:00 UTC" in said(
-        context
+    assert (
+        "release-2: 3 rows: 1 duplicate, 1 published, 1 quarantined; known from 2026-05-13 08:00 UTC"
+        in progress_text(context)
     )
-    assert "3 rows were released before and stay as they are" in said(context)
+    assert "3 rows were released before and stay as they are" in progress_text(context)
     assert accounts(context)["events"] == (10, 5, 3, 2, 0)
     rows = {row["row_id"]: row for row in context.store.read("quarantine_releases").collect()}
     assert [rows[i]["outcome"] for i in (first["row_id"], second["row_id"], third["row_id"])] == [
@@ -139,7 +140,7 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
     release_selection(
         context, ReleaseSelection("bad_propensity", changes={"chance": "CAST(chance AS DOUBLE) / 10"}), "eve", RELEASED
     )
-    wider = job(spark, context.root, source(RADIO, events__kinds=["play", "tap", "skip", "hum"]))
+    wider = open_run(spark, context.root, build_source(RADIO, events__kinds=["play", "tap", "skip", "hum"]))
     release_selection(wider, ReleaseSelection("unknown_kind", as_is=True), "eve", RELEASED)
     assert accounts(context) == {"events": (10, 7, 1, 2, 0), "exposures": (2, 2, 0, 0, 0)}
     assert context.store.read("exposures").where("propensity = 0.7").count() == 1

@@ -14,7 +14,7 @@ from jobs.release import release
 from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from longplay.errors import StoreError
-from tests.unit.ingest.small_logs import OBSERVED_AT, job, source, write_csv
+from tests.unit.ingest.small_logs import OBSERVED_AT, build_source, open_run, write_csv
 
 pytestmark = pytest.mark.spark
 
@@ -24,7 +24,7 @@ def day(number: int) -> list[str]:
 
 
 def deliver(spark: SparkSession, folder: Path, *numbers: int) -> RunContext:
-    context = job(spark, folder / "warehouse", source())
+    context = open_run(spark, folder / "warehouse", build_source())
     rows = [row for number in numbers for row in day(number)]
     ingest(context, write_csv(folder / f"{numbers[-1]}.csv", rows), OBSERVED_AT)
     return context

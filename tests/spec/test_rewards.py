@@ -74,9 +74,9 @@ def worked_rows() -> list[dict[str, Any]]:
 
 
 def composite(name: str) -> Composite:
-    made = default_registry().label(name)
-    assert isinstance(made, Composite)
-    return made
+    label = default_registry().label(name)
+    assert isinstance(label, Composite)
+    return label
 
 
 def rounded_values(frame: DataFrame) -> dict[str, RewardValue]:

@@ -22,7 +22,7 @@ from quality.signal_values.profile import count_crossings, profile_signals
 from tables.catalog import SIGNAL_VALUES
 from tests.reference.definitions_beyond import other
 from tests.reference.records import at
-from tests.unit.ingest.small_logs import job, said, source, write_csv
+from tests.unit.ingest.small_logs import build_source, open_run, progress_text, write_csv
 
 pytestmark = pytest.mark.spark
 
@@ -131,14 +131,14 @@ def plays(weeks: Sequence[int]) -> list[str]:
     return [f"u{user},i{user % 5},{START + day * DAY + noon:%Y-%m-%d %H:%M:%S},play,60" for user, day in sorted(days)]
 
 
-def made(spark: SparkSession, folder: Path) -> RunContext:
-    context = job(spark, folder / "store", source(), "training.labels=[]", "signals.shipped=[]")
+def ingest_plays(spark: SparkSession, folder: Path) -> RunContext:
+    context = open_run(spark, folder / "store", build_source(), "training.labels=[]", "signals.shipped=[]")
     ingest(context, write_csv(folder / "plays.csv", plays(range(WEEKS))))
     return context
 
 
 def test_what_is_refused_published_said_and_remembered(spark: SparkSession, tmp_path: Path) -> None:
-    context = made(spark, tmp_path)
+    context = ingest_plays(spark, tmp_path)
     impossible = Definition.model_validate(
         THREE.model_dump(mode="json", by_alias=True) | {"quality": {"bounds": [0, 0.5]}}
     )
@@ -164,7 +164,7 @@ def test_what_is_refused_published_said_and_remembered(spark: SparkSession, tmp_
     assert curve.points[-1] == (9, 1.0)
     # The week before the turn is the first whose windows hold plays of after it.
     assert [(drift.cohort - START.date()).days // 7 for drift in curve.drifts] == [TURN - 1]
-    assert f"warning: {SEVEN.ref}: the delay curve of the week of 2026-02-09 has shifted" in said(context)
+    assert f"warning: {SEVEN.ref}: the delay curve of the week of 2026-02-09 has shifted" in progress_text(context)
     version = context.store.version("signal_delays")
     build_delays(context)
     assert context.store.version("signal_delays") == version

@@ -43,14 +43,14 @@ def test_swapped_cells_and_repeated_rows_matter(spark: SparkSession) -> None:
 
 
 def test_a_null_and_a_value_that_change_places_matter(spark: SparkSession) -> None:
-    one, two = (spark.createDataFrame([row], "x string, y string") for row in ((None, "a"), ("a", None)))
-    assert checksum(one) != checksum(two)
+    first, second = (spark.createDataFrame([row], "x string, y string") for row in ((None, "a"), ("a", None)))
+    assert checksum(first) != checksum(second)
 
 
 def test_columns_left_out_do_not_count(spark: SparkSession) -> None:
-    one, two = (spark.createDataFrame([("a", batch)], "k string, batch string") for batch in ("x", "y"))
-    assert checksum(one) != checksum(two)
-    assert checksum(one, ["batch"]) == checksum(two, ["batch"]) == checksum(one.select("k"))
+    first, second = (spark.createDataFrame([("a", batch)], "k string, batch string") for batch in ("x", "y"))
+    assert checksum(first) != checksum(second)
+    assert checksum(first, ["batch"]) == checksum(second, ["batch"]) == checksum(first.select("k"))
 
 
 def test_no_rows(spark: SparkSession) -> None:

@@ -234,9 +234,9 @@ def test_a_second_process_makes_this_one_wait(store: WritableStore) -> None:
 
         timer = threading.Timer(1.0, release)
         timer.start()
-        done = store.publish(rows(store, a=1), TILES, lineage(), gate)
+        publication = store.publish(rows(store, a=1), TILES, lineage(), gate)
         timer.join()
-    assert done.written
+    assert publication.written
     assert order[0] == "released"
     assert order[1].startswith("published")
 

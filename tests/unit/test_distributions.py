@@ -88,6 +88,6 @@ def test_shipped_definitions_travel_once_and_completely(wheels: dict[str, Path])
 def test_the_client_works_alone(
     arguments: tuple[str, ...], shown: str, wheels: dict[str, Path], tmp_path: Path
 ) -> None:
-    done = in_client(wheels["longplay"], tmp_path, *arguments)
-    assert done.returncode == 0, done.stderr
-    assert shown in done.stdout
+    result = in_client(wheels["longplay"], tmp_path, *arguments)
+    assert result.returncode == 0, result.stderr
+    assert shown in result.stdout

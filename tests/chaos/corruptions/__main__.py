@@ -40,7 +40,9 @@ def run(history: History, corruption: Corruption) -> Signs:
     root = history.copy(f"{corruption.name}/warehouse")
     try:
         data = history.days.deliver(out / "data", history.target, corruption, corruption.text)
-        return watch_run(history.job(root, corruption.text), corruption.name, lambda context: ingest(context, data))
+        return watch_run(
+            history.open_run(root, corruption.text), corruption.name, lambda context: ingest(context, data)
+        )
     finally:
         shutil.rmtree(out)
 
@@ -50,7 +52,7 @@ def _in_a_step(history: History, corruption: Corruption) -> Signs:
     root = history.copy(f"{corruption.name}/warehouse", states / f"before-{_step(corruption.table)}")
     replacements = {name: states / "records" / name for name in TABLES if (states / "records" / name).exists()}
     replacements[corruption.table] = write_corrupted(corruption, replacements[corruption.table], out / "rows")
-    context = history.job(root)
+    context = history.open_run(root)
     context.__dict__["store"] = BuggyStore(context.store, history.spark, replacements)
     try:
         return watch_run(context, corruption.name, STEP_BY_TABLE[corruption.table])
@@ -68,7 +70,7 @@ def controls(history: History) -> list[Signs]:
     for text in (True, False):
         root = history.copy(f"control-{'csv' if text else 'parquet'}")
         data = history.days.deliver(history.out / "today-good", history.target, None, text)
-        context = history.job(root, text)
+        context = history.open_run(root, text)
         signs.append(
             watch_run(
                 context, f"control: {'CSV' if text else 'Parquet'}", lambda context, data=data: ingest(context, data)
@@ -78,7 +80,7 @@ def controls(history: History) -> list[Signs]:
     for number, step in enumerate(STEPS):
         shutil.rmtree(states / f"before-{number}", ignore_errors=True)
         shutil.move(history.copy(f"before-{number}", root), states / f"before-{number}")
-        context = history.job(root)
+        context = history.open_run(root)
         context.__dict__["store"] = RecordingStore(context.store, history.spark, states / "records")
         signs.append(watch_run(context, f"control: {step.__name__.strip('_')}", step))
     return signs

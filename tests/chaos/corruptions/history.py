@@ -65,7 +65,7 @@ class History:
         """The day after the clean ones, which comes with or without a corruption."""
         return self.first + self.clean
 
-    def job(self, root: Path, text: bool = False) -> RunContext:
+    def open_run(self, root: Path, text: bool = False) -> RunContext:
         """A run context for a warehouse."""
         progress = Progress(console=Console(file=StringIO()))
         settings = load_settings(overrides=SETTINGS)
@@ -81,15 +81,15 @@ class History:
             until: start nothing after this time of the monotonic clock.
         """
         file = self.out / "clean.json"
-        done = [Signs(**entry) for entry in json.loads(file.read_text("utf-8"))] if file.exists() else []
-        for number in range(self.first - 1 + len(done), self.target):
+        signs = [Signs(**entry) for entry in json.loads(file.read_text("utf-8"))] if file.exists() else []
+        for number in range(self.first - 1 + len(signs), self.target):
             if time.monotonic() > until:
                 break
             is_build_day = bool(build_every) and number >= self.first and (self.target - 1 - number) % build_every == 0
-            done.append(self._deliver(number, is_build_day))
-            print(done[-1].line(), flush=True)
-            file.write_text(json.dumps([vars(entry) for entry in done], indent=1), encoding="utf-8")
-        return done
+            signs.append(self._deliver(number, is_build_day))
+            print(signs[-1].line(), flush=True)
+            file.write_text(json.dumps([vars(entry) for entry in signs], indent=1), encoding="utf-8")
+        return signs
 
     def _deliver(self, number: int, build: bool) -> Signs:
         """Deliver one day, or all days before the first; then build the derived tables if wanted."""
@@ -107,7 +107,7 @@ class History:
                     for step in STEPS if number >= FIRST_TRAINABLE_DAY else STEPS[:-1]:
                         step(context)
 
-        return watch_run(self.job(self.root), f"{name}{' with derived tables' if build else ''}", work)
+        return watch_run(self.open_run(self.root), f"{name}{' with derived tables' if build else ''}", work)
 
     def copy(self, name: str, original: Path | None = None) -> Path:
         """Copy a warehouse (default: that of the clean days); data files are shared, because nothing changes them."""

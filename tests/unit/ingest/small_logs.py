@@ -73,7 +73,7 @@ EPISODES: dict[str, Any] = {
 SHOWN = ("who", "what", "when", "slate", "page", "place", "policy", "chance")
 
 
-def source(base: Mapping[str, Any] = SHOP, **changes: Any) -> Source:
+def build_source(base: Mapping[str, Any] = SHOP, **changes: Any) -> Source:
     """The source ``base`` with some keys changed; ``events__time`` reaches into ``events``, None removes a key."""
     data = copy.deepcopy(dict(base))
     for path, value in changes.items():
@@ -95,15 +95,15 @@ def write_csv(path: Path, rows: Sequence[str], header: Sequence[str] | None = HE
     return path
 
 
-def judged(spark: SparkSession, path: Path, made: Source, observed_at: datetime = OBSERVED_AT) -> DataFrame:
+def judged(spark: SparkSession, path: Path, source: Source, observed_at: datetime = OBSERVED_AT) -> DataFrame:
     """The judged rows of an events log, cached as ingest caches them."""
-    raw = read_raw(spark, locate(path, made.events), made, made.events)
-    return validate_rows(raw, made, made.events, observed_at).persist()
+    raw = read_raw(spark, locate(path, source.events), source, source.events)
+    return validate_rows(raw, source, source.events, observed_at).persist()
 
 
-def counts(spark: SparkSession, path: Path, made: Source) -> dict[str, int]:
+def counts(spark: SparkSession, path: Path, source: Source) -> dict[str, int]:
     """Rows read, clean, and the raw and exclusive counts of reasons that hit any row."""
-    counts_by_reason = count_reasons(judged(spark, path, made), made.events)
+    counts_by_reason = count_reasons(judged(spark, path, source), source.events)
     assert (
         sum(n for name, n in counts_by_reason.items() if name.startswith("exclusive:")) + counts_by_reason["clean"]
         == counts_by_reason["read"]
@@ -111,15 +111,15 @@ def counts(spark: SparkSession, path: Path, made: Source) -> dict[str, int]:
     return {name: n for name, n in counts_by_reason.items() if n or name in ("read", "clean")}
 
 
-def job(spark: SparkSession, root: Path, made: Source, *overrides: str, force: bool = False) -> RunContext:
-    """A job on the session of the tests that says nothing on the terminal."""
+def open_run(spark: SparkSession, root: Path, source: Source, *overrides: str, force: bool = False) -> RunContext:
+    """A run context on the session of the tests, which prints nothing on the terminal."""
     settings = load_settings(overrides=overrides)
     progress = Progress(console=Console(file=StringIO()))
-    context = RunContext(settings, made, default_registry(), root, force, progress)
+    context = RunContext(settings, source, default_registry(), root, force, progress)
     context.session = spark
     return context
 
 
-def said(context: RunContext) -> str:
-    """Everything a job said so far."""
+def progress_text(context: RunContext) -> str:
+    """All lines that a run has reported so far."""
     return "\n".join(line for lines in context.progress.notes.values() for line in lines)

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.formats import FORMATS, FileFormat, FormatName
 from longplay.errors import ConfigError
-from tests.unit.ingest.small_logs import source
+from tests.unit.ingest.small_logs import build_source
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "sources.md"
 KEYS = {"columns": ["a"], "delimiter": ";", "quote": "'", "encoding": "UTF-8"}
@@ -20,13 +20,13 @@ def test_every_name_has_a_format_and_every_key_an_example() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_source_takes_the_keys_that_apply_to_its_format(name: FormatName) -> None:
-    assert source(format={"type": name}).format.type == name
+    assert build_source(format={"type": name}).format.type == name
     for key, example in KEYS.items():
         if key in FORMATS[name].keys:
-            assert source(format={"type": name, key: example}).format.model_fields_set == {"type", key}
+            assert build_source(format={"type": name, key: example}).format.model_fields_set == {"type", key}
         else:
             with pytest.raises(ConfigError, match=f"'{key}' does not apply to {name} files"):
-                source(format={"type": name, key: example})
+                build_source(format={"type": name, key: example})
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -4,7 +4,7 @@ import pytest
 
 from ingest.rejection_messages import build_rejection_messages
 from ingest.source_config import BUILT_IN_REASONS, LogMapping
-from tests.unit.ingest.small_logs import RADIO, source
+from tests.unit.ingest.small_logs import RADIO, build_source
 
 EPISODES = {
     "path": "out.csv",
@@ -14,7 +14,7 @@ EPISODES = {
     "time": {"column": "when"},
     "known": {"column": "told"},
 }
-WHOLE = source(
+WHOLE = build_source(
     RADIO,
     episodes=EPISODES,
     events=RADIO["events"] | {"episode": "part", "filters": [{"reason": "staff", "where": "who = 'test'"}]},

@@ -8,18 +8,18 @@ import pytest
 from ingest.formats import FORMATS
 from ingest.source_config import load_source, shipped_sources
 from longplay.errors import ConfigError
-from tests.unit.ingest.small_logs import RADIO, SHOP, source
+from tests.unit.ingest.small_logs import RADIO, SHOP, build_source
 
 FORMAT_NAMES = " or ".join(", ".join(f"'{name}'" for name in FORMATS).rsplit(", ", 1))
 
 
 @pytest.mark.parametrize("name", sorted(shipped_sources()))
 def test_every_shipped_source_loads(name: str) -> None:
-    made = load_source(name)
-    assert made.name == name
-    assert (made.exposures is None) != (made.candidates is None)
-    assert set(made.events.click.kinds) <= set(made.events.kinds)
-    assert made.events.consumption.kinds
+    source = load_source(name)
+    assert source.name == name
+    assert (source.exposures is None) != (source.candidates is None)
+    assert set(source.events.click.kinds) <= set(source.events.kinds)
+    assert source.events.consumption.kinds
 
 
 def test_the_shipped_sources_are_those_of_the_folder() -> None:
@@ -66,7 +66,7 @@ def test_the_shipped_sources_are_those_of_the_folder() -> None:
 )
 def test_a_faulty_source_is_refused(changes: dict[str, Any], key: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        source(SHOP, **changes)
+        build_source(SHOP, **changes)
     assert message in caught.value.what
     assert caught.value.where == f"a source of the tests, key {key}"
 
@@ -77,13 +77,13 @@ def test_a_faulty_source_is_refused(changes: dict[str, Any], key: str, message: 
 )
 def test_exposures_have_one_propensity(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="either log_propensity or propensity"):
-        source(RADIO, **changes)
+        build_source(RADIO, **changes)
 
 
 @pytest.mark.parametrize("key", ["request", "position", "surface", "policy"])
 def test_exposures_need_every_column(key: str) -> None:
     with pytest.raises(ConfigError, match=f"Wrong value for 'exposures.{key}'"):
-        source(RADIO, **{f"exposures__{key}": None})
+        build_source(RADIO, **{f"exposures__{key}": None})
 
 
 def test_unknown_sources_get_the_nearest_name(tmp_path: Path) -> None:

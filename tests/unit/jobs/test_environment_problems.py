@@ -18,10 +18,10 @@ from longplay.server.ports import check_port
 
 
 def test_a_port_in_use() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         with pytest.raises(EnvironmentProblem, match=f"Port {port} is in use") as caught:
             check_port("127.0.0.1", port)
     assert caught.value.where == f"127.0.0.1:{port}"
@@ -31,10 +31,10 @@ def test_a_port_in_use() -> None:
 
 def test_ui_on_a_port_in_use_ends_with_the_exit_code(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").touch()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
         shown = CliRunner().invoke(ui_command, ["--store", str(tmp_path), "--port", port])
     assert shown.exit_code == 6
     assert f"error: Port {port} is in use." in shown.output
@@ -60,17 +60,19 @@ def test_java_is_missing(home: str | None, monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 @pytest.mark.parametrize(
-    ("said", "what"),
+    ("output", "what"),
     [
         ('openjdk version "11.0.2" 2019-01-15', "Java is too old"),
         ('java version "1.8.0_181"', "Java is too old"),
         ("", "Java"),
     ],
 )
-def test_java_is_too_old_or_says_nothing(said: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_java_is_too_old_or_says_nothing(
+    output: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
-    java.write_text(f"#!/bin/sh\necho '{said}' >&2\n", encoding="utf-8")
+    java.write_text(f"#!/bin/sh\necho '{output}' >&2\n", encoding="utf-8")
     java.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(EnvironmentProblem, match=what) as caught:
@@ -149,12 +151,12 @@ def test_a_delivery_is_known_by_its_bytes_and_its_source(tmp_path: Path) -> None
     data.mkdir()
     (data / "a.csv").write_text("1", encoding="utf-8")
     beat.write_text("{}", encoding="utf-8")
-    one = delivery_id(data, "source")
-    assert one == delivery_id(data, "source")
-    assert len(one) == 16
+    original_id = delivery_id(data, "source")
+    assert original_id == delivery_id(data, "source")
+    assert len(original_id) == 16
     others = {delivery_id(data, "another"), delivery_id(data, "source", [beat])}
     (data / "a.csv").write_text("2", encoding="utf-8")
     others.add(delivery_id(data, "source"))
     (data / "b.csv").write_text("3", encoding="utf-8")
     others.add(delivery_id(data, "source"))
-    assert len(others | {one}) == 5
+    assert len(others | {original_id}) == 5

@@ -65,9 +65,9 @@ def publish(folder: Path, table: str, number: int, topics: float, **audit: objec
 
 def keep(folder: Path) -> list[str]:
     run = Run(folder)
-    found = keep_metrics(cast("RunContext", run))
-    assert run.lines == [f"warning: {record.text()}" for record in found]
-    return [record.text() for record in found]
+    records = keep_metrics(cast("RunContext", run))
+    assert run.lines == [f"warning: {record.text()}" for record in records]
+    return [record.text() for record in records]
 
 
 def test_an_unusual_share_of_nulls_is_said_once(tmp_path: Path) -> None:

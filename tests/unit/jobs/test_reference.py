@@ -15,7 +15,7 @@ from tools.step_tables import fill_step_tables, find_stale_pages
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, str]:
+def page_texts() -> dict[str, str]:
     return pages()
 
 
@@ -23,70 +23,74 @@ def section(page: str, heading: str) -> str:
     return page.split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0]
 
 
-def test_pages_are_the_same_each_time(made):
-    assert pages() == made
-    assert sorted(made) == ["commands.md", "features.md", "reward.schema.json", "rewards.md", "settings.md",
+def test_pages_are_the_same_each_time(page_texts):
+    assert pages() == page_texts
+    assert sorted(page_texts) == ["commands.md", "features.md", "reward.schema.json", "rewards.md", "settings.md",
         "signal.schema.json", "signals.md", "sources.md", "tables.md"]  # fmt: skip
 
 
-def test_every_table_lists_every_column(made):
+def test_every_table_lists_every_column(page_texts):
     for spec in catalog.ALL.values():
-        told = section(made["tables.md"], f"## {spec.name}")
+        section_text = section(page_texts["tables.md"], f"## {spec.name}")
         for column in spec.columns:
             null = "yes" if column.nullable else "no"
-            assert f"| `{column.name}` | `{column.type}` | {null} | {column.meaning} |" in told
-    assert "Mode: append" in section(made["tables.md"], "## events")
-    assert "Mode: replace" in section(made["tables.md"], "## training_set")
+            assert f"| `{column.name}` | `{column.type}` | {null} | {column.meaning} |" in section_text
+    assert "Mode: append" in section(page_texts["tables.md"], "## events")
+    assert "Mode: replace" in section(page_texts["tables.md"], "## training_set")
 
 
-def test_windows_are_intervals_with_units(made):
-    user, item = (section(made["features.md"], f"## {view}") for view in ("user_features", "item_features"))
+def test_windows_are_intervals_with_units(page_texts):
+    user, item = (section(page_texts["features.md"], f"## {view}") for view in ("user_features", "item_features"))
     assert "| `f_user_clicks_28d` | number of clicks | `[as_of - 28 d, as_of)` | events | 0 |" in user
     assert "`f_user_tenure_days` | time since first seen | `(-inf, as_of)` | days | null |" in user
     assert "`[day(as_of) - 7 d, day(as_of))`" in item
     assert "`f_item_clicks_28d` / (`f_item_exposures_28d`)" in item
 
 
-def test_signals_carry_their_window_and_hash(made):
+def test_signals_carry_their_window_and_hash(page_texts):
     for definition in load([shipped_definitions()]).newest():
-        told = section(made["signals.md"], f"## {definition.ref}")
-        assert f"| hash | `{definition.hash}` |" in told
-        assert f"| window | `{definition.window.text()}` |" in told
+        section_text = section(page_texts["signals.md"], f"## {definition.ref}")
+        assert f"| hash | `{definition.hash}` |" in section_text
+        assert f"| window | `{definition.window.text()}` |" in section_text
 
 
-def test_rewards_say_what_they_are_made_of(made):
-    told = section(made["rewards.md"], "## lasting_value@1")
-    assert "0.9 * 0.369269 * log1p(clip(long_term_q_59d@1, 0, 14))" in told
-    assert " + -0.3 * regret@1" in told
-    assert "| bounds | `[0, 1]` |" in told
+def test_rewards_say_what_they_are_made_of(page_texts):
+    section_text = section(page_texts["rewards.md"], "## lasting_value@1")
+    assert "0.9 * 0.369269 * log1p(clip(long_term_q_59d@1, 0, 14))" in section_text
+    assert " + -0.3 * regret@1" in section_text
+    assert "| bounds | `[0, 1]` |" in section_text
 
 
-def test_sources_say_what_the_files_say(made):
-    world, retail = (section(made["sources.md"], f"## {name}") for name in ("world", "online_retail"))
+def test_sources_say_what_the_files_say(page_texts):
+    world, retail = (section(page_texts["sources.md"], f"## {name}") for name in ("world", "online_retail"))
     assert "| `events.consumption.kinds` | `play` |" in world
     assert "| `events.consumption.min_amount` | `30.0` |" in world
     assert '`{"reason": "no_price", "where": "UnitPrice <= 0"}`' in retail
-    assert "the source's filters in their order, unknown_kind, bad_amount" in made["sources.md"]
+    assert "the source's filters in their order, unknown_kind, bad_amount" in page_texts["sources.md"]
 
 
 @pytest.mark.parametrize("model", [Source, EventsLog, ExposuresLog, EventAmount, CandidateSampler])
-def test_every_key_of_a_source_is_there(made, model):
-    told = made["sources.md"].split(f"\n### {model.__name__}\n", 1)[1].split("\n### ", 1)[0]
-    assert [line.split("`")[1] for line in told.splitlines() if line.startswith("| `")] == list(model.model_fields)
+def test_every_key_of_a_source_is_there(page_texts, model):
+    section_text = page_texts["sources.md"].split(f"\n### {model.__name__}\n", 1)[1].split("\n### ", 1)[0]
+    assert [line.split("`")[1] for line in section_text.splitlines() if line.startswith("| `")] == list(
+        model.model_fields
+    )
 
 
-def test_keys_tell_type_limits_and_default(made):
-    assert "| `per_request` | integer, at least `1`, at most `1000` | required |" in made["sources.md"]
-    assert "| `delay` | duration, such as `24 h` | `0 s` |" in made["sources.md"]
-    assert "| `status` | `draft` or `published` or `deprecated` | required |" in made["signals.md"]
-    assert "| `max_depth` | integer, at least `1`, at most `16` | `5` | depth of a tree. |" in made["settings.md"]
-    assert "| `deploy.entropy_share` | `0.7` |" in made["settings.md"]
+def test_keys_tell_type_limits_and_default(page_texts):
+    assert "| `per_request` | integer, at least `1`, at most `1000` | required |" in page_texts["sources.md"]
+    assert "| `delay` | duration, such as `24 h` | `0 s` |" in page_texts["sources.md"]
+    assert "| `status` | `draft` or `published` or `deprecated` | required |" in page_texts["signals.md"]
+    assert "| `max_depth` | integer, at least `1`, at most `16` | `5` | depth of a tree. |" in page_texts["settings.md"]
+    assert "| `deploy.entropy_share` | `0.7` |" in page_texts["settings.md"]
 
 
-def test_every_command_shows_its_help(made):
+def test_every_command_shows_its_help(page_texts):
     for point in entry_points(group="longplay.commands"):
-        assert f"Usage: longplay {point.name} [OPTIONS]" in section(made["commands.md"], f"## longplay {point.name}")
-    assert "Usage: longplay signals show [OPTIONS] NAME" in made["commands.md"]
+        assert f"Usage: longplay {point.name} [OPTIONS]" in section(
+            page_texts["commands.md"], f"## longplay {point.name}"
+        )
+    assert "Usage: longplay signals show [OPTIONS] NAME" in page_texts["commands.md"]
 
 
 def test_written_pages_pass_the_check(tmp_path):

@@ -29,7 +29,7 @@ from rankers.dataset.training_set import SplitPlan
 from tests.unit.longplay.signal_files import ANA, proposal
 
 
-def job_of(root: Path, labels: str) -> tuple[RunContext, StringIO]:
+def open_run(root: Path, labels: str) -> tuple[RunContext, StringIO]:
     terminal = StringIO()
     registry = default_registry(file=find_registry_file(root, None))
     settings = load_settings(overrides=[f"training.labels={labels}"])
@@ -46,9 +46,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_labels_are_named_by_alias_and_recorded_as_pins(root: Path) -> None:
-    job, terminal = job_of(root, "[click, came_back@champion]")
-    assert [d.ref for d in label_definitions(job)] == ["click@1", "came_back@1"]
-    use_labels(job, "training_set", "world abc")
+    context, terminal = open_run(root, "[click, came_back@champion]")
+    assert [d.ref for d in label_definitions(context)] == ["click@1", "came_back@1"]
+    use_labels(context, "training_set", "world abc")
     with closing(sqlite3.connect(root / "registry.db")) as raw:
         rows = raw.execute("SELECT kind, consumer, asked, name, version FROM consumers ORDER BY asked").fetchall()
     assert rows == [
@@ -62,12 +62,12 @@ def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp
     contexts: list[RunContext] = []
 
     @job_command("probe", writes_tables=False)
-    def probe(job: RunContext) -> None:
-        contexts.append(job)
+    def probe(context: RunContext) -> None:
+        contexts.append(context)
 
     for where in (["--store", str(root)], ["--store", str(tmp_path / "x"), "--registry", str(root / "registry.db")]):
-        done = CliRunner().invoke(probe, ["--source", "world", *where])
-        assert done.exit_code == 0, done.output
+        result = CliRunner().invoke(probe, ["--source", "world", *where])
+        assert result.exit_code == 0, result.output
         assert contexts.pop().registry.get("came_back@champion").ref == "came_back@1"
     missing_file = CliRunner().invoke(probe, ["--source", "world", "--registry", str(root / "gone.db")])
     assert missing_file.exit_code == 7
@@ -76,14 +76,14 @@ def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp
 
 def test_a_deprecated_label_is_said(root: Path) -> None:
     lifecycle.deprecate(root / "registry.db", "came_back@1", "2026-01-01", "came_back@2", ChangeTerms("bo"))
-    job, terminal = job_of(root, "[came_back@champion]")
-    use_labels(job, "experiment", "world - split")
+    context, terminal = open_run(root, "[came_back@champion]")
+    use_labels(context, "experiment", "world - split")
     assert "warning: came_back@1 has been deprecated since 2026-01-01: use came_back@2" in terminal.getvalue()
 
 
 def test_without_a_registry_file_nothing_is_recorded(tmp_path: Path) -> None:
-    job, terminal = job_of(tmp_path, "[click]")
-    use_labels(job, "experiment", "world - split")
+    context, terminal = open_run(tmp_path, "[click]")
+    use_labels(context, "experiment", "world - split")
     assert list(tmp_path.iterdir()) == []
     assert terminal.getvalue() == ""
 
@@ -114,12 +114,12 @@ def applied_reward(root: Path, **changes: str) -> None:
 
 def test_a_reward_is_a_label_whose_signals_are_computed_and_recorded(root: Path) -> None:
     applied_reward(root)
-    job, _ = job_of(root, "[click, stays]")
-    labels = label_definitions(job)
+    context, _ = open_run(root, "[click, stays]")
+    labels = label_definitions(context)
     assert [label.ref for label in labels] == ["click@1", "stays@1"]
-    assert {"click@1", "came_back@1", "regret@1"} <= {d.ref for d in computed_definitions(job)}
-    assert all(isinstance(d, Definition) for d in computed_definitions(job))
-    use_labels(job, "training_set", "world abc")
+    assert {"click@1", "came_back@1", "regret@1"} <= {d.ref for d in computed_definitions(context)}
+    assert all(isinstance(d, Definition) for d in computed_definitions(context))
+    use_labels(context, "training_set", "world abc")
     with closing(sqlite3.connect(root / "registry.db")) as raw:
         rows = raw.execute("SELECT kind, consumer, name, version FROM consumers ORDER BY kind, name").fetchall()
     assert rows == [
@@ -144,18 +144,18 @@ def test_a_reward_is_a_label_whose_signals_are_computed_and_recorded(root: Path)
 )  # fmt: skip
 def test_a_reward_that_rankers_cannot_learn_is_refused(root: Path, changes: dict, message: str) -> None:
     applied_reward(root, **changes)
-    job, _ = job_of(root, "[click, stays]")
+    context, _ = open_run(root, "[click, stays]")
     with pytest.raises(ConfigError, match=message):
-        label_definitions(job)
+        label_definitions(context)
 
 
 def test_a_manifest_holds_a_reward_with_its_signals(root: Path) -> None:
     applied_reward(root)
-    job, _ = job_of(root, "[click, stays]")
+    context, _ = open_run(root, "[click, stays]")
     moment = datetime(2026, 5, 1, tzinfo=UTC)
     release = {"release_id": "r", "batch": 1, "known_at": moment}
-    plan = SplitPlan.from_watermark(moment, max(d.horizon for d in label_definitions(job)), (28, 7, 14))
-    manifest = Manifest.from_release(release, label_definitions(job), plan, "code")
+    plan = SplitPlan.from_watermark(moment, max(d.horizon for d in label_definitions(context)), (28, 7, 14))
+    manifest = Manifest.from_release(release, label_definitions(context), plan, "code")
     again, digest = Manifest.from_json(manifest.to_json("1:ab", {"weights": {"click": {"n_eff": 12.5}}}))
     assert (again, digest) == (manifest, "1:ab")
     assert isinstance(again.definitions[1], Composite)

@@ -114,12 +114,12 @@ def test_the_base_leaves_no_key_to_a_default() -> None:
         assert set(keys) == set(fields), section
 
 
-def told_to_spark(settings: SparkSettings) -> Options:
+def spark_options(settings: SparkSettings) -> Options:
     return {**engine_options(settings), **session_options(settings)}
 
 
 def test_every_spark_setting_changes_what_spark_is_told() -> None:
-    message = told_to_spark(load_settings().spark)
+    message = spark_options(load_settings().spark)
     changes = {
         "shuffle_partitions": "9",
         "partition_size": "9m",
@@ -132,12 +132,12 @@ def test_every_spark_setting_changes_what_spark_is_told() -> None:
     }
     assert set(changes) == set(SparkSettings.model_fields) - {"master"}
     for key, value in changes.items():
-        other = told_to_spark(load_settings(overrides=[f"spark.{key}={value}"]).spark)
+        other = spark_options(load_settings(overrides=[f"spark.{key}={value}"]).spark)
         assert sum(message[name] != other[name] for name in message) == 1, key
 
 
 def test_a_cluster_gets_what_its_file_says() -> None:
-    message = told_to_spark(load_settings(["cluster"]).spark)
+    message = spark_options(load_settings(["cluster"]).spark)
     assert message["spark.sql.shuffle.partitions"] == "400"
     assert message["spark.databricks.delta.optimizeWrite.enabled"] == "true"
     with pytest.raises(ConfigError, match="partition_size"):

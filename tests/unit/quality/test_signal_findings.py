@@ -104,8 +104,8 @@ def checked(definition: Definition, **quality: Any) -> Definition:
 
 
 def verdict(profile: SignalProfile, **more: Any) -> dict[str, tuple[str, bool]]:
-    given = {"crossings": {}, "new_bins": {}, "released_bins": {}} | more
-    findings = check_signals({profile.definition.ref: profile}, **given)
+    arguments = {"crossings": {}, "new_bins": {}, "released_bins": {}} | more
+    findings = check_signals({profile.definition.ref: profile}, **arguments)
     return {finding.check: (finding.severity, finding.passed) for finding in findings}
 
 

@@ -80,8 +80,8 @@ def test_requirements_of_logged_models_are_those_of_the_project(family: RankerFa
 def test_the_table_imports_no_model_library() -> None:
     libraries = {"mlflow", *MODEL_LIBRARIES}
     code = f"import sys, rankers.models.families; print(*{libraries!r} & sys.modules.keys())"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert done.stdout.split() == []
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert result.stdout.split() == []
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:

@@ -94,21 +94,21 @@ def conversions(seed: int, cases: int = 20_000) -> tuple[np.ndarray, np.ndarray,
     rng = np.random.default_rng(seed)
     x = np.column_stack([np.ones(cases), rng.normal(size=cases)])
     truth = DelayModel(np.array([-0.98, 0.8]), np.array([-2.33, 0.3]))
-    will = rng.random(cases) < truth.rate(x)
+    will_convert = rng.random(cases) < truth.rate(x)
     delay, age = rng.exponential(np.exp(-x @ truth.speed)), rng.uniform(0.01, 30, cases)
-    return x, will, will & (delay <= age), np.where(will & (delay <= age), delay, age)
+    return x, will_convert, will_convert & (delay <= age), np.where(will_convert & (delay <= age), delay, age)
 
 
 def test_conversions_that_are_not_there_yet_are_foretold() -> None:
-    x, will, has, time = conversions(1)
-    model = fit_delay_model(x, has, time)
-    assert will.mean() == pytest.approx(0.294, abs=0.005)
-    assert has.mean() == pytest.approx(0.208, abs=0.006)
-    assert model.rate(x).mean() == pytest.approx(will.mean(), abs=0.012)
+    x, will_convert, has_converted, time = conversions(1)
+    model = fit_delay_model(x, has_converted, time)
+    assert will_convert.mean() == pytest.approx(0.294, abs=0.005)
+    assert has_converted.mean() == pytest.approx(0.208, abs=0.006)
+    assert model.rate(x).mean() == pytest.approx(will_convert.mean(), abs=0.012)
     assert_allclose(model.converts, [-0.98, 0.8], atol=0.12)
     assert_allclose(model.speed, [-2.33, 0.3], atol=0.12)
-    waiting = ~has
-    assert model.still(x, time)[waiting].mean() == pytest.approx(will[waiting].mean(), abs=0.015)
+    waiting = ~has_converted
+    assert model.still(x, time)[waiting].mean() == pytest.approx(will_convert[waiting].mean(), abs=0.015)
 
 
 def test_the_gradient_is_that_of_the_likelihood() -> None:
@@ -116,14 +116,14 @@ def test_the_gradient_is_that_of_the_likelihood() -> None:
 
     from signals.progressive.delayed_feedback import _loss
 
-    x, _, has, time = conversions(2, cases=300)
+    x, _, has_converted, time = conversions(2, cases=300)
     point = np.array([-0.5, 0.4, -2.0, 0.1])
 
     def value(both: np.ndarray) -> float:
-        return _loss(both[:2], both[2:], (x, has, time), 1.0)[0]
+        return _loss(both[:2], both[2:], (x, has_converted, time), 1.0)[0]
 
     def gradient(both: np.ndarray) -> np.ndarray:
-        return _loss(both[:2], both[2:], (x, has, time), 1.0)[1]
+        return _loss(both[:2], both[2:], (x, has_converted, time), 1.0)[1]
 
     assert check_grad(value, gradient, point) < 1e-3 * np.linalg.norm(gradient(point))
 

@@ -27,13 +27,13 @@ def test_a_tenth_of_the_bytes_in_small_files_is_worth_it() -> None:
 
 @pytest.mark.parametrize(("daily", "base"), [(10 * MB, 0), (10 * MB, 900 * MB), (50 * MB, 20_000 * MB), (MB, 0)])
 def test_maintained_every_day_a_byte_is_written_a_few_times(daily: int, base: int) -> None:
-    there, written, most = files(*[2 * SMALL_BYTES] * (base // (2 * SMALL_BYTES))), 0, 0
+    data_files, written, most = files(*[2 * SMALL_BYTES] * (base // (2 * SMALL_BYTES))), 0, 0
     for _ in range(1000):
-        there = [*there, *files(daily // 2, daily // 2)]
-        most = max(most, len(there))
-        if are_scattered(there):
-            whole = sum(int(str(file["size_bytes"])) for file in there)
-            written += whole
-            there = files(*[2 * SMALL_BYTES] * (whole // (2 * SMALL_BYTES)), whole % (2 * SMALL_BYTES))
+        data_files = [*data_files, *files(daily // 2, daily // 2)]
+        most = max(most, len(data_files))
+        if are_scattered(data_files):
+            total_bytes = sum(int(str(file["size_bytes"])) for file in data_files)
+            written += total_bytes
+            data_files = files(*[2 * SMALL_BYTES] * (total_bytes // (2 * SMALL_BYTES)), total_bytes % (2 * SMALL_BYTES))
     assert written <= (ONE_IN + 2) * (base + 1000 * daily)
     assert most <= 2 * 1000 * daily / (2 * SMALL_BYTES) + 2 * (base + 1000 * daily) / ONE_IN / daily + 10

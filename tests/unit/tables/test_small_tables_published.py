@@ -26,8 +26,8 @@ GOOD = {"event_day": date(2026, 1, 1), "known_day": date(2026, 1, 2), "users": 3
 def test_a_table_holds_what_was_published_last(tmp_path: Path) -> None:
     assert read_rows(tmp_path, DAY_COUNTS) == []
     assert read_commit_metadata(tmp_path, DAY_COUNTS) == {}
-    done = publish_rows(tmp_path, DAY_COUNTS, [GOOD], RUN, gate(tmp_path))
-    assert (done.table, done.version, done.rows, done.written) == ("day_counts", 0, 1, True)
+    publication = publish_rows(tmp_path, DAY_COUNTS, [GOOD], RUN, gate(tmp_path))
+    assert (publication.table, publication.version, publication.rows, publication.written) == ("day_counts", 0, 1, True)
     other = {**GOOD, "known_day": date(2026, 1, 3)}
     publish_rows(tmp_path, DAY_COUNTS, [other], RUN, gate(tmp_path))
     assert read_rows(tmp_path, DAY_COUNTS) == [other]

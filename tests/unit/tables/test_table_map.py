@@ -53,9 +53,9 @@ def test_the_catalogue_finds_by_name_and_suggests() -> None:
 
 
 def test_columns_are_read_from_a_text_table() -> None:
-    one, two = columns("""
+    first, second = columns("""
         a | string           | first
         b | map<string,int>? | second, in m
     """)
-    assert (one.name, one.type, one.meaning, one.nullable) == ("a", "string", "first", False)
-    assert (two.name, two.type, two.meaning, two.nullable) == ("b", "map<string,int>", "second, in m", True)
+    assert (first.name, first.type, first.meaning, first.nullable) == ("a", "string", "first", False)
+    assert (second.name, second.type, second.meaning, second.nullable) == ("b", "map<string,int>", "second, in m", True)

@@ -92,7 +92,7 @@ def test_signals_list_as_json() -> None:
     registry = default_registry()
     named = sorted([*registry.newest(), *registry.rewards.values()], key=lambda d: d.name)
     assert listed == [describe_definition(d) for d in named]
-    assert "return_to_item_14d@1" in {one["signal"] for one in listed}
+    assert "return_to_item_14d@1" in {entry["signal"] for entry in listed}
 
 
 def test_signals_list_as_a_table() -> None:
@@ -166,7 +166,7 @@ finally:
 def test_look_ups_import_neither_spark_nor_the_application(arguments: list[str], code: int, stderr: str) -> None:
     command = [sys.executable, "-c", SCRIPT, *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": "", "JAVA_HOME": ""}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == code, done.stderr
-    assert stderr in done.stderr
-    assert "Traceback" not in done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == code, result.stderr
+    assert stderr in result.stderr
+    assert "Traceback" not in result.stderr

@@ -36,9 +36,9 @@ def run(*arguments: str) -> Result:
 
 
 def ok(*arguments: str) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 0, done.output + str(done.exception)
-    return done.stdout
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output + str(result.exception)
+    return result.stdout
 
 
 def uses(file: Path = FILE) -> list[tuple[str, str, str, str]]:
@@ -48,10 +48,10 @@ def uses(file: Path = FILE) -> list[tuple[str, str, str, str]]:
 
 
 def test_a_new_file_is_valid_as_it_stands() -> None:
-    told = json.loads(ok("new", "return_to_item_7d", "--owner", "podcasts", "--json"))
-    assert told == {"signal": "return_to_item_7d@1", "file": "definitions/return_to_item_7d.v1.yaml"}
+    draft = json.loads(ok("new", "return_to_item_7d", "--owner", "podcasts", "--json"))
+    assert draft == {"signal": "return_to_item_7d@1", "file": "definitions/return_to_item_7d.v1.yaml"}
     planned = json.loads(ok("plan", "definitions", "--json"))
-    assert [(one["signal"], one["kind"]) for one in planned] == [("return_to_item_7d@1", "new")]
+    assert [(step["signal"], step["kind"]) for step in planned] == [("return_to_item_7d@1", "new")]
     shown = json.loads(ok("show", "return_to_item_7d", "--definitions", "definitions", "--json"))
     assert (shown["owner"], shown["status"]) == ("podcasts", "draft")
     copied = json.loads(ok("new", "click_twice", "--from", "click", "--json"))
@@ -108,8 +108,8 @@ def test_a_take_over_is_by_name_with_a_reason() -> None:
     silent = run("apply", "d", "--take-over", "came_back")
     assert isinstance(silent.exception, ConfigError)
     assert silent.exception.what == "A take-over needs a reason."
-    told = ok("apply", "d", "--take-over", "came_back", "--reason", "merged teams")
-    assert "  owner: podcasts -> music" in told.splitlines()
+    output = ok("apply", "d", "--take-over", "came_back", "--reason", "merged teams")
+    assert "  owner: podcasts -> music" in output.splitlines()
     assert "from: podcasts, reason: merged teams, to: music" in ok("history", "came_back")
 
 
@@ -120,20 +120,22 @@ def test_show_list_and_search_see_what_was_applied() -> None:
     ok("apply", "d", "--as", "ana")
     shown = json.loads(ok("show", "podcast_habit", "--json"))
     assert (shown["owner"], shown["applied"][:17]) == ("podcasts", "applied by ana at")
-    assert [one["signal"] for one in json.loads(ok("list", "--owner", "music", "--json"))] == ["music_habit@1"]
-    assert [one["signal"] for one in json.loads(ok("list", "--status", "draft", "--json"))] == ["half_done@1"]
+    assert [signal["signal"] for signal in json.loads(ok("list", "--owner", "music", "--json"))] == ["music_habit@1"]
+    assert [signal["signal"] for signal in json.loads(ok("list", "--status", "draft", "--json"))] == ["half_done@1"]
     assert "click@1" in ok("list", "--anchor", "exposure")
-    assert [one["signal"] for one in json.loads(ok("search", "habits", "podcas", "--json"))] == ["podcast_habit@1"]
-    found = {one["signal"] for one in json.loads(ok("search", "habit", "--json"))}
-    assert {"habit_formed_28d@1", "music_habit@1", "podcast_habit@1"} <= found
-    assert not found & {"half_done@1", "click@1"}
+    assert [signal["signal"] for signal in json.loads(ok("search", "habits", "podcas", "--json"))] == [
+        "podcast_habit@1"
+    ]
+    matches = {signal["signal"] for signal in json.loads(ok("search", "habit", "--json"))}
+    assert {"habit_formed_28d@1", "music_habit@1", "podcast_habit@1"} <= matches
+    assert not matches & {"half_done@1", "click@1"}
     assert "No signal matches 'musc_habit'; did you mean 'music_habit'?" in ok("search", "musc_habit")
     assert json.loads(ok("search", '"@', "--json")) == []
     assert ok("list", "--owner", "musc").startswith("No signal matches; --owner: did you mean 'music'?")
     assert "; --tag: known names: " in ok("list", "--tag", "no_such_tag")
-    everything = [one["signal"] for one in json.loads(ok("list", "--json"))]
+    everything = [signal["signal"] for signal in json.loads(ok("list", "--json"))]
     paged = run("list", "--limit", "2", "--offset", "1", "--json")
-    assert [one["signal"] for one in json.loads(paged.stdout)] == everything[1:3]
+    assert [signal["signal"] for signal in json.loads(paged.stdout)] == everything[1:3]
     assert paged.stderr == f"2 of {len(everything)}; --offset 3 shows the next page\n"
 
 
@@ -142,13 +144,13 @@ def test_diff_takes_names_aliases_and_files() -> None:
     write(Path("d"), version=2, lateness="2 d")
     ok("apply", "d")
     ok("alias", "came_back@champion", "1")
-    told = {"key": "lateness", "old": "1 d", "new": "2 d", "effect": "data"}
+    difference = {"key": "lateness", "old": "1 d", "new": "2 d", "effect": "data"}
     for a, b in (("came_back@champion", "came_back"), ("d/came_back.v1.yaml", "came_back@2")):
         assert json.loads(ok("diff", a, b, "--json")) == {
             "a": "came_back@1",
             "b": "came_back@2",
             "class": "data",
-            "differences": [told],
+            "differences": [difference],
         }
     assert ok("diff", "came_back@1", "came_back@champion") == "came_back@1 -> came_back@1: no difference\n"
     assert isinstance(run("diff", "clck", "click").exception, NotFoundError)
@@ -162,8 +164,8 @@ def test_history_tells_everything_in_order() -> None:
     ok("alias", "came_back@champion", "1", "--reason", "first")
     ok("deprecate", "came_back@1", "--replaced-by", "click", "--on", "2030-01-01")
     ok("deprecate", "came_back", "--withdraw", "--reason", "too early")
-    told = [(one["action"], one["by"]) for one in json.loads(ok("history", "came_back", "--json"))]
-    assert told == [
+    actions = [(entry["action"], entry["by"]) for entry in json.loads(ok("history", "came_back", "--json"))]
+    assert actions == [
         ("new", "ana"),
         ("text change", "bo"),
         ("alias", "cleo"),
@@ -181,10 +183,10 @@ def test_a_deprecation_warns_whoever_uses_the_version() -> None:
     record_use(default_registry(file=FILE), SignalUser("deployment", "world 1"), ["came_back"])
     warning = "came_back@1 will be deprecated on 2099-01-01: use click@1"
     ok("alias", "came_back@champion", "1")
-    told = ok("deprecate", "came_back", "--replaced-by", "click", "--on", "2099-01-01")
+    output = ok("deprecate", "came_back", "--replaced-by", "click", "--on", "2099-01-01")
     pointing = "  came_back@champion still points to it: move it with 'longplay signals alias'"
-    assert told.startswith(f"{warning}\n{pointing}\n  deployment 'world 1' (asked for came_back, last used 20")
-    assert told.endswith(") will get a warning\n")
+    assert output.startswith(f"{warning}\n{pointing}\n  deployment 'world 1' (asked for came_back, last used 20")
+    assert output.endswith(") will get a warning\n")
     for command in (("show", "came_back"), ("consumers", "came_back")):
         assert run(*command).stderr == f"warning: {warning}\n"
     assert record_use(default_registry(file=FILE), SignalUser("experiment", "e"), ["came_back"]) == [warning]
@@ -194,7 +196,9 @@ def test_a_deprecation_warns_whoever_uses_the_version() -> None:
     shown = json.loads(ok("show", "came_back", "--json"))
     assert shown["warning"] == f"came_back@1 has been deprecated since {today} (now)"
     assert shown["status"] == "deprecated"
-    assert [one["signal"] for one in json.loads(ok("list", "--status", "deprecated", "--json"))] == ["came_back@1"]
+    assert [signal["signal"] for signal in json.loads(ok("list", "--status", "deprecated", "--json"))] == [
+        "came_back@1"
+    ]
     for wrong in (("click", "--replaced-by", "click@1"), ("click", "--withdraw")):
         assert isinstance(run("deprecate", *wrong).exception, ConfigError)
 
@@ -276,6 +280,6 @@ def test_an_alias_tells_who_moves_with_it() -> None:
 
 
 def test_a_long_list_of_names_is_cut() -> None:
-    told = nearest("zzz", [f"name_{number:03d}" for number in range(60)])
-    assert told.startswith("known names: name_000, ")
-    assert told.endswith(", name_049, ... (60 names)")
+    hint = nearest("zzz", [f"name_{number:03d}" for number in range(60)])
+    assert hint.startswith("known names: name_000, ")
+    assert hint.endswith(", name_049, ... (60 names)")

@@ -14,15 +14,15 @@ from tests.unit.longplay.small_tables import at, open_row, row, write_release, w
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> tuple[list[str], str]:
+def command_and_release(tmp_path: Path) -> tuple[list[str], str]:
     """The command up to its options, and the release."""
     rows = [row("a", at(1), user_id="u1" * 40), row("b", at(2), value=0.0), open_row("c", at(9), at(10))]
     release = write_release(tmp_path / "shop", at(10), write_values(tmp_path / "shop", rows))
     return ["signals", "values", "click", "--store", str(tmp_path), "--source", "shop"], release
 
 
-def test_values_as_a_table(told: tuple[list[str], str]) -> None:
-    command, release = told
+def test_values_as_a_table(command_and_release: tuple[list[str], str]) -> None:
+    command, release = command_and_release
     shown = CliRunner().invoke(cli, [*command, "--limit", "2"]).output
     assert [line.split()[0] for line in shown.splitlines()[:3]] == ["anchor_id", "a", "b"]
     assert f" {'u1' * 40} " in shown  # however narrow the terminal
@@ -33,8 +33,8 @@ def test_values_as_a_table(told: tuple[list[str], str]) -> None:
     assert "last page" in rest
 
 
-def test_values_as_json(told: tuple[list[str], str]) -> None:
-    command, release = told
+def test_values_as_json(command_and_release: tuple[list[str], str]) -> None:
+    command, release = command_and_release
     shown = json.loads(CliRunner().invoke(cli, [*command, "--json", "--user", "u1" * 40]).output)
     assert (shown["signal"], shown["release_id"], shown["next"]) == ("click@1", release, None)
     assert shown["known_at"] == "2026-05-10T00:00:00+00:00"
@@ -43,8 +43,8 @@ def test_values_as_json(told: tuple[list[str], str]) -> None:
     ]
 
 
-def test_values_as_files(told: tuple[list[str], str], tmp_path: Path) -> None:
-    command, release = told
+def test_values_as_files(command_and_release: tuple[list[str], str], tmp_path: Path) -> None:
+    command, release = command_and_release
     files = ["--csv", str(tmp_path / "v.csv"), "--arrow", str(tmp_path / "v.arrow")]
     shown = CliRunner().invoke(cli, [*command, *files, "--from", "2026-05-02"])
     assert shown.output.startswith(f"2 rows of click@1, release {release}")
@@ -54,8 +54,8 @@ def test_values_as_files(told: tuple[list[str], str], tmp_path: Path) -> None:
         assert table["release_id"].to_pylist() == [release, release]
 
 
-def test_slips_are_errors_of_ours(told: tuple[list[str], str], tmp_path: Path) -> None:
-    command, _ = told
+def test_slips_are_errors_of_ours(command_and_release: tuple[list[str], str], tmp_path: Path) -> None:
+    command, _ = command_and_release
     shown = CliRunner().invoke(cli, [*command, "--state", "matur"])
     assert isinstance(shown.exception, ConfigError)
     assert shown.exception.fix == "did you mean 'mature'?"

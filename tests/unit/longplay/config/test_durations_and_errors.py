@@ -33,9 +33,9 @@ def test_what_is_no_duration(text: object) -> None:
 
 
 def test_an_error_renders_only_what_it_has() -> None:
-    whole = errors.InputError("What.", where="a.csv", got="x", fix="mend it")
-    assert whole.render() == "What.\n  where: a.csv\n  found: x\n  fix:   mend it"
-    assert str(whole) == whole.render()
+    error = errors.InputError("What.", where="a.csv", got="x", fix="mend it")
+    assert error.render() == "What.\n  where: a.csv\n  found: x\n  fix:   mend it"
+    assert str(error) == error.render()
     assert errors.InputError("What.").render() == "What."
 
 

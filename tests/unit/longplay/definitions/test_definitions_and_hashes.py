@@ -114,8 +114,8 @@ def test_shipped_definitions_are_published_and_unchanged() -> None:
     registry = default_registry()
     published = yaml.safe_load((shipped_definitions() / "published.yaml").read_text(encoding="utf-8"))
     assert published == {ref: d.hash for ref, d in registry.by_ref.items() if d.status == "published"}
-    for one in registry.by_ref.values():
-        assert set(one.guardrails) <= {d.name for d in registry.newest()}
+    for signal in registry.by_ref.values():
+        assert set(signal.guardrails) <= {d.name for d in registry.newest()}
 
 
 def test_a_published_definition_that_changed_its_meaning_is_refused(tmp_path: Path) -> None:

@@ -144,8 +144,8 @@ def test_each_fault_is_told_and_located(tmp_path: Path, old: str, new: str, line
 
 
 def test_no_two_faults_read_alike(tmp_path: Path) -> None:
-    told = [fault(tmp_path, old, new) for old, new, *_ in CASES]
-    texts = {re.sub(r"line \d+", "", f"{e.what} {e.where} {e.got}") for e in told}
+    errors = [fault(tmp_path, old, new) for old, new, *_ in CASES]
+    texts = {re.sub(r"line \d+", "", f"{e.what} {e.where} {e.got}") for e in errors}
     assert len(texts) == len(CASES) >= 50
 
 
@@ -156,8 +156,8 @@ def test_no_spark_is_needed_to_tell(tmp_path: Path) -> None:
         f"try: load([pathlib.Path({str(tmp_path)!r})])\n"
         "except ConfigError: print(sorted(m for m in ('pyspark', 'py4j', 'signals') if m in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_the_published_schema_takes_every_shipped_definition() -> None:

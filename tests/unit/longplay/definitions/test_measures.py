@@ -39,9 +39,11 @@ def kind_of(measure: type[BaseMeasure]) -> str:
 
 def example(measure: type[BaseMeasure]) -> BaseMeasure:
     assert kind_of(measure) in EXAMPLES, f"add an example of the kind '{kind_of(measure)}' to EXAMPLES"
-    made: BaseMeasure = TypeAdapter(Measure).validate_python({"kind": kind_of(measure), **EXAMPLES[kind_of(measure)]})
-    assert type(made) is measure
-    return made
+    measure_example: BaseMeasure = TypeAdapter(Measure).validate_python(
+        {"kind": kind_of(measure), **EXAMPLES[kind_of(measure)]}
+    )
+    assert type(measure_example) is measure
+    return measure_example
 
 
 def cases_of(module: ModuleType) -> set[str]:
@@ -74,33 +76,35 @@ def test_a_measure_lacks_no_part_of_its_class(measure: type[BaseMeasure]) -> Non
 
 @pytest.mark.parametrize("measure", KINDS)
 def test_a_measure_has_bounds(measure: type[BaseMeasure]) -> None:
-    made = example(measure)
-    bounds = made.value_bounds(DAYS)
+    measure_example = example(measure)
+    bounds = measure_example.value_bounds(DAYS)
     assert bounds.low is None or bounds.high is None or bounds.low < bounds.high
-    assert (bounds == ValueBounds(0, 1, True)) == made.is_binary
+    assert (bounds == ValueBounds(0, 1, True)) == measure_example.is_binary
 
 
 @pytest.mark.parametrize("measure", KINDS)
 def test_the_sentence_of_a_measure_names_every_parameter(measure: type[BaseMeasure]) -> None:
-    made = example(measure)
-    sentence = made.sentence("the same user")
+    measure_example = example(measure)
+    sentence = measure_example.sentence("the same user")
     assert sentence.endswith(".")
-    assert [text for text in parameters(made) if text not in sentence] == []
+    assert [text for text in parameters(measure_example) if text not in sentence] == []
 
 
 @pytest.mark.parametrize("measure", KINDS)
 def test_the_formula_of_a_measure_can_be_drawn(measure: type[BaseMeasure]) -> None:
-    made = example(measure)
-    drawn = "".join(ElementTree.fromstring(str(render_formula(made.formula()))).itertext())
-    assert re.search(r"\bw\b", made.formula()), f"the formula of {measure.__name__} does not name the window w"
-    assert '"' not in drawn.replace(getattr(made, "expression", ""), "")
+    measure_example = example(measure)
+    drawn = "".join(ElementTree.fromstring(str(render_formula(measure_example.formula()))).itertext())
+    assert re.search(r"\bw\b", measure_example.formula()), (
+        f"the formula of {measure.__name__} does not name the window w"
+    )
+    assert '"' not in drawn.replace(getattr(measure_example, "expression", ""), "")
 
 
 @pytest.mark.parametrize("measure", KINDS)
 def test_a_measure_reads_columns_that_facts_have(measure: type[BaseMeasure]) -> None:
-    made = example(measure)
-    assert made.fact_columns()
-    assert made.fact_columns() <= set(COLUMNS)
+    measure_example = example(measure)
+    assert measure_example.fact_columns()
+    assert measure_example.fact_columns() <= set(COLUMNS)
 
 
 @pytest.mark.parametrize("measure", KINDS)

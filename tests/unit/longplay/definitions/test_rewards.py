@@ -94,9 +94,9 @@ def test_each_fault_is_told_and_located(folder: Path, old: str, new: str, line: 
 def test_a_reward_that_does_not_fit_its_signals_is_no_label_and_is_not_applied(
     folder: Path, tmp_path: Path, old: str, new: str, key: str, words: str
 ) -> None:
-    found = read_proposals([spoilt(folder, old, new)]).values()
+    proposals = read_proposals([spoilt(folder, old, new)]).values()
     with pytest.raises(ConfigError) as caught:
-        lifecycle.apply(tmp_path / "registry.db", found, ANA)
+        lifecycle.apply(tmp_path / "registry.db", proposals, ANA)
     assert words in caught.value.what
     assert caught.value.where == f"{folder / 'stays.v1.yaml'}, key {key}"
     with pytest.raises(ConfigError, match="Wrong value for"):
@@ -120,23 +120,23 @@ def test_the_hash_covers_what_affects_data_and_no_text() -> None:
     parts = [{"signal": "came_back@1", "weight": 0.7}]
     changed = [reward(parts=parts), reward(bounds=[0, 2]), reward(anchor="discovery")]
     transform = [{**parts[0], "transform": {"scale": 2}}]
-    assert len({one.hash for one in [reward(), *changed, reward(parts=transform)]}) == 5
+    assert len({variant.hash for variant in [reward(), *changed, reward(parts=transform)]}) == 5
 
 
 def test_shipped_rewards_are_published_and_the_schema_takes_them() -> None:
     registry = default_registry()
     assert len(registry.rewards) >= 2
-    told = yaml.safe_load((ROOT / "conf" / "rewards" / "published.yaml").read_text(encoding="utf-8"))
-    assert told == {ref: one.hash for ref, one in registry.rewards.items()}
+    published = yaml.safe_load((ROOT / "conf" / "rewards" / "published.yaml").read_text(encoding="utf-8"))
+    assert published == {ref: definition.hash for ref, definition in registry.rewards.items()}
     schema = json.loads((ROOT / "docs" / "reference" / "reward.schema.json").read_text(encoding="utf-8"))
     for path in (ROOT / "conf" / "rewards").glob("*.v*.yaml"):
         jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema)
     with pytest.raises(jsonschema.ValidationError, match="'life' is not one of"):
         jsonschema.validate(yaml.safe_load(GOOD.replace("published", "life")), schema)
     for ref in registry.rewards:
-        made = registry.label(ref)
-        assert isinstance(made, Composite)
-        assert made.horizon == max(signal.horizon for signal in made.signals)
+        label = registry.label(ref)
+        assert isinstance(label, Composite)
+        assert label.horizon == max(signal.horizon for signal in label.signals)
 
 
 def test_a_published_reward_whose_meaning_changed_is_refused(folder: Path) -> None:
@@ -162,21 +162,21 @@ def test_signals_are_listed_without_rewards_and_names_are_shared(folder: Path) -
 def test_the_commands_know_rewards(folder: Path, tmp_path: Path) -> None:
     store = str(tmp_path)
     planned = json.loads(run("plan", str(folder), "--store", store, "--json").stdout)
-    assert [(one["signal"], one["kind"]) for one in planned] == [("came_back@1", "new"), ("stays@1", "new")]
+    assert [(step["signal"], step["kind"]) for step in planned] == [("came_back@1", "new"), ("stays@1", "new")]
     assert run("apply", str(folder), "--store", store, "--as", "ana").exit_code == 0
     shown = run("show", "stays", "--store", store)
     assert "0.7 * came_back@1 + -0.2 * 0.5 * log1p(clip(regret@1, 0, 5))" in shown.stdout
     assert "--set 'training.labels=[click, stays]'" in shown.stdout
     listed = json.loads(run("list", "--owner", "podcasts", "--store", store, "--json").stdout)
-    assert [(one["signal"], one.get("kind", "signal")) for one in listed] == [
+    assert [(entry["signal"], entry.get("kind", "signal")) for entry in listed] == [
         ("came_back@1", "signal"), ("stays@1", "reward"),
     ]  # fmt: skip
     assert "reward of 2 signals" in run("list", "--owner", "podcasts", "--store", store).stdout
-    found = json.loads(run("search", "stays", "--store", store, "--json").stdout)
-    assert [one["signal"] for one in found] == ["stays@1"]
+    matches = json.loads(run("search", "stays", "--store", store, "--json").stdout)
+    assert [entry["signal"] for entry in matches] == ["stays@1"]
     # Its signals know who is made of them.
     used = json.loads(run("consumers", "came_back", "--kind", "reward", "--store", store, "--json").stdout)
-    assert [(one["consumer"], one["signal"]) for one in used] == [("stays@1", "came_back@1")]
+    assert [(use["consumer"], use["signal"]) for use in used] == [("stays@1", "came_back@1")]
 
 
 def test_a_changed_reward_is_a_new_version_and_differs_key_by_key(folder: Path, tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ def test_a_changed_reward_is_a_new_version_and_differs_key_by_key(folder: Path, 
     text = (folder / "stays.v1.yaml").read_text(encoding="utf-8").replace("bounds: [0, 1]", "bounds: [0, 2]")
     (folder / "stays.v1.yaml").write_text(text, encoding="utf-8")
     steps = lifecycle.apply(file, read_proposals([folder]).values(), ANA)
-    (step,) = [one for one in steps if one.proposal.definition.name == "stays"]
+    (step,) = [planned_step for planned_step in steps if planned_step.proposal.definition.name == "stays"]
     assert (step.kind, step.effect) == ("new version", "data")
-    assert [one.key for one in step.differences] == ["bounds", "tags"]
+    assert [difference.key for difference in step.differences] == ["bounds", "tags"]
     moved = lifecycle.move_alias(file, "stays@champion", 1, ANA)
     assert moved.new == "stays@1"
     registry = default_registry(file=file)

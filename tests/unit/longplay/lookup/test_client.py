@@ -307,9 +307,11 @@ HEAVY = "{'pyarrow', 'pydantic', 'numpy', 'deltalake', 'fastapi', 'pandas'}"
 def test_the_client_imports_neither_the_application_nor_spark(use: str, forbidden: str) -> None:
     script = f"import sys; {use}; print(sorted({{n.split('.')[0] for n in sys.modules}} & ({forbidden})))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAVA_HOME": ""}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "[]"
 
 
 def test_a_name_that_the_client_does_not_have() -> None:

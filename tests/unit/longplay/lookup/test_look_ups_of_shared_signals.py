@@ -62,11 +62,11 @@ def test_the_command_line_prints_them_warns_of_a_deprecation_and_records_who_ask
     lifecycle.deprecate(file, f"{NAME}@1", "2026-05-01", "click@1", ANA)
     monkeypatch.setenv("LONGPLAY_USER", "radio")
     arguments = ["signals", "values", NAME, "--store", str(tmp_path), "--source", "shop"]
-    done = CliRunner().invoke(cli, arguments)
-    assert done.exit_code == 0, done.output
-    assert "1 rows of came_back@1" in done.output
-    assert "deprecated" in done.output
-    assert "click@1" in done.output
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert "1 rows of came_back@1" in result.output
+    assert "deprecated" in result.output
+    assert "click@1" in result.output
     with closing(sqlite3.connect(file)) as ledger:
         assert ledger.execute("SELECT kind, consumer, name, version FROM consumers").fetchall() == [
             ("lookup", "radio", NAME, 1)

@@ -30,8 +30,8 @@ def file(tmp_path: Path) -> Path:
 
 @contextmanager
 def known(file: Path) -> Iterator[LayeredRegistry]:
-    with closing(open_layers(file)) as found:
-        yield found
+    with closing(open_layers(file)) as layers:
+        yield layers
 
 
 def apply(file: Path, *, terms: ChangeTerms = ANA, **changes: Any) -> list[str]:
@@ -39,15 +39,20 @@ def apply(file: Path, *, terms: ChangeTerms = ANA, **changes: Any) -> list[str]:
 
 
 def test_a_version_is_kept_as_it_was_applied(file: Path) -> None:
-    made = proposal(file.parent / "d")
-    lifecycle.apply(file, [made], ANA)
-    with known(file) as found:
-        kept = found.version("came_back", 1)
+    original = proposal(file.parent / "d")
+    lifecycle.apply(file, [original], ANA)
+    with known(file) as layers:
+        kept = layers.version("came_back", 1)
     assert kept is not None
-    assert (kept.text, kept.hash, kept.owner, kept.applied_by) == (made.text, made.definition.hash, "podcasts", "ana")
+    assert (kept.text, kept.hash, kept.owner, kept.applied_by) == (
+        original.text,
+        original.definition.hash,
+        "podcasts",
+        "ana",
+    )
     assert kept.applied_at.endswith("+00:00")
     assert json.loads(kept.body)["window"] == {"kind": "calendar", "from": 1, "to": 7}
-    assert default_registry(file=file).get("came_back") == made.definition
+    assert default_registry(file=file).get("came_back") == original.definition
 
 
 def test_texts_change_without_a_new_version_and_are_all_kept(file: Path) -> None:
@@ -65,7 +70,7 @@ def test_texts_change_without_a_new_version_and_are_all_kept(file: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "difference"),
     [
         ({"window": {"kind": "calendar", "from": 1, "to": 9}}, "window.to: 7 -> 9"),
         ({"lateness": "2 d"}, "lateness: 1 d -> 2 d"),
@@ -74,18 +79,18 @@ def test_texts_change_without_a_new_version_and_are_all_kept(file: Path) -> None
     ],
 )
 def test_a_silent_change_is_refused_and_nothing_of_the_batch_is_written(
-    file: Path, changes: dict[str, Any], told: str
+    file: Path, changes: dict[str, Any], difference: str
 ) -> None:
     apply(file)
     folder = file.parent / "d"
     with pytest.raises(ConfigError, match="The published signal 'came_back@1' has changed in meaning") as caught:
         lifecycle.apply(file, [proposal(folder, name="another"), proposal(folder, **changes)], ANA)
-    assert told in caught.value.got
+    assert difference in caught.value.got
     assert "came_back@1 belongs to podcasts, applied by ana at 20" in caught.value.got
     assert caught.value.fix == "undo the change, or apply it as version 2 in a new file"
-    with known(file) as found:
-        assert found.versions("another") == []
-        assert found.journal("another") == []
+    with known(file) as layers:
+        assert layers.versions("another") == []
+        assert layers.journal("another") == []
 
 
 def test_differences_have_a_class_key_by_key(tmp_path: Path) -> None:
@@ -98,7 +103,7 @@ def test_differences_have_a_class_key_by_key(tmp_path: Path) -> None:
         measure={"kind": "days", "of": "click"},
         window={"kind": "elapsed", "from": "1 d", "to": "7 d"},
     ).definition
-    assert [(one.key, one.effect) for one in find_differences(old, new)] == [
+    assert [(difference.key, difference.effect) for difference in find_differences(old, new)] == [
         ("measure.kind", "breaking"),
         ("measure.of", "data"),
         ("title", "text"),
@@ -108,7 +113,7 @@ def test_differences_have_a_class_key_by_key(tmp_path: Path) -> None:
         ("window.to", "data"),
     ]
     credited = proposal(tmp_path, credit={"rule": "clicked", "within": "24 h"}).definition
-    assert [str(one) for one in find_differences(old, credited)] == [
+    assert [str(difference) for difference in find_differences(old, credited)] == [
         "credit.rule: (none) -> clicked",
         "credit.within: (none) -> 1 d",
     ]
@@ -136,8 +141,8 @@ def test_a_plan_writes_nothing_and_says_what_applying_does(file: Path) -> None:
     assert [step.kind for step in planned] == ["unchanged", "new version"]
     assert planned[1].effect == "breaking"
     assert file.read_bytes() == before
-    done = lifecycle.apply(file, [step.proposal for step in planned], ANA)
-    assert [step.as_json() for step in done] == [step.as_json() for step in planned]
+    steps = lifecycle.apply(file, [step.proposal for step in planned], ANA)
+    assert [step.as_json() for step in steps] == [step.as_json() for step in planned]
 
 
 def test_a_draft_may_change_until_it_is_published_and_stands_for_nothing(file: Path) -> None:
@@ -159,11 +164,11 @@ def test_a_name_belongs_to_the_owner_of_its_first_version(file: Path) -> None:
     assert "--take-over came_back" in caught.value.fix
     with pytest.raises(ConfigError, match="The signal 'click' belongs to longplay"):
         apply(file, name="click", version=2)
-    taken = ChangeTerms("bo", frozenset({"came_back"}), "podcasts was dissolved")
-    assert apply(file, version=2, owner="music", terms=taken) == ["new version"]
-    with known(file) as found:
-        assert found.owner("came_back") == "music"
-        line = next(line for line in found.journal("came_back") if line["action"] == "take over")
+    terms = ChangeTerms("bo", frozenset({"came_back"}), "podcasts was dissolved")
+    assert apply(file, version=2, owner="music", terms=terms) == ["new version"]
+    with known(file) as layers:
+        assert layers.owner("came_back") == "music"
+        line = next(line for line in layers.journal("came_back") if line["action"] == "take over")
     assert line["by"] == "bo"
     assert line["detail"] == {"from": "podcasts", "to": "music", "reason": "podcasts was dissolved"}
     assert apply(file) == ["unchanged"]  # the old owner's file, as it was
@@ -181,12 +186,12 @@ from longplay.registry.records import Proposal
 
 folder, me, other, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 for number in range(rounds):
-    one = Proposal.from_file(folder / me / f"race_{number}.v1.yaml")
+    proposal = Proposal.from_file(folder / me / f"race_{number}.v1.yaml")
     (folder / f"{me}.{number}").touch()
     while not (folder / f"{other}.{number}").exists():
         time.sleep(0.0005)
     try:
-        lifecycle.apply(folder / f"{number // 2}.db", [one], ChangeTerms(f"{me}_person"))
+        lifecycle.apply(folder / f"{number // 2}.db", [proposal], ChangeTerms(f"{me}_person"))
         print(json.dumps("won"), flush=True)
     except LongplayError as error:
         print(json.dumps([type(error).__name__, error.render()]), flush=True)
@@ -211,20 +216,20 @@ def test_of_two_teams_that_apply_at_once_exactly_one_wins(tmp_path: Path) -> Non
         )
         for me, other in (("podcasts", "music"), ("music", "podcasts"))
     ]
-    told = [[json.loads(line) for line in process.communicate(timeout=60)[0].splitlines()] for process in processes]
-    assert [len(lines) for lines in told] == [rounds, rounds]
-    for number, ends in enumerate(zip(*told, strict=True)):
+    outputs = [[json.loads(line) for line in process.communicate(timeout=60)[0].splitlines()] for process in processes]
+    assert [len(lines) for lines in outputs] == [rounds, rounds]
+    for number, ends in enumerate(zip(*outputs, strict=True)):
         assert [end == "won" for end in ends].count(True) == 1, ends
         winner = ("podcasts", "music")[ends.index("won")]
         kind, text = next(end for end in ends if end != "won")
         assert kind == "ConfigError"
         assert f"applied by {winner}_person at 20" in text
         assert f"belongs to {'both' if number % 2 else winner}" in text
-        with known(tmp_path / f"{number // 2}.db") as found:
-            kept = found.version(f"race_{number}", 1)
+        with known(tmp_path / f"{number // 2}.db") as layers:
+            kept = layers.version(f"race_{number}", 1)
             assert kept is not None
             assert json.loads(kept.body)["window"]["to"] == {"podcasts": 7, "music": 14}[winner]
-            assert len(found.journal(f"race_{number}")) == 1
+            assert len(layers.journal(f"race_{number}")) == 1
 
 
 KILLED = """
@@ -243,18 +248,18 @@ with Ledger.open_for_writing(Path(sys.argv[1])) as ledger:
 def test_a_killed_writer_leaves_the_registry_as_it_was(file: Path) -> None:
     apply(file)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", KILLED, str(file)], env=environment, check=False)
-    assert done.returncode == -9
+    result = subprocess.run([sys.executable, "-c", KILLED, str(file)], env=environment, check=False)
+    assert result.returncode == -9
     assert file.with_name("registry.db-journal").exists()
-    with known(file) as found:
-        assert [line["action"] for line in found.journal("came_back")] == ["new"]
+    with known(file) as layers:
+        assert [line["action"] for line in layers.journal("came_back")] == ["new"]
     assert apply(file, version=2, lateness="2 d") == ["new version"]
 
 
 def test_a_reader_cannot_write(file: Path) -> None:
     apply(file)
-    with known(file) as found, pytest.raises(StoreError, match="readonly"):
-        found.ledgers[0].insert("journal", at="x", by="x", action="x", name="came_back", detail="{}")
+    with known(file) as layers, pytest.raises(StoreError, match="readonly"):
+        layers.ledgers[0].insert("journal", at="x", by="x", action="x", name="came_back", detail="{}")
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -266,7 +271,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "refusal"),
     [
         ("UPDATE versions SET hash = 'x'", "a published version never changes"),
         ("DELETE FROM versions", "a published version never changes"),
@@ -282,12 +287,12 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         ],
     ],
 )
-def test_what_happened_cannot_be_changed_in_sql(file: Path, statement: str, told: str) -> None:
+def test_what_happened_cannot_be_changed_in_sql(file: Path, statement: str, refusal: str) -> None:
     apply(file)
     apply(file, title="Another")
     lifecycle.move_alias(file, "came_back@champion", 1, ANA)
     lifecycle.deprecate(file, "came_back", "2026-01-01", "", ANA)
-    with closing(sqlite3.connect(file)) as raw, pytest.raises(sqlite3.IntegrityError, match=told):
+    with closing(sqlite3.connect(file)) as raw, pytest.raises(sqlite3.IntegrityError, match=refusal):
         raw.execute(statement)
 
 
@@ -305,8 +310,8 @@ def test_an_alias_moves_and_keeps_where_it_was(file: Path) -> None:
     )
     registry = default_registry(file=file)
     assert registry.get("came_back@champion").ref == "came_back@2"
-    with known(file) as found:
-        moves = [(line["by"], line["detail"]) for line in found.journal("came_back") if line["action"] == "alias"]
+    with known(file) as layers:
+        moves = [(line["by"], line["detail"]) for line in layers.journal("came_back") if line["action"] == "alias"]
     assert moves == [
         ("ana", {"alias": "came_back@champion", "from": None, "to": "came_back@1", "reason": ""}),
         (
@@ -315,8 +320,8 @@ def test_an_alias_moves_and_keeps_where_it_was(file: Path) -> None:
         ),
     ]
     lifecycle.move_alias(file, "came_back@champion", 2, ANA)  # it is there already
-    with known(file) as found:
-        assert len([line for line in found.journal("came_back") if line["action"] == "alias"]) == 2
+    with known(file) as layers:
+        assert len([line for line in layers.journal("came_back") if line["action"] == "alias"]) == 2
     with pytest.raises(NotFoundError, match="came_back@chmpion") as caught:
         registry.get("came_back@chmpion")
     assert caught.value.fix == "did you mean 'came_back@champion'?"
@@ -365,8 +370,8 @@ def test_a_registry_a_folder_and_what_ships_agree_or_are_refused(file: Path, tmp
 
 
 def applied(file: Path) -> str:
-    with known(file) as found:
-        kept = found.version("came_back", 1)
+    with known(file) as layers:
+        kept = layers.version("came_back", 1)
     assert kept is not None
     return kept.applied
 
@@ -380,9 +385,9 @@ def test_a_deprecated_file_is_a_deprecation(file: Path) -> None:
     assert apply(file, title="T") == ["text change"]
     registry = default_registry(file=file)
     assert registry.warning(registry.get("came_back")) == ""
-    with known(file) as found:
-        told = [line["action"] for line in found.journal("came_back")]
-    assert [one for one in told if "deprec" in str(one)] == ["deprecate", "withdraw deprecation"]
+    with known(file) as layers:
+        actions = [line["action"] for line in layers.journal("came_back")]
+    assert [action for action in actions if "deprec" in str(action)] == ["deprecate", "withdraw deprecation"]
 
 
 def test_another_meaning_of_the_code_is_not_taken_in_silence(file: Path) -> None:

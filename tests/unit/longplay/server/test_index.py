@@ -74,7 +74,7 @@ def _rank(row: Row | None) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], OpenRelease, Path]:
+def indexed_store(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], OpenRelease, Path]:
     """Random rows of two signals, in several files; their index; the store."""
     store, rng = tmp_path_factory.mktemp("store"), np.random.default_rng(7)
     rows = [*random_rows(rng, 400, "click"), *random_rows(rng, 150, "regret")]
@@ -103,9 +103,9 @@ def all_pages(segment: Segment, selection: ValueSelection, signal: str, known_at
 
 @pytest.mark.parametrize("seed", range(60))
 def test_the_index_answers_as_a_plain_filter(
-    made: tuple[list[Row], OpenRelease, Path], seed: int, monkeypatch: Any
+    indexed_store: tuple[list[Row], OpenRelease, Path], seed: int, monkeypatch: Any
 ) -> None:
-    rows, served, _ = made
+    rows, served, _ = indexed_store
     rng = np.random.default_rng(seed)
     monkeypatch.setattr(scanning, "CHUNK_ROWS", int(rng.integers(1, 60)))
     monkeypatch.setattr(scanning, "MAX_SCANNED_ROWS", int(rng.integers(1, 200)))
@@ -134,8 +134,8 @@ _LISTS = {"user_id": "users", "item_id": "items", "state": "states"}
 
 
 @pytest.mark.parametrize("known_at", [at(3), at(6, 5), at(10)])
-def test_one_value_by_the_index_the_client_and_a_plain_search(made: Any, known_at: datetime) -> None:
-    rows, served, store = made
+def test_one_value_by_the_index_the_client_and_a_plain_search(indexed_store: Any, known_at: datetime) -> None:
+    rows, served, store = indexed_store
     segment, client = served.segments["click@1"], Client(store, "shop")
     expected = {name: (state, value) for name, state, value in filter_rows(rows, "click@1", known_at)}
     for stored in rows[:60]:
@@ -154,8 +154,8 @@ def test_one_value_by_the_index_the_client_and_a_plain_search(made: Any, known_a
     assert find_rows(segment, PointKey("nobody's")) == []
 
 
-def test_a_page_that_stops_early_says_where_to_go_on(made: Any, monkeypatch: Any) -> None:
-    _, served, _ = made
+def test_a_page_that_stops_early_says_where_to_go_on(indexed_store: Any, monkeypatch: Any) -> None:
+    _, served, _ = indexed_store
     monkeypatch.setattr(scanning, "CHUNK_ROWS", 10)
     monkeypatch.setattr(scanning, "MAX_SCANNED_ROWS", 20)
     page = scan_page(served.segments["click@1"], ValueSelection(items=("i0",), states=("void",)), at(10))

@@ -46,11 +46,11 @@ class _Builder(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = [name for name, _ in attrs]
         assert len(names) == len(set(names)), f"<{tag}> names an attribute twice"
-        made = Element(tag, {name: value or "" for name, value in attrs})
-        self.open[-1].children.append(made)
-        self.open[-1]._order.append(made)
+        node = Element(tag, {name: value or "" for name, value in attrs})
+        self.open[-1].children.append(node)
+        self.open[-1]._order.append(node)
         if tag not in VOID:
-            self.open.append(made)
+            self.open.append(node)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)

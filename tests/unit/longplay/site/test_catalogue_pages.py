@@ -82,15 +82,15 @@ def warehouse(store: Path, own: Path) -> Path:
 
 
 def build(store: Path, out: Path, own: Path) -> dict[str, Element]:
-    done = CliRunner().invoke(cli, ["catalogue", "--store", str(store), "--out", str(out), "--definitions", str(own)])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(cli, ["catalogue", "--store", str(store), "--out", str(out), "--definitions", str(own)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
     return {file.relative_to(out).as_posix(): read(file) for file in sorted(out.rglob("*.html"))}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path, dict[str, Element]]:
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path, dict[str, Element]]:
     base = tmp_path_factory.mktemp("catalogue")
     own = definitions(base / "definitions")
     store = warehouse(base / "warehouse", own)
@@ -98,12 +98,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path, di
 
 
 @pytest.fixture(scope="module")
-def pages(made: tuple[Path, Path, Path, dict[str, Element]]) -> dict[str, Element]:
-    return made[3]
+def pages(catalogue: tuple[Path, Path, Path, dict[str, Element]]) -> dict[str, Element]:
+    return catalogue[3]
 
 
-def test_there_is_a_page_for_every_version(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
-    _, out, own, pages = made
+def test_there_is_a_page_for_every_version(catalogue: tuple[Path, Path, Path, dict[str, Element]]) -> None:
+    _, out, own, pages = catalogue
     registry = default_registry([own])
     files = map(href, (*registry.by_ref.values(), *registry.rewards.values()))
     assert set(pages) == {"index.html", *(f"signals/{file}" for file in files)}
@@ -184,14 +184,14 @@ def test_void_reasons_and_days(pages: dict[str, Element]) -> None:
     assert len(drawn.all("path")) == 3
 
 
-def test_a_signal_of_which_nothing_is_mature(made: Any, tmp_path: Path) -> None:
+def test_a_signal_of_which_nothing_is_mature(catalogue: Any, tmp_path: Path) -> None:
     days = default_registry().get("active_days_28d@1")
     write(
         tmp_path / "w",
         "new",
         table(days, [Row("a", day(50), "open", prefix=3.0), Row("b", day(51), "open", prefix=0.0)]),
     )
-    page = build(tmp_path / "w", tmp_path / "site", made[2])["signals/active_days_28d.v1.html"]
+    page = build(tmp_path / "w", tmp_path / "site", catalogue[2])["signals/active_days_28d.v1.html"]
     assert [row[:3] for row in captioned(page, "Anchors by state")] == [
         ["mature", "0", "0.0%"],
         ["open", "2", "100.0%"],
@@ -211,10 +211,10 @@ def test_the_date_is_that_of_the_newest_release(pages: dict[str, Element]) -> No
     assert "pins version" not in foot
 
 
-def test_values_beside_their_release_say_so(made: Any, tmp_path: Path) -> None:
-    store = Path(shutil.copytree(made[0], tmp_path / "warehouse"))
+def test_values_beside_their_release_say_so(catalogue: Any, tmp_path: Path) -> None:
+    store = Path(shutil.copytree(catalogue[0], tmp_path / "warehouse"))
     write(store, "shop", table(default_registry().get("click@1"), [Row("new", day(3), value=1.0)]))
-    foot = build(store, tmp_path / "site", made[2])["index.html"].all("footer")[0].text
+    foot = build(store, tmp_path / "site", catalogue[2])["index.html"].all("footer")[0].text
     assert "The release pins version 1 of the values; these pages show version 2." in foot
 
 
@@ -253,8 +253,8 @@ def test_sections_without_data_are_not_there(pages: dict[str, Element]) -> None:
         assert not shown & {"Recorded uses", "Training sets with this label"}, name
 
 
-def test_training_sets_and_deployments_are_shown_where_they_are(made: Any, tmp_path: Path) -> None:
-    store, _, own, _ = made
+def test_training_sets_and_deployments_are_shown_where_they_are(catalogue: Any, tmp_path: Path) -> None:
+    store, _, own, _ = catalogue
     store = Path(shutil.copytree(store, tmp_path / "warehouse"))
     registry = default_registry([own])
     labels = {d.ref: d.hash for d in (registry.get("click@1"), registry.get("return_to_item_14d@1"))}
@@ -343,8 +343,8 @@ def test_the_snippets_do_what_they_say(pages: dict[str, Element]) -> None:
         assert "As a label" not in {h.text for h in pages[f"signals/{name}.html"].all("h3")}
 
 
-def test_every_link_leads_somewhere(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
-    _, _, _, pages = made
+def test_every_link_leads_somewhere(catalogue: tuple[Path, Path, Path, dict[str, Element]]) -> None:
+    _, _, _, pages = catalogue
     ids = {name: {e.attributes["id"] for e in page.all() if "id" in e.attributes} for name, page in pages.items()}
     links = 0
     for name, page in pages.items():
@@ -357,8 +357,8 @@ def test_every_link_leads_somewhere(made: tuple[Path, Path, Path, dict[str, Elem
     assert links > 60
 
 
-def test_nothing_is_loaded_from_anywhere(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
-    _, out, _, pages = made
+def test_nothing_is_loaded_from_anywhere(catalogue: tuple[Path, Path, Path, dict[str, Element]]) -> None:
+    _, out, _, pages = catalogue
     for name, page in pages.items():
         text = (out / name).read_text(encoding="utf-8")
         assert not re.search(r"https?:|@import|url\(", text), name
@@ -374,8 +374,8 @@ def test_nothing_is_loaded_from_anywhere(made: tuple[Path, Path, Path, dict[str,
         assert policy.attributes["content"] == wanted
 
 
-def test_texts_are_escaped(made: tuple[Path, Path, Path, dict[str, Element]]) -> None:
-    _, out, _, pages = made
+def test_texts_are_escaped(catalogue: tuple[Path, Path, Path, dict[str, Element]]) -> None:
+    _, out, _, pages = catalogue
     page = pages["signals/evil.v1.html"]
     assert page.all("h1")[0].raw == HOSTILE
     assert HOSTILE in by_id(pages["index.html"], "signals").raw
@@ -414,8 +414,8 @@ def test_every_page_can_be_read_without_seeing_it(pages: dict[str, Element]) -> 
         assert all(f.all("details") for f in page.all("figure")), "a drawing needs its table"
 
 
-def test_the_same_tables_give_the_same_bytes_however_rows_lie(made: Any, tmp_path: Path) -> None:
-    store, out, own, _ = made
+def test_the_same_tables_give_the_same_bytes_however_rows_lie(catalogue: Any, tmp_path: Path) -> None:
+    store, out, own, _ = catalogue
     build(store, tmp_path / "again", own)
     assert _bytes(tmp_path / "again") == _bytes(out)
     moved = Path(shutil.copytree(store, tmp_path / "warehouse"))
@@ -429,8 +429,8 @@ def _bytes(site: Path) -> dict[str, bytes]:
     return {file.relative_to(site).as_posix(): file.read_bytes() for file in site.rglob("*.html")}
 
 
-def test_old_pages_go_and_foreign_folders_are_left_alone(made: Any, tmp_path: Path) -> None:
-    store, _, own, _ = made
+def test_old_pages_go_and_foreign_folders_are_left_alone(catalogue: Any, tmp_path: Path) -> None:
+    store, _, own, _ = catalogue
     out = tmp_path / "site"
     build(store, out, own)
     (out / "signals" / "gone.v1.html").write_text("old", encoding="utf-8")
@@ -445,8 +445,8 @@ def test_old_pages_go_and_foreign_folders_are_left_alone(made: Any, tmp_path: Pa
     assert [f.name for f in (tmp_path / "home").iterdir()] == ["index.html"]
 
 
-def test_a_store_that_is_not_there_is_an_error_and_an_empty_one_is_not(made: Any, tmp_path: Path) -> None:
-    own = made[2]
+def test_a_store_that_is_not_there_is_an_error_and_an_empty_one_is_not(catalogue: Any, tmp_path: Path) -> None:
+    own = catalogue[2]
     with pytest.raises(NotFoundError, match="no such store"):
         build(tmp_path / "warehous", tmp_path / "site", own)
     assert not (tmp_path / "site").exists()
@@ -471,10 +471,12 @@ finally:
     ("arguments", "loaded"),
     [(["signals", "list", "--json"], []), (["catalogue", "--help"], []), (None, ["deltalake", "jinja2", "pyarrow"])],
 )
-def test_only_the_catalogue_loads_what_it_needs(made: Any, tmp_path: Path, arguments: Any, loaded: list[str]) -> None:
-    arguments = arguments or ["catalogue", "--store", str(made[0]), "--out", str(tmp_path / "site")]
+def test_only_the_catalogue_loads_what_it_needs(
+    catalogue: Any, tmp_path: Path, arguments: Any, loaded: list[str]
+) -> None:
+    arguments = arguments or ["catalogue", "--store", str(catalogue[0]), "--out", str(tmp_path / "site")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": "", "JAVA_HOME": ""}
     command = [sys.executable, "-c", SCRIPT, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == str(loaded)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == str(loaded)

@@ -16,8 +16,8 @@ DRAFT = {"status": "draft", "version": 3, "lateness": "3 d"}
 
 
 def built(store: Path) -> dict[str, Element]:
-    done = CliRunner().invoke(cli, ["catalogue", "--store", str(store), "--out", str(store.parent / "site")])
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(cli, ["catalogue", "--store", str(store), "--out", str(store.parent / "site")])
+    assert result.exit_code == 0, result.output
     return {file.name: read(file) for file in (store.parent / "site").rglob("*.html")}
 
 
