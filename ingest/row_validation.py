@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from ingest.formats import CORRUPT, FILE, MALFORMED
 from ingest.rejection_messages import build_rejection_messages
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
+from ingest.times import time_column
 from longplay.errors import ConfigError, first_line
 
 MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
@@ -25,50 +26,6 @@ RAW_JSON_OPTIONS = {
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]",
 }
 """Options to write raw rows as JSON, with microseconds, and to read them back."""
-_ISO = "iso"
-_ISO_DATE = r"^\s*\d{4}-\d{1,2}-\d{1,2}"  # Spark also parses bare years and bare times of day
-_OFFSET = r"(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)\s*$"
-_AFTER_TIME = r"\d:\d.*"
-
-
-def parse_time(column: Column, fmt: str, zone: str, is_timestamp: bool) -> Column:
-    """A raw time column as a UTC timestamp; null where it does not parse.
-
-    ``fmt`` is ``iso``, ``unix_s``, ``unix_ms``, or a Spark datetime pattern. Times without an
-    offset are local to ``zone``.
-    """
-    if is_timestamp:
-        return column
-    if fmt in ("unix_s", "unix_ms"):
-        number = column.try_cast("decimal(20,6)")
-        return F.timestamp_micros((number * (1_000_000 if fmt == "unix_s" else 1_000)).try_cast("bigint"))
-    text = column.cast("string")
-    if fmt != _ISO:
-        return _in_zone(F.try_to_timestamp(text, F.lit(fmt)), zone, F.lit(_has_offset(fmt)))
-    parsed = F.when(text.rlike(_ISO_DATE), text.try_cast("timestamp"))
-    return _in_zone(parsed, zone, text.rlike(_AFTER_TIME + _OFFSET))
-
-
-def _in_zone(parsed: Column, zone: str, has_offset: Column) -> Column:
-    """Parsed times in UTC: those without an offset are local to ``zone``."""
-    return parsed if zone == "UTC" else F.when(has_offset, parsed).otherwise(F.to_utc_timestamp(parsed, zone))
-
-
-def _has_offset(pattern: str) -> bool:
-    """Whether a datetime pattern has an offset or a zone outside its quoted text."""
-    return bool(set("XxZzVO") & set("".join(pattern.split("'")[::2])))
-
-
-def time_column(raw: DataFrame, name: str, fmt: str, zone: str) -> Column:
-    """The column ``name`` of ``raw`` as a UTC timestamp.
-
-    Times without a zone (``timestamp_ntz``, whatever format they come from) are local to ``zone``.
-    """
-    spark_type = dict(raw.dtypes)[name]
-    column = F.col(f"`{name}`")
-    if spark_type == "timestamp_ntz":
-        return F.to_utc_timestamp(column.cast("timestamp"), zone)
-    return parse_time(column, fmt, zone, spark_type == "timestamp")
 
 
 def text_column(name: str | None) -> Column:

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from ingest.formats import FileFormat
+from ingest.times import ISO, UNIX_UNITS, has_offset, quoted_offset
 from longplay.config.duration import Duration, parse_duration
 from longplay.config.strict_model import StrictModel, read_yaml, validate_model
 from longplay.errors import ConfigError, nearest
@@ -29,7 +30,7 @@ BUILT_IN_REASONS = (
 )
 """Reasons for quarantine that every source has; filters need other names."""
 
-_TIME_FORMATS = ("iso", "unix_s", "unix_ms")
+_TIME_FORMATS = (ISO, *UNIX_UNITS)
 
 
 def _time_format(text: str) -> str:
@@ -37,6 +38,8 @@ def _time_format(text: str) -> str:
     if text not in _TIME_FORMATS and not (set("yu") & set(text) and set("dD") & set(text)):
         hint = nearest(text, _TIME_FORMATS)
         raise ValueError(f"'{text}' is neither a Spark datetime pattern nor a format name: {hint}")
+    if not has_offset(text) and (quoted := quoted_offset(text)):
+        raise ValueError(f"'{quoted}' in quotes is text and no offset, so times would be local: write X in its place")
     return text
 
 
@@ -44,7 +47,7 @@ TimeFormat = Annotated[str, AfterValidator(_time_format)]
 
 
 class EventTime(StrictModel):
-    """The column of event time: a timestamp, ISO text, Unix seconds/milliseconds, or a Spark pattern."""
+    """The column of event time: a timestamp, ISO text, a Unix time, or a Spark pattern."""
 
     column: str
     format: TimeFormat = "iso"

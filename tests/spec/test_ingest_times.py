@@ -13,6 +13,8 @@ from tests.unit.ingest.small_logs import HEADER, SHOP, build_source, judged, wri
 
 pytestmark = pytest.mark.spark
 
+FAR = datetime(9999, 12, 31)
+
 
 def times(spark: SparkSession, folder: Path, values: list[str], source: Source) -> list[datetime | None]:
     """The event times read from one column of raw times, in order."""
@@ -70,13 +72,15 @@ def test_patterns_with_and_without_an_offset(spark: SparkSession, tmp_path: Path
         (
             "unix_s",
             ["0", "1714766400", "1714766400.25", "999999999999999999", "soon"],
-            [datetime(1970, 1, 1), datetime(2024, 5, 3, 20), datetime(2024, 5, 3, 20, 0, 0, 250_000), None, None],
+            [datetime(1970, 1, 1), datetime(2024, 5, 3, 20), datetime(2024, 5, 3, 20, 0, 0, 250_000), FAR, None],
         ),
         (
             "unix_ms",
             ["1714766400000", "1714766400001.5", "99999999999999999999"],
-            [datetime(2024, 5, 3, 20), datetime(2024, 5, 3, 20, 0, 0, 1500), None],
+            [datetime(2024, 5, 3, 20), datetime(2024, 5, 3, 20, 0, 0, 1500), FAR],
         ),
+        ("unix_us", ["1714766400000001", "-2208988800000001"], [datetime(2024, 5, 3, 20, 0, 0, 1), None]),
+        ("unix_ns", ["1714766400000001999"], [datetime(2024, 5, 3, 20, 0, 0, 1)]),
     ],
 )
 def test_unix_times(
@@ -89,6 +93,57 @@ def test_unix_times(
 
 def test_numbers_are_no_iso_times(spark: SparkSession, tmp_path: Path) -> None:
     assert times(spark, tmp_path, ["1714766400", "20240503"], build_source()) == [None, None]
+
+
+def test_zones_named_in_the_text_are_used_once(spark: SparkSession, tmp_path: Path) -> None:
+    values = [
+        "2026-07-01 12:00:00 Europe/Paris",
+        "2026-07-01 12:00:00 CET",
+        "2026-07-01T12:00:00+05:30[Asia/Kolkata]",
+        "2026-07-01T12:00Z",
+        "20260701T120000Z",
+        "2026-07-01T24:00:00",
+        "2026-07-01T12:00:00,123",
+        "2026-07-01 12:00:00 IST",  # India, Israel or Ireland
+        "2026-12-31T23:59:60Z",  # no clock that Spark knows has a second 60
+    ]
+    assert times(spark, tmp_path, values, build_source(time_zone="Europe/Berlin")) == [
+        datetime(2026, 7, 1, 10),
+        datetime(2026, 7, 1, 10),
+        datetime(2026, 7, 1, 6, 30),
+        datetime(2026, 7, 1, 12),
+        datetime(2026, 7, 1, 12),
+        datetime(2026, 7, 1, 22),
+        datetime(2026, 7, 1, 10, 0, 0, 123_000),
+        None,
+        None,
+    ]
+
+
+def test_a_pattern_with_an_optional_offset(spark: SparkSession, tmp_path: Path) -> None:
+    fmt = {"column": "when", "format": "yyyy-MM-dd HH:mm[XXX]"}
+    source = build_source(time_zone="Europe/Berlin", events__time=fmt)
+    assert times(spark, tmp_path, ["2026-07-01 12:00", "2026-07-01 12:00Z", "2026-07-01 12:00-03:00"], source) == [
+        datetime(2026, 7, 1, 10),
+        datetime(2026, 7, 1, 12),
+        datetime(2026, 7, 1, 15),
+    ]
+
+
+def test_times_outside_the_calendar_cost_their_row_alone(spark: SparkSession, tmp_path: Path) -> None:
+    """A zero date is no time. Milliseconds where the source says seconds lie in the far future."""
+    rows = ["ann,a,0001-01-01T00:00:00,play,40", "ann,b,2024-05-03T20:00:00,play,40"]
+    judged_rows = judged(spark, write_csv(tmp_path / "iso.csv", rows), build_source())
+    assert {r["item_id"]: r["reason"] for r in judged_rows.collect()} == {"a": "bad_time", "b": None}
+    source = build_source(events__time={"column": "when", "format": "unix_s"})
+    rows = ["ann,a,1777800000123,play,40", "ann,b,1714766400,play,40"]
+    judged_rows = judged(spark, write_csv(tmp_path / "unix.csv", rows), source)
+    assert {r["item_id"]: r["reason"] for r in judged_rows.collect()} == {"a": "future_time", "b": None}
+
+
+def test_a_quoted_offset_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'Z' in quotes is text and no offset"):
+        build_source(events__time={"column": "when", "format": "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"})
 
 
 def test_a_letter_that_is_no_pattern_is_a_clear_error(spark: SparkSession, tmp_path: Path) -> None:
