@@ -4,12 +4,14 @@ The keys of a source file, the reader, docs/reference and the tests all iterate 
 name in ``FormatName`` and an entry of ``FORMATS``.
 """
 
+import codecs
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
@@ -26,6 +28,18 @@ FILE = "_file"
 FormatName = Literal["csv", "tsv", "parquet", "delta"]
 
 
+def _check_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        examples = "UTF-8, UTF-16, latin1, windows-1252, ISO-8859-15, shift_jis"
+        raise ValueError(f"'{name}' is no encoding; write its common name, such as {examples}") from None
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_check_encoding)]
+
+
 class FileFormat(StrictModel):
     """How the raw files are written.
 
@@ -34,14 +48,16 @@ class FileFormat(StrictModel):
         columns: names of the columns, for files that do not name them.
         delimiter: what separates cells; default: the format's own.
         quote: what encloses cells; empty: nothing does.
-        encoding: of the text.
+        escape: what stands before a quote inside a cell; default: the quote itself, so that it is doubled (RFC 4180).
+        encoding: of the text, by any of its common names.
     """
 
     type: FormatName
     columns: tuple[str, ...] = ()
     delimiter: str | None = None
     quote: str = '"'
-    encoding: str = "UTF-8"
+    escape: str | None = None
+    encoding: Encoding = "UTF-8"
 
     @model_validator(mode="after")
     def _check_keys_apply(self) -> "FileFormat":
@@ -70,10 +86,13 @@ class RawFormat:
 
 
 def _read_text(spark: SparkSession, path: str, file_format: FileFormat, delimiter: str) -> DataFrame:
-    separator = file_format.delimiter or delimiter
-    reader = spark.read.option("sep", separator).option("quote", file_format.quote)
-    reader = reader.option("encoding", file_format.encoding)
-    names = list(file_format.columns) or reader.option("header", True).csv(path).columns
+    reader = spark.read.option("sep", file_format.delimiter or delimiter).option("quote", file_format.quote)
+    # Spark's own default is the backslash, which no writer of RFC 4180 uses.
+    reader = reader.option("escape", file_format.escape or file_format.quote or "\\")
+    reader = reader.option("encoding", codecs.lookup(file_format.encoding).name)
+    # Only a parser of undivided files finds the end of a cell over several lines. All others are read in parts.
+    reader = reader.option("multiLine", _has_line_breaks_in_cells(spark, path, file_format))
+    names = list(file_format.columns) or reader.option("header", True).csv(_escape_glob(path)).columns
     fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
     rows = (
         reader.option("header", not file_format.columns)
@@ -81,13 +100,30 @@ def _read_text(spark: SparkSession, path: str, file_format: FileFormat, delimite
         .option("mode", "PERMISSIVE")
         .option("enforceSchema", False)
         .schema(StructType(fields))
-        .csv(path)
+        .csv(_escape_glob(path))
     )
     return _with_file_names(rows).withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
 
 
+def _escape_glob(path: str) -> str:
+    """A path that Spark takes literally, whatever characters its names have."""
+    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
+
+
+def _has_line_breaks_in_cells(spark: SparkSession, path: str, file_format: FileFormat) -> bool:
+    """Whether a line has a quote that it does not close. Starts a Spark job that reads the text once."""
+    if not file_format.quote:
+        return False
+    if codecs.lookup(file_format.encoding).name.startswith(("utf-16", "utf-32")):
+        return True  # a byte that ends a line may be half of another character
+    line = F.col("value")
+    quotes = F.length(line) - F.length(F.replace(line, F.lit(file_format.quote), F.lit("")))
+    return not spark.read.text(_escape_glob(path)).where(quotes % 2 == 1).isEmpty()
+
+
 def _read_typed(spark: SparkSession, path: str, _: FileFormat, spark_format: str) -> DataFrame:
-    return _with_file_names(spark.read.format(spark_format).load(path)).withColumn(MALFORMED, F.lit(False))
+    location = path if spark_format == "delta" else _escape_glob(path)
+    return _with_file_names(spark.read.format(spark_format).load(location)).withColumn(MALFORMED, F.lit(False))
 
 
 def _with_file_names(rows: DataFrame) -> DataFrame:
@@ -95,7 +131,7 @@ def _with_file_names(rows: DataFrame) -> DataFrame:
     return rows.select("*", rows.metadataColumn("_metadata").getField("file_name").alias(FILE))
 
 
-_TEXT_KEYS = frozenset({"columns", "delimiter", "quote", "encoding"})
+_TEXT_KEYS = frozenset({"columns", "delimiter", "quote", "escape", "encoding"})
 FORMATS: Mapping[FormatName, RawFormat] = {
     "csv": RawFormat(
         "Text, cells separated by commas. Every column is read as text.", _TEXT_KEYS, partial(_read_text, delimiter=",")

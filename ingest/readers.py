@@ -1,5 +1,6 @@
 """Finds and reads raw logs as they were delivered. Malformed rows are kept and marked."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from ingest.formats import CORRUPT, FILE, FORMATS, MALFORMED, FileFormat
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
 from longplay.errors import InputError, nearest
 from tables.spark import SPARK_ERRORS, describe_spark_error
+
+_MARKERS = re.compile(r"_SUCCESS|_(committed|started)_.*|_(common_)?metadata|\..*\.crc|\.DS_Store|_delta_log|.*\.json")
 
 
 def locate(data: Path, log: LogMapping) -> Path:
@@ -75,6 +78,15 @@ def _read(spark: SparkSession, path: Path, file_format: FileFormat) -> DataFrame
             got=cause,
             fix=nanos if "NANOS" in cause else "check format.type in the source file, or deliver the file again",
         ) from error
+
+
+def hidden_files(path: Path) -> list[Path]:
+    """Files below a folder that Spark leaves out, because their names, or those of their folders, begin with _ or .
+
+    Markers that other programs leave, such as _SUCCESS, are not raw data and are not listed.
+    """
+    below = [(file, file.relative_to(path).parts) for file in sorted(path.rglob("*")) if file.is_file()]
+    return [file for file, parts in below if any(p[0] in "_." for p in parts) and not _MARKERS.fullmatch(parts[-1])]
 
 
 def _mapped_columns(log: LogMapping) -> list[str]:

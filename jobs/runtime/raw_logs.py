@@ -62,6 +62,7 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
         QualityError: when more of its rows than the source file allows would be quarantined.
     """
     path = readers.locate(data, log)
+    _report_hidden_files(context, path)
     validated = _validate_rows(context, path, log, observed_at)
     counts, reasons = validated.counts, validated.describe_reasons()
     if counts["read"] == 0 and isinstance(log, UserLog):  # a day without a release is a day like any other
@@ -79,6 +80,15 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
             fix=f"correct the log, or raise quarantine_limit (now {limit:.0%}) in the source file",
         )
     return validated
+
+
+def _report_hidden_files(context: RunContext, path: Path) -> None:
+    hidden = readers.hidden_files(path) if context.source.format.type != "delta" else []
+    if hidden:
+        names = ", ".join(str(file.relative_to(path)) for file in hidden[:5]) + (", ..." if len(hidden) > 5 else "")
+        context.progress.say(
+            f"warning: {len(hidden)} files are not read, because their names begin with _ or a point: {names}"
+        )
 
 
 def _validate_rows(context: RunContext, path: Path, log: LogMapping, observed_at: datetime) -> ValidatedLog:

@@ -133,6 +133,8 @@ def session_options(settings: SparkSettings) -> Options:
     defaults = "spark.databricks.delta.properties.defaults"
     return {
         "spark.sql.session.timeZone": "UTC",
+        # Raw text in any encoding that Java knows; by default Spark reads seven.
+        "spark.sql.legacy.javaCharsets": "true",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Rows partitioned by user are joined by user and item without another shuffle.
         "spark.sql.requireAllClusterKeysForCoPartition": "false",

@@ -9,8 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ingest import fact_tables
 from ingest.formats import FORMATS
-from ingest.readers import locate, read_raw
-from longplay.errors import InputError
+from ingest.readers import hidden_files, locate, read_raw
+from longplay.errors import ConfigError, InputError
 from tests.unit.ingest.small_logs import HEADER, RADIO, SHOP, build_source, counts, judged, write_csv
 
 pytestmark = pytest.mark.spark
@@ -53,6 +53,60 @@ def test_csv_with_another_delimiter_encoding_and_quoted_cells(spark: SparkSessio
     log.write_bytes("who;what;when;how;much\nann;'a;é';2026-05-03;play;40\n".encode("latin-1"))
     source = build_source(format={"type": "csv", "delimiter": ";", "quote": "'", "encoding": "ISO-8859-1"})
     assert expected_events(spark, log, source) == [("ann", "a;é", "2026-05-03 00:00:00", "play", 40.0)]
+
+
+QUOTED = """who,what,when,how,much
+ann,"The ""Heroes"" album",2026-05-03T10:00:00,play,40
+ann,"Say ""hi"", dear",2026-05-03T11:00:00,play,40
+ann,\"\"\"quoted\"\"\",2026-05-03T12:00:00,play,40
+ann,"C:\\music\\",2026-05-03T13:00:00,play,40
+ann,5\\" vinyl,2026-05-03T14:00:00,play,40
+"""
+
+
+def test_quotes_in_cells_are_doubled_and_backslashes_are_letters(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(QUOTED, encoding="utf-8")
+    items = [event[1] for event in expected_events(spark, tmp_path / "log.csv", build_source())]
+    assert sorted(items) == ['"quoted"', '5\\" vinyl', "C:\\music\\", 'Say "hi", dear', 'The "Heroes" album']
+
+
+def test_a_dialect_that_escapes_quotes_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    log = write_csv(tmp_path / "log.csv", ['ann,"Say \\"hi\\", dear",2026-05-03,play,40'])
+    source = build_source(format={"type": "csv", "escape": "\\"})
+    assert [event[1] for event in expected_events(spark, log, source)] == ['Say "hi", dear']
+
+
+def test_a_line_break_in_a_quoted_cell_ends_no_row(spark: SparkSession, tmp_path: Path) -> None:
+    comment = '"fine\neve,song,2026-05-03T10:00:00,play,40,"'
+    rows = [f"{ROWS[0]},{comment}", f"{ROWS[1]},"]
+    log = write_csv(tmp_path / "log.csv", rows, (*HEADER, "comment"))
+    assert expected_events(spark, log, build_source()) == EXPECTED
+
+
+@pytest.mark.parametrize("encoding", ["utf8", "latin1", "windows-1252", "cp1252", "UTF-16", "iso-8859-15", "utf-16-le"])
+def test_encodings_by_their_common_names(spark: SparkSession, tmp_path: Path, encoding: str) -> None:
+    log = tmp_path / "log.csv"
+    log.write_bytes("who,what,when,how,much\nann,Déjà vu,2026-05-03,play,40\n".encode(encoding))
+    source = build_source(format={"type": "csv", "encoding": encoding})
+    assert expected_events(spark, log, source) == [("ann", "Déjà vu", "2026-05-03 00:00:00", "play", 40.0)]
+
+
+def test_an_unknown_encoding_is_refused_with_examples() -> None:
+    with pytest.raises(ConfigError, match="'klingon' is no encoding; write its common name, such as UTF-8"):
+        build_source(format={"type": "csv", "encoding": "klingon"})
+
+
+@pytest.mark.parametrize("name", ["log[1].csv", "log{a}.csv", "log*.csv", "log?.csv", "back\\slash.csv"])
+def test_names_of_files_are_taken_literally(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    write_csv(tmp_path / "log1.csv", ["wrong,song,2026-05-03T10:00:00,play,40"])
+    assert expected_events(spark, write_csv(tmp_path / name, ROWS), build_source()) == EXPECTED
+
+
+def test_files_that_spark_leaves_out_are_named(tmp_path: Path) -> None:
+    for name in ("a.csv", "_b.csv", ".c.csv", "_SUCCESS", ".a.csv.crc", "_tmp/d.csv", "e/f.csv", "_delivery.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("", encoding="utf-8")
+    assert [str(file.relative_to(tmp_path)) for file in hidden_files(tmp_path)] == [".c.csv", "_b.csv", "_tmp/d.csv"]
 
 
 def test_a_folder_of_csv_files_is_one_log(spark: SparkSession, tmp_path: Path) -> None:

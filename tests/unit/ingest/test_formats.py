@@ -10,7 +10,7 @@ from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import build_source
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "sources.md"
-KEYS = {"columns": ["a"], "delimiter": ";", "quote": "'", "encoding": "UTF-8"}
+KEYS = {"columns": ["a"], "delimiter": ";", "quote": "'", "escape": "\\", "encoding": "cp1252"}
 
 
 def test_every_name_has_a_format_and_every_key_an_example() -> None:
