@@ -15,10 +15,13 @@ def build_rejection_messages(log: LogMapping) -> dict[str, str]:
 def _common(log: LogMapping) -> dict[str, str]:
     or_known_column = f" or '{log.known.column}'" if log.known.column else ""
     null_user = {"null_user": f"the user is missing: column '{log.user}' is empty"} if isinstance(log, UserLog) else {}
+    key = ", ".join(f"'{name}'" for name in log.key) if isinstance(log, UserLog) else ""
+    null_key = {"null_key": f"the key is missing: {key} holds no value"} if key else {}
     return {
         "malformed_row": "the line does not parse: it has more or fewer cells than the log has columns, or bad quotes",
         **null_user,
         "null_item": f"the item is missing: column '{log.item}' is empty",
+        **null_key,
         "bad_time": f"column '{log.time.column}'{or_known_column} holds no time of the form '{log.time.format}'",
         "future_time": f"column '{log.time.column}' lies at or after the moment at which the log was observed",
     }
@@ -28,6 +31,7 @@ def _specific(log: LogMapping) -> dict[str, str]:
     if isinstance(log, ExposuresLog):
         propensity = log.propensity or log.log_propensity
         return {
+            "null_request": f"the request is missing: column '{log.request}' is empty",
             "bad_position": f"column '{log.position}' holds no place in a slate: a whole number from 1 on",
             "bad_propensity": f"column '{propensity}' holds no probability above 0 and up to 1",
         }

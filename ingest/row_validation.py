@@ -1,8 +1,8 @@
 """Validates raw rows: finds every reason to reject a row. Pure transforms.
 
-A row counts under the first reason that applies, in this order: malformed_row, null_user, null_item, bad_time,
-future_time, the source's filters in their order, unknown_kind, bad_amount, bad_position, bad_propensity, null_episode,
-bad_season, duplicate.
+A row counts under the first reason that applies, in this order: malformed_row, null_user, null_item, null_key,
+bad_time, future_time, the source's filters in their order, unknown_kind, bad_amount, null_request, bad_position,
+bad_propensity, null_episode, bad_season, duplicate.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,11 @@ from ingest.times import time_column
 from longplay.errors import ConfigError, first_line
 
 MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
+_NO_KEY = "_no_key"
 ORIGIN = "_origin"
 """Column of repaired rows: the ``row_id`` that the row had in quarantine."""
+MAX_WHOLE_DOUBLE = 2.0**53
+"""Beyond it, doubles do not hold every whole number."""
 RAW_JSON_OPTIONS = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]",
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]",
@@ -28,9 +31,23 @@ RAW_JSON_OPTIONS = {
 """Options to write raw rows as JSON, with microseconds, and to read them back."""
 
 
-def text_column(name: str | None) -> Column:
-    """A column as trimmed text, null if blank; null if the source maps no column."""
-    return F.nullif(F.trim(F.col(f"`{name}`").cast("string")), F.lit("")) if name else F.lit(None).cast("string")
+def text_column(raw: DataFrame, name: str | None) -> Column:
+    """A column as trimmed text: null if blank or not a number, and null if the source maps no column.
+
+    Equal values of different types are equal text: whole numbers have no point, and bytes are hexadecimal.
+    """
+    if name is None:
+        return F.lit(None).cast("string")
+    column, spark_type = F.col(f"`{name}`"), dict(raw.dtypes)[name]
+    if spark_type == "binary":
+        return F.lower(F.hex(column))
+    text = column.cast("string")
+    if spark_type in ("float", "double"):
+        is_whole = (column == F.floor(column)) & (F.abs(column) < MAX_WHOLE_DOUBLE)
+        text = F.when(~F.isnan(column), F.when(is_whole, F.floor(column).cast("string")).otherwise(text))
+    elif spark_type.startswith("decimal"):
+        text = F.regexp_replace(text, r"\.0+$", "")
+    return F.nullif(F.trim(text), F.lit(""))
 
 
 def validate_rows(raw: DataFrame, source: Source, log: LogMapping, observed_at: datetime) -> DataFrame:
@@ -59,7 +76,7 @@ def validate_rows(raw: DataFrame, source: Source, log: LogMapping, observed_at: 
     # Rows with equal content need different ids: repaired rows differ by origin, all others by rank.
     identity = ("_json", ORIGIN) if ORIGIN in mapped.columns else ("_json", "_rank")
     return validated.select(
-        *[c for c in mapped.columns if c not in ("_raw", FILE) and not c.startswith("_filter_")],
+        *[c for c in mapped.columns if c not in ("_raw", FILE, _NO_KEY) and not c.startswith("_filter_")],
         "reasons",
         "reason",
         F.try_element_at(messages, "reason").alias("message"),
@@ -106,10 +123,11 @@ def _map_columns(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
         *[F.col(name) for name in (MALFORMED, FILE, ORIGIN) if name in raw.columns],
         *[condition.alias(f"_filter_{reason}") for reason, condition in _filter_conditions(raw, log).items()],
         F.substring(F.sha2(key, 256), 1, 32).alias("key"),
-        *_id_columns(log),
+        *_id_columns(raw, log),
+        *_key_presence(raw, log),
         event_ts.alias("event_ts"),
         log_knew_ts.alias("_known"),
-        *_specific_columns(log),
+        *_specific_columns(raw, log),
     ).withColumn("known_ts", F.greatest("event_ts", "_known"))
 
 
@@ -124,7 +142,7 @@ def _tie_breaker(mapped: DataFrame) -> Column:
     return F.xxhash64(F.to_json("_raw") if has_map else F.col("_raw"))
 
 
-def _id_columns(log: LogMapping) -> list[Column]:
+def _id_columns(raw: DataFrame, log: LogMapping) -> list[Column]:
     """User, item, topic, request and surface. Releases of episodes have only an item."""
     user, *others = (log.user, log.topic, log.request, log.surface) if isinstance(log, UserLog) else (None,) * 4
     raw_names = {
@@ -132,7 +150,14 @@ def _id_columns(log: LogMapping) -> list[Column]:
         "item_id": log.item,
         **dict(zip(("topic_", "request_id", "surface_"), others, strict=True)),
     }
-    return [text_column(column).alias(name) for name, column in raw_names.items()]
+    return [text_column(raw, column).alias(name) for name, column in raw_names.items()]
+
+
+def _key_presence(raw: DataFrame, log: LogMapping) -> list[Column]:
+    """Whether a row has no value in any column of its key, for logs with a key."""
+    if not isinstance(log, UserLog) or not log.key:
+        return []
+    return [F.coalesce(*[text_column(raw, column) for column in log.key]).isNull().alias(_NO_KEY)]
 
 
 def _common_conditions(observed_at: datetime, log: LogMapping) -> dict[str, Column]:
@@ -142,6 +167,7 @@ def _common_conditions(observed_at: datetime, log: LogMapping) -> dict[str, Colu
         MALFORMED_ROW: F.col(MALFORMED),
         **({"null_user": F.col("user_id").isNull()} if isinstance(log, UserLog) else {}),
         "null_item": F.col("item_id").isNull(),
+        **({"null_key": F.col(_NO_KEY)} if isinstance(log, UserLog) and log.key else {}),
         "bad_time": F.col("event_ts").isNull() | F.col("_known").isNull(),
         "future_time": is_future,
     }
@@ -162,30 +188,29 @@ def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
     return {rule.reason: F.coalesce(F.expr(rule.where), F.lit(False)) for rule in log.filters}
 
 
-def _specific_columns(log: LogMapping) -> list[Column]:
+def _specific_columns(raw: DataFrame, log: LogMapping) -> list[Column]:
     """The columns that only one kind of log has."""
     if isinstance(log, ExposuresLog):
-        raw = log.log_propensity or log.propensity
-        number = F.col(f"`{raw}`").try_cast("double")
+        number = F.col(f"`{log.log_propensity or log.propensity}`").try_cast("double")
         return [
             F.col(f"`{log.position}`").try_cast("int").alias("position_"),
-            text_column(log.policy).alias("policy_"),
+            text_column(raw, log.policy).alias("policy_"),
             (F.exp(number) if log.log_propensity else number).alias("propensity_"),
         ]
     if isinstance(log, EpisodesLog):
         size = log.season_episodes
         return [
-            text_column(log.episode).alias("episode_"),
-            text_column(log.season).alias("season_"),
+            text_column(raw, log.episode).alias("episode_"),
+            text_column(raw, log.season).alias("season_"),
             (F.col(f"`{size}`").try_cast("int") if size else F.lit(None).cast("int")).alias("season_episodes_"),
             (F.col(f"`{size}`").isNotNull() if size else F.lit(False)).alias("_size_given"),
         ]
     assert isinstance(log, EventsLog)
-    kind = text_column(log.kind.column) if log.kind.column else F.lit(log.kind.constant)
+    kind = text_column(raw, log.kind.column) if log.kind.column else F.lit(log.kind.constant)
     name = log.amount.column
     amount = F.col(f"`{name}`").try_cast("double") if name else F.lit(log.amount.constant).cast("double")
     given = F.col(f"`{name}`").isNotNull() if name else F.lit(False)
-    episode = text_column(log.episode).alias("episode_")
+    episode = text_column(raw, log.episode).alias("episode_")
     return [kind.alias("kind_"), amount.alias("amount_"), given.alias("_amount_given"), episode]
 
 
@@ -194,6 +219,7 @@ def _specific_conditions(log: LogMapping) -> dict[str, Column]:
     if isinstance(log, ExposuresLog):
         propensity = F.col("propensity_")
         return {
+            "null_request": F.col("request_id").isNull(),
             "bad_position": F.coalesce(F.col("position_") < 1, F.lit(True)),
             "bad_propensity": F.coalesce((propensity <= 0) | (propensity > 1 + 1e-9), F.lit(True)),
         }

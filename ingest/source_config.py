@@ -18,6 +18,8 @@ BUILT_IN_REASONS = (
     "malformed_row",
     "null_user",
     "null_item",
+    "null_key",
+    "null_request",
     "null_episode",
     "bad_time",
     "future_time",

@@ -251,7 +251,7 @@ def _leave_out_erased(context: RunContext, rows: DataFrame, log: LogMapping) -> 
     tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return rows
-    return rows.where(~tombstones.is_erased(row_validation.text_column(log.user)))
+    return rows.where(~tombstones.is_erased(row_validation.text_column(rows, log.user)))
 
 
 def _determine_outcomes(context: RunContext, log: str, validated: DataFrame) -> DataFrame:

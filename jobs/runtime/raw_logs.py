@@ -115,7 +115,7 @@ def _leave_out_erased(context: RunContext, raw_rows: DataFrame, log: LogMapping)
     tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return raw_rows, 0
-    user = row_validation.text_column(log.user)
+    user = row_validation.text_column(raw_rows, log.user)
     # A row that cannot be read, or names nobody, may hold the id anywhere.
     cells = row_validation.raw_columns(raw_rows, formats.MALFORMED, formats.FILE)
     row_text = F.concat_ws("\n", *[cell.cast("string") for cell in cells])

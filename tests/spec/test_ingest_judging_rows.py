@@ -1,7 +1,9 @@
 """Every reason for quarantine, alone and together: raw counts overlap, exclusive ones add up to the rows."""
 
 import json
+import uuid
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from pyspark.sql.types import StructType
 from ingest import fact_tables
 from ingest.readers import read_raw
 from ingest.rejection_messages import build_rejection_messages
-from ingest.row_validation import list_reasons, validate_rows
+from ingest.row_validation import list_reasons, text_column, validate_rows
 from ingest.source_config import BUILT_IN_REASONS
 from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import (
@@ -285,3 +287,44 @@ def test_event_ids_depend_on_the_key_alone(spark: SparkSession, tmp_path: Path) 
     assert first["key"] == second["key"] != swapped["key"]
     assert len(first["key"]) == 32
     assert HEADER[0] in source.events.key
+
+
+def test_rows_without_a_key_are_no_duplicates_of_each_other(spark: SparkSession, tmp_path: Path) -> None:
+    source = build_source(events__key=["number"])
+    rows = [f"ann,song,2026-05-03T10:00:00,play,40,{number}" for number in ("1", "1", "", " ", "")]
+    log = write_csv(tmp_path / "log.csv", rows, (*HEADER, "number"))
+    assert counts(spark, log, source) == {
+        "read": 5, "clean": 1, "raw:duplicate": 3, "exclusive:duplicate": 1, "raw:null_key": 3, "exclusive:null_key": 3,
+    }  # fmt: skip
+    # A key of several columns is one as long as any of them has a value.
+    source = build_source(events__key=["number", "who"])
+    assert counts(spark, log, source)["clean"] == 3
+
+
+def test_an_exposure_without_a_request_is_quarantined_alone(spark: SparkSession, tmp_path: Path) -> None:
+    rows = ["ann,song,2026-05-04T10:00:00,s1,home,1,greedy,0.5", "ann,tune,2026-05-04T10:00:00,,home,2,greedy,0.25"]
+    source = build_source(RADIO)
+    validated = validate_rows(
+        read_raw(spark, write_csv(tmp_path / "shown.csv", rows, SHOWN), source, source.exposures),
+        source,
+        source.exposures,
+        OBSERVED_AT,
+    )
+    assert {row["item_id"]: row["reason"] for row in validated.collect()} == {"song": None, "tune": "null_request"}
+
+
+@pytest.mark.parametrize(
+    ("spark_type", "values", "expected"),
+    [
+        ("bigint", [17850, 12345678], ["12345678", "17850"]),
+        ("double", [17850.0, 12345678.0, float("nan"), 0.5], [None, "0.5", "12345678", "17850"]),
+        ("decimal(12,2)", [Decimal("17850.00")], ["17850"]),
+        ("binary", [uuid.UUID(int=7).bytes], ["00000000000000000000000000000007"]),
+    ],
+)
+def test_ids_are_one_text_whatever_their_type(
+    spark: SparkSession, spark_type: str, values: list[object], expected: list[str | None]
+) -> None:
+    raw = spark.createDataFrame([(value,) for value in values], f"id {spark_type}")
+    ids = [row[0] for row in raw.select(text_column(raw, "id")).collect()]
+    assert sorted(ids, key=str) == sorted(expected, key=str)

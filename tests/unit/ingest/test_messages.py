@@ -36,6 +36,8 @@ def test_every_built_in_reason_has_a_message_in_some_log() -> None:
     ("name", "reason", "message"),
     [
         ("events", "null_user", "the user is missing: column 'who' is empty"),
+        ("events", "null_key", "the key is missing: 'who', 'what', 'when' holds no value"),
+        ("exposures", "null_request", "the request is missing: column 'slate' is empty"),
         ("events", "bad_time", "column 'when' holds no time of the form 'iso'"),
         ("events", "staff", "the source file sets aside rows with: who = 'test'"),
         ("events", "unknown_kind", "column 'how' holds no kind that the source file knows: play, tap, skip"),
