@@ -28,6 +28,17 @@ FILE = "_file"
 FormatName = Literal["csv", "tsv", "parquet", "delta"]
 
 
+_JAVA_NAMES = {
+    "utf-8-sig": "UTF-8",
+    "utf-16-le": "UTF-16LE",
+    "utf-16-be": "UTF-16BE",
+    "utf-32-le": "UTF-32LE",
+    "utf-32-be": "UTF-32BE",
+    "mac-roman": "x-MacRoman",
+}
+"""Encodings whose name in Python is none of their names in Java."""
+
+
 def _check_encoding(name: str) -> str:
     try:
         codecs.lookup(name)
@@ -89,7 +100,7 @@ def _read_text(spark: SparkSession, path: str, file_format: FileFormat, delimite
     reader = spark.read.option("sep", file_format.delimiter or delimiter).option("quote", file_format.quote)
     # Spark's own default is the backslash, which no writer of RFC 4180 uses.
     reader = reader.option("escape", file_format.escape or file_format.quote or "\\")
-    reader = reader.option("encoding", codecs.lookup(file_format.encoding).name)
+    reader = reader.option("encoding", _java_name(file_format.encoding))
     # Only a parser of undivided files finds the end of a cell over several lines. All others are read in parts.
     reader = reader.option("multiLine", _has_line_breaks_in_cells(spark, path, file_format))
     names = list(file_format.columns) or reader.option("header", True).csv(_escape_glob(path)).columns
@@ -103,6 +114,11 @@ def _read_text(spark: SparkSession, path: str, file_format: FileFormat, delimite
         .csv(_escape_glob(path))
     )
     return _with_file_names(rows).withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
+
+
+def _java_name(encoding: str) -> str:
+    name = codecs.lookup(encoding).name
+    return _JAVA_NAMES.get(name, name)
 
 
 def _escape_glob(path: str) -> str:

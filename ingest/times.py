@@ -5,13 +5,19 @@ The forms and rules are described in docs/how-to/sources.md. A test compares the
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 ISO = "iso"
-UNIX_UNITS: Mapping[str, int] = {"unix_s": 1_000_000_000, "unix_ms": 1_000_000, "unix_us": 1_000, "unix_ns": 1}
-"""Length of one unit of each Unix format in nanoseconds."""
+UNIX_UNITS: Mapping[str, Decimal] = {
+    "unix_s": Decimal(1_000_000),
+    "unix_ms": Decimal(1_000),
+    "unix_us": Decimal(1),
+    "unix_ns": Decimal("0.001"),
+}
+"""Length of one unit of each Unix format in microseconds."""
 EARLIEST, LATEST = "1900-01-01 00:00:00", "9999-12-31 00:00:00"
 """A time before ``EARLIEST`` is null. A time after ``LATEST`` becomes ``LATEST``, which lies in the future."""
 
@@ -77,9 +83,9 @@ def _limit_to_calendar(time: Column) -> Column:
     return F.when(time >= F.lit(EARLIEST).cast("timestamp"), F.least(time, F.lit(LATEST).cast("timestamp")))
 
 
-def _parse_unix(column: Column, unit_ns: int) -> Column:
+def _parse_unix(column: Column, unit: Decimal) -> Column:
     latest_us = F.unix_micros(F.lit(LATEST).cast("timestamp")).cast("decimal(38,0)")
-    micros = F.floor(column.try_cast("decimal(29,9)") * F.lit(unit_ns) / F.lit(1_000)).cast("decimal(38,0)")
+    micros = F.floor(column.try_cast("decimal(27,6)") * F.lit(unit)).cast("decimal(38,0)")
     return F.timestamp_micros(F.least(micros, latest_us).try_cast("bigint"))
 
 
