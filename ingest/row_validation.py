@@ -22,6 +22,8 @@ MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
 _NO_KEY = "_no_key"
 ORIGIN = "_origin"
 """Column of repaired rows: the ``row_id`` that the row had in quarantine."""
+MAX_AMOUNT = 3.4e38
+"""Rankers read features as 32-bit floats, in which larger numbers are infinite."""
 MAX_WHOLE_DOUBLE = 2.0**53
 """Beyond it, doubles do not hold every whole number."""
 RAW_JSON_OPTIONS = {
@@ -229,7 +231,7 @@ def _specific_conditions(log: LogMapping) -> dict[str, Column]:
     assert isinstance(log, EventsLog)
     amount = F.col("amount_")
     is_unparsed = F.col("_amount_given") & amount.isNull()
-    is_not_finite = F.isnan(amount) | (F.abs(amount) == float("inf"))
+    is_not_finite = F.isnan(amount) | (F.abs(amount) > MAX_AMOUNT)
     is_out_of_range = F.coalesce((amount < log.amount.at_least) | is_not_finite, F.lit(False))
     is_unknown_kind = ~F.coalesce(F.col("kind_").isin(*log.kinds), F.lit(False))
     return {"unknown_kind": is_unknown_kind, "bad_amount": is_unparsed | is_out_of_range}

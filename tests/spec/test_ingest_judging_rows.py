@@ -53,6 +53,7 @@ GOOD = "ann,song,2026-05-03T10:00:00,play,40"
         ("bob,song,2026-05-03T10:00:00,play,lots", "bad_amount"),
         ("bob,song,2026-05-03T10:00:00,play,NaN", "bad_amount"),
         ("bob,song,2026-05-03T10:00:00,play,Infinity", "bad_amount"),
+        ("bob,song,2026-05-03T10:00:00,play,1e39", "bad_amount"),
         ("bob,song,2026-05-03T10:00:00,play", "malformed_row"),
         ("bob,song,2026-05-03T10:00:00,play,40,more", "malformed_row"),
         (GOOD, "duplicate"),
