@@ -86,7 +86,9 @@ def _limit_to_calendar(time: Column) -> Column:
 def _parse_unix(column: Column, unit: Decimal) -> Column:
     latest_us = F.unix_micros(F.lit(LATEST).cast("timestamp")).cast("decimal(38,0)")
     micros = F.floor(column.try_cast("decimal(27,6)") * F.lit(unit)).cast("decimal(38,0)")
-    return F.timestamp_micros(F.least(micros, latest_us).try_cast("bigint"))
+    # ``least`` would ignore a null and so turn text that is no number into the latest time.
+    within = F.when(micros < latest_us, micros).when(micros >= latest_us, latest_us)
+    return F.timestamp_micros(within.try_cast("bigint"))
 
 
 def _parse_pattern(text: Column, pattern: str, zone: str) -> Column:
