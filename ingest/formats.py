@@ -127,14 +127,28 @@ def _escape_glob(path: str) -> str:
 
 
 def _has_line_breaks_in_cells(spark: SparkSession, path: str, file_format: FileFormat) -> bool:
-    """Whether a line has a quote that it does not close. Starts a Spark job that reads the text once."""
+    """Whether quoted cells go on in the next line. Starts a Spark job that reads the text once.
+
+    A cell over several lines leaves a quote open in its first line and closes it in its last, so a file has an even
+    number of lines with an odd number of quotes. If it has an odd number, a quote is never closed: the log is read line
+    by line, so that the quote costs its own row and not all that follow.
+    """
     if not file_format.quote:
         return False
     if codecs.lookup(file_format.encoding).name.startswith(("utf-16", "utf-32")):
         return True  # a byte that ends a line may be half of another character
+    lines = _with_file_names(spark.read.text(_escape_glob(path)), "file_path")
     line = F.col("value")
     quotes = F.length(line) - F.length(F.replace(line, F.lit(file_format.quote), F.lit("")))
-    return not spark.read.text(_escape_glob(path)).where(quotes % 2 == 1).isEmpty()
+    open_lines = (
+        lines.where(quotes % 2 == 1)
+        .groupBy(FILE)
+        .count()
+        .agg(F.count("*").alias("files"), F.count_if(F.col("count") % 2 == 1).alias("files_with_an_open_quote"))
+        .first()
+    )
+    assert open_lines is not None
+    return bool(open_lines["files"] > 0 and open_lines["files_with_an_open_quote"] == 0)
 
 
 def _read_typed(spark: SparkSession, path: str, _: FileFormat, spark_format: str) -> DataFrame:
@@ -142,9 +156,9 @@ def _read_typed(spark: SparkSession, path: str, _: FileFormat, spark_format: str
     return _with_file_names(spark.read.format(spark_format).load(location)).withColumn(MALFORMED, F.lit(False))
 
 
-def _with_file_names(rows: DataFrame) -> DataFrame:
-    """Rows with the name of their file, even if the log has a column named ``_metadata``."""
-    return rows.select("*", rows.metadataColumn("_metadata").getField("file_name").alias(FILE))
+def _with_file_names(rows: DataFrame, field: str = "file_name") -> DataFrame:
+    """Rows with the name of their file, or its path, even if the log has a column named ``_metadata``."""
+    return rows.select("*", rows.metadataColumn("_metadata").getField(field).alias(FILE))
 
 
 _TEXT_KEYS = frozenset({"columns", "delimiter", "quote", "escape", "encoding"})

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
@@ -83,6 +84,12 @@ def test_a_line_break_in_a_quoted_cell_ends_no_row(spark: SparkSession, tmp_path
     assert expected_events(spark, log, build_source()) == EXPECTED
 
 
+def test_a_quote_that_is_never_closed_costs_its_row_alone(spark: SparkSession, tmp_path: Path) -> None:
+    log = write_csv(tmp_path / "log.csv", [ROWS[0], '"eve,song,2026-05-03T10:00:00,play,40', ROWS[1]])
+    assert expected_events(spark, log, build_source()) == EXPECTED
+    assert counts(spark, log, build_source())["exclusive:malformed_row"] == 1
+
+
 @pytest.mark.parametrize("encoding", ["utf8", "latin1", "windows-1252", "cp1252", "UTF-16", "iso-8859-15", "utf-16-le"])
 def test_encodings_by_their_common_names(spark: SparkSession, tmp_path: Path, encoding: str) -> None:
     log = tmp_path / "log.csv"
@@ -114,6 +121,20 @@ def test_a_folder_of_csv_files_is_one_log(spark: SparkSession, tmp_path: Path) -
     for number, row in enumerate(ROWS):
         write_csv(tmp_path / "log" / f"{number}.csv", [row])
     assert expected_events(spark, tmp_path / "log", build_source()) == EXPECTED
+
+
+def test_values_in_names_of_folders_are_text(spark: SparkSession, tmp_path: Path) -> None:
+    times = {"007": "2026-05-03 10%3A00%3A00", "7": "2026-05-04 11%3A00%3A00"}
+    for user, when in times.items():
+        folder = tmp_path / "log" / f"who={user}" / f"when={when}"
+        folder.mkdir(parents=True)
+        rows = [("song", "play", 40.0)]
+        pd.DataFrame(rows, columns=["what", "how", "much"]).to_parquet(folder / "rows.parquet", index=False)
+    source = build_source(SHOP | {"format": {"type": "parquet"}}, time_zone="Europe/Berlin")
+    assert [event[:3] for event in expected_events(spark, tmp_path / "log", source)] == [
+        ("007", "song", "2026-05-03 08:00:00"),
+        ("7", "song", "2026-05-04 09:00:00"),
+    ]
 
 
 def write_text(frame: DataFrame, path: Path, separator: str) -> None:
