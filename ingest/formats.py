@@ -97,13 +97,14 @@ class RawFormat:
 
 
 def _read_text(spark: SparkSession, path: str, file_format: FileFormat, delimiter: str) -> DataFrame:
+    location = _escape_glob(path)
     reader = spark.read.option("sep", file_format.delimiter or delimiter).option("quote", file_format.quote)
     # Spark's own default is the backslash, which no writer of RFC 4180 uses.
     reader = reader.option("escape", file_format.escape or file_format.quote or "\\")
     reader = reader.option("encoding", _java_name(file_format.encoding))
     # Only a parser of undivided files finds the end of a cell over several lines. All others are read in parts.
-    reader = reader.option("multiLine", _has_line_breaks_in_cells(spark, path, file_format))
-    names = list(file_format.columns) or reader.option("header", True).csv(_escape_glob(path)).columns
+    reader = reader.option("multiLine", _has_line_breaks_in_cells(spark, location, file_format))
+    names = list(file_format.columns) or reader.option("header", True).csv(location).columns
     fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
     rows = (
         reader.option("header", not file_format.columns)
@@ -111,7 +112,7 @@ def _read_text(spark: SparkSession, path: str, file_format: FileFormat, delimite
         .option("mode", "PERMISSIVE")
         .option("enforceSchema", False)
         .schema(StructType(fields))
-        .csv(_escape_glob(path))
+        .csv(location)
     )
     return _with_file_names(rows).withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
 
@@ -126,7 +127,7 @@ def _escape_glob(path: str) -> str:
     return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
 
 
-def _has_line_breaks_in_cells(spark: SparkSession, path: str, file_format: FileFormat) -> bool:
+def _has_line_breaks_in_cells(spark: SparkSession, location: str, file_format: FileFormat) -> bool:
     """Whether quoted cells go on in the next line. Starts a Spark job that reads the text once.
 
     A cell over several lines leaves a quote open in its first line and closes it in its last, so a file has an even
@@ -135,9 +136,9 @@ def _has_line_breaks_in_cells(spark: SparkSession, path: str, file_format: FileF
     """
     if not file_format.quote:
         return False
-    if codecs.lookup(file_format.encoding).name.startswith(("utf-16", "utf-32")):
+    if _java_name(file_format.encoding).lower().startswith(("utf-16", "utf-32")):
         return True  # a byte that ends a line may be half of another character
-    lines = _with_file_names(spark.read.text(_escape_glob(path)), "file_path")
+    lines = _with_file_names(spark.read.text(location), "file_path")
     line = F.col("value")
     quotes = F.length(line) - F.length(F.replace(line, F.lit(file_format.quote), F.lit("")))
     open_lines = (

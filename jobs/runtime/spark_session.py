@@ -133,7 +133,7 @@ def session_options(settings: SparkSettings) -> Options:
     defaults = "spark.databricks.delta.properties.defaults"
     return {
         "spark.sql.session.timeZone": "UTC",
-        # Names of folders such as user=007 are text, and no number 7.
+        # Names of folders such as user=007 are text: 007 is not 7.
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         # Raw text in any encoding that Java knows; by default Spark reads seven.
         "spark.sql.legacy.javaCharsets": "true",

@@ -10,20 +10,7 @@ from pyarrow import fs
 
 from longplay.delta import open_dataset, read_arrow
 from longplay.errors import StoreError
-
-ROOT = Path(__file__).parents[3]
-PACKAGES = (
-    "longplay",
-    "tables",
-    "ingest",
-    "features",
-    "signals",
-    "quality",
-    "rankers",
-    "experiments",
-    "jobs",
-    "worlds",
-)
+from tests.unit.longplay.test_paths import PACKAGES, REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +30,10 @@ def test_tables_are_read_by_the_file_system_of_arrow(table: Path) -> None:
 
 
 def test_no_other_code_opens_a_table_through_arrow() -> None:
-    modules = [module for package in PACKAGES for module in (ROOT / package).rglob("*.py")]
+    modules = [module for package in PACKAGES for module in (REPOSITORY / package).rglob("*.py")]
     assert len(modules) > 200
     callers = [module for module in modules if re.search(r"\.to_pyarrow_(dataset|table)\(", module.read_text("utf-8"))]
-    assert callers == [ROOT / "longplay" / "delta.py"]
+    assert callers == [REPOSITORY / "longplay" / "delta.py"]
 
 
 def test_columns_of_the_folders_and_conditions_are_read(table: Path) -> None:
