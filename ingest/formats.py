@@ -5,7 +5,6 @@ name in ``FormatName`` and an entry of ``FORMATS``.
 """
 
 import codecs
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,16 +15,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from ingest.csv_header import read_header
+from ingest.json_lines import read_json_lines
+from ingest.parquet_files import read_parquet
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, escape_glob, with_file_names
 from longplay.config.strict_model import StrictModel
 
-MALFORMED = "_malformed"
-"""Boolean column that reading adds: whether a row does not parse."""
-CORRUPT = "_corrupt_record"
-"""Column that reading text files adds: the text of a row that does not parse."""
-FILE = "_file"
-"""Column that reading adds: name of the row's file."""
-
-FormatName = Literal["csv", "tsv", "parquet", "delta"]
+FormatName = Literal["csv", "tsv", "jsonl", "parquet", "delta"]
 
 
 _JAVA_NAMES = {
@@ -87,44 +83,44 @@ class RawFormat:
     Attributes:
         about: for the reference, how its files are read.
         keys: the keys of ``FileFormat`` that apply to it, besides ``type``.
-        read: reads a file or folder: its columns, ``FILE`` and ``MALFORMED``. A text format also keeps, in ``CORRUPT``,
-            the text of each row that does not parse, so that it can be repaired and searched. Grain: raw row.
+        read: reads a file or folder, given the columns that the source file names. Gives the log's columns, ``FILE``
+            and ``MALFORMED``. A text format also keeps, in ``CORRUPT``, the text of each row that does not parse, so
+            that it can be repaired and searched. Grain: raw row.
     """
 
     about: str
     keys: frozenset[str]
-    read: Callable[[SparkSession, str, FileFormat], DataFrame]
+    read: Callable[[SparkSession, str, FileFormat, MappedColumns], DataFrame]
 
 
-def _read_text(spark: SparkSession, path: str, file_format: FileFormat, delimiter: str) -> DataFrame:
-    location = _escape_glob(path)
+def _read_text(
+    spark: SparkSession, path: str, file_format: FileFormat, mapped: MappedColumns, delimiter: str
+) -> DataFrame:
+    location = escape_glob(path)
     reader = spark.read.option("sep", file_format.delimiter or delimiter).option("quote", file_format.quote)
     # Spark's own default is the backslash, which no writer of RFC 4180 uses.
     reader = reader.option("escape", file_format.escape or file_format.quote or "\\")
     reader = reader.option("encoding", _java_name(file_format.encoding))
     # Only a parser of undivided files finds the end of a cell over several lines. All others are read in parts.
     reader = reader.option("multiLine", _has_line_breaks_in_cells(spark, location, file_format))
-    names = list(file_format.columns) or reader.option("header", True).csv(location).columns
+    names, are_of_header = list(file_format.columns), True
+    if not names:
+        names, are_of_header = read_header(reader, location, mapped.names)
     fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
     rows = (
         reader.option("header", not file_format.columns)
         .option("columnNameOfCorruptRecord", CORRUPT)
         .option("mode", "PERMISSIVE")
-        .option("enforceSchema", False)
+        .option("enforceSchema", not are_of_header)
         .schema(StructType(fields))
         .csv(location)
     )
-    return _with_file_names(rows).withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
+    return with_file_names(rows).withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
 
 
 def _java_name(encoding: str) -> str:
     name = codecs.lookup(encoding).name
     return _JAVA_NAMES.get(name, name)
-
-
-def _escape_glob(path: str) -> str:
-    """A path that Spark takes literally, whatever characters its names have."""
-    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
 
 
 def _has_line_breaks_in_cells(spark: SparkSession, location: str, file_format: FileFormat) -> bool:
@@ -138,7 +134,7 @@ def _has_line_breaks_in_cells(spark: SparkSession, location: str, file_format: F
         return False
     if _java_name(file_format.encoding).lower().startswith(("utf-16", "utf-32")):
         return True  # a byte that ends a line may be half of another character
-    lines = _with_file_names(spark.read.text(location), "file_path")
+    lines = with_file_names(spark.read.text(location), "file_path")
     line = F.col("value")
     quotes = F.length(line) - F.length(F.replace(line, F.lit(file_format.quote), F.lit("")))
     open_lines = (
@@ -152,14 +148,17 @@ def _has_line_breaks_in_cells(spark: SparkSession, location: str, file_format: F
     return bool(open_lines["files"] > 0 and open_lines["files_with_an_open_quote"] == 0)
 
 
-def _read_typed(spark: SparkSession, path: str, _: FileFormat, spark_format: str) -> DataFrame:
-    location = path if spark_format == "delta" else _escape_glob(path)
-    return _with_file_names(spark.read.format(spark_format).load(location)).withColumn(MALFORMED, F.lit(False))
+def _read_json_lines(spark: SparkSession, path: str, _: FileFormat, mapped: MappedColumns) -> DataFrame:
+    return read_json_lines(spark, path, mapped)
 
 
-def _with_file_names(rows: DataFrame, field: str = "file_name") -> DataFrame:
-    """Rows with the name of their file, or its path, even if the log has a column named ``_metadata``."""
-    return rows.select("*", rows.metadataColumn("_metadata").getField(field).alias(FILE))
+def _read_parquet(spark: SparkSession, path: str, _: FileFormat, mapped: MappedColumns) -> DataFrame:
+    return read_parquet(spark, path, mapped)
+
+
+def _read_typed(spark: SparkSession, path: str, _: FileFormat, mapped: MappedColumns, spark_format: str) -> DataFrame:
+    location = path if spark_format == "delta" else escape_glob(path)
+    return with_file_names(spark.read.format(spark_format).load(location)).withColumn(MALFORMED, F.lit(False))
 
 
 _TEXT_KEYS = frozenset({"columns", "delimiter", "quote", "escape", "encoding"})
@@ -170,9 +169,12 @@ FORMATS: Mapping[FormatName, RawFormat] = {
     "tsv": RawFormat(
         "Text, cells separated by tabs. Every column is read as text.", _TEXT_KEYS, partial(_read_text, delimiter="\t")
     ),
-    "parquet": RawFormat(
-        "Parquet files, with the types of their columns.", frozenset(), partial(_read_typed, spark_format="parquet")
+    "jsonl": RawFormat(
+        "JSON lines: one object a line, in UTF-8. Every field is read as text; `device.os` names a nested one.",
+        frozenset(),
+        _read_json_lines,
     ),
+    "parquet": RawFormat("Parquet files, with the types of their columns.", frozenset(), _read_parquet),
     "delta": RawFormat(
         "The newest version of a Delta table, with the types of its columns.",
         frozenset(),

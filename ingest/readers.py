@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from ingest.formats import CORRUPT, FILE, FORMATS, MALFORMED, FileFormat
+from ingest.formats import FORMATS, FileFormat
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
 from longplay.errors import InputError, nearest
 from tables.spark import SPARK_ERRORS, describe_spark_error
@@ -42,7 +43,7 @@ def read_raw(spark: SparkSession, path: Path, source: Source, log: LogMapping) -
     Raises:
         InputError: when the files cannot be read, or a column that the source names is missing.
     """
-    rows = _read(spark, path, source.format)
+    rows = _read(spark, path, source.format, MappedColumns(tuple(_mapped_columns(log)), bool(log.identity)))
     check_columns(rows.columns, source, log, str(path))
     return rows
 
@@ -64,19 +65,19 @@ def check_columns(columns: Sequence[str], source: Source, log: LogMapping, where
             )
 
 
-def _read(spark: SparkSession, path: Path, file_format: FileFormat) -> DataFrame:
+def _read(spark: SparkSession, path: Path, file_format: FileFormat, mapped: MappedColumns) -> DataFrame:
     try:
-        rows = FORMATS[file_format.type].read(spark, str(path.absolute()), file_format)  # a server has its own folder
+        location = str(path.absolute())  # a server has its own folder
+        rows = FORMATS[file_format.type].read(spark, location, file_format, mapped)
         rows.columns  # noqa: B018 - Spark Connect analyses nothing before it is asked for something
         return rows
     except SPARK_ERRORS as error:
         cause = describe_spark_error(error)
-        nanos = "write its times in microseconds (pandas: to_parquet(..., coerce_timestamps='us'))"
         raise InputError(
             f"The raw log cannot be read as {file_format.type}.",
             where=str(path),
             got=cause,
-            fix=nanos if "NANOS" in cause else "check format.type in the source file, or deliver the file again",
+            fix="check format.type in the source file, or deliver the file again",
         ) from error
 
 

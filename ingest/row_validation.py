@@ -12,7 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ingest.formats import CORRUPT, FILE, MALFORMED
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, raw_column
 from ingest.rejection_messages import build_rejection_messages
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
 from ingest.times import time_column
@@ -40,7 +40,7 @@ def text_column(raw: DataFrame, name: str | None) -> Column:
     """
     if name is None:
         return F.lit(None).cast("string")
-    column, spark_type = F.col(f"`{name}`"), dict(raw.dtypes)[name]
+    column, spark_type = raw_column(name), dict(raw.dtypes)[name]
     if spark_type == "binary":
         return F.lower(F.hex(column))
     text = column.cast("string")
@@ -111,7 +111,7 @@ def list_reasons(log: LogMapping) -> list[str]:
 
 
 def _map_columns(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
-    columns = [F.col(f"`{c}`") for c in log.identity] or raw_columns(raw, MALFORMED, CORRUPT, FILE, ORIGIN)
+    columns = [raw_column(c) for c in log.identity] or raw_columns(raw, MALFORMED, CORRUPT, FILE, ORIGIN)
     key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
     if log.known.column:
@@ -135,7 +135,7 @@ def _map_columns(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
 
 def raw_columns(raw: DataFrame, *without: str) -> list[Column]:
     """The columns of a raw log, except some."""
-    return [F.col(f"`{c}`") for c in raw.columns if c not in without]
+    return [raw_column(c) for c in raw.columns if c not in without]
 
 
 def _tie_breaker(mapped: DataFrame) -> Column:
@@ -193,9 +193,9 @@ def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
 def _specific_columns(raw: DataFrame, log: LogMapping) -> list[Column]:
     """The columns that only one kind of log has."""
     if isinstance(log, ExposuresLog):
-        number = F.col(f"`{log.log_propensity or log.propensity}`").try_cast("double")
+        number = raw_column(log.log_propensity or log.propensity or "").try_cast("double")
         return [
-            F.col(f"`{log.position}`").try_cast("int").alias("position_"),
+            raw_column(log.position).try_cast("int").alias("position_"),
             text_column(raw, log.policy).alias("policy_"),
             (F.exp(number) if log.log_propensity else number).alias("propensity_"),
         ]
@@ -204,14 +204,14 @@ def _specific_columns(raw: DataFrame, log: LogMapping) -> list[Column]:
         return [
             text_column(raw, log.episode).alias("episode_"),
             text_column(raw, log.season).alias("season_"),
-            (F.col(f"`{size}`").try_cast("int") if size else F.lit(None).cast("int")).alias("season_episodes_"),
-            (F.col(f"`{size}`").isNotNull() if size else F.lit(False)).alias("_size_given"),
+            (raw_column(size).try_cast("int") if size else F.lit(None).cast("int")).alias("season_episodes_"),
+            (raw_column(size).isNotNull() if size else F.lit(False)).alias("_size_given"),
         ]
     assert isinstance(log, EventsLog)
     kind = text_column(raw, log.kind.column) if log.kind.column else F.lit(log.kind.constant)
     name = log.amount.column
-    amount = F.col(f"`{name}`").try_cast("double") if name else F.lit(log.amount.constant).cast("double")
-    given = F.col(f"`{name}`").isNotNull() if name else F.lit(False)
+    amount = raw_column(name).try_cast("double") if name else F.lit(log.amount.constant).cast("double")
+    given = raw_column(name).isNotNull() if name else F.lit(False)
     episode = text_column(raw, log.episode).alias("episode_")
     return [kind.alias("kind_"), amount.alias("amount_"), given.alias("_amount_given"), episode]
 

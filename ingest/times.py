@@ -10,6 +10,8 @@ from decimal import Decimal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ingest.raw_columns import raw_column
+
 ISO = "iso"
 UNIX_UNITS: Mapping[str, Decimal] = {
     "unix_s": Decimal(1_000_000),
@@ -41,7 +43,7 @@ def time_column(raw: DataFrame, name: str, fmt: str, zone: str) -> Column:
 
     Typed timestamps are taken as they are. Those without a zone (``timestamp_ntz``) are local to ``zone``.
     """
-    spark_type, column = dict(raw.dtypes)[name], F.col(f"`{name}`")
+    spark_type, column = dict(raw.dtypes)[name], raw_column(name)
     if spark_type == "timestamp":
         return _limit_to_calendar(column)
     if spark_type == "timestamp_ntz":

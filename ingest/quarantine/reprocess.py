@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.fact_tables import fact_id
-from ingest.formats import CORRUPT, FILE, MALFORMED
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, raw_column
 from ingest.row_validation import ORIGIN, RAW_JSON_OPTIONS
 from longplay.errors import InputError
 from tables.catalog import QUARANTINE_RELEASES
@@ -88,7 +88,7 @@ def apply_repairs(rows: DataFrame, schema: StructType, changes: Mapping[str, str
     read = rows.withColumn("_row", F.from_json("raw", schema, RAW_JSON_OPTIONS)).select("*", "_row.*")
     types = {field.name: field.dataType for field in schema.fields}
     new = {name: F.expr(text).cast(types[name]) for name, text in changes.items()}
-    columns = [new.get(name, F.col(f"`{name}`")).alias(name) for name in schema.names]
+    columns = [new.get(name, raw_column(name)).alias(name) for name in schema.names]
     others = [name for name in rows.columns if name != "raw"]
     struct = F.struct(*others).alias("_others")
     repaired = read.select(struct, F.struct(*columns).alias("_new"))

@@ -137,6 +137,8 @@ def session_options(settings: SparkSettings) -> Options:
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         # Raw text in any encoding that Java knows; by default Spark reads seven.
         "spark.sql.legacy.javaCharsets": "true",
+        # Spark refuses times in nanoseconds. As whole numbers, ingest can read them.
+        "spark.sql.legacy.parquet.nanosAsLong": "true",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Rows partitioned by user are joined by user and item without another shuffle.
         "spark.sql.requireAllClusterKeysForCoPartition": "false",

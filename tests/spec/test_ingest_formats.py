@@ -1,12 +1,17 @@
 """Raw logs as teams have them: CSV, TSV without a header, Parquet, Delta, folders; and files that are not right."""
 
+import gzip
+import json
 from collections.abc import Callable
+from datetime import time
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from ingest import fact_tables
 from ingest.formats import FORMATS
@@ -137,6 +142,126 @@ def test_values_in_names_of_folders_are_text(spark: SparkSession, tmp_path: Path
     ]
 
 
+JSONL = SHOP | {"format": {"type": "jsonl"}}
+LINE = {"who": "ann", "what": "song", "when": "2026-05-03T10:00:00", "how": "play", "much": 40}
+
+
+def write_lines(path: Path, *lines: dict | str) -> Path:
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    return path
+
+
+def read_lines(spark: SparkSession, path: Path, source) -> list[Row]:
+    return judged(spark, path, source).orderBy("user_id", "item_id").collect()
+
+
+def test_json_lines_with_nested_fields(spark: SparkSession, tmp_path: Path) -> None:
+    users = [{"id": 12, "tags": ["a"]}, {"id": 13.0}, {"id": "13.0"}, {"id": 12345678901234567890123}, ["no object"]]
+    path = write_lines(tmp_path / "log.jsonl", *[LINE | {"user": user} for user in users])
+    rows = read_lines(spark, path, build_source(JSONL, events__user="user.id"))
+    assert [row["user_id"] for row in rows] == [None, "12", "12345678901234567890123", "13", "13.0"]
+    assert [row["reason"] for row in rows] == ["null_user", None, None, None, None]
+    assert json.loads(json.loads(rows[0]["raw"])["user"]) == ["no object"]
+
+
+BAD_LINES = (
+    '{"who": "bob", "what": "so',
+    '{"who": "bob"}{"who": "eve"}',
+    '{"who": "bob"},{"who": "eve"}',
+    '{"who": "bob"} eve',
+    '{"who": "bob", "who": "eve"}',
+    '[{"who": "bob"}]',
+    '"bob"',
+    "bob",
+)
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+def test_a_line_that_is_not_one_object_is_kept_with_its_text(spark: SparkSession, tmp_path: Path, line: str) -> None:
+    path = write_lines(tmp_path / "log.jsonl", "\ufeff" + json.dumps(LINE), line, "", LINE | {"what": "tune"})
+    rows = read_lines(spark, path, build_source(JSONL))
+    assert [(row["item_id"], row["reason"]) for row in rows if row["user_id"]] == [("song", None), ("tune", None)]
+    (bad,) = [row for row in rows if not row["user_id"]]
+    assert bad["reason"] == "malformed_row"
+    assert json.loads(bad["raw"])["_corrupt_record"] == line
+
+
+def test_a_line_in_another_encoding_is_malformed(spark: SparkSession, tmp_path: Path) -> None:
+    lines = [json.dumps(LINE | {"what": "déjà vu"}, ensure_ascii=False).encode(name) for name in ("utf-8", "latin-1")]
+    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
+    rows = read_lines(spark, tmp_path / "log.jsonl", build_source(JSONL))
+    assert [(row["item_id"], row["reason"]) for row in rows] == [(None, "malformed_row"), ("déjà vu", None)]
+
+
+def test_json_lines_of_which_some_are_compressed(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "a.jsonl.gz").write_bytes(gzip.compress(json.dumps(LINE).encode()))
+    write_lines(tmp_path / "log" / "b.jsonl", LINE | {"what": "tune"})
+    assert [row["item_id"] for row in read_lines(spark, tmp_path / "log", build_source(JSONL))] == ["song", "tune"]
+
+
+def test_fields_with_odd_names(spark: SparkSession, tmp_path: Path) -> None:
+    odd = {"Who": "x", "WHO": "y", "we`ird": 1, "it's": 2, "": 3, "_file": 4, "value": 5, "a.b": 6}
+    path = write_lines(tmp_path / "log.jsonl", LINE | odd)
+    voided = [{"reason": "voided", "where": "`we``ird` = '1'"}]
+    (row,) = read_lines(spark, path, build_source(JSONL, events__topic="it's", events__filters=voided))
+    assert (row["user_id"], row["topic_"], row["reason"]) == ("ann", "2", "voided")
+    assert set(json.loads(row["raw"]).values()) >= {"ann", "x", "y", "1", "2", "3", "4", "5", "6"}
+
+
+UNMAPPED = {
+    "no name": "",
+    "one name": "note,note",
+    "names that differ in case": "Note,note",
+    "the name of a mapped column": "Who",
+    "a quote of SQL": "we`ird",
+    "numbers": "_c5,much6",
+}
+
+
+@pytest.mark.parametrize("names", UNMAPPED.values(), ids=UNMAPPED)
+def test_columns_that_are_not_mapped_may_have_any_names(spark: SparkSession, tmp_path: Path, names: str) -> None:
+    rows = [f"{row}{',7' * len(names.split(','))}" for row in ROWS]
+    log = write_csv(tmp_path / "log.csv", rows, (*HEADER, names))
+    assert expected_events(spark, log, build_source()) == EXPECTED
+
+
+def test_a_first_column_without_a_name(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [f"{n},{row}" for n, row in enumerate(ROWS)]
+    assert expected_events(spark, write_csv(tmp_path / "log.csv", rows, ("", *HEADER)), build_source()) == EXPECTED
+
+
+def test_a_mapped_column_that_is_repeated_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    log = write_csv(tmp_path / "log.csv", [f"{row},eve" for row in ROWS], (*HEADER, "who"))
+    with pytest.raises(InputError, match="Column 'who' occurs 2 times"):
+        judged(spark, log, build_source())
+
+
+def test_files_with_different_headers_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    write_csv(tmp_path / "log" / "a.csv", [f"0,{ROWS[0]}"], ("", *HEADER))
+    write_csv(tmp_path / "log" / "b.csv", [f"{ROWS[1]},0"], (*HEADER, ""))
+    with pytest.raises(InputError, match="have different columns") as caught:
+        judged(spark, tmp_path / "log", build_source())
+    assert caught.value.where.endswith("b.csv")
+
+
+def test_parquet_columns_that_spark_cannot_read(spark: SparkSession, tmp_path: Path) -> None:
+    when = pd.to_datetime(["2026-05-03 10:00:00.123456789", "1969-12-31 23:59:59.999999999"])
+    frame = pd.DataFrame({"who": ["ann", "bob"], "what": "song", "how": "play", "much": 40.0, "when": when})
+    table = pa.Table.from_pandas(frame).append_column("at", pa.array([time(10), None], pa.time64("us")))
+    pq.write_table(table, tmp_path / "log.parquet")
+    parquet = SHOP | {"format": {"type": "parquet"}}
+    source = build_source(parquet, events__key=["who", "when"], time_zone="Europe/Berlin")
+    times = [event[2] for event in expected_events(spark, tmp_path / "log.parquet", source)]
+    assert times == ["2026-05-03 08:00:00.123456", "1969-12-31 22:59:59.999999"]
+    for options in ({"events__key": []}, {"events__topic": "at"}):
+        with pytest.raises(InputError, match="Column 'at' has a type that Spark cannot read") as caught:
+            judged(spark, tmp_path / "log.parquet", build_source(parquet, **options))
+        assert caught.value.got == "the Parquet type TIME"
+
+
 def write_text(frame: DataFrame, path: Path, separator: str) -> None:
     frame.write.option("sep", separator).option("header", True).csv(str(path))
 
@@ -149,6 +274,7 @@ def write_typed(frame: DataFrame, path: Path, spark_format: str) -> None:
 WRITERS: dict[str, Callable[[DataFrame, Path], None]] = {
     "csv": partial(write_text, separator=","),
     "tsv": partial(write_text, separator="\t"),
+    "jsonl": lambda frame, path: frame.write.json(str(path)),
     "parquet": partial(write_typed, spark_format="parquet"),
     "delta": partial(write_typed, spark_format="delta"),
 }

@@ -15,7 +15,7 @@ from features.feature_facts import build_user_facts, select_known_facts
 from features.feature_view import Feature, View
 from features.point_in_time_join import as_of_join
 from ingest.fact_tables import build_first_seen
-from ingest.formats import FILE, MALFORMED
+from ingest.raw_columns import FILE, MALFORMED
 from ingest.row_validation import validate_rows
 from ingest.source_config import Source
 from ingest.watermark import ObservedCompleteness, observe_completeness, watermark_at

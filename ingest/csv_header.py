@@ -1,0 +1,53 @@
+"""Names the columns of text files by their headers, also where names are missing, repeated or differ only in case."""
+
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from pyspark.sql import DataFrameReader
+
+from ingest.raw_columns import escape_glob, name_columns
+from longplay.errors import InputError
+
+
+def read_header(reader: DataFrameReader, location: str, mapped: Sequence[str]) -> tuple[list[str], bool]:
+    """The columns of the files of a log.
+
+    Args:
+        reader: has the options of their dialect.
+        location: the files, as Spark takes it.
+        mapped: the columns that the source file names.
+
+    Returns:
+        The names, and whether they are those of the headers, which Spark then compares with every file.
+
+    Raises:
+        InputError: when a mapped column is repeated, or headers without unique names differ between files.
+    """
+    rows = reader.option("header", True).csv(location)
+    # Spark replaces missing names by _c and their position, and appends its position to a repeated name.
+    if not any(name == f"_c{n}" or name.endswith(str(n)) for n, name in enumerate(rows.columns)):
+        return rows.columns, True
+    headers = {file: _first_line(reader, file) for file in sorted(rows.inputFiles())}
+    headers = {file: header for file, header in headers.items() if header}
+    first = next(iter(headers.values()), [])
+    for file, header in headers.items():
+        if header != first:
+            raise InputError(
+                "The files of the log have different columns.",
+                where=unquote(file),
+                got=f"columns {_join(header)}; in other files {_join(first)}",
+                fix="deliver files with the same columns together, with a name for each column",
+            )
+    names = name_columns(first, mapped, location)
+    folders = rows.columns[len(first) :]  # values in the names of folders are columns after those of the files
+    return [*names, *folders], names == first
+
+
+def _first_line(reader: DataFrameReader, file: str) -> list[str | None]:
+    path = escape_glob(unquote(file.removeprefix("file://")))
+    row = reader.option("header", False).csv(path).first()
+    return list(row) if row is not None else []
+
+
+def _join(header: Sequence[str | None]) -> str:
+    return ", ".join(name or "(no name)" for name in header)

@@ -1,0 +1,100 @@
+"""Reads Parquet files, also those with columns of types that Spark lacks."""
+
+from collections.abc import Container, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
+
+from ingest.raw_columns import MALFORMED, MappedColumns, escape_glob, raw_column, with_file_names
+from longplay.errors import InputError
+from tables.spark import SPARK_ERRORS
+
+_UNREADABLE = ("TIME", "UUID", "FLOAT16", "INTERVAL")
+"""Logical types of Parquet that Spark cannot read."""
+
+
+def read_parquet(spark: SparkSession, path: str, mapped: MappedColumns) -> DataFrame:
+    """The rows of a file or folder. Times in nanoseconds are cut to microseconds.
+
+    Columns of types that Spark cannot read are left out, unless the source file needs them.
+
+    Raises:
+        InputError: naming a column that the source file needs and Spark cannot read.
+    """
+    location = escape_glob(path)
+    try:
+        rows = spark.read.parquet(location)
+        rows.columns  # noqa: B018 - Spark Connect analyses nothing before it is asked for something
+    except SPARK_ERRORS:
+        unreadable = _find_unreadable_columns(path)
+        if not unreadable:
+            raise
+        _check_not_needed(unreadable, mapped, path)
+        rows = spark.read.schema(_readable_schema(path, unreadable)).parquet(location)
+    rows = with_file_names(rows).withColumn(MALFORMED, F.lit(False))
+    types, zones = dict(rows.dtypes), _zones_of_nanoseconds(path)
+    # Spark reads nanoseconds as whole numbers (spark.sql.legacy.parquet.nanosAsLong).
+    return rows.withColumns({name: _time(name, zone) for name, zone in zones.items() if types.get(name) == "bigint"})
+
+
+def _first_file(path: str) -> Path | None:
+    """The file that stands for all of a log: Spark, too, takes the schema of one."""
+    root = Path(path)
+    if root.is_file():
+        return root
+    files = (file for file in sorted(root.rglob("*")) if file.is_file())
+    return next((f for f in files if not any(part[0] in "_." for part in f.relative_to(root).parts)), None)
+
+
+def _find_unreadable_columns(path: str) -> dict[str, str]:
+    """The columns of types that Spark cannot read, with their types; none if the file is no Parquet."""
+    file = _first_file(path)
+    try:
+        schema = pq.ParquetFile(file).schema if file is not None else ()
+    except (pa.ArrowException, OSError):
+        return {}
+    types = {leaf.path.split(".")[0]: leaf.logical_type.type for leaf in schema}
+    return {name: kind for name, kind in types.items() if kind in _UNREADABLE}
+
+
+def _check_not_needed(unreadable: Mapping[str, str], mapped: MappedColumns, path: str) -> None:
+    needed = [name for name in unreadable if name in mapped.names or not mapped.has_key]
+    if needed:
+        without_key = "" if mapped.has_key else ", or name the columns that identify a row in events.key"
+        raise InputError(
+            f"Column '{needed[0]}' has a type that Spark cannot read.",
+            where=path,
+            got=f"the Parquet type {unreadable[needed[0]]}",
+            fix=f"write it as text, a number or a timestamp{without_key}",
+        )
+
+
+def _readable_schema(path: str, unreadable: Container[str]) -> StructType:
+    fields = [field for field in pq.read_schema(_first_file(path)) if field.name not in unreadable]
+    types = [pa.int64() if _is_in_nanoseconds(field.type) else field.type for field in fields]
+    schema: StructType = from_arrow_schema(pa.schema(list(zip([f.name for f in fields], types, strict=True))))
+    return schema
+
+
+def _is_in_nanoseconds(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) and kind.unit == "ns")
+
+
+def _zones_of_nanoseconds(path: str) -> dict[str, str | None]:
+    """The columns of times in nanoseconds, with their zones; None: local times."""
+    file = _first_file(path)
+    fields = pq.read_schema(file) if file is not None else ()
+    return {field.name: field.type.tz for field in fields if _is_in_nanoseconds(field.type)}
+
+
+def _time(name: str, zone: str | None) -> Column:
+    # In decimals, because doubles do not hold so many digits.
+    micros = F.floor(raw_column(name).cast("decimal(22,3)") * F.lit(Decimal("0.001"))).cast("bigint")
+    time = F.timestamp_micros(micros)
+    return time if zone else time.cast("timestamp_ntz")

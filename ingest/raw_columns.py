@@ -1,0 +1,73 @@
+"""Columns of raw rows: those that reading adds, and how those of the log are addressed. Shared by all formats."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from longplay.errors import InputError
+
+MALFORMED = "_malformed"
+"""Boolean column that reading adds: whether a row does not parse."""
+CORRUPT = "_corrupt_record"
+"""Column that reading text files adds: the text of a row that does not parse."""
+FILE = "_file"
+"""Column that reading adds: name of the row's file."""
+
+
+@dataclass(frozen=True)
+class MappedColumns:
+    """What a source file says about the columns of a raw log.
+
+    Attributes:
+        names: the columns that it names; no others must be readable.
+        has_key: whether some of them identify a row. If not, every column counts.
+    """
+
+    names: tuple[str, ...]
+    has_key: bool
+
+
+def raw_column(name: str) -> Column:
+    """A column of a raw log, whatever characters its name has."""
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def with_file_names(rows: DataFrame, field: str = "file_name") -> DataFrame:
+    """Rows with the name of their file, or its path, even if the log has a column named ``_metadata``."""
+    return rows.select("*", rows.metadataColumn("_metadata").getField(field).alias(FILE))
+
+
+def escape_glob(path: str) -> str:
+    """A path that Spark takes literally, whatever characters its names have."""
+    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
+
+
+def name_columns(names: Sequence[str | None], mapped: Sequence[str], where: str) -> list[str]:
+    """Names for the columns of a raw log that Spark can tell apart; it ignores case.
+
+    Mapped columns keep their names. Of all others, those without a name are called ``_c`` and their position, and
+    those whose name is taken get their position as a suffix.
+
+    Raises:
+        InputError: when a mapped column occurs more than once.
+    """
+    for column in mapped:
+        if names.count(column) > 1:
+            raise InputError(
+                f"Column '{column}' occurs {names.count(column)} times.",
+                where=where,
+                got=f"columns {', '.join(text or '(no name)' for text in names)}",
+                fix="deliver the log with one column of that name, or map another column",
+            )
+    taken = {name.lower() for name in (*mapped, MALFORMED, CORRUPT, FILE)}
+    unique: list[str] = []
+    for position, name in enumerate(names):
+        unique_name = name or f"_c{position}"
+        while name not in mapped and unique_name.lower() in taken:
+            unique_name = f"{unique_name}_{position}"
+        taken.add(unique_name.lower())
+        unique.append(unique_name)
+    return unique
