@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 from pyspark.sql import DataFrameReader
+from pyspark.sql import functions as F
 
-from ingest.raw_columns import escape_glob, name_columns
+from ingest.raw_columns import FILE, name_columns, with_file_names
 from longplay.errors import InputError
 
 
@@ -27,8 +28,7 @@ def read_header(reader: DataFrameReader, location: str, mapped: Sequence[str]) -
     # Spark replaces missing names by _c and their position, and appends its position to a repeated name.
     if not any(name == f"_c{n}" or name.endswith(str(n)) for n, name in enumerate(rows.columns)):
         return rows.columns, True
-    headers = {file: _first_line(reader, file) for file in sorted(rows.inputFiles())}
-    headers = {file: header for file, header in headers.items() if header}
+    headers = _read_first_lines(reader, location)
     first = next(iter(headers.values()), [])
     for file, header in headers.items():
         if header != first:
@@ -43,10 +43,15 @@ def read_header(reader: DataFrameReader, location: str, mapped: Sequence[str]) -
     return [*names, *folders], names == first
 
 
-def _first_line(reader: DataFrameReader, file: str) -> list[str | None]:
-    path = escape_glob(unquote(file.removeprefix("file://")))
-    row = reader.option("header", False).csv(path).first()
-    return list(row) if row is not None else []
+def _read_first_lines(reader: DataFrameReader, location: str) -> dict[str, list[str | None]]:
+    """The cells of the first line of each file, by its path. Starts a Spark job that reads the files once."""
+    lines = with_file_names(reader.option("header", False).csv(location), "file_path")
+    # Columns of cells are called by their position; after them come values in the names of folders.
+    cells = F.array(*[name for n, name in enumerate(lines.columns) if name == f"_c{n}"])
+    # Lines of a part of a file are numbered in their order, and the parts by where they begin.
+    place = F.struct(lines.metadataColumn("_metadata").getField("file_block_start"), F.monotonically_increasing_id())
+    first = lines.select(FILE, cells.alias("cells"), place.alias("place")).groupBy(FILE).agg(F.min_by("cells", "place"))
+    return {row[0]: row[1] for row in first.orderBy(FILE).collect()}
 
 
 def _join(header: Sequence[str | None]) -> str:

@@ -5,6 +5,7 @@ name in ``FormatName`` and an entry of ``FORMATS``.
 """
 
 import codecs
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -136,7 +137,10 @@ def _has_line_breaks_in_cells(spark: SparkSession, location: str, file_format: F
         return True  # a byte that ends a line may be half of another character
     lines = with_file_names(spark.read.text(location), "file_path")
     line = F.col("value")
-    quotes = F.length(line) - F.length(F.replace(line, F.lit(file_format.quote), F.lit("")))
+    if file_format.escape not in (None, file_format.quote):
+        line = F.regexp_replace(line, f"{re.escape(str(file_format.escape))}.", "")  # an escaped quote ends no cell
+    # Counted in bytes: text that is not UTF-8 has no count of characters.
+    quotes = F.octet_length(line) - F.octet_length(F.replace(line, F.lit(file_format.quote), F.lit("")))
     open_lines = (
         lines.where(quotes % 2 == 1)
         .groupBy(FILE)

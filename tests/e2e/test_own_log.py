@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -69,53 +70,88 @@ def longplay(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
 
 
+def write_shop(folder: Path) -> Path:
+    (folder / "shop.yaml").write_text(SOURCE, encoding="utf-8")
+    order_lines().to_csv(folder / "orders.csv", sep=";", index=False)
+    return folder
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    (tmp_path / "shop.yaml").write_text(SOURCE, encoding="utf-8")
-    order_lines().to_csv(tmp_path / "orders.csv", sep=";", index=False)
-    return tmp_path
+    return write_shop(tmp_path)
 
 
-def test_one_source_file_is_enough(shop: Path) -> None:
-    result = longplay(shop, "run", "--data", "orders.csv")
-    assert result.returncode == 0, result.stderr
-    read = len(pd.read_csv(shop / "orders.csv", sep=";"))
-    quarantined = "quarantined: voucher 1 (1 raw), bad_amount 2 (2 raw)"
-    assert f"read {read:,} = clean {read - 3:,} + 3; {quarantined}" in result.stderr
-    assert "regret@1: not eligible here: it measures s, this source pieces" in result.stderr
-    for arm in ("popularity:", "xgboost-click:", "xgboost-return:"):
-        assert f"{arm} NDCG@10 click" in result.stderr
-    report = (shop / "warehouse" / "corner_shop" / "report.html").read_text(encoding="utf-8")
-    assert "Order lines of a corner shop." in report
-    assert "xgboost-return" in report
+@dataclass(frozen=True)
+class ShopRun:
+    """The line over the shop's log, trained on a shipped label and on one that its team added.
+
+    Attributes:
+        folder: the working folder.
+        messages: what the command printed to the standard error.
+    """
+
+    folder: Path
+    messages: str
+
+    @property
+    def store(self) -> Path:
+        """The folder of the source's tables."""
+        return self.folder / "warehouse" / "corner_shop"
+
+    def signals(self, *arguments: str) -> str:
+        """The output of ``longplay signals``."""
+        return run_signals(self.folder, *arguments)
 
 
-def test_a_label_that_teams_share_by_alias(shop: Path) -> None:
-    """The alias goes on pointing to version 1 when 2 is the newest; what learnt from it is on record."""
+def run_signals(folder: Path, *arguments: str) -> str:
+    command = [str(LONGPLAY), "signals", *arguments, "--store", "warehouse"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
-    def signals(*arguments: str) -> str:
-        command = [str(LONGPLAY), "signals", *arguments, "--store", "warehouse"]
-        return subprocess.run(command, cwd=shop, capture_output=True, text=True, check=True).stdout
 
-    signals("new", "return_7d", "--from", "return_to_item_14d", "--owner", "shop")
-    first = shop / "definitions" / "return_7d.v1.yaml"
+def add_aliased_signal(folder: Path) -> None:
+    """Two versions of a signal of the shop's own; an alias stays on the first, which is deprecated."""
+    run_signals(folder, "new", "return_7d", "--from", "return_to_item_14d", "--owner", "shop")
+    first = folder / "definitions" / "return_7d.v1.yaml"
     text = first.read_text(encoding="utf-8").replace("to: 14}", "to: 7}").replace("status: draft", "status: published")
     first.write_text(text, encoding="utf-8")
     second = text.replace("version: 1", "version: 2").replace("to: 7}", "to: 5}")
     first.with_name("return_7d.v2.yaml").write_text(second, encoding="utf-8")
-    signals("apply", "definitions", "--as", "ana")
-    signals("alias", "return_7d@champion", "1")
-    signals("deprecate", "return_7d@1", "--replaced-by", "return_7d@2", "--on", "2026-01-01")
-    result = longplay(shop, "run", "--data", "orders.csv", "--set", "training.labels=[click, return_7d@champion]")
+    run_signals(folder, "apply", "definitions", "--as", "ana")
+    run_signals(folder, "alias", "return_7d@champion", "1")
+    run_signals(folder, "deprecate", "return_7d@1", "--replaced-by", "return_7d@2", "--on", "2026-01-01")
+
+
+@pytest.fixture(scope="module")
+def shop_run(tmp_path_factory: pytest.TempPathFactory) -> ShopRun:
+    folder = write_shop(tmp_path_factory.mktemp("shop"))
+    add_aliased_signal(folder)
+    labels = "training.labels=[click, return_to_item_14d, return_7d@champion]"
+    result = longplay(folder, "run", "--data", "orders.csv", "--set", labels)
     assert result.returncode == 0, result.stderr
-    assert "warning: return_7d@1 has been deprecated since 2026-01-01: use return_7d@2" in result.stderr
-    assert "xgboost-return_7d: NDCG@10 click" in result.stderr
-    store = shop / "warehouse" / "corner_shop"
-    manifest = json.loads(next((store / "_manifests").glob("*.json")).read_text(encoding="utf-8"))
-    assert sorted(manifest["labels"]) == ["click@1", "return_7d@1"]
-    computed = read_arrow(store / "signal_values", ["signal"])["signal"].unique().to_pylist()
+    return ShopRun(folder, result.stderr)
+
+
+def test_one_source_file_is_enough(shop_run: ShopRun) -> None:
+    read = len(pd.read_csv(shop_run.folder / "orders.csv", sep=";"))
+    quarantined = "quarantined: voucher 1 (1 raw), bad_amount 2 (2 raw)"
+    assert f"read {read:,} = clean {read - 3:,} + 3; {quarantined}" in shop_run.messages
+    assert "regret@1: not eligible here: it measures s, this source pieces" in shop_run.messages
+    for arm in ("popularity:", "xgboost-click:", "xgboost-return:"):
+        assert f"{arm} NDCG@10 click" in shop_run.messages
+    report = (shop_run.store / "report.html").read_text(encoding="utf-8")
+    assert "Order lines of a corner shop." in report
+    assert "xgboost-return" in report
+
+
+def test_a_label_that_teams_share_by_alias(shop_run: ShopRun) -> None:
+    """The alias still points to version 1 when 2 is the newest, and what was trained on it is recorded."""
+    assert "warning: return_7d@1 has been deprecated since 2026-01-01: use return_7d@2" in shop_run.messages
+    assert "xgboost-return_7d: NDCG@10 click" in shop_run.messages
+    manifest = json.loads(next((shop_run.store / "_manifests").glob("*.json")).read_text(encoding="utf-8"))
+    assert sorted(manifest["labels"]) == ["click@1", "return_7d@1", "return_to_item_14d@1"]
+    computed = read_arrow(shop_run.store / "signal_values", ["signal"])["signal"].unique().to_pylist()
     assert {"return_7d@1", "return_7d@2"} <= set(computed)
-    used = json.loads(signals("consumers", "return_7d", "--json"))
+    used = json.loads(shop_run.signals("consumers", "return_7d", "--json"))
     assert {(use["kind"], use["asked"], use["signal"]) for use in used} == {
         ("training_set", "return_7d@champion", "return_7d@1"),
         ("experiment", "return_7d@champion", "return_7d@1"),
