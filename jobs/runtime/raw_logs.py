@@ -88,7 +88,7 @@ def _report_hidden_files(context: RunContext, path: Path) -> None:
     if hidden:
         names = ", ".join(str(file.relative_to(path)) for file in hidden[:5]) + (", ..." if len(hidden) > 5 else "")
         context.progress.say(
-            f"warning: {len(hidden)} files are not read, because their names begin with _ or a point: {names}"
+            f"warning: not read, because of names that begin with _ or a point: {len(hidden)} ({names})"
         )
 
 
