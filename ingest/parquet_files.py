@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType
 
 from ingest.raw_columns import MALFORMED, MappedColumns, escape_glob, raw_column, with_file_names
 from longplay.errors import InputError
@@ -17,12 +17,15 @@ from tables.spark import SPARK_ERRORS
 
 _UNREADABLE = ("TIME", "UUID", "FLOAT16", "INTERVAL")
 """Logical types of Parquet that Spark cannot read."""
+_STORED: Mapping[str, DataType] = {"INT32": IntegerType(), "INT64": LongType(), "FIXED_LEN_BYTE_ARRAY": BinaryType()}
+"""Spark's types of the physical types of Parquet that hold those."""
 
 
 def read_parquet(spark: SparkSession, path: str, mapped: MappedColumns) -> DataFrame:
     """The rows of a file or folder. Times in nanoseconds are cut to microseconds.
 
-    Columns of types that Spark cannot read are left out, unless the source file needs them.
+    Columns of types that Spark cannot read are read as they are stored: times of day as whole numbers, others as bytes.
+    Within other columns they are left out, unless the source file needs them.
 
     Raises:
         InputError: naming a column that the source file needs and Spark cannot read.
@@ -35,8 +38,11 @@ def read_parquet(spark: SparkSession, path: str, mapped: MappedColumns) -> DataF
         unreadable = _find_unreadable_columns(path)
         if not unreadable:
             raise
-        _check_not_needed(unreadable, mapped, path)
-        rows = spark.read.schema(_readable_schema(path, unreadable)).parquet(location)
+        stored = {name: kind for name, kind in _stored_types(path).items() if name in unreadable}
+        _check_not_needed({name: kind for name, kind in unreadable.items() if name not in stored}, mapped, path)
+        schema = _readable_schema(path, unreadable)
+        schema = StructType([*schema.fields, *(StructField(name, kind) for name, kind in stored.items())])
+        rows = spark.read.schema(schema).parquet(location)
     rows = with_file_names(rows).withColumn(MALFORMED, F.lit(False))
     types, zones = dict(rows.dtypes), _zones_of_nanoseconds(path)
     # Spark reads nanoseconds as whole numbers (spark.sql.legacy.parquet.nanosAsLong).
@@ -61,6 +67,12 @@ def _find_unreadable_columns(path: str) -> dict[str, str]:
         return {}
     types = {leaf.path.split(".")[0]: leaf.logical_type.type for leaf in schema}
     return {name: kind for name, kind in types.items() if kind in _UNREADABLE}
+
+
+def _stored_types(path: str) -> dict[str, DataType]:
+    """The Spark type of what is stored in each column that is not nested, without its logical type."""
+    leaves = (leaf for leaf in pq.ParquetFile(_first_file(path)).schema if leaf.path == leaf.name)
+    return {leaf.name: _STORED[leaf.physical_type] for leaf in leaves if leaf.physical_type in _STORED}
 
 
 def _check_not_needed(unreadable: Mapping[str, str], mapped: MappedColumns, path: str) -> None:

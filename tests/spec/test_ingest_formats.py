@@ -250,16 +250,23 @@ def test_files_with_different_headers_are_refused(spark: SparkSession, tmp_path:
 def test_parquet_columns_that_spark_cannot_read(spark: SparkSession, tmp_path: Path) -> None:
     when = pd.to_datetime(["2026-05-03 10:00:00.123456789", "1969-12-31 23:59:59.999999999"])
     frame = pd.DataFrame({"who": ["ann", "bob"], "what": "song", "how": "play", "much": 40.0, "when": when})
-    table = pa.Table.from_pandas(frame).append_column("at", pa.array([time(10), None], pa.time64("us")))
-    pq.write_table(table, tmp_path / "log.parquet")
+    times_of_day = pa.array([time(10), None], pa.time64("us"))
+    nested = pa.StructArray.from_arrays([times_of_day], ["at"])
+    stored = pa.Table.from_pandas(frame).append_column("at", times_of_day)
     parquet = SHOP | {"format": {"type": "parquet"}}
-    source = build_source(parquet, events__key=["who", "when"], time_zone="Europe/Berlin")
-    times = [event[2] for event in expected_events(spark, tmp_path / "log.parquet", source)]
-    assert times == ["2026-05-03 08:00:00.123456", "1969-12-31 22:59:59.999999"]
-    for options in ({"events__key": []}, {"events__topic": "at"}):
-        with pytest.raises(InputError, match="Column 'at' has a type that Spark cannot read") as caught:
-            judged(spark, tmp_path / "log.parquet", build_source(parquet, **options))
-        assert caught.value.got == "the Parquet type TIME"
+    for name, table in (("stored", stored), ("nested", stored.append_column("more", nested))):
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+        source = build_source(parquet, events__key=["who", "when"], events__topic="at", time_zone="Europe/Berlin")
+        rows = read_lines(spark, tmp_path / f"{name}.parquet", source)
+        assert [(str(row["event_ts"]), row["topic_"], row["reason"]) for row in rows] == [
+            ("2026-05-03 08:00:00.123456", "36000000000", None),
+            ("1969-12-31 22:59:59.999999", None, None),
+        ]
+    # Without a key every column identifies a row.
+    assert counts(spark, tmp_path / "stored.parquet", build_source(parquet))["clean"] == 2
+    with pytest.raises(InputError, match="Column 'more' has a type that Spark cannot read") as caught:
+        judged(spark, tmp_path / "nested.parquet", build_source(parquet))
+    assert caught.value.got == "the Parquet type TIME"
 
 
 def write_text(frame: DataFrame, path: Path, separator: str) -> None:
