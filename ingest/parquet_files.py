@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType
 
-from ingest.raw_columns import MALFORMED, MappedColumns, escape_glob, raw_column, with_file_names
+from ingest.raw_columns import MALFORMED, MappedColumns, escape_glob, is_hidden, raw_column, with_file_names
 from longplay.errors import InputError
 from tables.spark import SPARK_ERRORS
 
@@ -55,7 +55,7 @@ def _first_file(path: str) -> Path | None:
     if root.is_file():
         return root
     files = (file for file in sorted(root.rglob("*")) if file.is_file())
-    return next((f for f in files if not any(part[0] in "_." for part in f.relative_to(root).parts)), None)
+    return next((f for f in files if not is_hidden(f, root)), None)
 
 
 def _find_unreadable_columns(path: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""Columns of raw rows: those that reading adds, and how those of the log are addressed. Shared by all formats."""
+"""Columns and files of raw logs: what reading adds, and how both are addressed. Shared by all formats."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -43,6 +44,11 @@ def with_file_names(rows: DataFrame, field: str = "file_name") -> DataFrame:
 def escape_glob(path: str) -> str:
     """A path that Spark takes literally, whatever characters its names have."""
     return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
+
+
+def is_hidden(file: Path, folder: Path) -> bool:
+    """Whether Spark leaves a file of a folder out, because its name, or that of a folder below, begins with _ or ."""
+    return any(part[0] in "_." for part in file.relative_to(folder).parts)
 
 
 def name_columns(names: Sequence[str | None], mapped: Sequence[str], where: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from ingest.formats import FORMATS, FileFormat
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, is_hidden
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
 from longplay.errors import InputError, nearest
 from tables.spark import SPARK_ERRORS, describe_spark_error
@@ -86,8 +86,8 @@ def hidden_files(path: Path) -> list[Path]:
 
     Markers that other programs leave, such as _SUCCESS, are not raw data and are not listed.
     """
-    below = [(file, file.relative_to(path).parts) for file in sorted(path.rglob("*")) if file.is_file()]
-    return [file for file, parts in below if any(p[0] in "_." for p in parts) and not _MARKERS.fullmatch(parts[-1])]
+    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    return [file for file in files if is_hidden(file, path) and not _MARKERS.fullmatch(file.name)]
 
 
 def _mapped_columns(log: LogMapping) -> list[str]:
