@@ -24,13 +24,10 @@ from signals.anchor_facts import (
 )
 from signals.anchors import anchor_hash
 from signals.maturity import Knowledge, MaturityColumns
-from signals.outage_voids import OutageVoids
 from signals.signal_groups import SignalGroup, select_facts
 
 KEY = ["user_id", "anchor_id"]
 """An anchor. The user is part of the key because rows are partitioned by user."""
-DISPROVABLE = ("discovery", "session")
-"""Kinds of anchors that late facts can invalidate."""
 _OF_ANCHOR = [*KEY, "a_item_id", "t0", "anchor_known_ts", "superseded_ts"]
 
 
@@ -57,7 +54,7 @@ class GroupInputs:
     @cached_property
     def maturity(self) -> Mapping[str, MaturityColumns]:
         """Maturity of each signal by its pinned name; computed once, since building columns takes time."""
-        return {d.ref: MaturityColumns.from_definitions([d], self.knowledge) for d in self.group.definitions}
+        return {d.ref: MaturityColumns.from_definition(d, self.knowledge) for d in self.group.definitions}
 
     def is_known_in_time(self, definition: Definition) -> Column:
         """Whether a fact was known by the cut. Nothing matures before ``matures_at``, which is cheaper to compute."""
@@ -76,39 +73,25 @@ class GroupInputs:
         return join_facts(self.group, anchors, facts, how)
 
 
-def compute_first_values(inputs: GroupInputs, anchors: DataFrame | None = None) -> DataFrame:
-    """Values of each signal at maturity, or by now where they are open.
-
-    Args:
-        inputs: the signals and their facts.
-        anchors: a subset of its anchors; None: all.
+def compute_values(inputs: GroupInputs) -> DataFrame:
+    """Values of each signal at maturity (or by now where they are open), and at each later moment of a late fact.
 
     Returns:
-        Grain: anchor_id; its columns (``a_item_id`` is its item), and ``firsts``, one value a signal in their order.
+        Grain: anchor_id; its columns (``a_item_id`` is its item); ``firsts``, one value a signal in their order; and
+        ``late``: array<struct<moment, values>>, the values at each moment at which a late fact became known, by
+        moment; null where no fact was late for any signal.
     """
-    pairs = inputs.pairs(inputs.facts(), inputs.anchors if anchors is None else anchors)
+    pairs = inputs.pairs(inputs.facts(), inputs.anchors)
     values = aggregate_pairs(inputs.group, pairs, inputs.is_known_in_time, _OF_ANCHOR)
-    firsts = F.array(*[value_column(number) for number in range(len(inputs.group.definitions))])
-    return values.select(*_OF_ANCHOR, _cluster_id(inputs.group.shared).alias("cluster_id"), firsts.alias("firsts"))
+    cluster_id = _cluster_id(inputs.group.shared).alias("cluster_id")
+    firsts = values.select(*_OF_ANCHOR, cluster_id, _values_of(inputs.group).alias("firsts"))
+    return firsts.join(_compute_late_values(inputs), KEY, "left")
 
 
 def _cluster_id(definition: Definition) -> Column:
     """One id for all anchors whose windows hold the same facts: those of a user (and item) and UTC day."""
     day = F.to_date("t0").cast("string")
     return anchor_hash("user_id", day) if definition.keys == "user" else anchor_hash("user_id", "a_item_id", day)
-
-
-def compute_revisions(inputs: GroupInputs) -> DataFrame:
-    """Anchors that late facts may have changed after maturity, or disproved, with the steps of their values.
-
-    Grain: anchor_id; the columns of ``compute_first_values``, and ``steps``: one array<struct<k, v>> a signal, the
-    moments at which its value changed and the new values.
-    """
-    changed = inputs.anchors.join(_find_changed_anchors(inputs), KEY, "left_semi")
-    late_values = _compute_late_values(inputs, changed)
-    values = compute_first_values(inputs, changed).join(late_values, KEY, "left")
-    steps = [_steps(number, inputs.maturity[d.ref].cut) for number, d in enumerate(inputs.group.definitions)]
-    return values.withColumn("steps", F.array(*steps)).drop("_late")
 
 
 def value_column(number: int) -> str:
@@ -160,46 +143,30 @@ def _is_late(inputs: GroupInputs) -> Column:
     return F.coalesce(reduce(or_, [is_late_for(d) for d in inputs.group.definitions]), F.lit(False))
 
 
-def _find_changed_anchors(inputs: GroupInputs) -> DataFrame:
-    """Anchors with a fact or an outage that may change a mature value, and disproved ones. Grain: anchor_id."""
+def _find_late_anchors(inputs: GroupInputs) -> DataFrame:
+    """Anchors with a fact that may change a mature value. Columns: ``KEY``; distinct."""
     allowance = min(d.lateness for d in inputs.group.definitions)
     micros = int(allowance.total_seconds() * 1_000_000)
     # No window ends before its facts, so no value matures before the lateness allowance after a fact is over.
     overdue = inputs.facts().where(F.unix_micros("known_ts") > F.unix_micros("event_ts") + micros)
-    changed = inputs.pairs(overdue, inputs.anchors, "inner").where(_is_late(inputs)).select(*KEY)
-    if inputs.knowledge.flags:
-        changed = changed.unionByName(inputs.anchors.where(_may_change_by_outage(inputs)).select(*KEY))
-    if inputs.group.shared.anchor in DISPROVABLE:
-        changed = changed.unionByName(inputs.anchors.where(F.col("superseded_ts").isNotNull()).select(*KEY))
-    return changed.distinct()
+    return inputs.pairs(overdue, inputs.anchors, "inner").where(_is_late(inputs)).select(*KEY).distinct()
 
 
-def _may_change_by_outage(inputs: GroupInputs) -> Column:
-    """Whether an outage began or ceased to count when a value may have been mature."""
-    outages = [OutageVoids(maturity, inputs.knowledge) for maturity in inputs.maturity.values()]
-    return reduce(or_, [voids.may_change_mature_value() for voids in outages])
-
-
-def _compute_late_values(inputs: GroupInputs, anchors: DataFrame) -> DataFrame:
-    """Values at each moment after maturity at which a fact became known, in ``_late``.
+def _compute_late_values(inputs: GroupInputs) -> DataFrame:
+    """Values at each moment after maturity at which a fact became known, in ``late``.
 
     Grain: anchor_id, of the anchors that have such facts.
     """
+    anchors = inputs.anchors.join(_find_late_anchors(inputs), KEY, "left_semi")
     late_ts = F.collect_set(F.when(_is_late(inputs), F.col("known_ts"))).over(Window.partitionBy(*KEY))
     pairs = inputs.pairs(inputs.facts(), anchors, "inner").withColumn("_moments", late_ts)
     moments = F.filter("_moments", lambda moment: moment >= F.col("known_ts"))
-    pairs_at = pairs.withColumn("_m", F.explode(moments)).drop("_moments")
-    values = aggregate_pairs(inputs.group, pairs_at, lambda _: F.lit(True), [*KEY, "_m"])
-    names = [value_column(number) for number in range(len(inputs.group.definitions))]
-    return values.groupBy(*KEY).agg(F.array_sort(F.collect_list(F.struct("_m", *names))).alias("_late"))
+    pairs_at = pairs.withColumn("moment", F.explode(moments)).drop("_moments")
+    values = aggregate_pairs(inputs.group, pairs_at, lambda _: F.lit(True), [*KEY, "moment"])
+    at_moment = F.struct("moment", _values_of(inputs.group).alias("values"))
+    return values.groupBy(*KEY).agg(F.array_sort(F.collect_list(at_moment)).alias("late"))
 
 
-def _steps(number: int, cut: Column) -> Column:
-    """Moments after maturity at which the value changed, with the new values. array<struct<k, v>>."""
-    own, mature = value_column(number), F.get("firsts", F.lit(number))
-    pairs = F.transform("_late", lambda at: F.struct(at["_m"].alias("k"), at[own].alias("v")))
-    after = F.filter(pairs, lambda step: (step["k"] > cut) & step["v"].isNotNull())
-    # A step must differ from the one before it, the first step from the mature value.
-    before = F.concat(F.array(mature), F.transform(after, lambda step: step["v"]))
-    changed = F.filter(after, lambda step, n: ~step["v"].eqNullSafe(F.get(before, n)))
-    return F.coalesce(changed, F.array().cast("array<struct<k:timestamp,v:double>>"))
+def _values_of(group: SignalGroup) -> Column:
+    """The values of all signals of a group, in their order. array<double>."""
+    return F.array(*[value_column(number) for number in range(len(group.definitions))])

@@ -11,13 +11,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from longplay.definitions.signal import Definition
-from signals.aggregate import DISPROVABLE, GroupInputs, compute_first_values, compute_revisions
+from signals.aggregate import GroupInputs, compute_values
 from signals.anchors import find_anchors
-from signals.maturity import Knowledge, MaturityColumns
+from signals.definition_columns import definition_struct
+from signals.maturity import Knowledge
 from signals.signal_groups import SignalFacts, SignalGroup, group_definitions
-from signals.value_states import RecomputeScope, ValueStates
+from signals.value_states import RecomputeScope, compute_value_rows
 from tables.catalog import SIGNAL_VALUES
 
+DISPROVABLE = ("discovery", "session")
+"""Kinds of anchors that late facts can invalidate."""
 VALUE_COLUMNS = [name for name in SIGNAL_VALUES.column_names() if name not in SIGNAL_VALUES.audit]
 
 
@@ -62,27 +65,25 @@ def _compute_group(
     competitors = find_anchors(group.shared, facts.events, facts.exposures).where(is_known).repartition("user_id")
     anchors = competitors if scope is None else scope.select_anchors(competitors)
     inputs = GroupInputs(group, anchors, competitors, facts.events.repartition("user_id"), knowledge, facts.episodes)
-    states = ValueStates(MaturityColumns.from_definitions(group.definitions, knowledge, F.col("n")), knowledge, scope)
-    first = _explode_signals(compute_first_values(inputs), states).withColumn("_row", states.first_row())
-    steps = _explode_signals(compute_revisions(inputs), states).withColumn("steps", F.get("steps", F.col("n")))
-    if states.outages:
-        steps = states.outages.add_outage_steps(steps)
-    rows = states.later_rows(is_disprovable=group.shared.anchor in DISPROVABLE)
-    later = steps.select("*", F.explode(rows).alias("_row"))
-    return _select_new_rows(first, scope).unionByName(_select_new_rows(later, scope))
-
-
-def _explode_signals(values: DataFrame, states: ValueStates) -> DataFrame:
-    """One row per signal and anchor: ``n``, the number of the signal in its group, and its ``value``."""
-    exploded = values.select("*", F.posexplode("firsts").alias("n", "value"))
-    return states.outages.add_columns(exploded)
-
-
-def _select_new_rows(values: DataFrame, scope: RecomputeScope | None) -> DataFrame:
-    """Values in the columns of the table; with a scope, only new rows."""
+    values = _explode_signals(compute_values(inputs), group)
+    is_disprovable = group.shared.anchor in DISPROVABLE
+    rows = compute_value_rows(values, knowledge, scope, is_disprovable=is_disprovable)
     own = [F.col("a_item_id").alias("item_id"), F.to_date("t0").alias("t0_day")]
-    rows = values.select("anchor_id", "user_id", *own, "t0", "cluster_id", "_row.*")
-    return (rows if scope is None else rows.where("is_new")).select(*VALUE_COLUMNS)
+    return rows.select("anchor_id", "user_id", *own, "t0", "cluster_id", "row.*").select(*VALUE_COLUMNS)
+
+
+def _explode_signals(values: DataFrame, group: SignalGroup) -> DataFrame:
+    """One row per signal and anchor, with the columns that ``compute_value_rows`` reads."""
+    exploded = values.select("*", F.posexplode("firsts").alias("n", "value"))
+
+    def value_at(moment: Column) -> Column:
+        return F.struct(moment["moment"].alias("k"), F.get(moment["values"], F.col("n")).alias("v"))
+
+    columns = {
+        "definition": definition_struct(group.definitions, F.col("n")),
+        "late_values": F.transform("late", value_at),
+    }
+    return exploded.withColumns(columns).drop("firsts", "late", "n")
 
 
 def select_values_known_at(values: DataFrame, known_at: Column) -> DataFrame:

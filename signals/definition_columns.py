@@ -1,10 +1,10 @@
 """Definition fields that determine value state, as columns.
 
-They are constants of one definition, or picked by number among several. One expression, whose size does not grow with
-the number of signals, then gives the states of all of them.
+They are constants of one definition, or fields of a column that picks one of several by number. One expression then
+gives the states of all of them, and its size does not grow with their number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -54,15 +54,21 @@ class DefinitionColumns:
     observed_upto: Column
 
     @classmethod
-    def from_definitions(cls, definitions: Sequence[Definition], number: Column | None = None) -> Self:
-        """The fields of the definition with a number, from 0 on, or of the only definition."""
-        rows = [_fields(definition) for definition in definitions]
-        columns = {}
-        for name, kind in _TYPES.items():
-            literals = [f"CAST({_literal(row[name])} AS {kind})" for row in rows]
-            by_number = F.expr(f"array({', '.join(literals)})")
-            columns[name] = F.expr(literals[0]) if number is None else F.get(by_number, number)
-        return cls(**columns)
+    def from_definition(cls, definition: Definition) -> Self:
+        """The fields of one definition, as constants."""
+        row = _fields(definition)
+        return cls(**{name: F.expr(_literal(row[name], kind)) for name, kind in _TYPES.items()})
+
+    @classmethod
+    def from_struct(cls, struct: str) -> Self:
+        """The fields of the definition in a column that ``definition_struct`` made."""
+        return cls(**{name: F.col(f"{struct}.{name}") for name in _TYPES})
+
+
+def definition_struct(definitions: Sequence[Definition], number: Column) -> Column:
+    """The fields of the definition with a number, from 0 on. struct."""
+    structs = [_struct_literal(_fields(definition)) for definition in definitions]
+    return F.get(F.expr(f"array({', '.join(structs)})"), number)
 
 
 _TYPES = {
@@ -97,8 +103,12 @@ def _fields(definition: Definition) -> dict[str, str | int | float | bool | None
     }
 
 
-def _literal(value: str | int | float | bool | None) -> str:
+def _struct_literal(row: Mapping[str, str | int | float | bool | None]) -> str:
+    fields = [f"'{name}', {_literal(row[name], kind)}" for name, kind in _TYPES.items()]
+    return f"named_struct({', '.join(fields)})"
+
+
+def _literal(value: str | int | float | bool | None, kind: str) -> str:
     """SQL of a value; names and hashes hold no quote."""
-    if value is None:
-        return "NULL"
-    return f"'{value}'" if isinstance(value, str) else str(value).upper()
+    text = "NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value).upper()
+    return f"CAST({text} AS {kind})"

@@ -91,11 +91,13 @@ class MaturityColumns:
     reads_to: Column
 
     @classmethod
-    def from_definitions(
-        cls, definitions: Sequence[Definition], knowledge: Knowledge, number: Column | None = None
-    ) -> Self:
-        """The columns of the definition that ``number`` selects (from 0), or of the only definition if it is None."""
-        definition = DefinitionColumns.from_definitions(definitions, number)
+    def from_definition(cls, definition: Definition, knowledge: Knowledge) -> Self:
+        """The columns of one definition."""
+        return cls.from_columns(DefinitionColumns.from_definition(definition), knowledge)
+
+    @classmethod
+    def from_columns(cls, definition: DefinitionColumns, knowledge: Knowledge) -> Self:
+        """The columns of the definition whose fields are given as columns."""
         day = F.unix_date(F.to_date("t0")).cast("bigint") * DAY_US
         base = F.when(definition.is_calendar, day).otherwise(F.unix_micros("t0"))
         start_us, end_us = base + definition.start_us, base + definition.end_us

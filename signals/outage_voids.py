@@ -8,9 +8,7 @@ records it, so what was known at a moment never changes.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import reduce
 from itertools import pairwise
-from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -27,6 +25,10 @@ class OutageVoids:
     """The outage flags that overlap what a value is read from.
 
     Intermediate results become columns of the frame, because nested expressions grow without bound.
+
+    Attributes:
+        maturity: window and maturity of the row's signal.
+        knowledge: T and what is known by then.
     """
 
     maturity: MaturityColumns
@@ -43,20 +45,9 @@ class OutageVoids:
         first, last = self.maturity.reads_from, self.maturity.reads_to
         return F.filter(flags, lambda flag: reads_outages & (first < flag["end"]) & (flag["start"] < last))
 
-    def may_change_mature_value(self) -> Column:
-        """Whether a flag began or ceased to count when the value may have been mature."""
-        due, known_at = self.maturity.matures_at, F.lit(self.knowledge.known_at)
-
-        def changes(flag: Column) -> Column:
-            return reduce(or_, [(flag[name] > due) & (flag[name] <= known_at) for name in ("known", "withdrawn")])
-
-        return F.exists(self.overlapping(), changes)
-
-    def add_columns(self, values: DataFrame) -> DataFrame:
-        """Adds ``hits`` and ``matured_ts``, which the methods below read; adds nothing if there are no flags."""
-        if not self:
-            return values
-        return values.withColumns({"hits": self.overlapping(), "matured_ts": self.maturity.matured_ts})
+    def add_hits(self, values: DataFrame) -> DataFrame:
+        """Adds ``hits``, the overlapping flags, which the methods below read; adds nothing if there are no flags."""
+        return values.withColumn("hits", self.overlapping()) if self else values
 
     def is_void_at(self, moment: Column, value: Column) -> Column:
         """Whether an outage voids a value, as known at a moment. A value that settled early stands."""
@@ -70,7 +61,7 @@ class OutageVoids:
         change of an outage comes before a fact, so that whatever was known before stays as it was published.
 
         Args:
-            values: with the columns of ``add_columns``. ``value`` is the value at maturity; ``steps``,
+            values: with the columns of ``add_hits`` and of ``maturity``. ``value`` is the value at maturity; ``steps``,
                 array<struct<k, v>>, holds its changes by late facts.
         """
         stepped = values.withColumn("_moments", self._step_moments()).withColumn("_every", self._steps_at_moments())
@@ -89,7 +80,7 @@ class OutageVoids:
         upto = F.least(F.lit(self.knowledge.known_at), F.col("superseded_ts") - F.expr("INTERVAL 1 MICROSECOND"))
 
         def is_after_maturity(moment: Column) -> Column:
-            return (moment > F.col("matured_ts")) & (moment <= upto)
+            return (moment > self.maturity.matured_ts) & (moment <= upto)
 
         changes = F.array_distinct(F.filter(F.concat(starts, ends), is_after_maturity))
         facts = F.transform("steps", lambda step: step["k"])
@@ -104,7 +95,7 @@ class OutageVoids:
             values = F.transform(earlier, lambda step: step["v"])
             return self._step(moment["k"], F.coalesce(F.try_element_at(values, F.lit(-1)), "value"), is_turn)
 
-        at_maturity = self._step(F.col("matured_ts"), F.col("value"), F.lit(False))
+        at_maturity = self._step(self.maturity.matured_ts, F.col("value"), F.lit(False))
         return F.concat(F.array(at_maturity), F.transform("_moments", step_at))
 
     def _step(self, moment: Column, value: Column, is_turn: Column) -> Column:

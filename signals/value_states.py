@@ -3,22 +3,28 @@
 A value is first known as open, mature or void. It is void from the beginning if its look-back reaches before the start
 of the log (left-truncated) or an outage overlaps it; void at maturity if it is undefined or an outage has become known;
 void as superseded if a late fact disproves its anchor. A mature value may be revised; a revision may also void it.
+
+What several columns build on becomes columns of the frame first (``add_columns``): nested expressions would repeat it
+each time, and Spark would take seconds to analyze them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any, TypeVar
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from signals.definition_columns import DefinitionColumns
 from signals.maturity import Knowledge, MaturityColumns
 from signals.outage_voids import OutageVoids, find_watermark_reached_at
 
 CENSORING = "administrative"
 """The censoring model: values are cut off where the log ends, for all anchors of a moment alike and regardless of what
 the user did. So the inverse-probability-of-censoring weight is 1 for a mature value and 0 for any other."""
+Columns = TypeVar("Columns", MaturityColumns, "FirstOutcome", "ValueState")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,25 @@ class RecomputeScope:
 
 
 @dataclass(frozen=True)
+class FirstOutcome:
+    """The first state of a value as long as its anchor stands, as columns.
+
+    Attributes:
+        state: open, mature or void.
+        void_reason: why it is void, or null.
+        is_voided_at_maturity: whether it is void for a reason that is known only at maturity.
+        is_voided_by_outage: whether it is void because of an outage flag that is known at maturity.
+        settles_at_maturity: whether the state becomes known at maturity.
+    """
+
+    state: Column
+    void_reason: Column
+    is_voided_at_maturity: Column
+    is_voided_by_outage: Column
+    settles_at_maturity: Column
+
+
+@dataclass(frozen=True)
 class ValueState:
     """One state of a value, as columns: what it is, when it became known, and whether its row is new."""
 
@@ -45,131 +70,147 @@ class ValueState:
     is_new: Column
 
 
+def compute_value_rows(
+    values: DataFrame, knowledge: Knowledge, scope: RecomputeScope | None, *, is_disprovable: bool
+) -> DataFrame:
+    """Every state that a value has had, or with a scope only new ones.
+
+    Args:
+        values: signals of anchors: ``definition`` (from ``definition_struct``), ``t0``, ``anchor_known_ts``,
+            ``superseded_ts``, ``value`` (at maturity, or by now), and ``late_values``, array<struct<k, v>>: the values
+            at the moments of late facts, by moment. Grain: signal, anchor_id.
+        knowledge: T and what is known by then.
+        scope: what an earlier computation has published; None: nothing.
+        is_disprovable: whether late facts can disprove anchors of this kind.
+
+    Returns:
+        The columns of ``values``, and ``row``, one of the table ``signal_values``. Grain: signal, anchor_id, revision.
+    """
+    maturity = MaturityColumns.from_columns(DefinitionColumns.from_struct("definition"), knowledge)
+    values, maturity = add_columns(values, maturity, "_maturity_")
+    outages = OutageVoids(maturity, knowledge)
+    values = outages.add_hits(values.withColumn("steps", _value_steps(maturity)))
+    values, outcome = add_columns(values, find_first_outcome(maturity, outages), "_outcome_")
+    states = ValueStates(maturity, outcome, bool(outages), knowledge, scope)
+    values, first = add_columns(values, states.first(), "_first_")
+    if outages:
+        values = outages.add_outage_steps(values)
+    rows = values.withColumn("row", F.explode(states.rows(first, is_disprovable=is_disprovable)))
+    return rows if scope is None else rows.where("row.is_new")
+
+
+def add_columns(frame: DataFrame, columns: Columns, prefix: str) -> tuple[DataFrame, Columns]:
+    """Make the expressions of a dataclass columns of a frame, and give references to them."""
+    expressions = {field.name: getattr(columns, field.name) for field in fields(columns)}
+    named = {name: column for name, column in expressions.items() if isinstance(column, Column)}
+    added = frame.withColumns({f"{prefix}{name}": column for name, column in named.items()})
+    references: dict[str, Any] = {name: F.col(f"{prefix}{name}") for name in named}
+    return added, replace(columns, **references)
+
+
+def _value_steps(maturity: MaturityColumns) -> Column:
+    """Moments after maturity at which late facts changed the value, with the new values. array<struct<k, v>>."""
+    after = F.filter("late_values", lambda step: (step["k"] > maturity.cut) & step["v"].isNotNull())
+    # A step must differ from the one before it, the first step from the mature value.
+    before = F.concat(F.array("value"), F.transform(after, lambda step: step["v"]))
+    changed = F.filter(after, lambda step, n: ~step["v"].eqNullSafe(F.get(before, n)))
+    no_steps = F.array().cast("array<struct<k:timestamp,v:double>>")
+    return F.when(F.col("late_values").isNull(), no_steps).otherwise(changed)
+
+
+def find_first_outcome(maturity: MaturityColumns, outages: OutageVoids) -> FirstOutcome:
+    """The first state of ``value`` as long as its anchor stands."""
+    definition, is_mature, value = maturity.definition, maturity.is_mature, F.col("value")
+    # An event in the window can override an outage.
+    awaits_event = definition.settles_early & maturity.void_reason.eqNullSafe("outage")
+    log_reason = F.when(~awaits_event | (is_mature & (value == 0)), maturity.void_reason)
+    is_undefined = log_reason.isNull() & is_mature & value.isNull()
+    reason = F.when(is_undefined, definition.undefined).otherwise(log_reason)
+    is_voided_by_outage = F.lit(False)
+    if outages:
+        is_voided_by_outage = reason.isNull() & is_mature & outages.is_void_at(maturity.matured_ts, value)
+        reason = F.when(is_voided_by_outage, "outage").otherwise(reason)
+    state = F.when(reason.isNotNull(), "void").when(is_mature, "mature").otherwise("open")
+    is_voided_at_maturity = is_undefined | is_voided_by_outage
+    settles = (state == "mature") | awaits_event | is_voided_at_maturity
+    return FirstOutcome(state, reason, is_voided_at_maturity, is_voided_by_outage, settles)
+
+
 @dataclass(frozen=True, eq=False)
 class ValueStates:
     """The states of the values of an anchor's signals.
 
-    Reads the columns of anchors and ``value`` (at maturity, or by now); ``hits`` and ``matured_ts`` if there are outage
-    flags; and, in ``later_rows``, the structs of ``steps``: known time ``k`` and value ``v``, and with outage flags
-    ``hit``, whether an outage voids the value, and ``turn``, whether an outage changed.
+    Reads the columns of anchors, ``value`` (at maturity, or by now), and the structs of ``steps``: known time ``k`` and
+    value ``v``, and with outage flags ``hit``, whether an outage voids the value, and ``turn``, whether an outage
+    changed.
 
     Attributes:
         maturity: window and maturity of the row's signal.
+        outcome: the first state as long as the anchor stands.
+        has_outage_flags: whether outages are known that were not declared in the source file.
         knowledge: T and what is known by then.
         scope: None: every row is new.
     """
 
     maturity: MaturityColumns
+    outcome: FirstOutcome
+    has_outage_flags: bool
     knowledge: Knowledge
     scope: RecomputeScope | None
 
     @cached_property
-    def outages(self) -> OutageVoids:
-        """Outage flags: outages that were not declared in the source file."""
-        return OutageVoids(self.maturity, self.knowledge)
-
-    @cached_property
-    def awaits_event(self) -> Column:
-        """Whether the value has an outage that an event in its window can override."""
-        return self.maturity.definition.settles_early & self.maturity.void_reason.eqNullSafe("outage")
-
-    @cached_property
-    def log_void_reason(self) -> Column:
-        """Reason if the log itself voids the value: it is left-truncated, or has an outage that no event overrode."""
-        is_unsettled = self.maturity.is_mature & (F.col("value") == 0)
-        return F.when(~self.awaits_event | is_unsettled, self.maturity.void_reason)
-
-    @cached_property
-    def is_undefined(self) -> Column:
-        """Whether there is nothing to measure at maturity."""
-        return self.log_void_reason.isNull() & self.maturity.is_mature & F.col("value").isNull()
-
-    @cached_property
-    def log_or_undefined_void_reason(self) -> Column:
-        """Reason if the log voids the value or it is undefined."""
-        return F.when(self.is_undefined, self.maturity.definition.undefined).otherwise(self.log_void_reason)
-
-    @cached_property
-    def is_voided_by_later_outage(self) -> Column:
-        """Whether an outage flag that is known at maturity voids the value."""
-        is_hit = self.outages.is_void_at(F.col("matured_ts"), F.col("value"))
-        return self.log_or_undefined_void_reason.isNull() & self.maturity.is_mature & is_hit
-
-    @cached_property
-    def void_reason_unless_superseded(self) -> Column:
-        """Reason if anything but a superseded anchor voids the value."""
-        if not self.outages:
-            return self.log_or_undefined_void_reason
-        return F.when(self.is_voided_by_later_outage, "outage").otherwise(self.log_or_undefined_void_reason)
-
-    @cached_property
-    def state_unless_superseded(self) -> Column:
-        """Open, mature or void, as long as the anchor stands."""
-        is_void = self.void_reason_unless_superseded.isNotNull()
-        return F.when(is_void, "void").when(self.maturity.is_mature, "mature").otherwise("open")
-
-    @cached_property
-    def is_voided_at_maturity(self) -> Column:
-        """Whether the value is void for a reason that is known only at maturity."""
-        return self.is_undefined | self.is_voided_by_later_outage if self.outages else self.is_undefined
-
-    @cached_property
     def is_superseded(self) -> Column:
         """Whether the anchor was disproved before or when the value would have matured; it then never matures."""
-        superseded, state = F.col("superseded_ts"), self.state_unless_superseded
-        is_undecided = (state != "void") | self.is_voided_at_maturity
+        superseded = F.col("superseded_ts")
+        is_undecided = (self.outcome.state != "void") | self.outcome.is_voided_at_maturity
         return superseded.isNotNull() & is_undecided & (superseded <= self.maturity.matured_ts)
 
-    @cached_property
-    def settles_at_maturity(self) -> Column:
-        """Whether the first state becomes known at maturity."""
-        return (self.state_unless_superseded == "mature") | self.awaits_event | self.is_voided_at_maturity
+    def first(self) -> ValueState:
+        """What is known of the value first."""
+        state = F.when(self.is_superseded, "void").otherwise(self.outcome.state)
+        reason = F.when(self.is_superseded, "superseded").otherwise(self.outcome.void_reason)
+        return ValueState(state, reason, F.col("value"), self._first_known_ts(), self._is_first_new())
 
-    @cached_property
-    def first_known_ts(self) -> Column:
+    def _first_known_ts(self) -> Column:
         """When the first state became known."""
         return (
             F.when(self.is_superseded, F.col("superseded_ts"))
-            .when(self.state_unless_superseded == "open", F.lit(self.knowledge.known_at))
-            .when(self.settles_at_maturity, self.maturity.matured_ts)
+            .when(self.outcome.state == "open", F.lit(self.knowledge.known_at))
+            .when(self.outcome.settles_at_maturity, self.maturity.matured_ts)
             .otherwise(F.col("anchor_known_ts"))
         )
 
-    @cached_property
-    def is_first_new(self) -> Column:
+    def _is_first_new(self) -> Column:
         """Whether the first state is new since the earlier computation; open ones are always computed again."""
         if self.scope is None:
             return F.lit(True)
         frontier = F.lit(self.scope.frontier)
-        settles = self.settles_at_maturity & (self.maturity.matures_at > frontier)
-        is_open, is_new_anchor = self.state_unless_superseded == "open", F.col("anchor_known_ts") >= frontier
-        return F.when(self.is_superseded, F.col("superseded_ts") >= frontier).otherwise(
-            is_open | settles | is_new_anchor
-        )
+        settles = self.outcome.settles_at_maturity & (self.maturity.matures_at > frontier)
+        is_new = (self.outcome.state == "open") | settles | (F.col("anchor_known_ts") >= frontier)
+        return F.when(self.is_superseded, F.col("superseded_ts") >= frontier).otherwise(is_new)
 
-    @cached_property
-    def first(self) -> ValueState:
-        """What is known of the value first."""
-        state = F.when(self.is_superseded, "void").otherwise(self.state_unless_superseded)
-        reason = F.when(self.is_superseded, "superseded").otherwise(self.void_reason_unless_superseded)
-        return ValueState(state, reason, F.col("value"), self.first_known_ts, self.is_first_new)
-
-    @cached_property
-    def may_be_revised(self) -> Column:
-        """Whether revisions may follow: the value is mature, or would be without an outage flag."""
-        is_mature = self.first.state == "mature"
-        return is_mature | (self.is_voided_by_later_outage & ~self.is_superseded) if self.outages else is_mature
-
-    def first_row(self) -> Column:
-        """The first row of a value."""
-        return self._row(self.first, F.lit(0))
-
-    def later_rows(self, *, is_disprovable: bool) -> Column:
-        """Rows of the ``steps`` of a mature value, and the row that ends it if its anchor is disproved. array<struct>.
+    def rows(self, first: ValueState, *, is_disprovable: bool) -> Column:
+        """The first row of a value, and its revisions. array<struct>.
 
         Args:
+            first: the first state.
             is_disprovable: whether late facts can disprove anchors of this kind.
         """
+        first_row = F.array(self._row(first, F.lit(0)))
+        later_rows = self._later_rows(is_disprovable=is_disprovable)
+        # Few values are revised: the others are spared the cost of functions over arrays.
+        has_later_rows = F.size("steps") > 0
+        if is_disprovable:
+            has_later_rows |= F.col("superseded_ts").isNotNull()
+        is_revised = has_later_rows & self._may_be_revised(first)
+        return F.when(is_revised, F.concat(first_row, later_rows)).otherwise(first_row)
+
+    def _may_be_revised(self, first: ValueState) -> Column:
+        """Whether revisions may follow: the value is mature, or would be without an outage flag."""
+        return (first.state == "mature") | (self.outcome.is_voided_by_outage & ~self.is_superseded)
+
+    def _later_rows(self, *, is_disprovable: bool) -> Column:
+        """Rows of the ``steps`` of a mature value, and the row that ends it if its anchor is disproved."""
         superseded = F.col("superseded_ts")
         steps = F.filter("steps", lambda step: superseded.isNull() | (step["k"] < superseded))
 
@@ -177,14 +218,14 @@ class ValueStates:
             return self._row(self._revised(step), number + 1)
 
         rows = F.transform(steps, row_of)
-        if is_disprovable:
-            end = F.array(self._row(self._superseded(), F.size(steps) + 1))
-            rows = F.when(superseded.isNotNull(), F.concat(rows, end)).otherwise(rows)
-        return F.when(self.may_be_revised, rows)
+        if not is_disprovable:
+            return rows
+        end = F.array(self._row(self._superseded(), F.size(steps) + 1))
+        return F.when(superseded.isNotNull(), F.concat(rows, end)).otherwise(rows)
 
     def _revised(self, step: Column) -> ValueState:
         """A mature value after a later step: another value, or void by an outage."""
-        if not self.outages:
+        if not self.has_outage_flags:
             no_reason = F.lit(None).cast("string")
             return ValueState(F.lit("mature"), no_reason, step["v"], step["k"], self._is_new_at(step["k"]))
         state, reason = F.when(step["hit"], "void").otherwise("mature"), F.when(step["hit"], "outage")

@@ -48,7 +48,7 @@ def find_traces(definition: Definition, events: DataFrame, exposures: DataFrame,
     """
     events, exposures = (_select_known(facts, knowledge) for facts in (events, exposures))
     anchors = find_anchors(definition, events, exposures)
-    anchors = anchors.where(MaturityColumns.from_definitions([definition], knowledge).void_reason.isNull())
+    anchors = anchors.where(MaturityColumns.from_definition(definition, knowledge).void_reason.isNull())
     return anchors.select(
         "anchor_id",
         "user_id",
