@@ -4,7 +4,6 @@ A Spark job takes seconds to start, and every run writes these tables. So they g
 counts the rows that break rules, and the gate validates the counts.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -13,12 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.delta import open_table, query_rows, read_arrow, read_commits
 from longplay.errors import QualityError
 from longplay.paths import SourcePaths
+from tables.arrow_commit import commit_rows
 from tables.checks import GRAIN
 from tables.lock import process_lock
 from tables.publish import Lineage, PublishedVersion
@@ -94,19 +94,10 @@ def publish_rows(
                 return PublishedVersion(spec.name, _newest_version(path), 0, False, "no new rows")
         staged = pa.Table.from_pylist([dict(row) for row in rows], schema=_schema(spec))
         audit = _audit(paths, spec, staged, lineage, gate)
-        _commit(path, spec, staged, {**asdict(lineage), "audit": audit})
+        base_version = _newest_version(path) if _is_table(path) else -1
+        metadata = {**asdict(lineage), "audit": audit}
+        commit_rows(path, staged, spec, metadata, base_version, replace_all=spec.mode != "append")
         return PublishedVersion(spec.name, _newest_version(path), len(rows), True, "published")
-
-
-def _commit(path: Path, spec: TableSpec, staged: pa.Table, metadata: Mapping[str, Any]) -> None:
-    text = json.dumps(metadata, sort_keys=True, default=str)
-    write_deltalake(
-        str(path),
-        staged,
-        mode="append" if spec.mode == "append" else "overwrite",
-        schema_mode="merge" if spec.mode == "append" else "overwrite",
-        commit_properties=CommitProperties(custom_metadata={"userMetadata": text}),
-    )
 
 
 def _is_table(path: Path) -> bool:

@@ -2,25 +2,39 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, DataFrameWriter
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql.types import StructType
 
+from longplay.delta import open_table
 from longplay.errors import StoreError
+from tables.arrow_commit import (
+    TRANSACTION_APP,
+    commit_rows,
+    concurrent_publication,
+    new_transaction_version,
+    read_published_keys,
+    select_new_rows,
+)
 from tables.date_filters import on_days
+from tables.small_publications import SmallPublications
 from tables.spark import spark_setting
 from tables.spec import TableSpec
+from tables.staging import StagedRows, stage, stage_arrow
 from tables.store import Store
 
 EVERYTHING = "everything"
 """What ``publish`` replaces when a table is rebuilt from scratch."""
 MAX_ROWS_PER_FILE = 250_000
 """Larger commits are split into several files. (``longplay maintain`` joins small ones.)"""
+DEFAULT_SMALL = SmallPublications()
+MAX_KEYS_IN_MEMORY = 1_000_000
+"""A small publication is compared with up to so many published rows in memory, with more of them through Spark."""
 _CONSTRAINT_CHECK = "spark.databricks.delta.replaceWhere.constraintCheck.enabled"
 
 
@@ -67,7 +81,18 @@ StagedRowsGate = Callable[[DataFrame, TableSpec], Mapping[str, Any]]
 
 
 class WritableStore(Store):
-    """A store whose tables can be published."""
+    """A store whose tables can be published.
+
+    Args:
+        root: the warehouse.
+        source: name of the source; its tables are in ``root/source``.
+        spark: session that computes rows, and commits many of them.
+        small: up to which size a publication is committed without Spark.
+    """
+
+    def __init__(self, root: Path, source: str, spark: SparkSession, small: SmallPublications = DEFAULT_SMALL) -> None:
+        super().__init__(root, source, spark)
+        self.small = small
 
     def publish(
         self,
@@ -103,36 +128,34 @@ class WritableStore(Store):
             current_version = self.latest(spec.name)
             if expected_version is not None:
                 self._require_version(spec, expected_version, current_version)
-            staged_folder = staging / "all"
-            staged = self._stage(frame, staged_folder)
-            if spec.mode == "append" and self.exists(spec.name):
-                staged_folder = staging / "new"
-                staged = self._stage(self._new_rows(staged, spec), staged_folder)
-            with self._keep_if_rejected(staged_folder, spec, lineage):
-                audit = gate(staged, spec)
+            staged = stage(frame, staging / "all")
+            if spec.mode == "append" and current_version >= 0:
+                staged = self._stage_new_rows(staged, spec, staging / "new")
+            with self._keep_if_rejected(staged.folder, spec, lineage):
+                audit = gate(staged.frame, spec)
             # Check again: on a file system that does not share locks, another machine may have published meanwhile.
             self._require_version(spec, current_version, self.latest(spec.name))
             is_rebuild = spec.mode == "replace" or replace == EVERYTHING
-            return self._commit(staged, spec, lineage, dict(audit), EVERYTHING if is_rebuild else replace)
+            replaced = EVERYTHING if is_rebuild else replace
+            return self._commit(staged, spec, {**asdict(lineage), "audit": dict(audit)}, replaced, current_version)
 
     def _require_version(self, spec: TableSpec, expected: int, current: int) -> None:
         if current != expected:
-            raise StoreError(
-                f"Another run published '{spec.name}' while this one was building it.",
-                where=str(self.path(spec.name)),
-                got=f"version {current}, expected {expected}",
-                fix="run the step again: it adds what is still missing",
-            )
+            raise concurrent_publication(self.path(spec.name), f"version {current}", expected)
 
-    def _stage(self, frame: DataFrame, folder: Path) -> DataFrame:
-        frame.write.mode("overwrite").parquet(str(folder))
-        return self.spark.read.schema(frame.schema).parquet(str(folder))
+    def _stage_new_rows(self, staged: StagedRows, spec: TableSpec, folder: Path) -> StagedRows:
+        """Staged rows whose key (the values of the grain columns) is not in the table."""
+        if not self.small.include(staged.rows, staged.size):
+            return stage(self._new_rows(staged.frame, spec), folder)
+        rows = staged.to_arrow()
+        published_keys = read_published_keys(self.path(spec.name), spec, rows, MAX_KEYS_IN_MEMORY)
+        if published_keys is None:
+            return stage(self._new_rows(staged.frame, spec), folder)
+        new_rows = select_new_rows(rows, published_keys, spec.grain)
+        return staged if len(new_rows) == len(rows) else stage_arrow(new_rows, staged, folder)
 
     def _new_rows(self, staged: DataFrame, spec: TableSpec) -> DataFrame:
-        """Staged rows whose key (the values of the grain columns) is not in the table.
-
-        Compares only rows of the same days.
-        """
+        """The rows of ``_stage_new_rows``, through Spark. Compares only rows of the same days."""
         columns = dict.fromkeys([*spec.grain, *([spec.time] if spec.time else [])])
         published = self.read(spec.name).select(*columns)
         if spec.time is not None:
@@ -141,33 +164,50 @@ class WritableStore(Store):
         return staged.join(published.select(*spec.grain), list(spec.grain), "left_anti")
 
     def _commit(
-        self, staged: DataFrame, spec: TableSpec, lineage: Lineage, audit: dict[str, Any], replace: str | None
+        self, staged: StagedRows, spec: TableSpec, metadata: Mapping[str, Any], replace: str | None, base_version: int
     ) -> PublishedVersion:
+        audit, path = metadata["audit"], self.path(spec.name)
         rows = int(audit.get("rows", 0))
-        if spec.mode == "append" and rows == 0 and self.exists(spec.name):
-            return PublishedVersion(spec.name, self.version(spec.name), 0, False, "no new rows")
-        previous_version = self.latest(spec.name)
-        if replace != EVERYTHING:
-            self._check_schema(staged, spec)
-        writer = _set_replacement(_delta_writer(staged, spec, {**asdict(lineage), "audit": audit}), replace)
-        # New rows need not meet the condition that removes old ones: settled values replace open ones.
-        with spark_setting(self.spark, _CONSTRAINT_CHECK, "false"):
-            writer.save(str(self.path(spec.name)))
+        if spec.mode == "append" and rows == 0 and base_version >= 0:
+            return PublishedVersion(spec.name, base_version, 0, False, "no new rows")
+        if replace != EVERYTHING and base_version >= 0:
+            self._check_schema(staged.frame, spec)
+        if self._commits_in_memory(staged, spec, replace, base_version):
+            commit_rows(path, staged.to_arrow(), spec, metadata, base_version, replace_all=replace == EVERYTHING)
+        else:
+            self._commit_through_spark(staged.frame, spec, metadata, replace)
         version = self.version(spec.name)
-        if version == previous_version:
+        if version == base_version:
             raise StoreError(
                 f"Delta did not write '{spec.name}', because it took the commit for a repeated one.",
-                where=str(self.path(spec.name)),
+                where=str(path),
                 got=f"version {version} as before",
                 fix="make sure that this machine's clock has not gone back, and run the step again",
             )
         return PublishedVersion(spec.name, version, rows, True, "published", str(audit.get("checksum", "")))
 
+    def _commits_in_memory(self, staged: StagedRows, spec: TableSpec, replace: str | None, base_version: int) -> bool:
+        """Whether the commit needs no Spark: it is small, removes no single rows, and adds no column.
+
+        delta-rs would move the columns of partitions behind a column that it adds.
+        """
+        if not self.small.include(staged.rows, staged.size) or replace not in (None, EVERYTHING):
+            return False
+        if replace == EVERYTHING or base_version < 0:
+            return True
+        return set(staged.frame.columns) <= set(self._published_types(spec))
+
+    def _commit_through_spark(
+        self, staged: DataFrame, spec: TableSpec, metadata: Mapping[str, Any], replace: str | None
+    ) -> None:
+        writer = _set_replacement(_delta_writer(staged, spec, metadata), replace)
+        # New rows need not meet the condition that removes old ones: settled values replace open ones.
+        with spark_setting(self.spark, _CONSTRAINT_CHECK, "false"):
+            writer.save(str(self.path(spec.name)))
+
     def _check_schema(self, staged: DataFrame, spec: TableSpec) -> None:
         """Columns may be added. Removed or retyped ones are refused: old rows and new ones would not fit together."""
-        if not self.exists(spec.name):
-            return
-        published = dict(self.spark.read.format("delta").load(str(self.path(spec.name))).dtypes)
+        published = self._published_types(spec)
         types = dict(staged.dtypes)
         differences = [
             f"{name}: {kind} published, {types.get(name, 'missing')} now"
@@ -183,6 +223,11 @@ class WritableStore(Store):
                 got="; ".join(differences),
                 fix=rebuild if spec.mode != "append" else rename,
             )
+
+    def _published_types(self, spec: TableSpec) -> dict[str, str]:
+        """The types of the published columns, as Spark writes them."""
+        schema = json.loads(open_table(self.path(spec.name)).schema().to_json())
+        return {field.name: field.dataType.simpleString() for field in StructType.fromJson(schema).fields}
 
     @contextmanager
     def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:
@@ -221,7 +266,7 @@ def _delta_writer(staged: DataFrame, spec: TableSpec, metadata: Mapping[str, Any
     if spec.mode != "replace":
         # With a transaction id, Delta commits even an empty append, so that each increment records its checkpoint, and
         # it refuses one of two concurrent appends instead of accepting both.
-        writer = writer.option("txnAppId", "longplay").option("txnVersion", time.time_ns() // 1000)
+        writer = writer.option("txnAppId", TRANSACTION_APP).option("txnVersion", new_transaction_version())
     return writer
 
 

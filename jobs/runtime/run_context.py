@@ -72,7 +72,7 @@ class RunContext:
     @cached_property
     def store(self) -> WritableStore:
         """The store of the source."""
-        return WritableStore(self.root, self.source.name, self.spark)
+        return WritableStore(self.root, self.source.name, self.spark, self.settings.store.limits())
 
     @cached_property
     def tables(self) -> Publisher:

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from longplay.config.strict_model import KeyedError, StrictModel, read_yaml, validate_model
 from longplay.errors import ConfigError, nearest
 from rankers.config import RankerSettings
+from tables.small_publications import SmallPublications
 
 
 class SparkSettings(StrictModel):
@@ -42,6 +43,22 @@ class SparkSettings(StrictModel):
     driver_memory: str
     log_level: str
     ui: bool = False
+
+
+class StoreSettings(StrictModel):
+    """How tables are published.
+
+    Attributes:
+        small_rows: publications of up to so many rows are committed from memory, without Spark; 0: none.
+        small_size: the same for the size of their files (such as 32m). Both limits must be met.
+    """
+
+    small_rows: int = Field(default=100_000, ge=0)
+    small_size: str = Field(default="32m", pattern=r"^[1-9]\d*[kmg]$")
+
+    def limits(self) -> SmallPublications:
+        """The limits as the store takes them."""
+        return SmallPublications(self.small_rows, parse_size(self.small_size))
 
 
 class SignalSettings(StrictModel):
@@ -163,12 +180,18 @@ class RunSettings(StrictModel):
     """Everything that can be set."""
 
     spark: SparkSettings
+    store: StoreSettings = StoreSettings()
     signals: SignalSettings
     quality: QualitySettings
     training: TrainingSettings
     rankers: RankerSettings
     deploy: DeploySettings
     lineage: LineageSettings = LineageSettings()
+
+
+def parse_size(text: str) -> int:
+    """A size such as 32m in bytes."""
+    return int(text[:-1]) << {"k": 10, "m": 20, "g": 30}[text[-1]]
 
 
 def load_settings(conf: Sequence[str] = (), overrides: Sequence[str] = ()) -> RunSettings:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jobs.runtime.settings import SparkSettings
+from jobs.runtime.settings import SparkSettings, parse_size
 from jobs.runtime.spark_connect import CONNECT_SCHEME, check_server
 from longplay.errors import EnvironmentProblem
+from tables.arrow_commit import TABLE_PROPERTIES
 
 MIN_JAVA_VERSION = 17
 Options = dict[str, bool | float | int | str | None]
-RETENTION = "interval 3650 days"
 MEMORY_PAGE_SIZE = "4m"
 """Every sort, window and aggregation of a task holds at least one page. By default a page is a thirty-second of the
 memory: a task with many of them, such as those of signals, runs out of memory over a handful of rows."""
@@ -147,20 +147,12 @@ def session_options(settings: SparkSettings) -> Options:
         "spark.databricks.delta.optimizeWrite.enabled": str(settings.optimise_write).lower(),
         # How many tasks list files when old versions are removed.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
-        f"{defaults}.deletedFileRetentionDuration": RETENTION,
-        f"{defaults}.logRetentionDuration": RETENTION,
-        # Readers without Spark ignore deletion vectors, and a file with one still holds the deleted rows.
-        f"{defaults}.enableDeletionVectors": "false",
+        **{f"{defaults}.{key}": value for key, value in TABLE_PROPERTIES.items()},
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # Spark's default, INT96, has no Parquet statistics: a filter on a moment would read every row group.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-        "parquet.block.size": str(_bytes(settings.row_group)),
+        "parquet.block.size": str(parse_size(settings.row_group)),
     }
-
-
-def _bytes(size: str) -> int:
-    """A size in bytes, as Parquet needs it."""
-    return int(size[:-1]) << {"k": 10, "m": 20, "g": 30}[size[-1]]
 
 
 def _java_options(settings: SparkSettings) -> str:

@@ -23,6 +23,7 @@ from tables import catalog
 from tables.checksum import checksum
 from tables.maintenance import compact
 from tables.publish import Lineage, WritableStore
+from tables.small_publications import SmallPublications
 from tables.spark import SPARK_ERRORS
 from tables.spec import TableSpec, columns
 
@@ -44,9 +45,12 @@ def refuse(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
     raise QualityError("No.", where=f"table {spec.name}")
 
 
-@pytest.fixture
-def store(spark: SparkSession, tmp_path: Path) -> WritableStore:
-    return WritableStore(tmp_path, "shop", spark)
+BY_DELTA_RS, BY_SPARK = SmallPublications(), SmallPublications(rows=0)
+
+
+@pytest.fixture(params=[BY_DELTA_RS, BY_SPARK], ids=["committed by delta-rs", "committed by Spark"])
+def store(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> WritableStore:
+    return WritableStore(tmp_path, "shop", spark, request.param)
 
 
 def rows(store: WritableStore, **values: float | None) -> DataFrame:
