@@ -19,8 +19,9 @@ from pyspark.sql.types import StringType, StructField, StructType
 from ingest.csv_header import read_header
 from ingest.json_lines import read_json_lines
 from ingest.parquet_files import read_parquet
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, escape_glob, with_file_names
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, with_file_names
 from longplay.config.strict_model import StrictModel
+from tables.spark import escape_glob
 
 FormatName = Literal["csv", "tsv", "jsonl", "parquet", "delta"]
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, escape_glob, name_columns, with_file_names
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, name_columns, with_file_names
 from longplay.errors import InputError
+from tables.spark import escape_glob
 
 MAX_FIELDS = 2_000
 """A log with more fields uses names for data, such as an object whose fields are user ids."""

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType
 
-from ingest.raw_columns import MALFORMED, MappedColumns, escape_glob, is_hidden, raw_column, with_file_names
+from ingest.raw_columns import MALFORMED, MappedColumns, is_hidden, raw_column, with_file_names
 from longplay.errors import InputError
-from tables.spark import SPARK_ERRORS
+from tables.spark import SPARK_ERRORS, escape_glob
 
 _UNREADABLE = ("TIME", "UUID", "FLOAT16", "INTERVAL")
 """Logical types of Parquet that Spark cannot read."""

@@ -1,6 +1,5 @@
 """Columns and files of raw logs: what reading adds, and how both are addressed. Shared by all formats."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +38,6 @@ def raw_column(name: str) -> Column:
 def with_file_names(rows: DataFrame, field: str = "file_name") -> DataFrame:
     """Rows with the name of their file, or its path, even if the log has a column named ``_metadata``."""
     return rows.select("*", rows.metadataColumn("_metadata").getField(field).alias(FILE))
-
-
-def escape_glob(path: str) -> str:
-    """A path that Spark takes literally, whatever characters its names have."""
-    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
 
 
 def is_hidden(file: Path, folder: Path) -> bool:

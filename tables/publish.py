@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
-from pyspark.sql.types import StructType
+from pyspark.sql import DataFrame, DataFrameWriter
 
 from longplay.delta import open_table
 from longplay.errors import StoreError
@@ -22,8 +21,7 @@ from tables.arrow_commit import (
     select_new_rows,
 )
 from tables.date_filters import on_days
-from tables.small_publications import SmallPublications
-from tables.spark import spark_setting
+from tables.spark import spark_schema, spark_setting
 from tables.spec import TableSpec
 from tables.staging import StagedRows, stage, stage_arrow
 from tables.store import Store
@@ -32,7 +30,6 @@ EVERYTHING = "everything"
 """What ``publish`` replaces when a table is rebuilt from scratch."""
 MAX_ROWS_PER_FILE = 250_000
 """Larger commits are split into several files. (``longplay maintain`` joins small ones.)"""
-DEFAULT_SMALL = SmallPublications()
 MAX_KEYS_IN_MEMORY = 1_000_000
 """A small publication is compared with up to so many published rows in memory, with more of them through Spark."""
 _CONSTRAINT_CHECK = "spark.databricks.delta.replaceWhere.constraintCheck.enabled"
@@ -81,18 +78,7 @@ StagedRowsGate = Callable[[DataFrame, TableSpec], Mapping[str, Any]]
 
 
 class WritableStore(Store):
-    """A store whose tables can be published.
-
-    Args:
-        root: the warehouse.
-        source: name of the source; its tables are in ``root/source``.
-        spark: session that computes rows, and commits many of them.
-        small: up to which size a publication is committed without Spark.
-    """
-
-    def __init__(self, root: Path, source: str, spark: SparkSession, small: SmallPublications = DEFAULT_SMALL) -> None:
-        super().__init__(root, source, spark)
-        self.small = small
+    """A store whose tables can be published."""
 
     def publish(
         self,
@@ -145,7 +131,7 @@ class WritableStore(Store):
 
     def _stage_new_rows(self, staged: StagedRows, spec: TableSpec, folder: Path) -> StagedRows:
         """Staged rows whose key (the values of the grain columns) is not in the table."""
-        if not self.small.include(staged.rows, staged.size):
+        if not self.small.include_publication(staged.rows, staged.size):
             return stage(self._new_rows(staged.frame, spec), folder)
         rows = staged.to_arrow()
         published_keys = read_published_keys(self.path(spec.name), spec, rows, MAX_KEYS_IN_MEMORY)
@@ -191,7 +177,7 @@ class WritableStore(Store):
 
         delta-rs would move the columns of partitions behind a column that it adds.
         """
-        if not self.small.include(staged.rows, staged.size) or replace not in (None, EVERYTHING):
+        if not self.small.include_publication(staged.rows, staged.size) or replace not in (None, EVERYTHING):
             return False
         if replace == EVERYTHING or base_version < 0:
             return True
@@ -226,8 +212,8 @@ class WritableStore(Store):
 
     def _published_types(self, spec: TableSpec) -> dict[str, str]:
         """The types of the published columns, as Spark writes them."""
-        schema = json.loads(open_table(self.path(spec.name)).schema().to_json())
-        return {field.name: field.dataType.simpleString() for field in StructType.fromJson(schema).fields}
+        schema = spark_schema(open_table(self.path(spec.name)))
+        return {field.name: field.dataType.simpleString() for field in schema.fields}
 
     @contextmanager
     def _staging(self, spec: TableSpec, lineage: Lineage) -> Iterator[Path]:

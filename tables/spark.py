@@ -1,11 +1,15 @@
-"""Spark's errors in one line, and settings of a session for one block."""
+"""What Spark needs said in its own way: errors in one line, settings for one block, literal paths, schemas."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from deltalake import DeltaTable
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
 
 from longplay.errors import StoreError, first_line
 
@@ -26,6 +30,16 @@ def describe_spark_error(error: Exception) -> str:
     if not isinstance(error, Py4JError) or not causes + thrown:
         return first_line(error)
     return (causes or thrown)[-1].split("Exception: ", 1)[-1]
+
+
+def spark_schema(table: DeltaTable) -> StructType:
+    """The schema of a Delta table as Spark has it."""
+    return StructType.fromJson(json.loads(table.schema().to_json()))
+
+
+def escape_glob(path: str) -> str:
+    """A path that Spark takes literally, whatever characters its names have."""
+    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
 
 
 @contextmanager

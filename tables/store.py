@@ -14,6 +14,8 @@ from longplay.errors import NotFoundError
 from longplay.paths import StorePaths
 from tables import catalog
 from tables.lock import process_lock
+from tables.small_data import DEFAULT_SMALL_DATA, SmallData
+from tables.spark import escape_glob, spark_schema
 
 PUBLICATION_LOOKBACK_COMMITS = 50
 """Commits searched for a table's newest publication; only a few commits of maintenance lie between two."""
@@ -31,11 +33,13 @@ class Store:
         root: the warehouse.
         source: name of the source; its tables are in ``root/source``.
         spark: session that reads and writes data (metadata are read without it).
+        small: what is handled without Spark's Delta library.
     """
 
-    def __init__(self, root: Path, source: str, spark: SparkSession) -> None:
+    def __init__(self, root: Path, source: str, spark: SparkSession, small: SmallData = DEFAULT_SMALL_DATA) -> None:
         self.paths = StorePaths.from_address(root).source(source)
         self.spark = spark
+        self.small = small
 
     @property
     def folder(self) -> Path:
@@ -128,8 +132,28 @@ class Store:
         """
         path = self.path(table)
         check_files(path, version)
+        opened = open_table(path, version)
+        if self._is_small(opened):
+            return self._read_files(path, opened)
         reader = self.spark.read.format("delta")
         return (reader if version is None else reader.option("versionAsOf", version)).load(str(path))
+
+    def _is_small(self, table: DeltaTable) -> bool:
+        """Whether Spark should read the table's files as plain Parquet.
+
+        Not if rows may be deleted inside files, or columns have other names there: later protocols allow that.
+        """
+        sizes = table.get_add_actions(flatten=True)["size_bytes"].to_pylist()
+        is_plain = table.protocol().min_reader_version == 1
+        return is_plain and self.small.include_table(len(sizes), sum(sizes))
+
+    def _read_files(self, path: Path, table: DeltaTable) -> DataFrame:
+        """The files of a version, read without a look into the log by Spark."""
+        schema, files = spark_schema(table), [escape_glob(uri) for uri in table.file_uris()]
+        if not files:
+            return self.spark.createDataFrame([], schema)
+        reader = self.spark.read.schema(schema).option("basePath", str(path))
+        return reader.parquet(*files).select(*schema.names)
 
     def count_rows(self, table: str, since: date | None = None) -> int:
         """Rows of the files that hold days from ``since`` on, by the table's time column. Reads only the log."""

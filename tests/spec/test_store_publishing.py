@@ -23,7 +23,7 @@ from tables import catalog
 from tables.checksum import checksum
 from tables.maintenance import compact
 from tables.publish import Lineage, WritableStore
-from tables.small_publications import SmallPublications
+from tables.small_data import SmallData
 from tables.spark import SPARK_ERRORS
 from tables.spec import TableSpec, columns
 
@@ -45,7 +45,7 @@ def refuse(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
     raise QualityError("No.", where=f"table {spec.name}")
 
 
-BY_DELTA_RS, BY_SPARK = SmallPublications(), SmallPublications(rows=0)
+BY_DELTA_RS, BY_SPARK = SmallData(), SmallData(rows=0)
 
 
 @pytest.fixture(params=[BY_DELTA_RS, BY_SPARK], ids=["committed by delta-rs", "committed by Spark"])

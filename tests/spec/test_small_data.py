@@ -15,7 +15,7 @@ from longplay.errors import StoreError
 from tables.arrow_commit import commit_rows, read_published_keys, select_new_rows
 from tables.checksum import checksum
 from tables.publish import EVERYTHING, Lineage, WritableStore
-from tables.small_publications import SmallPublications
+from tables.small_data import SmallData
 from tables.spec import Mode, TableSpec, columns
 
 pytestmark = pytest.mark.spark
@@ -69,7 +69,7 @@ def test_both_ways_make_the_same_table(
     wider = rows(spark, ("d", *FULL)).selectExpr("*", "'calm' AS mood")
     publications = [(first, None), (second, None), (wider.limit(0), None), (wider, None), (wider, EVERYTHING)]
     tables = []
-    for name, small in (("delta-rs", SmallPublications()), ("spark", SmallPublications(rows=0))):
+    for name, small in (("delta-rs", SmallData()), ("spark", SmallData(rows=0))):
         store = WritableStore(tmp_path / name, "shop", spark, small)
         for number, (frame, replace) in enumerate(publications):
             if mode != "append" or replace is None:
