@@ -28,6 +28,7 @@ from longplay.paths import SourcePaths, record_file
 from rankers.models.base import TrainedRanker
 from rankers.models.families import get_family
 from worlds.deploy import DeploymentPlan, Outcomes
+from worlds.spec import WorldSpec
 from worlds.truth_tables import read_spec
 from worlds.world import World, build_world
 
@@ -46,7 +47,7 @@ DEPLOYMENT_CODE = (
 
 def deploy(context: RunContext, data: Path) -> Verdict:
     """Deploy every arm and store the verdict, unless the same deployment was done before."""
-    world = build_world(read_spec(truth_file(data)))
+    world = build_world(_read_world_spec(data))
     known_at = context.log.known_at()
     _check_world(world, data, known_at)
     file = record_file(SourcePaths(context.folder).deployments, hash_deployment(context, world))
@@ -59,6 +60,18 @@ def deploy(context: RunContext, data: Path) -> Verdict:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(verdict.to_json(), encoding="utf-8")
     return verdict
+
+
+def _read_world_spec(data: Path) -> WorldSpec:
+    truth = truth_file(data)
+    if not truth.exists():
+        raise InputError(
+            "Rankers can only be deployed to listeners of a simulated world, and this log is not of one.",
+            where=str(data),
+            got=f"no {truth}",
+            fix="compare rankers on a real log with 'longplay verdict'; 'longplay simulate' makes a world",
+        )
+    return read_spec(truth)
 
 
 def _check_world(world: World, data: Path, known_at: datetime) -> None:

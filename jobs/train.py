@@ -70,10 +70,14 @@ def open_tracker(context: RunContext) -> Tracker:
 
 
 def read_study(context: RunContext) -> TrainingStudy:
-    """The training study that the newest training set defines."""
+    """The training study that the newest training set defines.
+
+    Raises:
+        StoreError: when there is no training set.
+    """
+    version = context.store.version("training_set")
     commit = context.store.commit_metadata("training_set")
     manifest: dict[str, Any] = commit["facts"]
-    version = context.store.version("training_set")
     path, digest = context.store.path("training_set"), commit["audit"]["checksum"]
     split = f"{manifest['split']['train_start']} to {manifest['split']['test_end']}"
     return TrainingStudy(

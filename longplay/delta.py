@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from longplay.errors import StoreError, first_line
 from longplay.paths import data_file, delta_log
+from longplay.pipeline import find_publishing_step
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,7 @@ def _open(path: Path, version: int | None) -> DeltaTable:
             f"There is no table '{path.name}'.",
             where=str(path),
             got="no Delta log",
-            fix="run the step that builds it first (longplay --help lists the steps in order)",
+            fix=_explain_missing_table(path.name),
         ) from error
     except (DeltaError, OSError, ValueError) as error:
         raise StoreError(
@@ -56,6 +57,11 @@ def _open(path: Path, version: int | None) -> DeltaTable:
             got=first_line(error),
             fix="restore it from a copy, or delete the folder and run the step that builds it",
         ) from error
+
+
+def _explain_missing_table(table: str) -> str:
+    step = find_publishing_step(table)
+    return f"run 'longplay {step}' first" if step else "longplay --help lists the steps, which build the tables"
 
 
 def _check_commits(log_folder: Path) -> None:

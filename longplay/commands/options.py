@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from longplay.config.strict_model import read_yaml
 from longplay.errors import ConfigError
 from longplay.registry.location import VARIABLE, CommandTarget, ListPage, current_user
 
@@ -17,6 +18,23 @@ registry_option = click.option(
     type=click.Path(path_type=Path),
     envvar=VARIABLE,
     help="Registry file shared by teams. [LONGPLAY_REGISTRY, else STORE/registry.db]",
+)
+
+
+def _read_source_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """The name of a source that is given by its name or by its file."""
+    if not value.endswith((".yaml", ".yml")):
+        return value
+    name = read_yaml(Path(value)).get("name")
+    if not isinstance(name, str):
+        raise ConfigError(
+            "This source file has no name.", where=value, got=f"name: {name}", fix="add a line 'name: ...'"
+        )
+    return name
+
+
+source_option = click.option(
+    "--source", required=True, callback=_read_source_name, help="Name of the source, or its file (.yaml)."
 )
 _TARGET = (
     click.option(

@@ -33,6 +33,20 @@ def test_values_as_a_table(command_and_release: tuple[list[str], str]) -> None:
     assert "last page" in rest
 
 
+def test_the_source_is_given_by_its_name_or_its_file(
+    command_and_release: tuple[list[str], str], tmp_path: Path
+) -> None:
+    command, _ = command_and_release
+    file = tmp_path / "anything.yaml"
+    file.write_text("name: shop\nabout: Plays.\n", encoding="utf-8")
+    by_file = [*command[:-1], str(file)]
+    assert CliRunner().invoke(cli, by_file).output == CliRunner().invoke(cli, command).output
+    file.write_text("about: Plays.\n", encoding="utf-8")
+    shown = CliRunner().invoke(cli, by_file)
+    assert isinstance(shown.exception, ConfigError)
+    assert str(shown.exception).startswith("This source file has no name.")
+
+
 def test_values_as_json(command_and_release: tuple[list[str], str]) -> None:
     command, release = command_and_release
     shown = json.loads(CliRunner().invoke(cli, [*command, "--json", "--user", "u1" * 40]).output)
