@@ -19,7 +19,9 @@ MIN_VALUES_FOR_PSI = 500
 """Distributions of fewer values differ by chance and are not compared."""
 MIN_SETTLED_FOR_COVERAGE = 100
 """The share of fewer settled values is too uncertain for the metric history."""
-STABLE_CHECK = "stable"
+MAX_OUTAGE_SHARE = 0.5
+"""If outages void more of a signal's settled values, somebody must confirm that the log was really incomplete."""
+STABLE_CHECK, OUTAGE_CHECK = "stable", "outage_share"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,29 @@ def check_signals(
             expected = f"a stability index of at most {limit:g} against the last release"
             findings.append(SignalFinding(ref, STABLE_CHECK, severity, psi, None, limit, expected, f"{psi:.3f}"))
     return findings
+
+
+def check_outage_share(ref: str, outage: int, mature: int, *, is_accepted: bool) -> list[SignalFinding]:
+    """Check how many of a signal's settled values an outage voids. Nothing is checked where few are settled.
+
+    Args:
+        ref: pinned name.
+        outage: values void because of an outage, published ones included.
+        mature: values at maturity, likewise.
+        is_accepted: whether this run accepts a larger share, which then is only a warning.
+    """
+    settled = outage + mature
+    if not outage or settled < MIN_SETTLED_FOR_COVERAGE:
+        return []
+    expected = f"at most {MAX_OUTAGE_SHARE:.0%} of the settled values void because of outages"
+    severity: Severity = "warn" if is_accepted else "error"
+    got = describe_outage_share(outage, settled)
+    return [SignalFinding(ref, OUTAGE_CHECK, severity, outage / settled, None, MAX_OUTAGE_SHARE, expected, got)]
+
+
+def describe_outage_share(outage: int, settled: int) -> str:
+    """How many settled values an outage voids, as text."""
+    return f"{outage:,} of {settled:,} ({outage / settled:.1%})"
 
 
 def validate_findings(

@@ -17,10 +17,13 @@ from longplay.lookup import revision_bands
 from longplay.lookup.releases import read_releases
 from quality.gate import Gate, write_verdict
 from quality.signal_values.findings import (
+    OUTAGE_CHECK,
     SignalFinding,
     add_counts,
     check_for_lost_signals,
+    check_outage_share,
     check_signals,
+    describe_outage_share,
     signal_metrics,
     subtract_counts,
     validate_findings,
@@ -39,7 +42,8 @@ from tables.store import Store
 MAX_EXAMPLE_ROWS = 3
 EXAMPLE_COLUMNS = ("anchor_id", "t0", "matures_at", "state", "value", "known_ts", "revision")
 SignalBins = dict[str, dict[str, Any]]
-"""By pinned name: the definition's ``hash``, ``bins`` (values at maturity by bin), ``newest`` t0."""
+"""By pinned name: the definition's ``hash``, ``bins`` (values at maturity by bin), ``newest`` t0, and ``outage``:
+values that outages void, counted again whenever an outage voids a revised value."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,12 @@ class SignalGate:
             [
                 *self._check_signals(profiles, bins, self._count_crossings(frame, profiles, audit["rows"])),
                 *check_for_lost_signals(profiles, self._newest_days(), self.appends),
+                *self._check_outages(profiles, bins),
             ],
             self.gate.data_docs,
         )
         self._write_verdict(findings, profiles, result)
-        self._report(findings, profiles)
+        self._report(findings, profiles, bins)
         if errors := [finding for finding in findings if not finding.passed and finding.severity == "error"]:
             raise self._gate_error(frame, errors)
         return audit | {
@@ -113,6 +118,15 @@ class SignalGate:
         }
         return check_signals(profiles, crossings, new_counts, released_counts)
 
+    def _check_outages(self, profiles: Mapping[str, SignalProfile], bins: SignalBins) -> list[SignalFinding]:
+        is_accepted = f"signal_values.{OUTAGE_CHECK}" in self.gate.accept
+        return [
+            finding
+            for ref, profile in profiles.items()
+            if profile.outage
+            for finding in check_outage_share(ref, *_count_settled(bins[ref]), is_accepted=is_accepted)
+        ]
+
     def _bins(self, profiles: Mapping[str, SignalProfile]) -> SignalBins:
         """Values at maturity by bin, after this publication."""
         published, days = (self._published_bins, self._newest_days()) if self.appends else ({}, {})
@@ -121,6 +135,8 @@ class SignalGate:
             definition_hash = profile.definition.hash
             counts = add_counts(_bins_with_hash(published, ref, definition_hash), profile.bins)
             bins[ref] = {"hash": definition_hash, "bins": counts}
+            if outage := profile.outage + _count_outage(published, ref, definition_hash):
+                bins[ref]["outage"] = outage
             if newest := max(filter(None, (profile.newest, days.get(ref))), default=None):
                 bins[ref]["newest"] = newest.isoformat()
         return bins
@@ -182,12 +198,17 @@ class SignalGate:
         }
         write_verdict(self.gate.results, f"signals-{self.gate.run_id}", verdict)
 
-    def _report(self, findings: Sequence[SignalFinding], profiles: Mapping[str, SignalProfile]) -> None:
-        """Show warnings, and how many mature values were revised, by how late."""
+    def _report(
+        self, findings: Sequence[SignalFinding], profiles: Mapping[str, SignalProfile], bins: SignalBins
+    ) -> None:
+        """Show warnings, how many mature values were revised, by how late, and how many values outages void."""
         for finding in findings:
             if not finding.passed and finding.severity == "warn":
                 self.report(f"warning: {finding.text()}")
         for ref, profile in profiles.items():
+            if profile.outage:
+                outage, mature = _count_settled(bins[ref])
+                self.report(f"{ref}: void because of outages: {describe_outage_share(outage, outage + mature)}")
             ended = f"; {profile.ended:,} invalidated with their anchors" if profile.ended else ""
             if profile.revisions or ended:
                 self.report(
@@ -202,18 +223,35 @@ class SignalGate:
                 invalid = frame.where((F.col("signal") == error.signal) & conditions[error.condition])
                 examples = invalid.limit(MAX_EXAMPLE_ROWS).select(*EXAMPLE_COLUMNS).collect()
                 lines += [f"    {row.asDict()}" for row in examples]
+        accept = ""
+        if all(error.check == OUTAGE_CHECK for error in errors):
+            accept = (
+                f"; if the log was incomplete: --set quality.accept=[signal_values.{OUTAGE_CHECK}]; if people really "
+                "behaved so, dismiss the outages: quality.outages.told"
+            )
         return QualityError(
             "The gate of signals failed; no value was published.",
             where="table signal_values",
             got="\n         ".join(lines),
             fix="correct the facts, the definition, or what its owner requires ('quality' in its file), and run the "
-            "step again; the rejected rows are under rejected/",
+            f"step again; the rejected rows are under rejected/{accept}",
         )
 
 
 def _bins_of_commit(commit: Mapping[str, Any]) -> SignalBins:
     bins: SignalBins = commit.get("audit", {}).get("signals", {})
     return bins
+
+
+def _count_settled(entry: Mapping[str, Any]) -> tuple[int, int]:
+    """Values of a signal that outages void, and values at maturity, as its bins count them."""
+    return entry.get("outage", 0), sum(entry["bins"].values())
+
+
+def _count_outage(bins: SignalBins, ref: str, definition_hash: str) -> int:
+    """Values of a signal that outages void, if its definition has this hash."""
+    entry = bins.get(ref, {})
+    return int(entry.get("outage", 0)) if entry.get("hash") == definition_hash else 0
 
 
 def _bins_with_hash(bins: SignalBins, ref: str, definition_hash: str) -> dict[str, int]:

@@ -46,7 +46,8 @@ class SignalProfile:
         total: sum of the values at maturity.
         bins: values at maturity by bin.
         revisions: revisions by how late after maturity they became known.
-        ended: mature anchors that a later fact invalidated.
+        ended: mature anchors that a later fact disproved.
+        outage: values that an outage voids, from the start, at maturity or by a revision.
         since: earliest day of t0 of an open value or a value at maturity; None without any.
         newest: newest day of t0; None without rows.
     """
@@ -64,6 +65,7 @@ class SignalProfile:
     bins: Mapping[str, int] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     ended: int = 0
+    outage: int = 0
     since: date | None = None
     newest: date | None = None
 
@@ -78,7 +80,7 @@ class SignalProfile:
         return self.total / self.mature if self.mature else None
 
 
-_COUNTS = ("rows", "open", "mature", "void", "overdue", "early", "beyond_type", "beyond_owner", "ended")
+_COUNTS = ("rows", "open", "mature", "void", "overdue", "early", "beyond_type", "beyond_owner", "ended", "outage")
 
 
 def profile_signals(
@@ -109,13 +111,14 @@ def profile_signals(
 
 def _state_conditions() -> dict[str, Column]:
     """The rows that count as each state."""
-    state, is_first = F.col("state"), F.col("revision") == 0
+    state, reason, is_first = F.col("state"), F.col("void_reason"), F.col("revision") == 0
     return {
         "rows": F.lit(True),
         "open": state == "open",
         "mature": (state == "mature") & is_first,
         "void": (state == "void") & is_first,
-        "ended": (state == "void") & ~is_first,
+        "ended": (state == "void") & ~is_first & reason.eqNullSafe("superseded"),
+        "outage": (state == "void") & reason.eqNullSafe("outage"),
     }
 
 

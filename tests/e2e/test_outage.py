@@ -136,6 +136,7 @@ def test_an_outage_voids_exactly_the_labels_that_rest_on_it(spark: SparkSession,
     assert "3 d: " in describe_outages(alarm)[0]
     context = ingest_parts(spark, tmp_path / "dark", parts[2:], f"quality.outages.told=[{HOLIDAY}]")
     assert "from scratch" not in progress_text(context)
+    assert "void because of outages: " in progress_text(context)
 
     # What was found, by hand: a day is known to be dark two days later, here when the next delivery said so.
     flags = [

@@ -69,6 +69,7 @@ def test_every_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
         row(SHORT, "a", early, revision=2, known_ts=due + 7 * DAY),
         row(SHORT, "b", early, revision=1, known_ts=due + 40 * DAY),
         row(SHORT, "f", early, state="void", void_reason="superseded", revision=1, known_ts=due + DAY),
+        row(SHORT, "g", early, state="void", void_reason="outage", revision=1, known_ts=due + DAY),
         row(owned, "a", early, value=101.0),
         row(owned, "b", early, value=-0.5),
         row(owned, "c", early, value=99.0),
@@ -76,12 +77,12 @@ def test_every_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
     values = frame(spark, rows)
     profiles = profile_signals(values, [SHORT, LONG, owned], WATERMARK)
     profile = profiles[SHORT.ref]
-    assert (profile.rows, profile.open, profile.mature, profile.void) == (12, 2, 5, 1)
+    assert (profile.rows, profile.open, profile.mature, profile.void) == (13, 2, 5, 1)
     assert (profile.overdue, profile.early, profile.beyond_type, profile.beyond_owner) == (1, 1, 2, 0)
     assert (profile.coverage, profile.mean) == (pytest.approx(5 / 6), pytest.approx(4.5 / 5))
     assert profile.bins == {"0": 2, "1": 2, "2": 1}  # rint(0.5) is 0
     assert profile.revisions == {"under 1 d": 1, "7 to 30 d": 1, "30 d or more": 1}
-    assert (profile.ended, profile.since) == (1, early.date())
+    assert (profile.ended, profile.outage, profile.since) == (1, 2, early.date())
     assert (profiles[owned.ref].beyond_type, profiles[owned.ref].beyond_owner) == (0, 2)
     assert profiles[owned.ref].bins == {"0": 1, "9": 2}
     assert profiles[LONG.ref].rows == 0

@@ -16,6 +16,7 @@ from quality.signal_values.findings import (
     SignalFinding,
     add_counts,
     check_for_lost_signals,
+    check_outage_share,
     check_signals,
     signal_metrics,
     stability_index,
@@ -150,6 +151,26 @@ def test_a_value_above_that_of_the_longer_window_is_an_error() -> None:
         == f"{RETURN.ref}, monotone_in_horizon: expected at most {LONGER.ref}, got 1 of 9 anchors above it"
     )
     assert (finding.severity, finding.passed) == ("error", False)
+
+
+@pytest.mark.parametrize(
+    ("outage", "mature", "is_accepted", "outcome"),
+    [
+        (0, 1_000, False, None),
+        (99, 0, False, None),  # too few to say anything
+        (50, 50, False, ("error", True)),
+        (51, 49, False, ("error", False)),
+        (16_608, 6_962, False, ("error", False)),
+        (16_608, 6_962, True, ("warn", False)),
+    ],
+)
+def test_outages_that_void_most_values_need_acceptance(
+    outage: int, mature: int, is_accepted: bool, outcome: tuple[str, bool] | None
+) -> None:
+    findings = check_outage_share("click@1", outage, mature, is_accepted=is_accepted)
+    assert [(finding.severity, finding.passed) for finding in findings] == ([outcome] if outcome else [])
+    if outage == 16_608:
+        assert findings[0].text().endswith("because of outages, got 16,608 of 23,570 (70.5%)")
 
 
 def test_numbers_for_the_history_of_metrics() -> None:

@@ -53,6 +53,14 @@ def test_values_that_are_added_are_counted_with_those_that_are_there(tmp_path: P
     assert gate(tmp_path, appends=False)._bins(profiles)[CLICK.ref]["bins"] == {"1": 2, "2": 1}
 
 
+def test_values_that_outages_void_are_counted_over_publications(tmp_path: Path) -> None:
+    profiles = {CLICK.ref: SignalProfile(CLICK, rows=5, mature=2, bins={"1": 2}, outage=3)}
+    assert "outage" not in gate(tmp_path, appends=True)._published_bins[CLICK.ref]
+    assert gate(tmp_path, appends=True)._bins(profiles)[CLICK.ref]["outage"] == 3
+    no_outage = {CLICK.ref: SignalProfile(CLICK, rows=2, mature=2, bins={"1": 2})}
+    assert "outage" not in gate(tmp_path, appends=True)._bins(no_outage)[CLICK.ref]
+
+
 def test_what_is_told_of_other_signals_stays_where_a_new_one_is_added_beside_them(tmp_path: Path) -> None:
     new = default_registry().get("regret")
     bins = gate(tmp_path, appends=False, keeps_other_signals=True)._bins(
