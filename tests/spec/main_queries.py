@@ -123,7 +123,7 @@ def _judged(spark: SparkSession, now: datetime) -> DataFrame:
     return fact_tables.build_events(row_validation.validate_rows(raw, source, source.events, now), source.events, 1)
 
 
-def explained(frame: DataFrame) -> str:
+def physical_plan(frame: DataFrame) -> str:
     """The physical plan, without the numbers by which Spark distinguishes columns."""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
@@ -131,13 +131,18 @@ def explained(frame: DataFrame) -> str:
     plan = output.getvalue().split("== Physical Plan ==", 1)[1].strip()
     plan = re.sub(r"_common_expr_\d+", "_common_expr", plan)
     plan = re.sub(r"\blambda ([a-z]+)_\d+", r"lambda \1", plan)
-    plan = re.sub(r"#\d+L?|, \[plan_id=\d+\]|_w\d+|\[codegen id : \d+\]", "", plan)
-    return "\n".join(line if len(line) <= 160 else line[:157] + "..." for line in plan.splitlines())
+    return re.sub(r"#\d+L?|, \[plan_id=\d+\]|_w\d+|\[codegen id : \d+\]", "", plan)
+
+
+def explained(frame: DataFrame) -> str:
+    """The physical plan as the page shows it: long lines are cut."""
+    lines = physical_plan(frame).splitlines()
+    return "\n".join(line if len(line) <= 160 else line[:157] + "..." for line in lines)
 
 
 def shuffles(frame: DataFrame) -> list[str]:
     """The columns of every shuffle; broadcasts and reused shuffles do not count."""
-    return re.findall(r"(?<!Reused)Exchange hashpartitioning\(([^)]*)\)", explained(frame))
+    return re.findall(r"(?<!Reused)Exchange hashpartitioning\(([^)]*)\)", physical_plan(frame))
 
 
 def page(spark: SparkSession) -> str:
