@@ -40,6 +40,11 @@ def data_file(table: Path, name: str) -> Path:
     return table / name
 
 
+def staged_file(folder: Path) -> Path:
+    """The file of staged rows that were written without Spark."""
+    return folder / "part-0.parquet"
+
+
 def record_file(folder: Path, name: str) -> Path:
     """The JSON file of one verdict, manifest, deployment or receipt in its folder."""
     return folder / f"{name}.json"

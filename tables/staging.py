@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from longplay.paths import staged_file
 from tables.arrow_commit import nullable_schema
 
 
@@ -45,7 +46,7 @@ def stage_arrow(rows: pa.Table, like: StagedRows, folder: Path) -> StagedRows:
     """Write some rows of another staging."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    pq.write_table(rows, folder / "part-0.parquet")
+    pq.write_table(rows, staged_file(folder))
     return _open(like.frame.sparkSession, like.frame.schema, folder)
 
 

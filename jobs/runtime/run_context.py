@@ -15,12 +15,13 @@ from ingest.source_config import Source
 from jobs.runtime import spark_session
 from jobs.runtime.progress import Progress
 from jobs.runtime.publisher import Publisher
-from jobs.runtime.settings import RunSettings
+from jobs.runtime.settings import RunSettings, parse_size
 from longplay.paths import SourcePaths, StorePaths
 from longplay.registry.registry import Registry
 from quality.gate import Gate
 from tables.lock import process_lock
 from tables.publish import WritableStore
+from tables.small_data import SmallData
 
 
 def _new_run_id() -> str:
@@ -72,7 +73,9 @@ class RunContext:
     @cached_property
     def store(self) -> WritableStore:
         """The store of the source."""
-        return WritableStore(self.root, self.source.name, self.spark, self.settings.store.limits())
+        settings = self.settings.store
+        small = SmallData(settings.small_rows, parse_size(settings.small_size))
+        return WritableStore(self.root, self.source.name, self.spark, small)
 
     @cached_property
     def tables(self) -> Publisher:

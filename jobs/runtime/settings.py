@@ -13,7 +13,6 @@ from pydantic import Field, field_validator, model_validator
 from longplay.config.strict_model import KeyedError, StrictModel, read_yaml, validate_model
 from longplay.errors import ConfigError, nearest
 from rankers.config import RankerSettings
-from tables.small_data import SmallData
 
 
 class SparkSettings(StrictModel):
@@ -55,10 +54,6 @@ class StoreSettings(StrictModel):
 
     small_rows: int = Field(default=100_000, ge=0)
     small_size: str = Field(default="32m", pattern=r"^[1-9]\d*[kmg]$")
-
-    def limits(self) -> SmallData:
-        """The limits as the store takes them."""
-        return SmallData(self.small_rows, parse_size(self.small_size))
 
 
 class SignalSettings(StrictModel):
