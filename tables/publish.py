@@ -114,7 +114,7 @@ class WritableStore(Store):
             current_version = self.latest(spec.name)
             if expected_version is not None:
                 self._require_version(spec, expected_version, current_version)
-            staged = stage(frame, staging / "all")
+            staged = self._stage(frame, staging / "all")
             if spec.mode == "append" and current_version >= 0:
                 staged = self._stage_new_rows(staged, spec, staging / "new")
             with self._keep_if_rejected(staged.folder, spec, lineage):
@@ -129,14 +129,17 @@ class WritableStore(Store):
         if current != expected:
             raise concurrent_publication(self.path(spec.name), f"version {current}", expected)
 
+    def _stage(self, frame: DataFrame, folder: Path) -> StagedRows:
+        return stage(frame, folder)
+
     def _stage_new_rows(self, staged: StagedRows, spec: TableSpec, folder: Path) -> StagedRows:
         """Staged rows whose key (the values of the grain columns) is not in the table."""
         if not self.small.include_publication(staged.rows, staged.size):
-            return stage(self._new_rows(staged.frame, spec), folder)
+            return self._stage(self._new_rows(staged.frame, spec), folder)
         rows = staged.to_arrow()
         published_keys = read_published_keys(self.path(spec.name), spec, rows, MAX_KEYS_IN_MEMORY)
         if published_keys is None:
-            return stage(self._new_rows(staged.frame, spec), folder)
+            return self._stage(self._new_rows(staged.frame, spec), folder)
         new_rows = select_new_rows(rows, published_keys, spec.grain)
         return staged if len(new_rows) == len(rows) else stage_arrow(new_rows, staged, folder)
 

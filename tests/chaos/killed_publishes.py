@@ -34,6 +34,7 @@ from longplay.delta import read_arrow
 from longplay.errors import LongplayError, QualityError
 from tables.publish import Lineage, PublishedVersion, WritableStore
 from tables.spec import RowRule, TableSpec, columns
+from tables.staging import StagedRows
 from tests.chaos.killed_runs import open_run
 from tests.conftest import INTERPRETED
 
@@ -72,7 +73,7 @@ class HookedStore(WritableStore):
         if self.kill_at == f"{name}/{self.mode}/{self.step}":
             os.killpg(os.getpgid(0), signal.SIGKILL)
 
-    def _stage(self, frame: DataFrame, folder: Path) -> DataFrame:
+    def _stage(self, frame: DataFrame, folder: Path) -> StagedRows:
         self.hook("before stage")
         staged = super()._stage(frame, folder)
         self.hook("staged")
