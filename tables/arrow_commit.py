@@ -12,7 +12,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_d
 from deltalake.exceptions import DeltaError
 
 from longplay.delta import check_files, open_dataset, open_table
-from longplay.errors import StoreError
+from longplay.errors import StoreError, first_line
 from tables.spec import TableSpec
 
 RETENTION = "interval 3650 days"
@@ -46,7 +46,8 @@ def commit_rows(
         replace_all: whether the rows replace all published ones, and their columns those of the table.
 
     Raises:
-        StoreError: when another process has published the table in the meantime. Nothing is changed then.
+        StoreError: when another process has published the table in the meantime, or delta-rs fails. Nothing is changed
+            then.
     """
     order = [*spec.partition_by, *([spec.time] if spec.time else [])]
     # With a transaction id, a writer that uses Spark notices this one. Without retries, only the next version is
@@ -66,10 +67,18 @@ def commit_rows(
             configuration={f"delta.{key}": value for key, value in TABLE_PROPERTIES.items()},
             commit_properties=commit,
         )
-    except DeltaError as error:
-        if open_table(path).version() == base_version:
-            raise
-        raise concurrent_publication(path, "a newer version", base_version) from error
+    except (DeltaError, OSError) as error:
+        if _find_newest_version(path) > base_version:
+            raise concurrent_publication(path, "a newer version", base_version) from error
+        raise StoreError("The rows could not be committed.", where=str(path), got=first_line(error)) from error
+
+
+def _find_newest_version(path: Path) -> int:
+    """The newest version; -1 if there is no table that can be read."""
+    try:
+        return int(DeltaTable(str(path)).version())
+    except (DeltaError, OSError):
+        return -1
 
 
 def concurrent_publication(path: Path, got: str, expected_version: int) -> StoreError:

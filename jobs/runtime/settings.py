@@ -45,11 +45,11 @@ class SparkSettings(StrictModel):
 
 
 class StoreSettings(StrictModel):
-    """How tables are published.
+    """Up to which size tables are read and committed without Spark's Delta library.
 
     Attributes:
-        small_rows: publications of up to so many rows are committed from memory, without Spark; 0: none.
-        small_size: the same for the size of their files (such as 32m). Both limits must be met.
+        small_rows: largest number of rows of a publication; 0: Spark commits every publication and reads every table.
+        small_size: largest size of a publication's files, or of a table's files (such as 32m).
     """
 
     small_rows: int = Field(default=100_000, ge=0)

@@ -135,7 +135,7 @@ class SignalGate:
             definition_hash = profile.definition.hash
             counts = add_counts(_bins_with_hash(published, ref, definition_hash), profile.bins)
             bins[ref] = {"hash": definition_hash, "bins": counts}
-            if outage := profile.outage + _count_outage(published, ref, definition_hash):
+            if outage := profile.outage + _entry_with_hash(published, ref, definition_hash).get("outage", 0):
                 bins[ref]["outage"] = outage
             if newest := max(filter(None, (profile.newest, days.get(ref))), default=None):
                 bins[ref]["newest"] = newest.isoformat()
@@ -248,13 +248,12 @@ def _count_settled(entry: Mapping[str, Any]) -> tuple[int, int]:
     return entry.get("outage", 0), sum(entry["bins"].values())
 
 
-def _count_outage(bins: SignalBins, ref: str, definition_hash: str) -> int:
-    """Values of a signal that outages void, if its definition has this hash."""
-    entry = bins.get(ref, {})
-    return int(entry.get("outage", 0)) if entry.get("hash") == definition_hash else 0
-
-
 def _bins_with_hash(bins: SignalBins, ref: str, definition_hash: str) -> dict[str, int]:
     """The bins of a signal, if its definition has this hash."""
+    return dict(_entry_with_hash(bins, ref, definition_hash).get("bins", {}))
+
+
+def _entry_with_hash(bins: SignalBins, ref: str, definition_hash: str) -> dict[str, Any]:
+    """What a commit counts of a signal, if its definition has this hash; else nothing."""
     entry = bins.get(ref, {})
-    return dict(entry["bins"]) if entry.get("hash") == definition_hash else {}
+    return entry if entry.get("hash") == definition_hash else {}

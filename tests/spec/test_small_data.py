@@ -95,6 +95,15 @@ def test_a_commit_must_follow_the_version_that_it_builds_on(tmp_path: Path) -> N
         commit_rows(path, row, spec, {}, -1, replace_all=False)
 
 
+def test_a_commit_that_fails_names_the_table(tmp_path: Path) -> None:
+    """Not even a first one, whose table does not exist yet, is taken for that of another run."""
+    spec = TableSpec("facts", "Test.", ("id",), columns("id | string | which"), mode="append")
+    (tmp_path / "facts").write_text("a file where the table's folder should be", encoding="utf-8")
+    with pytest.raises(StoreError, match="The rows could not be committed") as caught:
+        commit_rows(tmp_path / "facts", pa.table({"id": ["a"]}), spec, {}, -1, replace_all=False)
+    assert caught.value.where == str(tmp_path / "facts")
+
+
 def test_new_rows_are_those_of_unpublished_grains() -> None:
     """In their order, doubled ones included; a grain with a null equals no other, as in SQL."""
     staged = pa.table({"id": ["d", "a", None, "c", "d"], "n": [1, 2, 3, 4, 5]})
