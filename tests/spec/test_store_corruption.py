@@ -102,7 +102,7 @@ def test_a_commit_that_is_gone(store: WritableStore) -> None:
 def test_no_table_and_no_such_version(store: WritableStore) -> None:
     with pytest.raises(StoreError, match="There is no table 'events'") as caught:
         store.read("events")
-    assert "run the step that builds it" in caught.value.fix
+    assert caught.value.fix == "run 'longplay ingest' first"
     with pytest.raises(StoreError, match="The table 'tiles' has no version 7") as caught:
         store.read("tiles", 7)
     assert caught.value.got == "versions up to 1"
