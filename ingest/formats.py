@@ -6,7 +6,7 @@ name in ``FormatName`` and an entry of ``FORMATS``.
 
 import codecs
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from ingest.csv_header import read_header
 from ingest.json_lines import read_json_lines
 from ingest.parquet_files import read_parquet
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, with_file_names
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, with_file_names
 from longplay.config.strict_model import StrictModel
 from tables.spark import escape_glob
 
@@ -92,11 +92,11 @@ class RawFormat:
 
     about: str
     keys: frozenset[str]
-    read: Callable[[SparkSession, str, FileFormat, MappedColumns], DataFrame]
+    read: Callable[[SparkSession, str, FileFormat, Sequence[str]], DataFrame]
 
 
 def _read_text(
-    spark: SparkSession, path: str, file_format: FileFormat, mapped: MappedColumns, delimiter: str
+    spark: SparkSession, path: str, file_format: FileFormat, mapped: Sequence[str], delimiter: str
 ) -> DataFrame:
     location = escape_glob(path)
     reader = spark.read.option("sep", file_format.delimiter or delimiter).option("quote", file_format.quote)
@@ -107,7 +107,7 @@ def _read_text(
     reader = reader.option("multiLine", _has_line_breaks_in_cells(spark, location, file_format))
     names, are_of_header = list(file_format.columns), True
     if not names:
-        names, are_of_header = read_header(reader, location, mapped.names)
+        names, are_of_header = read_header(reader, location, mapped)
     fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
     rows = (
         reader.option("header", not file_format.columns)
@@ -153,15 +153,15 @@ def _has_line_breaks_in_cells(spark: SparkSession, location: str, file_format: F
     return bool(open_lines["files"] > 0 and open_lines["files_with_an_open_quote"] == 0)
 
 
-def _read_json_lines(spark: SparkSession, path: str, _: FileFormat, mapped: MappedColumns) -> DataFrame:
+def _read_json_lines(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str]) -> DataFrame:
     return read_json_lines(spark, path, mapped)
 
 
-def _read_parquet(spark: SparkSession, path: str, _: FileFormat, mapped: MappedColumns) -> DataFrame:
+def _read_parquet(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str]) -> DataFrame:
     return read_parquet(spark, path, mapped)
 
 
-def _read_typed(spark: SparkSession, path: str, _: FileFormat, mapped: MappedColumns, spark_format: str) -> DataFrame:
+def _read_typed(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str], spark_format: str) -> DataFrame:
     location = path if spark_format == "delta" else escape_glob(path)
     return with_file_names(spark.read.format(spark_format).load(location)).withColumn(MALFORMED, F.lit(False))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, name_columns, with_file_names
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, name_columns, with_file_names
 from longplay.errors import InputError
 from tables.spark import escape_glob
 
@@ -15,7 +15,7 @@ _LINE, _PARSED, _IS_UTF8 = "value", "_parsed", "_is_utf8"
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-def read_json_lines(spark: SparkSession, path: str, mapped: MappedColumns) -> DataFrame:
+def read_json_lines(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataFrame:
     """The lines of a file or folder as rows of text. Lines that are not one object in UTF-8 are marked and kept.
 
     Numbers that are equal are equal text (``12``, ``12.0``); objects and lists are JSON text. A mapped name that is no
@@ -30,9 +30,9 @@ def read_json_lines(spark: SparkSession, path: str, mapped: MappedColumns) -> Da
     lines = checked.withColumn(_LINE, F.regexp_replace(_LINE, f"^{_BYTE_ORDER_MARK}", "")).where(F.trim(_LINE) != "")
     fields = _list_fields(lines, path)
     rows, is_malformed = lines.withColumn(_PARSED, _parse_single_object()), F.col(_PARSED).isNull()
-    names = name_columns(fields, mapped.names, path)
+    names = name_columns(fields, mapped, path)
     columns = {name: _field([field]) for name, field in zip(names, fields, strict=True)}
-    paths = {name: name.split(".") for name in mapped.names if "." in name and name not in columns}
+    paths = {name: name.split(".") for name in mapped if "." in name and name not in columns}
     columns |= {name: _field(steps) for name, steps in paths.items() if steps[0] in fields}
     folders = [name for name in read.columns if name not in (_LINE, FILE)]
     return rows.select(

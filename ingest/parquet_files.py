@@ -1,6 +1,6 @@
 """Reads Parquet files, also those with columns of types that Spark lacks."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType
 
-from ingest.raw_columns import MALFORMED, MappedColumns, is_hidden, raw_column, with_file_names
+from ingest.raw_columns import MALFORMED, is_hidden, nanoseconds_column, raw_column, with_file_names
 from longplay.errors import InputError
 from tables.spark import SPARK_ERRORS, escape_glob
 
@@ -21,8 +21,8 @@ _STORED: Mapping[str, DataType] = {"INT32": IntegerType(), "INT64": LongType(), 
 """Spark's types of the physical types of Parquet that hold those."""
 
 
-def read_parquet(spark: SparkSession, path: str, mapped: MappedColumns) -> DataFrame:
-    """The rows of a file or folder. Times in nanoseconds are cut to microseconds.
+def read_parquet(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataFrame:
+    """The rows of a file or folder. Times in nanoseconds are cut to microseconds; mapped columns keep the rest.
 
     Columns of types that Spark cannot read are read as they are stored: times of day as whole numbers, others as bytes.
     Within other columns they are left out, unless the source file needs them.
@@ -46,7 +46,9 @@ def read_parquet(spark: SparkSession, path: str, mapped: MappedColumns) -> DataF
     rows = with_file_names(rows).withColumn(MALFORMED, F.lit(False))
     types, zones = dict(rows.dtypes), _zones_of_nanoseconds(path)
     # Spark reads nanoseconds as whole numbers (spark.sql.legacy.parquet.nanosAsLong).
-    return rows.withColumns({name: _time(name, zone) for name, zone in zones.items() if types.get(name) == "bigint"})
+    zones = {name: zone for name, zone in zones.items() if types.get(name) == "bigint"}
+    below = {nanoseconds_column(name): _below_microseconds(name) for name in zones if name in mapped}
+    return rows.withColumns(below | {name: _time(name, zone) for name, zone in zones.items()})
 
 
 def _first_file(path: str) -> Path | None:
@@ -75,15 +77,14 @@ def _stored_types(path: str) -> dict[str, DataType]:
     return {leaf.name: _STORED[leaf.physical_type] for leaf in leaves if leaf.physical_type in _STORED}
 
 
-def _check_not_needed(unreadable: Mapping[str, str], mapped: MappedColumns, path: str) -> None:
-    needed = [name for name in unreadable if name in mapped.names or not mapped.has_key]
+def _check_not_needed(unreadable: Mapping[str, str], mapped: Sequence[str], path: str) -> None:
+    needed = [name for name in unreadable if name in mapped]
     if needed:
-        without_key = "" if mapped.has_key else ", or name the columns that identify a row in events.key"
         raise InputError(
             f"Column '{needed[0]}' has a type that Spark cannot read.",
             where=path,
             got=f"the Parquet type {unreadable[needed[0]]}",
-            fix=f"write it as text, a number or a timestamp{without_key}",
+            fix="write it as text, a number or a timestamp",
         )
 
 
@@ -103,6 +104,10 @@ def _zones_of_nanoseconds(path: str) -> dict[str, str | None]:
     file = _first_file(path)
     fields = pq.read_schema(file) if file is not None else ()
     return {field.name: field.type.tz for field in fields if _is_in_nanoseconds(field.type)}
+
+
+def _below_microseconds(name: str) -> Column:
+    return F.pmod(raw_column(name), F.lit(1_000)).cast("int")
 
 
 def _time(name: str, zone: str | None) -> Column:

@@ -1,7 +1,6 @@
 """Columns and files of raw logs: what reading adds, and how both are addressed. Shared by all formats."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
@@ -15,24 +14,52 @@ CORRUPT = "_corrupt_record"
 """Column that reading text files adds: the text of a row that does not parse."""
 FILE = "_file"
 """Column that reading adds: name of the row's file."""
-
-
-@dataclass(frozen=True)
-class MappedColumns:
-    """What a source file says about the columns of a raw log.
-
-    Attributes:
-        names: the columns that it names; no others must be readable.
-        has_key: whether some of them identify a row. If not, every column counts.
-    """
-
-    names: tuple[str, ...]
-    has_key: bool
+MAX_WHOLE_DOUBLE = 2.0**53
+"""Beyond it, doubles do not hold every whole number."""
+RAW_JSON_OPTIONS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]",
+}
+"""Options to write raw rows as JSON, with microseconds, and to read them back."""
 
 
 def raw_column(name: str) -> Column:
     """A column of a raw log, whatever characters its name has."""
     return F.col("`" + name.replace("`", "``") + "`")
+
+
+def raw_columns(raw: DataFrame, *without: str) -> list[Column]:
+    """The columns of a raw log, except some."""
+    return [raw_column(c) for c in raw.columns if c not in without]
+
+
+def text_column(raw: DataFrame, name: str | None) -> Column:
+    """A column as trimmed text: null if blank or not a number, and null if the source maps no column.
+
+    Equal values of different types are equal text: whole numbers have no point, and bytes are hexadecimal.
+    """
+    if name is None:
+        return F.lit(None).cast("string")
+    column, spark_type = raw_column(name), dict(raw.dtypes)[name]
+    if spark_type == "binary":
+        return F.lower(F.hex(column))
+    text = column.cast("string")
+    if spark_type in ("float", "double"):
+        text = F.when(~F.isnan(column), number_text(column))
+    elif spark_type.startswith("decimal"):
+        text = F.regexp_replace(text, r"\.0+$", "")
+    return F.nullif(F.trim(text), F.lit(""))
+
+
+def number_text(number: Column) -> Column:
+    """A float or double as text; whole numbers have no point."""
+    is_whole = (number == F.floor(number)) & (F.abs(number) < MAX_WHOLE_DOUBLE)
+    return F.when(is_whole, F.floor(number).cast("string")).otherwise(number.cast("string"))
+
+
+def nanoseconds_column(name: str) -> str:
+    """The column that reading adds for a time in nanoseconds: what is beyond its microseconds, 0 to 999."""
+    return f"_nanoseconds_of_{name}"
 
 
 def with_file_names(rows: DataFrame, field: str = "file_name") -> DataFrame:

@@ -7,8 +7,8 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from ingest.formats import FORMATS, FileFormat
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, MappedColumns, is_hidden
-from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, is_hidden
+from ingest.source_config import EventsLog, LogMapping, Source
 from longplay.errors import InputError, nearest
 from tables.spark import SPARK_ERRORS, describe_spark_error
 
@@ -43,7 +43,7 @@ def read_raw(spark: SparkSession, path: Path, source: Source, log: LogMapping) -
     Raises:
         InputError: when the files cannot be read, or a column that the source names is missing.
     """
-    rows = _read(spark, path, source.format, MappedColumns(tuple(_mapped_columns(log)), bool(log.identity)))
+    rows = _read(spark, path, source.format, log.mapped_columns)
     check_columns(rows.columns, source, log, str(path))
     return rows
 
@@ -55,7 +55,7 @@ def check_columns(columns: Sequence[str], source: Source, log: LogMapping, where
         InputError: naming the first that is missing.
     """
     log_columns = [name for name in columns if name not in (MALFORMED, CORRUPT, FILE)]
-    for column in _mapped_columns(log):
+    for column in log.mapped_columns:
         if column not in log_columns:
             raise InputError(
                 f"Column '{column}' is missing.",
@@ -65,7 +65,7 @@ def check_columns(columns: Sequence[str], source: Source, log: LogMapping, where
             )
 
 
-def _read(spark: SparkSession, path: Path, file_format: FileFormat, mapped: MappedColumns) -> DataFrame:
+def _read(spark: SparkSession, path: Path, file_format: FileFormat, mapped: Sequence[str]) -> DataFrame:
     try:
         location = str(path.absolute())  # a server has its own folder
         rows = FORMATS[file_format.type].read(spark, location, file_format, mapped)
@@ -88,16 +88,3 @@ def hidden_files(path: Path) -> list[Path]:
     """
     files = [file for file in sorted(path.rglob("*")) if file.is_file()]
     return [file for file in files if is_hidden(file, path) and not _MARKERS.fullmatch(file.name)]
-
-
-def _mapped_columns(log: LogMapping) -> list[str]:
-    names: list[str | None] = [log.item, log.time.column, log.known.column, *log.identity]
-    if isinstance(log, UserLog):
-        names += [log.user, log.topic, log.request, log.surface]
-    if isinstance(log, ExposuresLog):
-        names += [log.position, log.policy, log.log_propensity, log.propensity]
-    if isinstance(log, EventsLog):
-        names += [log.episode, log.kind.column, log.amount.column]
-    if isinstance(log, EpisodesLog):
-        names += [log.episode, log.season, log.season_episodes]
-    return [name for name in names if name is not None]

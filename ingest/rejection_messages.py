@@ -52,4 +52,5 @@ def _specific(log: LogMapping) -> dict[str, str]:
 
 def _duplicate(log: LogMapping) -> str:
     key = ", ".join(f"'{name}'" for name in log.identity)
-    return f"another row of the delivery has the same {key}" if key else "another row of the delivery is the same"
+    other = "" if isinstance(log, UserLog) and log.key else "; if other columns tell them apart, name them in 'key'"
+    return f"another row of the delivery has the same {key}{other}"

@@ -12,8 +12,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, raw_column
+from ingest.raw_columns import FILE, MALFORMED, RAW_JSON_OPTIONS, raw_column, raw_columns, text_column
 from ingest.rejection_messages import build_rejection_messages
+from ingest.row_identity import row_key
 from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
 from ingest.times import time_column
 from longplay.errors import ConfigError, first_line
@@ -24,32 +25,6 @@ ORIGIN = "_origin"
 """Column of repaired rows: the ``row_id`` that the row had in quarantine."""
 MAX_AMOUNT = 3.4e38
 """Rankers read features as 32-bit floats, in which larger numbers are infinite."""
-MAX_WHOLE_DOUBLE = 2.0**53
-"""Beyond it, doubles do not hold every whole number."""
-RAW_JSON_OPTIONS = {
-    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS][XXX]",
-    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss[.SSSSSS]",
-}
-"""Options to write raw rows as JSON, with microseconds, and to read them back."""
-
-
-def text_column(raw: DataFrame, name: str | None) -> Column:
-    """A column as trimmed text: null if blank or not a number, and null if the source maps no column.
-
-    Equal values of different types are equal text: whole numbers have no point, and bytes are hexadecimal.
-    """
-    if name is None:
-        return F.lit(None).cast("string")
-    column, spark_type = raw_column(name), dict(raw.dtypes)[name]
-    if spark_type == "binary":
-        return F.lower(F.hex(column))
-    text = column.cast("string")
-    if spark_type in ("float", "double"):
-        is_whole = (column == F.floor(column)) & (F.abs(column) < MAX_WHOLE_DOUBLE)
-        text = F.when(~F.isnan(column), F.when(is_whole, F.floor(column).cast("string")).otherwise(text))
-    elif spark_type.startswith("decimal"):
-        text = F.regexp_replace(text, r"\.0+$", "")
-    return F.nullif(F.trim(text), F.lit(""))
 
 
 def validate_rows(raw: DataFrame, source: Source, log: LogMapping, observed_at: datetime) -> DataFrame:
@@ -111,8 +86,6 @@ def list_reasons(log: LogMapping) -> list[str]:
 
 
 def _map_columns(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
-    columns = [raw_column(c) for c in log.identity] or raw_columns(raw, MALFORMED, CORRUPT, FILE, ORIGIN)
-    key = F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})
     event_ts = time_column(raw, log.time.column, log.time.format, source.time_zone)
     if log.known.column:
         log_knew_ts = time_column(raw, log.known.column, log.known.format, source.time_zone)
@@ -124,18 +97,13 @@ def _map_columns(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
         F.struct(*raw_columns(raw, MALFORMED, FILE, ORIGIN)).alias("_raw"),
         *[F.col(name) for name in (MALFORMED, FILE, ORIGIN) if name in raw.columns],
         *[condition.alias(f"_filter_{reason}") for reason, condition in _filter_conditions(raw, log).items()],
-        F.substring(F.sha2(key, 256), 1, 32).alias("key"),
+        row_key(raw, source, log).alias("key"),
         *_id_columns(raw, log),
         *_key_presence(raw, log),
         event_ts.alias("event_ts"),
         log_knew_ts.alias("_known"),
         *_specific_columns(raw, log),
     ).withColumn("known_ts", F.greatest("event_ts", "_known"))
-
-
-def raw_columns(raw: DataFrame, *without: str) -> list[Column]:
-    """The columns of a raw log, except some."""
-    return [raw_column(c) for c in raw.columns if c not in without]
 
 
 def _tie_breaker(mapped: DataFrame) -> Column:

@@ -131,9 +131,19 @@ class LogMapping(StrictModel):
     filters: tuple[QuarantineFilter, ...] = ()
 
     @property
+    def roles(self) -> dict[str, str]:
+        """The mapped columns by the key of the source file that maps them, such as ``time``."""
+        return _named(item=self.item, time=self.time.column, known=self.known.column)
+
+    @property
     def identity(self) -> tuple[str, ...]:
-        """Columns that identify a row; empty: all of them."""
-        return ()
+        """Columns that identify a row."""
+        return tuple(self.roles.values())
+
+    @property
+    def mapped_columns(self) -> tuple[str, ...]:
+        """Every column that the source file names outside filters."""
+        return tuple(dict.fromkeys([*self.roles.values(), *self.identity]))
 
     @model_validator(mode="after")
     def _check_filter_names(self) -> "LogMapping":
@@ -154,9 +164,14 @@ class UserLog(LogMapping):
     surface: str | None = None
 
     @property
+    def roles(self) -> dict[str, str]:
+        """The mapped columns by the key of the source file that maps them."""
+        return super().roles | _named(user=self.user, topic=self.topic, request=self.request, surface=self.surface)
+
+    @property
     def identity(self) -> tuple[str, ...]:
-        """The columns of the key."""
-        return self.key
+        """The columns of the key; without a key, all mapped columns."""
+        return self.key or super().identity
 
 
 class EventsLog(UserLog):
@@ -172,6 +187,11 @@ class EventsLog(UserLog):
     consumption: EventCondition
     click: EventCondition
     negative: EventCondition = EventCondition()
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The mapped columns by the key of the source file that maps them."""
+        return super().roles | _named(episode=self.episode, kind=self.kind.column, amount=self.amount.column)
 
     @model_validator(mode="after")
     def _check_kinds(self) -> "EventsLog":
@@ -192,6 +212,12 @@ class ExposuresLog(UserLog):
     log_propensity: str | None = None
     propensity: str | None = None
 
+    @property
+    def roles(self) -> dict[str, str]:
+        """The mapped columns by the key of the source file that maps them."""
+        propensity = _named(log_propensity=self.log_propensity, propensity=self.propensity)
+        return super().roles | {"position": self.position, "policy": self.policy} | propensity
+
     @model_validator(mode="after")
     def _check_propensity(self) -> "ExposuresLog":
         if (self.log_propensity is None) == (self.propensity is None):
@@ -211,6 +237,11 @@ class EpisodesLog(LogMapping):
     episode: str
     season: str | None = None
     season_episodes: str | None = None
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The mapped columns by the key of the source file that maps them."""
+        return super().roles | _named(episode=self.episode, season=self.season, season_episodes=self.season_episodes)
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -298,6 +329,10 @@ class Source(StrictModel):
         if self.time_zone not in zones:
             raise ValueError(f"there is no time zone '{self.time_zone}': {nearest(self.time_zone, zones)}")
         return self
+
+
+def _named(**columns: str | None) -> dict[str, str]:
+    return {role: column for role, column in columns.items() if column is not None}
 
 
 def _utc(moment: datetime) -> datetime:

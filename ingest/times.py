@@ -10,7 +10,7 @@ from decimal import Decimal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ingest.raw_columns import raw_column
+from ingest.raw_columns import nanoseconds_column, raw_column
 
 ISO = "iso"
 UNIX_UNITS: Mapping[str, Decimal] = {
@@ -66,6 +66,19 @@ def parse_time(column: Column, fmt: str, zone: str) -> Column:
     return _limit_to_calendar(_parse_iso(text, zone) if fmt == ISO else _parse_pattern(text, fmt, zone))
 
 
+def digits_below_microseconds(raw: DataFrame, name: str, fmt: str = ISO) -> Column:
+    """What a timestamp in microseconds leaves of the time in a column, as digits; empty where that is nothing."""
+    extra, column = nanoseconds_column(name), raw_column(name)
+    if dict(raw.dtypes)[name].startswith("timestamp"):
+        digits = F.lpad(raw_column(extra).cast("string"), 3, "0") if extra in raw.columns else F.lit("")
+    elif fmt in UNIX_UNITS:
+        micros = _unix_micros(column, UNIX_UNITS[fmt])
+        digits = F.element_at(F.split((micros - F.floor(micros)).cast("string"), r"\."), -1)
+    else:
+        digits = F.regexp_extract(column.cast("string"), r"[.,]\d{6}(\d{1,3})", 1)
+    return F.coalesce(F.rtrim(digits, F.lit("0")), F.lit(""))
+
+
 def has_offset(pattern: str) -> bool:
     """Whether a Spark datetime pattern has an offset or a zone outside its quoted text."""
     return any(letter in _unquoted(pattern) for letter in _OFFSET_LETTERS)
@@ -87,10 +100,14 @@ def _limit_to_calendar(time: Column) -> Column:
 
 def _parse_unix(column: Column, unit: Decimal) -> Column:
     latest_us = F.unix_micros(F.lit(LATEST).cast("timestamp")).cast("decimal(38,0)")
-    micros = F.floor(column.try_cast("decimal(27,6)") * F.lit(unit)).cast("decimal(38,0)")
+    micros = F.floor(_unix_micros(column, unit)).cast("decimal(38,0)")
     # ``least`` would ignore a null and so turn text that is no number into the latest time.
     within = F.when(micros < latest_us, micros).when(micros >= latest_us, latest_us)
     return F.timestamp_micros(within.try_cast("bigint"))
+
+
+def _unix_micros(column: Column, unit: Decimal) -> Column:
+    return column.try_cast("decimal(30,9)") * F.lit(unit)
 
 
 def _parse_pattern(text: Column, pattern: str, zone: str) -> Column:

@@ -17,7 +17,13 @@ from ingest import fact_tables, readers, watermark
 from ingest.log_state import LogPosition, watermarks_of
 from ingest.source_config import Source
 from jobs.runtime.command_options import DATE, job_command, utc
-from jobs.runtime.deliveries import build_first_seen, count_delivered_rows, next_batch, publish_facts
+from jobs.runtime.deliveries import (
+    build_first_seen,
+    check_row_identity,
+    count_delivered_rows,
+    next_batch,
+    publish_facts,
+)
 from jobs.runtime.delivery_checks import check_delivery
 from jobs.runtime.quarantine_release import finish_release, list_logs
 from jobs.runtime.raw_logs import ValidatedLog, count_users_by_day, find_newest_known_ts, read_log
@@ -100,6 +106,7 @@ def ingest(context: RunContext, data: Path, observed_at: datetime | None = None)
     extra_files = [heartbeat_file] if heartbeat_file and heartbeat_file.is_file() else []
     fingerprint = delivery_id(data, context.source.model_dump_json(), extra_files)
     with context.store.lock("ingest"):
+        check_row_identity(context)
         finish_release(context)
         batch = _find_batch(context, fingerprint)
         if batch is not None and not context.force:

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.fact_tables import fact_id
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, raw_column
-from ingest.row_validation import ORIGIN, RAW_JSON_OPTIONS
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, RAW_JSON_OPTIONS, raw_column
+from ingest.row_validation import ORIGIN
 from longplay.errors import InputError
 from tables.catalog import QUARANTINE_RELEASES
 

@@ -1,17 +1,22 @@
 """What ingest and releases from quarantine share: batch numbers, facts, and when users and items were first seen."""
 
+from dataclasses import replace
+
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from ingest import fact_tables
 from ingest.log_state import LogPosition
+from ingest.row_identity import ROW_IDENTITY
 from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
 from longplay.delta import open_dataset, open_table, read_commits
+from longplay.errors import StoreError
 from tables import catalog
 from tables.publish import Lineage
 from tables.store import PUBLICATION_LOOKBACK_COMMITS
 
+_IDENTITY = "row_identity"
 _NUMBERED_TABLES = ("events", "quarantine", "first_seen", "exposures", "quarantine_releases")
 
 
@@ -26,8 +31,27 @@ def next_batch(context: RunContext) -> int:
 
 
 def publish_facts(context: RunContext, table: str, rows: DataFrame, lineage: Lineage) -> None:
-    """Publish facts of one delivery."""
-    context.progress.table(context.store.publish(rows, catalog.get(table), lineage, context.gate))
+    """Publish facts of one delivery, with the version of the rules that gave their ids."""
+    with_version = replace(lineage, facts={**lineage.facts, _IDENTITY: ROW_IDENTITY})
+    context.progress.table(context.store.publish(rows, catalog.get(table), with_version, context.gate))
+
+
+def check_row_identity(context: RunContext) -> None:
+    """Check that rows that were published before are recognised when they are delivered again.
+
+    Raises:
+        StoreError: when their ids come from the rules of another version.
+    """
+    facts = context.store.commit_metadata("events").get("facts")
+    version = ROW_IDENTITY if facts is None else int(facts.get(_IDENTITY, 1))
+    if version != ROW_IDENTITY:
+        raise StoreError(
+            "The ids of this source's rows were made by another version of Longplay, so rows that are delivered again "
+            "would count twice.",
+            where=str(context.store.path("events")),
+            got=f"row identity {version}, where this version makes {ROW_IDENTITY}",
+            fix="ingest the log again into a new store, with --store; all other steps still read this one",
+        )
 
 
 def build_first_seen(context: RunContext, reached: LogPosition | None = None) -> None:

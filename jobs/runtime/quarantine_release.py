@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from ingest import fact_tables, readers, row_validation
 from ingest.log_state import LogPosition
 from ingest.quarantine import reprocess
+from ingest.raw_columns import text_column
 from ingest.source_config import LogMapping, Source, UserLog
 from jobs.runtime.deliveries import build_first_seen, next_batch, publish_facts
 from jobs.runtime.run_context import RunContext
@@ -251,7 +252,7 @@ def _leave_out_erased(context: RunContext, rows: DataFrame, log: LogMapping) -> 
     tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return rows
-    return rows.where(~tombstones.is_erased(row_validation.text_column(rows, log.user)))
+    return rows.where(~tombstones.is_erased(text_column(rows, log.user)))
 
 
 def _determine_outcomes(context: RunContext, log: str, validated: DataFrame) -> DataFrame:

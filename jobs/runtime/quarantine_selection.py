@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ingest.quarantine import reprocess
+from jobs.runtime.deliveries import check_row_identity
 from jobs.runtime.quarantine_release import RELEASES, finish_release, release_rows
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, StoreError, first_line
@@ -76,6 +77,7 @@ def release_selection(
     selection.check()
     moment = _choose_moment(context, known_at)
     with context.store.lock("ingest"):
+        check_row_identity(context)
         finish_release(context)
         rows = _select_rows(context, selection).persist()
         number = rows.count()

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ingest import fact_tables, readers, row_validation
-from ingest.raw_columns import FILE, MALFORMED
+from ingest.raw_columns import FILE, MALFORMED, raw_columns, text_column
 from ingest.source_config import LogMapping, UserLog
 from jobs.runtime.run_context import RunContext
 from longplay.config.timestamps import from_microseconds
@@ -116,9 +116,9 @@ def _leave_out_erased(context: RunContext, raw_rows: DataFrame, log: LogMapping)
     tombstones = Tombstones.from_source_if_any(context.folder)
     if tombstones is None or not isinstance(log, UserLog):
         return raw_rows, 0
-    user = row_validation.text_column(raw_rows, log.user)
+    user = text_column(raw_rows, log.user)
     # A row that cannot be read, or names nobody, may hold the id anywhere.
-    cells = row_validation.raw_columns(raw_rows, MALFORMED, FILE)
+    cells = raw_columns(raw_rows, MALFORMED, FILE)
     row_text = F.concat_ws("\n", *[cell.cast("string") for cell in cells])
     names_erased = (F.col(MALFORMED) | user.isNull()) & tombstones.is_named(row_text)
     is_erased = tombstones.is_erased(user) | names_erased

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ingest.formats import FORMATS, FileFormat
-from ingest.raw_columns import MALFORMED, MappedColumns
+from ingest.raw_columns import MALFORMED
 
 pytestmark = pytest.mark.spark
 
@@ -78,7 +78,7 @@ def test_every_cell_is_what_python_wrote(spark: SparkSession, tmp_path: Path, di
         # Where lines end in CR LF, the parser makes that LF inside cells too.
         written |= {row[0]: [cell.replace(dialect.line_end, "\n") for cell in row[1:]] for row in rows}
         write(tmp_path / f"{number:03d}.csv", rows, dialect)
-    mapped = MappedColumns(HEADER[:2], has_key=True)
+    mapped = HEADER[:2]
     frame = FORMATS[dialect.file_format.type].read(spark, str(tmp_path), dialect.file_format, mapped)
     names = [*HEADER[:3], "_c3"]
     rows = frame.select(*[f"`{name}`" for name in names], MALFORMED).collect()

@@ -10,8 +10,10 @@ from pyspark.sql import SparkSession
 
 from ingest.source_config import Source
 from jobs.ingest_log import ingest
+from jobs.runtime import deliveries
+from jobs.runtime.quarantine_selection import ReleaseSelection, release_selection
 from jobs.runtime.run_context import RunContext
-from longplay.errors import InputError, QualityError
+from longplay.errors import InputError, QualityError, StoreError
 from longplay.status.row_accounting import account_for_rows
 from tables import catalog
 from tables.checksum import checksum
@@ -102,6 +104,21 @@ def test_the_same_delivery_again_changes_nothing(first: tuple[RunContext, Path],
     ingest(forced, folder / "monday.csv", OBSERVED_AT)
     assert "no new rows" in progress_text(forced)
     assert state(context.store) == before
+
+
+def test_a_store_whose_ids_have_other_rules_takes_no_delivery(
+    spark: SparkSession, tmp_path: Path, first: tuple[RunContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = open_run(spark, first[0].root, first[0].source)
+    monkeypatch.setattr(deliveries, "ROW_IDENTITY", deliveries.ROW_IDENTITY + 1)
+    before = state(context.store)
+    with pytest.raises(StoreError, match="would count twice") as caught:
+        ingest(context, write_csv(tmp_path / "tuesday.csv", TUESDAY), OBSERVED_AT)
+    assert caught.value.got == "row identity 2, where this version makes 3"
+    assert state(context.store) == before
+    selection = ReleaseSelection("null_user", as_is=True)
+    with pytest.raises(StoreError, match="would count twice"):
+        release_selection(context, selection, "a test", OBSERVED_AT)
 
 
 def test_an_overlapping_delivery_adds_only_its_new_rows(
