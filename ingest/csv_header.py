@@ -1,21 +1,22 @@
 """Names the columns of text files by their headers, also where names are missing, repeated or differ only in case."""
 
 from collections.abc import Sequence
-from urllib.parse import unquote
+from pathlib import Path
 
 from pyspark.sql import DataFrameReader
 from pyspark.sql import functions as F
 
 from ingest.raw_columns import FILE, name_columns, with_file_names
 from longplay.errors import InputError
+from tables.spark import escape_glob
 
 
-def read_header(reader: DataFrameReader, location: str, mapped: Sequence[str]) -> tuple[list[str], bool]:
+def read_header(reader: DataFrameReader, path: str, mapped: Sequence[str]) -> tuple[list[str], bool]:
     """The columns of the files of a log.
 
     Args:
         reader: has the options of their dialect.
-        location: the files, as Spark takes it.
+        path: their file or folder.
         mapped: the columns that the source file names.
 
     Returns:
@@ -24,28 +25,28 @@ def read_header(reader: DataFrameReader, location: str, mapped: Sequence[str]) -
     Raises:
         InputError: when a mapped column is repeated, or headers without unique names differ between files.
     """
-    rows = reader.option("header", True).csv(location)
+    rows = reader.option("header", True).csv(escape_glob(path))
     # Spark replaces missing names by _c and their position, and appends its position to a repeated name.
     if not any(name == f"_c{n}" or name.endswith(str(n)) for n, name in enumerate(rows.columns)):
         return rows.columns, True
-    headers = _read_first_lines(reader, location)
+    headers = _read_first_lines(reader, path)
     first = next(iter(headers.values()), [])
     for file, header in headers.items():
         if header != first:
             raise InputError(
                 "The files of the log have different columns.",
-                where=unquote(file),
+                where=str(Path(path) / file),
                 got=f"columns {_join(header)}; in other files {_join(first)}",
                 fix="deliver files with the same columns together, with a name for each column",
             )
-    names = name_columns(first, mapped, location)
+    names = name_columns(first, mapped, path)
     folders = rows.columns[len(first) :]  # values in the names of folders are columns after those of the files
     return [*names, *folders], names == first
 
 
-def _read_first_lines(reader: DataFrameReader, location: str) -> dict[str, list[str | None]]:
+def _read_first_lines(reader: DataFrameReader, path: str) -> dict[str, list[str | None]]:
     """The cells of the first line of each file, by its path. Starts a Spark job that reads the files once."""
-    lines = with_file_names(reader.option("header", False).csv(location), "file_path")
+    lines = with_file_names(reader.option("header", False).csv(escape_glob(path)), path)
     # Columns of cells are called by their position; after them come values in the names of folders.
     cells = F.array(*[name for n, name in enumerate(lines.columns) if name == f"_c{n}"])
     # Lines of a part of a file are numbered in their order, and the parts by where they begin.

@@ -6,8 +6,8 @@ Also counts the reasons of rejected rows. Pure transforms.
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from ingest.log_mapping import EventCondition, EventsLog, LogMapping
 from ingest.row_validation import ORIGIN, list_reasons
-from ingest.source_config import EventCondition, EventsLog, LogMapping
 from tables.catalog import EPISODES, EVENTS, EXPOSURES, FIRST_SEEN, QUARANTINE
 
 

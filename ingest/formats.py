@@ -5,25 +5,26 @@ name in ``FormatName`` and an entry of ``FORMATS``.
 """
 
 import codecs
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.csv_header import read_header
+from ingest.fixed_width import read_fixed_width
 from ingest.json_lines import read_json_lines
+from ingest.line_scan import REPLACEMENT, scan_lines
 from ingest.parquet_files import read_parquet
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, with_file_names
+from ingest.raw_columns import CORRUPT, MALFORMED, in_all_folders, raw_column, with_file_names
 from longplay.config.strict_model import StrictModel
 from tables.spark import escape_glob
 
-FormatName = Literal["csv", "tsv", "jsonl", "parquet", "delta"]
+FormatName = Literal["csv", "tsv", "fixed_width", "jsonl", "parquet", "delta"]
 
 
 _JAVA_NAMES = {
@@ -55,6 +56,7 @@ class FileFormat(StrictModel):
     Attributes:
         type: name of one of the formats of raw files.
         columns: names of the columns, for files that do not name them.
+        widths: how many characters each of them takes.
         delimiter: what separates cells; default: the format's own.
         quote: what encloses cells; empty: nothing does.
         escape: what stands before a quote inside a cell; default: the quote itself, so that it is doubled (RFC 4180).
@@ -63,6 +65,7 @@ class FileFormat(StrictModel):
 
     type: FormatName
     columns: tuple[str, ...] = ()
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = ()
     delimiter: str | None = None
     quote: str = '"'
     escape: str | None = None
@@ -75,7 +78,17 @@ class FileFormat(StrictModel):
             raise ValueError(f"'{key}' does not apply to {self.type} files, only to {formats}")
         if self.delimiter == "":
             raise ValueError("the delimiter is empty")
+        if self.type == "fixed_width":
+            self._check_widths()
         return self
+
+    def _check_widths(self) -> None:
+        if not self.columns or len(self.columns) != len(self.widths):
+            raise ValueError(
+                f"fixed_width files need columns and as many widths: {len(self.columns)} and {len(self.widths)}"
+            )
+        if _java_name(self.encoding).lower().startswith(("utf-16", "utf-32")):
+            raise ValueError(f"fixed_width files in {self.encoding} cannot be read: deliver them in UTF-8")
 
 
 @dataclass(frozen=True)
@@ -99,15 +112,21 @@ def _read_text(
     spark: SparkSession, path: str, file_format: FileFormat, mapped: Sequence[str], delimiter: str
 ) -> DataFrame:
     location = escape_glob(path)
-    reader = spark.read.option("sep", file_format.delimiter or delimiter).option("quote", file_format.quote)
+    reader = (
+        in_all_folders(spark.read, path)
+        .option("sep", file_format.delimiter or delimiter)
+        .option("quote", file_format.quote)
+    )
     # Spark's own default is the backslash, which no writer of RFC 4180 uses.
     reader = reader.option("escape", file_format.escape or file_format.quote or "\\")
-    reader = reader.option("encoding", _java_name(file_format.encoding))
+    encoding = _java_name(file_format.encoding)
+    reader = reader.option("encoding", encoding)
+    scan = scan_lines(spark, path, file_format.quote, file_format.escape, encoding)
     # Only a parser of undivided files finds the end of a cell over several lines. All others are read in parts.
-    reader = reader.option("multiLine", _has_line_breaks_in_cells(spark, location, file_format))
+    reader = reader.option("multiLine", scan.has_line_breaks_in_cells)
     names, are_of_header = list(file_format.columns), True
     if not names:
-        names, are_of_header = read_header(reader, location, mapped)
+        names, are_of_header = read_header(reader, path, mapped)
     fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
     rows = (
         reader.option("header", not file_format.columns)
@@ -117,7 +136,11 @@ def _read_text(
         .schema(StructType(fields))
         .csv(location)
     )
-    return with_file_names(rows).withColumn(MALFORMED, F.col(CORRUPT).isNotNull())
+    is_malformed = F.col(CORRUPT).isNotNull()
+    if scan.has_undecodable_bytes:
+        texts = F.concat(*[F.coalesce(raw_column(name), F.lit("")) for name in names])
+        is_malformed = is_malformed | texts.contains(REPLACEMENT)
+    return with_file_names(rows, path).withColumn(MALFORMED, is_malformed)
 
 
 def _java_name(encoding: str) -> str:
@@ -125,32 +148,9 @@ def _java_name(encoding: str) -> str:
     return _JAVA_NAMES.get(name, name)
 
 
-def _has_line_breaks_in_cells(spark: SparkSession, location: str, file_format: FileFormat) -> bool:
-    """Whether quoted cells go on in the next line. Starts a Spark job that reads the text once.
-
-    A cell over several lines leaves a quote open in its first line and closes it in its last, so a file has an even
-    number of lines with an odd number of quotes. If it has an odd number, a quote is never closed: the log is read line
-    by line, so that the quote costs its own row and not all that follow.
-    """
-    if not file_format.quote:
-        return False
-    if _java_name(file_format.encoding).lower().startswith(("utf-16", "utf-32")):
-        return True  # a byte that ends a line may be half of another character
-    lines = with_file_names(spark.read.text(location), "file_path")
-    line = F.col("value")
-    if file_format.escape not in (None, file_format.quote):
-        line = F.regexp_replace(line, f"{re.escape(str(file_format.escape))}.", "")  # an escaped quote ends no cell
-    # Counted in bytes: text that is not UTF-8 has no count of characters.
-    quotes = F.octet_length(line) - F.octet_length(F.replace(line, F.lit(file_format.quote), F.lit("")))
-    open_lines = (
-        lines.where(quotes % 2 == 1)
-        .groupBy(FILE)
-        .count()
-        .agg(F.count("*").alias("files"), F.count_if(F.col("count") % 2 == 1).alias("files_with_an_open_quote"))
-        .first()
-    )
-    assert open_lines is not None
-    return bool(open_lines["files"] > 0 and open_lines["files_with_an_open_quote"] == 0)
+def _read_fixed_width(spark: SparkSession, path: str, file_format: FileFormat, _: Sequence[str]) -> DataFrame:
+    encoding = _java_name(file_format.encoding)
+    return read_fixed_width(spark, path, file_format.columns, file_format.widths, encoding)
 
 
 def _read_json_lines(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str]) -> DataFrame:
@@ -163,7 +163,7 @@ def _read_parquet(spark: SparkSession, path: str, _: FileFormat, mapped: Sequenc
 
 def _read_typed(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str], spark_format: str) -> DataFrame:
     location = path if spark_format == "delta" else escape_glob(path)
-    return with_file_names(spark.read.format(spark_format).load(location)).withColumn(MALFORMED, F.lit(False))
+    return with_file_names(spark.read.format(spark_format).load(location), path).withColumn(MALFORMED, F.lit(False))
 
 
 _TEXT_KEYS = frozenset({"columns", "delimiter", "quote", "escape", "encoding"})
@@ -173,6 +173,12 @@ FORMATS: Mapping[FormatName, RawFormat] = {
     ),
     "tsv": RawFormat(
         "Text, cells separated by tabs. Every column is read as text.", _TEXT_KEYS, partial(_read_text, delimiter="\t")
+    ),
+    "fixed_width": RawFormat(
+        "Text, one row a line, its `columns` at fixed places, each as many characters wide as `widths` says. Every "
+        "column is read as trimmed text.",
+        frozenset({"columns", "widths", "encoding"}),
+        _read_fixed_width,
     ),
     "jsonl": RawFormat(
         "JSON lines: one object a line, in UTF-8. Every field is read as text; `device.os` names a nested one.",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, name_columns, with_file_names
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, in_all_folders, name_columns, with_file_names
 from longplay.errors import InputError
 from tables.spark import escape_glob
 
@@ -24,7 +24,7 @@ def read_json_lines(spark: SparkSession, path: str, mapped: Sequence[str]) -> Da
     Raises:
         InputError: when no line is an object, or they have more than ``MAX_FIELDS`` different fields.
     """
-    read = with_file_names(spark.read.text(escape_glob(path)))
+    read = with_file_names(in_all_folders(spark.read, path).text(escape_glob(path)), path)
     # Before anything else: other functions replace bytes that are not UTF-8.
     checked = read.withColumn(_IS_UTF8, F.is_valid_utf8(_LINE))
     lines = checked.withColumn(_LINE, F.regexp_replace(_LINE, f"^{_BYTE_ORDER_MARK}", "")).where(F.trim(_LINE) != "")

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType
 
-from ingest.raw_columns import MALFORMED, is_hidden, nanoseconds_column, raw_column, with_file_names
+from ingest.raw_columns import MALFORMED, in_all_folders, is_hidden, nanoseconds_column, raw_column, with_file_names
 from longplay.errors import InputError
 from tables.spark import SPARK_ERRORS, escape_glob
 
@@ -32,7 +32,7 @@ def read_parquet(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataF
     """
     location = escape_glob(path)
     try:
-        rows = spark.read.parquet(location)
+        rows = in_all_folders(spark.read, path).parquet(location)
         rows.columns  # noqa: B018 - Spark Connect analyses nothing before it is asked for something
     except SPARK_ERRORS:
         unreadable = _find_unreadable_columns(path)
@@ -42,8 +42,8 @@ def read_parquet(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataF
         _check_not_needed({name: kind for name, kind in unreadable.items() if name not in stored}, mapped, path)
         schema = _readable_schema(path, unreadable)
         schema = StructType([*schema.fields, *(StructField(name, kind) for name, kind in stored.items())])
-        rows = spark.read.schema(schema).parquet(location)
-    rows = with_file_names(rows).withColumn(MALFORMED, F.lit(False))
+        rows = in_all_folders(spark.read, path).schema(schema).parquet(location)
+    rows = with_file_names(rows, path).withColumn(MALFORMED, F.lit(False))
     types, zones = dict(rows.dtypes), _zones_of_nanoseconds(path)
     # Spark reads nanoseconds as whole numbers (spark.sql.legacy.parquet.nanosAsLong).
     zones = {name: zone for name, zone in zones.items() if types.get(name) == "bigint"}

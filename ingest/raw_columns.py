@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, DataFrameReader
 from pyspark.sql import functions as F
 
 from longplay.errors import InputError
@@ -13,7 +13,7 @@ MALFORMED = "_malformed"
 CORRUPT = "_corrupt_record"
 """Column that reading text files adds: the text of a row that does not parse."""
 FILE = "_file"
-"""Column that reading adds: name of the row's file."""
+"""Column that reading adds: path of the row's file below the folder of its log."""
 MAX_WHOLE_DOUBLE = 2.0**53
 """Beyond it, doubles do not hold every whole number."""
 RAW_JSON_OPTIONS = {
@@ -62,9 +62,29 @@ def nanoseconds_column(name: str) -> str:
     return f"_nanoseconds_of_{name}"
 
 
-def with_file_names(rows: DataFrame, field: str = "file_name") -> DataFrame:
-    """Rows with the name of their file, or its path, even if the log has a column named ``_metadata``."""
-    return rows.select("*", rows.metadataColumn("_metadata").getField(field).alias(FILE))
+def with_file_names(rows: DataFrame, path: str) -> DataFrame:
+    """Rows with the path of their file below the log's folder, even if the log has a column named ``_metadata``.
+
+    Args:
+        rows: as Spark read them.
+        path: the log's file or folder.
+    """
+    if not Path(path).is_dir():
+        return rows.withColumn(FILE, F.lit(Path(path).name))
+    encoded = rows.metadataColumn("_metadata").getField("file_path")
+    decoded = F.url_decode(F.replace(encoded, F.lit("+"), F.lit("%2B")))
+    start = F.instr(decoded, f"{path}/")
+    below = F.substring(decoded, start + len(path) + 1, F.length(decoded))
+    return rows.select("*", F.when(start > 0, below).otherwise(F.substring_index(decoded, "/", -1)).alias(FILE))
+
+
+def in_all_folders(reader: DataFrameReader, path: str) -> DataFrameReader:
+    """A reader that also reads the files in folders below ``path``.
+
+    Folders that are named like ``day=2026-05-03`` hold values of a column, so that Spark must find them itself.
+    """
+    has_values = any("=" in folder.name for folder in Path(path).rglob("*") if folder.is_dir())
+    return reader if has_values else reader.option("recursiveFileLookup", True)
 
 
 def is_hidden(file: Path, folder: Path) -> bool:

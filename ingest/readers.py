@@ -2,60 +2,95 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from functools import reduce
+from pathlib import Path, PurePosixPath
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from ingest.derived_columns import derive_columns
 from ingest.formats import FORMATS, FileFormat
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, is_hidden
-from ingest.source_config import EventsLog, LogMapping, Source
+from ingest.log_mapping import EventsLog, LogMapping, LogPart
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, is_hidden, text_column
+from ingest.source_config import Source
 from longplay.errors import InputError, nearest
 from tables.spark import SPARK_ERRORS, describe_spark_error
 
-_MARKERS = re.compile(r"_SUCCESS|_(committed|started)_.*|_(common_)?metadata|\..*\.crc|\.DS_Store|_delta_log|.*\.json")
+_MARKERS = re.compile(r"_SUCCESS|_(committed|started)_.*|_(common_)?metadata|\..*\.crc|\.DS_Store|[_.].*\.json")
 
 
 def locate(data: Path, log: LogMapping) -> Path:
-    """The file or folder of one raw log: ``data`` itself, or ``log.path`` inside it.
+    """The file or folder of one raw log: ``data`` itself, or ``log.path`` inside it. For a log of parts, ``data``.
 
     Raises:
         InputError: when it is missing or empty.
     """
-    path = data / log.path if log.path and data.is_dir() else data
-    if not path.exists():
-        nested = sorted(data.glob(f"*/{log.path}")) if log.path and data.is_dir() else []
-        fix = f"--data {nested[0].parent}" if nested else "check --data"
-        raise InputError("The raw log is missing.", where=str(path), got="no such file", fix=fix)
-    if not isinstance(log, EventsLog) and not data.is_dir():
+    if (log.parts or not isinstance(log, EventsLog)) and not data.is_dir():
         raise InputError(
             "This source has several logs, so --data must be the folder that holds them.",
             where=str(data),
-            got="a file",
+            got="a file" if data.exists() else "no such folder",
         )
+    for part in log.sections:
+        _check_path(data, part.path)
+    return data / log.path if log.path and data.is_dir() else data
+
+
+def _check_path(data: Path, name: str) -> None:
+    path = data / name if name and data.is_dir() else data
+    if not path.exists():
+        nested = sorted(data.glob(f"*/{name}")) if name and data.is_dir() else []
+        fix = f"--data {data / nested[0].relative_to(data).parts[0]}" if nested else "check --data"
+        raise InputError("The raw log is missing.", where=str(path), got="no such file", fix=fix)
     if path.is_file() and path.stat().st_size == 0:
         raise InputError("The raw log is empty.", where=str(path), got="0 bytes", fix="deliver it again")
-    return path
 
 
 def read_raw(spark: SparkSession, path: Path, source: Source, log: LogMapping) -> DataFrame:
-    """One raw log as it was delivered, with ``MALFORMED`` and ``FILE``. Grain: raw row.
+    """One raw log as it was delivered, with ``MALFORMED``, ``FILE`` and derived columns. Grain: raw row.
 
     Raises:
         InputError: when the files cannot be read, or a column that the source names is missing.
+        ConfigError: when a column cannot be derived.
     """
-    rows = _read(spark, path, source.format, log.mapped_columns)
-    check_columns(rows.columns, source, log, str(path))
+    if not log.parts:
+        return derive_columns(_read_part(spark, path, source, log, log.sections[0]), log)
+    frames = []
+    for part in log.parts:
+        folder = part.path if (path / part.path).is_dir() else str(PurePosixPath(part.path).parent)
+        below_data = F.col(FILE) if folder == "." else F.concat(F.lit(f"{folder}/"), FILE)
+        frames.append(_read_part(spark, path / part.path, source, log, part).withColumn(FILE, below_data))
+    return derive_columns(_union_parts(frames), log)
+
+
+def _read_part(spark: SparkSession, path: Path, source: Source, log: LogMapping, part: LogPart) -> DataFrame:
+    columns = log.columns_of(part)
+    rows = _read(spark, path, part.format or source.format, columns)
+    check_columns(rows.columns, columns, source, str(path))
     return rows
 
 
-def check_columns(columns: Sequence[str], source: Source, log: LogMapping, where: str) -> None:
+def _union_parts(frames: Sequence[DataFrame]) -> DataFrame:
+    """The rows of all parts. A column that has several types becomes text."""
+    types: dict[str, set[str]] = {}
+    for name, kind in (pair for frame in frames for pair in frame.dtypes):
+        types.setdefault(name, set()).add(kind)
+    mixed = {name for name, kinds in types.items() if len(kinds) > 1}
+    unified = [
+        frame.withColumns({name: text_column(frame, name) for name in frame.columns if name in mixed})
+        for frame in frames
+    ]
+    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), unified)
+
+
+def check_columns(columns: Sequence[str], needed: Sequence[str], source: Source, where: str) -> None:
     """Check that a raw log has every column that its source file names.
 
     Raises:
         InputError: naming the first that is missing.
     """
     log_columns = [name for name in columns if name not in (MALFORMED, CORRUPT, FILE)]
-    for column in log.mapped_columns:
+    for column in needed:
         if column not in log_columns:
             raise InputError(
                 f"Column '{column}' is missing.",
@@ -81,10 +116,26 @@ def _read(spark: SparkSession, path: Path, file_format: FileFormat, mapped: Sequ
         ) from error
 
 
-def hidden_files(path: Path) -> list[Path]:
-    """Files below a folder that Spark leaves out, because their names, or those of their folders, begin with _ or .
+def unread_files(data: Path, source: Source) -> list[Path]:
+    """Files below the folder of a delivery that are not read, sorted.
 
-    Markers that other programs leave, such as _SUCCESS, are not raw data and are not listed.
+    No log of the source file names them, or Spark leaves them out, because their names, or those of their folders,
+    begin with _ or a point. Markers that other programs leave, such as _SUCCESS, are not raw data and are not listed.
     """
-    files = [file for file in sorted(path.rglob("*")) if file.is_file()]
-    return [file for file in files if is_hidden(file, path) and not _MARKERS.fullmatch(file.name)]
+    if not data.is_dir():
+        return []
+    sections = [part for log in source.logs.values() for part in log.sections]
+    heartbeat = source.completeness.heartbeat
+    files = [file for file in sorted(data.rglob("*")) if file.is_file() and not _MARKERS.fullmatch(file.name)]
+    return [
+        file
+        for file in files
+        if file != data / (heartbeat or "") and not any(_is_read(file, data, source, part) for part in sections)
+    ]
+
+
+def _is_read(file: Path, data: Path, source: Source, part: LogPart) -> bool:
+    log, file_format = data / part.path, part.format or source.format
+    if file == log:
+        return True
+    return log in file.parents and (file_format.type == "delta" or not is_hidden(file, log))

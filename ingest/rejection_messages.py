@@ -1,6 +1,6 @@
 """Why a raw row was rejected, in a sentence that names the column of the log."""
 
-from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, UserLog
+from ingest.log_mapping import EpisodesLog, EventsLog, ExposuresLog, LogMapping, UserLog
 
 
 def build_rejection_messages(log: LogMapping) -> dict[str, str]:
@@ -18,7 +18,8 @@ def _common(log: LogMapping) -> dict[str, str]:
     key = ", ".join(f"'{name}'" for name in log.key) if isinstance(log, UserLog) else ""
     null_key = {"null_key": f"the key is missing: {key} holds no value"} if key else {}
     return {
-        "malformed_row": "the line does not parse: it has more or fewer cells than the log has columns, or bad quotes",
+        "malformed_row": "the line does not parse: it has more or fewer cells than the log has columns, bad quotes, or "
+        "bytes that are not of its encoding",
         **null_user,
         "null_item": f"the item is missing: column '{log.item}' is empty",
         **null_key,

@@ -9,8 +9,9 @@ that it names, to the last digit of the source. Facts' ids are made from it, so 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ingest.log_mapping import LogMapping
 from ingest.raw_columns import RAW_JSON_OPTIONS, number_text, raw_column, text_column
-from ingest.source_config import LogMapping, Source
+from ingest.source_config import Source
 from ingest.times import digits_below_microseconds, time_column
 
 ROW_IDENTITY = 2

@@ -12,10 +12,11 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from ingest.log_mapping import EpisodesLog, EventsLog, ExposuresLog, LogMapping, UserLog
 from ingest.raw_columns import FILE, MALFORMED, RAW_JSON_OPTIONS, raw_column, raw_columns, text_column
 from ingest.rejection_messages import build_rejection_messages
 from ingest.row_identity import row_key
-from ingest.source_config import EpisodesLog, EventsLog, ExposuresLog, LogMapping, Source, UserLog
+from ingest.source_config import Source
 from ingest.times import time_column
 from longplay.errors import ConfigError, first_line
 
@@ -23,6 +24,8 @@ MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
 _NO_KEY = "_no_key"
 ORIGIN = "_origin"
 """Column of repaired rows: the ``row_id`` that the row had in quarantine."""
+NO_USER = "(no user)"
+"""User of all rows of a log without users."""
 MAX_AMOUNT = 3.4e38
 """Rankers read features as 32-bit floats, in which larger numbers are infinite."""
 
@@ -94,7 +97,7 @@ def _map_columns(raw: DataFrame, source: Source, log: LogMapping) -> DataFrame:
         log_knew_ts = event_ts + F.make_dt_interval(zero, zero, zero, delay_s)
     # The raw row goes into a struct: its columns may have the same names as Longplay's.
     return raw.select(
-        F.struct(*raw_columns(raw, MALFORMED, FILE, ORIGIN)).alias("_raw"),
+        F.struct(*raw_columns(raw, MALFORMED, FILE, ORIGIN, *log.derived_names)).alias("_raw"),
         *[F.col(name) for name in (MALFORMED, FILE, ORIGIN) if name in raw.columns],
         *[condition.alias(f"_filter_{reason}") for reason, condition in _filter_conditions(raw, log).items()],
         row_key(raw, source, log).alias("key"),
@@ -120,7 +123,10 @@ def _id_columns(raw: DataFrame, log: LogMapping) -> list[Column]:
         "item_id": log.item,
         **dict(zip(("topic_", "request_id", "surface_"), others, strict=True)),
     }
-    return [text_column(raw, column).alias(name) for name, column in raw_names.items()]
+    columns = {name: text_column(raw, column) for name, column in raw_names.items()}
+    if isinstance(log, UserLog) and user is None:
+        columns["user_id"] = F.lit(NO_USER)
+    return [column.alias(name) for name, column in columns.items()]
 
 
 def _key_presence(raw: DataFrame, log: LogMapping) -> list[Column]:

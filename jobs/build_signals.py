@@ -14,6 +14,7 @@ from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import SignalInputs, is_eligible, read_signal_inputs
 from longplay.definitions.signal import Definition
+from longplay.errors import ConfigError
 from quality.signal_values.gate import SignalGate
 from signals.compute import compute_signal_values
 from signals.recompute import OutageChanges, in_days, plan_recomputation
@@ -45,7 +46,15 @@ def build_signals(context: RunContext) -> None:
     and the revisions caused by late facts, and replaces open values. So a daily run reads only windows that were open
     or contain late facts. New signals are first computed alone, over all of the log.
     """
-    definitions = [definition for definition in computed_definitions(context) if is_eligible(context, definition)]
+    candidates = computed_definitions(context)
+    definitions = [definition for definition in candidates if is_eligible(context, definition)]
+    if not definitions:
+        raise ConfigError(
+            "No signal can be computed for this source.",
+            where=f"source '{context.source.name}'",
+            got=f"{len(candidates)} signals, none of which is eligible; the lines above say why",
+            fix="add what they need to the source file, or register signals that it supports",
+        )
     find_outages(context)
     backfill_new_signals(context, definitions)
     plan = _plan_values(context, definitions)

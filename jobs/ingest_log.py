@@ -25,8 +25,8 @@ from jobs.runtime.deliveries import (
     publish_facts,
 )
 from jobs.runtime.delivery_checks import check_delivery
-from jobs.runtime.quarantine_release import finish_release, list_logs
-from jobs.runtime.raw_logs import ValidatedLog, count_users_by_day, find_newest_known_ts, read_log
+from jobs.runtime.quarantine_release import finish_release
+from jobs.runtime.raw_logs import ValidatedLog, count_users_by_day, find_newest_known_ts, read_log, report_unread_files
 from jobs.runtime.run_context import RunContext
 from quality.delivery_consistency import describe_heartbeat_faults, describe_repeated_rows
 from tables import catalog
@@ -100,8 +100,9 @@ class IngestPlan:
 
 def ingest(context: RunContext, data: Path, observed_at: datetime | None = None) -> None:
     """Read one delivery of a source's logs and publish its clean rows. Only one ingest of a source runs at a time."""
-    for log in list_logs(context.source).values():
+    for log in context.source.logs.values():
         readers.locate(data, log)
+    report_unread_files(context, data)
     heartbeat_file = _heartbeat_file(data, context.source)
     extra_files = [heartbeat_file] if heartbeat_file and heartbeat_file.is_file() else []
     fingerprint = delivery_id(data, context.source.model_dump_json(), extra_files)
@@ -129,8 +130,7 @@ def _find_batch(context: RunContext, fingerprint: str) -> int | None:
 def _plan_ingest(context: RunContext, delivery: Delivery) -> IngestPlan:
     """Read and validate every log before anything is published, so that a fault in one leaves nothing half-written."""
     logs = {
-        name: read_log(context, delivery.data, log, delivery.observed_at)
-        for name, log in list_logs(context.source).items()
+        name: read_log(context, delivery.data, log, delivery.observed_at) for name, log in context.source.logs.items()
     }
     earlier = context.log.deliveries() if context.log.has_deliveries else []
     counts = {f"{name}/{count}": number for name, log in logs.items() for count, number in log.counts.items()}
@@ -219,9 +219,12 @@ def _heartbeat_file(data: Path, source: Source) -> Path | None:
 
 
 def _sample_exposures(context: RunContext, batch: int, frontier: datetime) -> DataFrame:
-    """Sample candidates for the requests that became complete; earlier requests keep theirs."""
+    """Sample candidates for the requests that became complete; earlier requests keep theirs. None without a sampler."""
     settings = context.source.candidates
-    assert settings is not None
+    if settings is None:
+        context.progress.say("no exposures and no candidates: only signals that need neither are computed, no rankers")
+        columns = catalog.get("exposures").columns
+        return context.spark.createDataFrame([], ", ".join(f"{column.name} {column.type}" for column in columns))
     commit_facts = context.store.commit_metadata("exposures").get("facts", {})
     events = context.store.read("events").where(F.col("known_ts") < F.lit(frontier))
     new_events = events.where(Checkpoint.from_commit(commit_facts).is_new()) if commit_facts else events

@@ -17,10 +17,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ingest import fact_tables, readers, row_validation
+from ingest.derived_columns import derive_columns
+from ingest.log_mapping import LogMapping, UserLog
 from ingest.log_state import LogPosition
 from ingest.quarantine import reprocess
 from ingest.raw_columns import text_column
-from ingest.source_config import LogMapping, Source, UserLog
+from ingest.source_config import Source
 from jobs.runtime.deliveries import build_first_seen, next_batch, publish_facts
 from jobs.runtime.run_context import RunContext
 from longplay.errors import InputError, StoreError
@@ -164,16 +166,6 @@ def hash_source(source: Source) -> str:
     return hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
 
 
-def list_logs(source: Source) -> dict[str, LogMapping]:
-    """The raw logs that a source has, by the table that they become."""
-    logs: dict[str, LogMapping | None] = {
-        "events": source.events,
-        "exposures": source.exposures,
-        "episodes": source.episodes,
-    }
-    return {name: log for name, log in logs.items() if log is not None}
-
-
 def _publish_release(context: RunContext, rows: DataFrame, release: ReleaseInProgress) -> None:
     """Publish what the rows of a release became."""
     validated = _validate_rows(context, rows, release.known_at)
@@ -231,7 +223,7 @@ def _publish_delivery(context: RunContext, release: ReleaseInProgress, counts: O
 def _validate_rows(context: RunContext, rows: DataFrame, known_at: datetime) -> dict[str, DataFrame]:
     """Rows validated as ingest validates them, by log (cached). Rows of people who were erased are left out."""
     kinds = rows.select("log", "raw_schema").distinct().collect()
-    logs, validated = list_logs(context.source), {}
+    logs, validated = context.source.logs, {}
     for name in sorted({kind["log"] for kind in kinds}):
         if name not in logs:
             raise InputError(
@@ -241,9 +233,12 @@ def _validate_rows(context: RunContext, rows: DataFrame, known_at: datetime) -> 
                 fix="restore it in the source file, or release rows of other logs",
             )
         schema = reprocess.merge_schemas(name, [kind["raw_schema"] for kind in kinds if kind["log"] == name])
-        readers.check_columns(schema.names, context.source, logs[name], f"quarantined rows of the {name} log")
+        where = f"quarantined rows of the {name} log"
+        for part in logs[name].sections:
+            readers.check_columns(schema.names, logs[name].columns_of(part), context.source, where)
         own_rows = rows.where((F.col("log") == name) & F.col("raw").isNotNull())
-        frame = _leave_out_erased(context, reprocess.parse_raw_rows(own_rows, schema), logs[name])
+        raw_rows = derive_columns(reprocess.parse_raw_rows(own_rows, schema), logs[name])
+        frame = _leave_out_erased(context, raw_rows, logs[name])
         validated[name] = row_validation.validate_rows(frame, context.source, logs[name], known_at).persist()
     return validated
 

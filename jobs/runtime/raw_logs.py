@@ -9,8 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ingest import fact_tables, readers, row_validation
+from ingest.log_mapping import LogMapping, UserLog
 from ingest.raw_columns import FILE, MALFORMED, raw_columns, text_column
-from ingest.source_config import LogMapping, UserLog
 from jobs.runtime.run_context import RunContext
 from longplay.config.timestamps import from_microseconds
 from longplay.errors import InputError, QualityError
@@ -63,7 +63,6 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
         QualityError: when more of its rows than the source file allows would be quarantined.
     """
     path = readers.locate(data, log)
-    _report_hidden_files(context, path)
     validated = _validate_rows(context, path, log, observed_at)
     counts, reasons = validated.counts, validated.describe_reasons()
     if counts["read"] == 0 and isinstance(log, UserLog):  # a day without a release is a day like any other
@@ -83,12 +82,13 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
     return validated
 
 
-def _report_hidden_files(context: RunContext, path: Path) -> None:
-    hidden = readers.hidden_files(path) if context.source.format.type != "delta" else []
-    if hidden:
-        names = ", ".join(str(file.relative_to(path)) for file in hidden[:5]) + (", ..." if len(hidden) > 5 else "")
+def report_unread_files(context: RunContext, data: Path) -> None:
+    """Name the files of a delivery that no raw log is read from."""
+    if unread := readers.unread_files(data, context.source):
+        names = ", ".join(str(file.relative_to(data)) for file in unread[:5]) + (", ..." if len(unread) > 5 else "")
         context.progress.say(
-            f"warning: not read, because of names that begin with _ or a point: {len(hidden)} ({names})"
+            f"warning: not read, because no log of the source file names them or their names begin with _ or a point: "
+            f"{len(unread)} ({names})"
         )
 
 

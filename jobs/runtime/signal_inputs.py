@@ -76,12 +76,16 @@ def is_eligible(context: RunContext, definition: Definition) -> bool:
 
 def _list_missing(context: RunContext, definition: Definition) -> list[str]:
     """What the signal needs and the source lacks."""
-    events, needs = context.source.events, definition.needs
+    source, needs = context.source, definition.needs
+    events = source.events
+    needs_exposures = definition.anchor == "exposure" or definition.credit is not None
     unit = definition.measure.required_unit or needs.unit
     missing_kinds = sorted(set(needs.kinds) - set(events.kinds or ()))
     reasons = {
         f"it measures {unit}, this source {events.amount.unit}": unit not in (None, events.amount.unit),
         f"this source has no events of kind {', '.join(missing_kinds)}": bool(missing_kinds),
+        "this source has no users": events.user is None,
+        "this source has neither exposures nor candidates": needs_exposures and not source.has_exposures,
         "this source has no topics": needs.topics and events.topic is None,
     }
     episodes_missing = _explain_missing_episodes(context) if needs.episodes else None

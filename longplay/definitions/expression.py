@@ -50,6 +50,14 @@ FUNCTIONS = (
     "weekday", "width_bucket",
 )  # fmt: skip
 """Deterministic functions of a row or of aggregates."""
+ROW_FUNCTIONS = (
+    "cast", "concat", "concat_ws", "contains", "endswith", "get_json_object", "initcap", "left", "length",
+    "lpad", "ltrim", "regexp_extract", "regexp_replace", "replace", "right", "rpad", "rtrim", "split_part",
+    "startswith", "substring", "timestamp_micros", "timestamp_millis", "timestamp_seconds", "translate", "trim",
+    "try_cast",
+)  # fmt: skip
+"""Deterministic functions of text and times, which a source file may use besides ``FUNCTIONS``."""
+_CLOCK_WORDS = ("now", "today", "tomorrow", "yesterday")
 _NUMBERS = {"INT", "BIGINT", "SMALLINT", "TINYINT", "DOUBLE", "FLOAT", "DECIMAL"}
 
 
@@ -78,6 +86,27 @@ def check_filter(text: str) -> str | None:
     if kind not in ("BOOLEAN", "UNKNOWN", "NULL") or isinstance(tree, exp.Literal):
         return f"a filter must be a boolean, but '{text}' is of type {kind.lower()}"
     return None
+
+
+def check_row_expression(text: str) -> str | None:
+    """Return what is wrong with an expression over the columns of a raw row, whose names are not known yet, or None."""
+    from sqlglot import exp
+
+    tree, problem = _parse_single(text)
+    if tree is None or problem:
+        return problem
+    for node in _function_calls(tree):
+        name, _, arguments = node.sql(dialect="spark").lower().partition("(")
+        if name not in (*FUNCTIONS, *ROW_FUNCTIONS) and not isinstance(node, exp.RegexpLike):
+            return f"the function '{name}' is not allowed: {nearest(name, [*FUNCTIONS, *ROW_FUNCTIONS])}"
+        if arguments == ")":
+            return f"'{name}' needs an argument"
+    if bracket := tree.find(exp.Bracket):
+        return f"'{bracket.sql(dialect='spark')}' fails where there is no such element: write split_part"
+    for node in tree.find_all(exp.Cast):
+        if node.this.name.lower() in _CLOCK_WORDS:
+            return f"'{node.this.name}' depends on the clock: write a time"
+    return _find_table_problem(tree)
 
 
 def tree_of(text: str) -> "exp.Expression":
@@ -118,6 +147,14 @@ def name_of(node: "exp.Expression") -> str:
 
 
 def _parse(text: str) -> tuple["exp.Expression | None", str | None]:
+    tree, problem = _parse_single(text)
+    if tree is None or problem:
+        return None, problem
+    return tree, _find_column_problem(tree) or _find_function_problem(tree)
+
+
+def _parse_single(text: str) -> tuple["exp.Expression | None", str | None]:
+    """One expression, parsed, or what keeps it from being one."""
     from sqlglot import exp, parse
     from sqlglot.errors import SqlglotError
 
@@ -134,10 +171,10 @@ def _parse(text: str) -> tuple["exp.Expression | None", str | None]:
     if tree.find(exp.Query, exp.DDL, exp.DML, exp.Command):
         return None, "write an expression over facts, not a query or a command"
     if isinstance(tree, exp.Alias):
-        return None, f"remove the alias '{tree.alias}': a value is named after its signal"
+        return None, f"remove the alias '{tree.alias}': the value has a name already"
     if tree.find(exp.Window):
         return None, "window functions (OVER) are not allowed: they depend on the order of rows"
-    return tree, _find_column_problem(tree) or _find_function_problem(tree)
+    return tree, None
 
 
 def _strip_colours(text: str) -> str:
@@ -150,14 +187,19 @@ def _strip_colours(text: str) -> str:
 def _find_column_problem(tree: "exp.Expression") -> str | None:
     from sqlglot import exp
 
+    if problem := _find_table_problem(tree):
+        return problem
     for column in tree.find_all(exp.Column):
-        if column.table:
-            return f"'{column.sql(dialect='spark')}' names a table: write the column name only"
-        if isinstance(column.this, exp.Star):
-            continue
-        if column.name not in COLUMNS:
+        if not isinstance(column.this, exp.Star) and column.name not in COLUMNS:
             return f"there is no column '{column.name}': {nearest(column.name, COLUMNS)}"
     return None
+
+
+def _find_table_problem(tree: "exp.Expression") -> str | None:
+    from sqlglot import exp
+
+    tables = [column.sql(dialect="spark") for column in tree.find_all(exp.Column) if column.table]
+    return f"'{tables[0]}' names a table: write the column name only" if tables else None
 
 
 def _function_calls(tree: "exp.Expression") -> Iterator["exp.Expression"]:

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from ingest import fact_tables
 from ingest.formats import FORMATS
-from ingest.readers import hidden_files, locate, read_raw
+from ingest.readers import locate, read_raw, unread_files
 from longplay.errors import ConfigError, InputError
 from tests.unit.ingest.small_logs import HEADER, RADIO, SHOP, build_source, counts, judged, write_csv
 
@@ -103,6 +103,24 @@ def test_encodings_by_their_common_names(spark: SparkSession, tmp_path: Path, en
     assert expected_events(spark, log, source) == [("ann", "Déjà vu", "2026-05-03 00:00:00", "play", 40.0)]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "bad"), [("UTF-8", b"caf\xe9"), ("UTF-8", b"\xc3("), ("shift_jis", b"\x81"), ("windows-1252", b"\x81")]
+)
+def test_bytes_that_are_not_of_the_encoding_cost_their_row(
+    spark: SparkSession, tmp_path: Path, encoding: str, bad: bytes
+) -> None:
+    lines = [",".join(HEADER), *ROWS, "-,tune,2026-05-04T11:00:00,skip,2"]
+    (tmp_path / "log.csv").write_bytes("\n".join(lines).encode(encoding).replace(b"\n-,", b"\n" + bad + b","))
+    source = build_source(format={"type": "csv", "encoding": encoding})
+    assert expected_events(spark, tmp_path / "log.csv", source) == EXPECTED
+    assert counts(spark, tmp_path / "log.csv", source)["exclusive:malformed_row"] == 1
+
+
+def test_a_replacement_character_that_was_delivered_is_a_letter(spark: SparkSession, tmp_path: Path) -> None:
+    log = write_csv(tmp_path / "log.csv", ["a\ufffdn,song,2026-05-03T10:00:00,play,40"])
+    assert expected_events(spark, log, build_source())[0][0] == "a\ufffdn"
+
+
 def test_an_unknown_encoding_is_refused_with_examples() -> None:
     with pytest.raises(ConfigError, match="'klingon' is no encoding; write its common name, such as UTF-8"):
         build_source(format={"type": "csv", "encoding": "klingon"})
@@ -114,17 +132,22 @@ def test_names_of_files_are_taken_literally(spark: SparkSession, tmp_path: Path,
     assert expected_events(spark, write_csv(tmp_path / name, ROWS), build_source()) == EXPECTED
 
 
-def test_files_that_spark_leaves_out_are_named(tmp_path: Path) -> None:
+def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
     for name in ("a.csv", "_b.csv", ".c.csv", "_SUCCESS", ".a.csv.crc", "_tmp/d.csv", "e/f.csv", "_delivery.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("", encoding="utf-8")
-    assert [str(file.relative_to(tmp_path)) for file in hidden_files(tmp_path)] == [".c.csv", "_b.csv", "_tmp/d.csv"]
+    unread = unread_files(tmp_path, build_source())
+    assert [str(file.relative_to(tmp_path)) for file in unread] == [".c.csv", "_b.csv", "_tmp/d.csv"]
+    unread = unread_files(tmp_path, build_source(events__path="e"))
+    assert [str(file.relative_to(tmp_path)) for file in unread] == [".c.csv", "_b.csv", "_tmp/d.csv", "a.csv"]
 
 
 def test_a_folder_of_csv_files_is_one_log(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "log").mkdir()
     for number, row in enumerate(ROWS):
-        write_csv(tmp_path / "log" / f"{number}.csv", [row])
+        folder = tmp_path / "log" / ("may/day 4" if number else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_csv(folder / f"{number}.csv", [row])
+        write_csv(tmp_path / "log" / "_hidden.csv", ["wrong,song,2026-05-03T10:00:00,play,40"])
     assert expected_events(spark, tmp_path / "log", build_source()) == EXPECTED
 
 
@@ -262,10 +285,9 @@ def test_parquet_columns_that_spark_cannot_read(spark: SparkSession, tmp_path: P
             ("2026-05-03 08:00:00.123456", "36000000000", None),
             ("1969-12-31 22:59:59.999999", None, None),
         ]
-    # Without a key every column identifies a row.
-    assert counts(spark, tmp_path / "stored.parquet", build_source(parquet))["clean"] == 2
+    assert counts(spark, tmp_path / "nested.parquet", build_source(parquet))["clean"] == 2
     with pytest.raises(InputError, match="Column 'more' has a type that Spark cannot read") as caught:
-        judged(spark, tmp_path / "nested.parquet", build_source(parquet))
+        judged(spark, tmp_path / "nested.parquet", build_source(parquet, events__topic="more"))
     assert caught.value.got == "the Parquet type TIME"
 
 
@@ -278,9 +300,20 @@ def write_typed(frame: DataFrame, path: Path, spark_format: str) -> None:
     typed.write.format(spark_format).save(str(path))
 
 
+WIDTHS = {"fixed_width": {"columns": list(HEADER), "widths": [4, 5, 20, 5, 3]}}
+
+
+def write_fixed_width(frame: DataFrame, path: Path) -> None:
+    path.mkdir()
+    widths = WIDTHS["fixed_width"]["widths"]
+    lines = ["".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in frame.collect()]
+    (path / "log.txt").write_text("\n".join(lines), encoding="utf-8")
+
+
 WRITERS: dict[str, Callable[[DataFrame, Path], None]] = {
     "csv": partial(write_text, separator=","),
     "tsv": partial(write_text, separator="\t"),
+    "fixed_width": write_fixed_width,
     "jsonl": lambda frame, path: frame.write.json(str(path)),
     "parquet": partial(write_typed, spark_format="parquet"),
     "delta": partial(write_typed, spark_format="delta"),
@@ -292,7 +325,7 @@ def test_every_format_gives_the_same_events(spark: SparkSession, tmp_path: Path,
     frame = spark.createDataFrame([tuple(row.split(",")) for row in ROWS], list(HEADER))
     assert name in WRITERS, f"write a log as {name} here, to test how it is read"
     WRITERS[name](frame, tmp_path / "log")
-    source = build_source(SHOP | {"format": {"type": name}})
+    source = build_source(SHOP | {"format": {"type": name, **WIDTHS.get(name, {})}})
     assert expected_events(spark, tmp_path / "log", source) == EXPECTED
 
 

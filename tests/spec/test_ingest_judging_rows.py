@@ -11,11 +11,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from ingest import fact_tables
+from ingest.log_mapping import BUILT_IN_REASONS
 from ingest.raw_columns import text_column
 from ingest.readers import read_raw
 from ingest.rejection_messages import build_rejection_messages
 from ingest.row_validation import list_reasons, validate_rows
-from ingest.source_config import BUILT_IN_REASONS
 from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import (
     EPISODES,

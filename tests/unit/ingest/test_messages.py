@@ -2,8 +2,8 @@
 
 import pytest
 
+from ingest.log_mapping import BUILT_IN_REASONS, LogMapping
 from ingest.rejection_messages import build_rejection_messages
-from ingest.source_config import BUILT_IN_REASONS, LogMapping
 from tests.unit.ingest.small_logs import RADIO, build_source
 
 EPISODES = {

@@ -48,6 +48,7 @@ DECIDES = {
 """By module: the tables whose content it decides."""
 NOT_CONTENT = (
     "ingest.row_validation",
+    "ingest.log_mapping",
     "ingest.source_config",
     "longplay.delta",
     "longplay.errors",

@@ -5,7 +5,8 @@ from importlib.metadata import entry_points
 import pytest
 from click.testing import CliRunner
 
-from ingest.source_config import CandidateSampler, EventAmount, EventsLog, ExposuresLog, Source
+from ingest.log_mapping import EventAmount, EventsLog, ExposuresLog
+from ingest.source_config import CandidateSampler, Source
 from longplay.errors import QualityError
 from longplay.registry.registry import load, shipped_definitions
 from tables import catalog
