@@ -11,8 +11,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType
 
-from ingest.raw_columns import MALFORMED, in_all_folders, is_hidden, nanoseconds_column, raw_column, with_file_names
-from longplay.errors import InputError
+from ingest.raw_columns import (
+    MALFORMED,
+    in_all_folders,
+    is_hidden,
+    nanoseconds_column,
+    raw_column,
+    union_rows,
+    with_file_names,
+)
+from longplay.errors import InputError, first_line
 from tables.spark import SPARK_ERRORS, escape_glob
 
 _UNREADABLE = ("TIME", "UUID", "FLOAT16", "INTERVAL")
@@ -25,55 +33,78 @@ def read_parquet(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataF
     """The rows of a file or folder. Times in nanoseconds are cut to microseconds; mapped columns keep the rest.
 
     Columns of types that Spark cannot read are read as they are stored: times of day as whole numbers, others as bytes.
-    Within other columns they are left out, unless the source file needs them.
+    Within other columns they are left out, unless the source file needs them. A column whose type differs between files
+    is read as text.
 
     Raises:
-        InputError: naming a column that the source file needs and Spark cannot read.
+        InputError: naming a file that is no Parquet, or a column that the source file needs and Spark cannot read.
     """
-    location = escape_glob(path)
+    groups = _group_by_schema(path)
+    if len(groups) < 2:
+        return _read_alike(spark, path, [path], next((files[0] for files in groups), None), mapped)
+    return union_rows([_read_alike(spark, path, list(map(str, files)), files[0], mapped) for files in groups])
+
+
+def _group_by_schema(path: str) -> list[list[Path]]:
+    """The files of a log, those with the same columns of the same types together. Reads the footer of each."""
+    root = Path(path)
+    files = [root] if root.is_file() else [file for file in sorted(root.rglob("*")) if file.is_file()]
+    groups: dict[frozenset[tuple[str, str]], list[Path]] = {}
+    for file in files:
+        if file == root or not is_hidden(file, root):
+            groups.setdefault(frozenset((f.name, str(f.type)) for f in _read_schema(file)), []).append(file)
+    return list(groups.values())
+
+
+def _read_schema(file: Path) -> pa.Schema:
     try:
-        rows = in_all_folders(spark.read, path).parquet(location)
+        return pq.read_schema(file)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            "The raw log cannot be read as parquet.",
+            where=str(file),
+            got=first_line(error),
+            fix="check format.type in the source file, or deliver the file again",
+        ) from error
+
+
+def _read_alike(
+    spark: SparkSession, path: str, files: Sequence[str], sample: Path | None, mapped: Sequence[str]
+) -> DataFrame:
+    """The rows of files that have the columns and types of ``sample``."""
+    reader = in_all_folders(spark.read, path)
+    reader = reader.option("basePath", path) if Path(path).is_dir() else reader
+    locations = [escape_glob(file) for file in files]
+    try:
+        rows = reader.parquet(*locations)
         rows.columns  # noqa: B018 - Spark Connect analyses nothing before it is asked for something
     except SPARK_ERRORS:
-        unreadable = _find_unreadable_columns(path)
+        unreadable = _find_unreadable_columns(sample)
         if not unreadable:
             raise
-        stored = {name: kind for name, kind in _stored_types(path).items() if name in unreadable}
+        stored = {name: kind for name, kind in _stored_types(sample).items() if name in unreadable}
         _check_not_needed({name: kind for name, kind in unreadable.items() if name not in stored}, mapped, path)
-        schema = _readable_schema(path, unreadable)
+        schema = _readable_schema(sample, unreadable)
         schema = StructType([*schema.fields, *(StructField(name, kind) for name, kind in stored.items())])
-        rows = in_all_folders(spark.read, path).schema(schema).parquet(location)
+        rows = reader.schema(schema).parquet(*locations)
     rows = with_file_names(rows, path).withColumn(MALFORMED, F.lit(False))
-    types, zones = dict(rows.dtypes), _zones_of_nanoseconds(path)
+    types, zones = dict(rows.dtypes), _zones_of_nanoseconds(sample)
     # Spark reads nanoseconds as whole numbers (spark.sql.legacy.parquet.nanosAsLong).
     zones = {name: zone for name, zone in zones.items() if types.get(name) == "bigint"}
     below = {nanoseconds_column(name): _below_microseconds(name) for name in zones if name in mapped}
     return rows.withColumns(below | {name: _time(name, zone) for name, zone in zones.items()})
 
 
-def _first_file(path: str) -> Path | None:
-    """The file that stands for all of a log: Spark, too, takes the schema of one."""
-    root = Path(path)
-    if root.is_file():
-        return root
-    files = (file for file in sorted(root.rglob("*")) if file.is_file())
-    return next((f for f in files if not is_hidden(f, root)), None)
-
-
-def _find_unreadable_columns(path: str) -> dict[str, str]:
-    """The columns of types that Spark cannot read, with their types; none if the file is no Parquet."""
-    file = _first_file(path)
-    try:
-        schema = pq.ParquetFile(file).schema if file is not None else ()
-    except (pa.ArrowException, OSError):
-        return {}
+def _find_unreadable_columns(file: Path | None) -> dict[str, str]:
+    """The columns of types that Spark cannot read, with their types."""
+    schema = pq.ParquetFile(file).schema if file is not None else ()
     types = {leaf.path.split(".")[0]: leaf.logical_type.type for leaf in schema}
     return {name: kind for name, kind in types.items() if kind in _UNREADABLE}
 
 
-def _stored_types(path: str) -> dict[str, DataType]:
+def _stored_types(file: Path | None) -> dict[str, DataType]:
     """The Spark type of what is stored in each column that is not nested, without its logical type."""
-    leaves = (leaf for leaf in pq.ParquetFile(_first_file(path)).schema if leaf.path == leaf.name)
+    leaves = (leaf for leaf in pq.ParquetFile(file).schema if leaf.path == leaf.name)
     return {leaf.name: _STORED[leaf.physical_type] for leaf in leaves if leaf.physical_type in _STORED}
 
 
@@ -88,8 +119,8 @@ def _check_not_needed(unreadable: Mapping[str, str], mapped: Sequence[str], path
         )
 
 
-def _readable_schema(path: str, unreadable: Container[str]) -> StructType:
-    fields = [field for field in pq.read_schema(_first_file(path)) if field.name not in unreadable]
+def _readable_schema(file: Path | None, unreadable: Container[str]) -> StructType:
+    fields = [field for field in pq.read_schema(file) if field.name not in unreadable]
     types = [pa.int64() if _is_in_nanoseconds(field.type) else field.type for field in fields]
     schema: StructType = from_arrow_schema(pa.schema(list(zip([f.name for f in fields], types, strict=True))))
     return schema
@@ -99,9 +130,8 @@ def _is_in_nanoseconds(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) and kind.unit == "ns")
 
 
-def _zones_of_nanoseconds(path: str) -> dict[str, str | None]:
+def _zones_of_nanoseconds(file: Path | None) -> dict[str, str | None]:
     """The columns of times in nanoseconds, with their zones; None: local times."""
-    file = _first_file(path)
     fields = pq.read_schema(file) if file is not None else ()
     return {field.name: field.type.tz for field in fields if _is_in_nanoseconds(field.type)}
 

@@ -1,6 +1,7 @@
 """Columns and files of raw logs: what reading adds, and how both are addressed. Shared by all formats."""
 
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, DataFrameReader
@@ -90,6 +91,24 @@ def in_all_folders(reader: DataFrameReader, path: str) -> DataFrameReader:
 def is_hidden(file: Path, folder: Path) -> bool:
     """Whether Spark leaves a file of a folder out, because its name, or that of a folder below, begins with _ or ."""
     return any(part[0] in "_." for part in file.relative_to(folder).parts)
+
+
+def union_rows(frames: Sequence[DataFrame]) -> DataFrame:
+    """Rows of several reads in one. A column that differs in type becomes text; times with a zone get a Z."""
+    types: dict[str, set[str]] = {}
+    for name, kind in (pair for frame in frames for pair in frame.dtypes):
+        types.setdefault(name, set()).add(kind)
+    mixed = {name for name, kinds in types.items() if len(kinds) > 1}
+    unified = [
+        frame.withColumns({name: _text_with_zone(frame, name, kind) for name, kind in frame.dtypes if name in mixed})
+        for frame in frames
+    ]
+    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), unified)
+
+
+def _text_with_zone(raw: DataFrame, name: str, spark_type: str) -> Column:
+    text = text_column(raw, name)
+    return F.concat(text, F.lit("Z")) if spark_type == "timestamp" else text
 
 
 def name_columns(names: Sequence[str | None], mapped: Sequence[str], where: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import reduce
 from pathlib import Path, PurePosixPath
 
 from pyspark.sql import DataFrame, SparkSession
@@ -11,7 +10,7 @@ from pyspark.sql import functions as F
 from ingest.derived_columns import derive_columns
 from ingest.formats import FORMATS, FileFormat
 from ingest.log_mapping import EventsLog, LogMapping, LogPart
-from ingest.raw_columns import CORRUPT, FILE, MALFORMED, is_hidden, text_column
+from ingest.raw_columns import CORRUPT, FILE, MALFORMED, is_hidden, union_rows
 from ingest.source_config import Source
 from longplay.errors import InputError, nearest
 from tables.spark import SPARK_ERRORS, describe_spark_error
@@ -60,7 +59,7 @@ def read_raw(spark: SparkSession, path: Path, source: Source, log: LogMapping) -
         folder = part.path if (path / part.path).is_dir() else str(PurePosixPath(part.path).parent)
         below_data = F.col(FILE) if folder == "." else F.concat(F.lit(f"{folder}/"), FILE)
         frames.append(_read_part(spark, path / part.path, source, log, part).withColumn(FILE, below_data))
-    return derive_columns(_union_parts(frames), log)
+    return derive_columns(union_rows(frames), log)
 
 
 def _read_part(spark: SparkSession, path: Path, source: Source, log: LogMapping, part: LogPart) -> DataFrame:
@@ -68,19 +67,6 @@ def _read_part(spark: SparkSession, path: Path, source: Source, log: LogMapping,
     rows = _read(spark, path, part.format or source.format, columns)
     check_columns(rows.columns, columns, source, str(path))
     return rows
-
-
-def _union_parts(frames: Sequence[DataFrame]) -> DataFrame:
-    """The rows of all parts. A column that has several types becomes text."""
-    types: dict[str, set[str]] = {}
-    for name, kind in (pair for frame in frames for pair in frame.dtypes):
-        types.setdefault(name, set()).add(kind)
-    mixed = {name for name, kinds in types.items() if len(kinds) > 1}
-    unified = [
-        frame.withColumns({name: text_column(frame, name) for name in frame.columns if name in mixed})
-        for frame in frames
-    ]
-    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), unified)
 
 
 def check_columns(columns: Sequence[str], needed: Sequence[str], source: Source, where: str) -> None:

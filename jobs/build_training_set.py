@@ -17,6 +17,7 @@ from jobs.runtime.releases import open_release, release_option
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import read_knowledge
 from jobs.runtime.training_set_audit import TrainingSetAudit
+from longplay.errors import ConfigError
 from rankers.dataset.manifest import Manifest, write_manifest
 from rankers.dataset.training_set import join_training_set, select_spine
 from tables.catalog import TRAINING_SET
@@ -42,7 +43,17 @@ class TrainingSetInputs:
 
 
 def build_training_set(context: RunContext, release_id: str | None = None) -> PublishedVersion:
-    """Publish the training set of a release, with the manifest from which it can be rebuilt."""
+    """Publish the training set of a release, with the manifest from which it can be rebuilt.
+
+    Raises:
+        ConfigError: when the source has no exposures.
+    """
+    if not context.source.has_exposures:
+        raise ConfigError(
+            "There is nothing to rank: this source has neither exposures nor candidates.",
+            where=f"source '{context.source.name}'",
+            fix="map a log of exposures, or sample candidates, in the source file",
+        )
     inputs = _read_inputs(context, release_id)
     published = context.tables.publish(
         TRAINING_SET.name,

@@ -18,7 +18,7 @@ from jobs.runtime.command_options import DATE, date_option, job_command, utc
 from jobs.runtime.run_context import RunContext
 from jobs.train import train
 from jobs.verdict import verdict
-from longplay.pipeline import RUN_STEPS
+from longplay.pipeline import RANKING_STEPS, RUN_STEPS
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
     """Run the pipeline: raw log in, compared rankers out.
 
     Returns:
-        What the deployment showed; None where the log is not a simulated world's.
+        What the deployment showed; None where the log is not a simulated world's, or shows nothing to rank.
     """
     actions: dict[str, Callable[[], object]] = {
         "ingest": lambda: ingest(context, data, observed_at),
@@ -43,11 +43,14 @@ def run(
     _ = context.spark
     outcomes: dict[str, object] = {}
     for name in RUN_STEPS:
+        if name in RANKING_STEPS and not context.source.has_exposures:
+            context.progress.say("no exposures and no candidates in this source: there is nothing to rank")
+            break
         with context.progress.step(name):
             outcomes[name] = actions[name]()
     total = sum(context.progress.seconds.values())
     context.progress.say(f"the pipeline took {total:.0f} s; 'longplay ui --store {context.root}' opens MLflow")
-    outcome = outcomes["verdict"]
+    outcome = outcomes.get("verdict")
     return outcome if isinstance(outcome, Verdict) else None
 
 

@@ -146,6 +146,8 @@ STEPS: tuple[PipelineStep, ...] = (
 
 RUN_STEPS = tuple(step.name for step in STEPS if step.number is not None)
 """What ``longplay run`` does, in order."""
+RANKING_STEPS = ("build-training-set", "train", "verdict")
+"""Those that a source without exposures has no use for."""
 TABLES = tuple(table for step in STEPS for table in step.publishes)
 """Every published table, in the order of the pipeline."""
 

@@ -236,17 +236,6 @@ def test_a_column_of_a_type_that_does_not_fit_names_file_and_column(spark: Spark
     assert "much AS DOUBLE" in error.got
 
 
-def test_parquet_files_of_different_types_name_the_file(spark: SparkSession, tmp_path: Path) -> None:
-    rows = spark.createDataFrame([("ann", "song", "2026-05-04", "play", "40")], ["who", "what", "when", "how", "much"])
-    rows.coalesce(1).write.parquet(str(tmp_path / "log"))
-    rows.selectExpr("who", "what", "when", "how", "array(1) as much").coalesce(1).write.mode("append").parquet(
-        str(tmp_path / "log")
-    )
-    error = refused(spark, tmp_path, build_source(format={"type": "parquet"}), tmp_path / "log", InputError)
-    assert error.where == str(tmp_path / "log")
-    assert error.got
-
-
 SHOWN_ROWS = [
     "ann,song,2026-05-04T10:00:00,s1,home,1,greedy,0.5",
     "ann,tune,2026-05-04T10:00:00,s1,home,2,greedy,0.25",

@@ -25,7 +25,9 @@ ROWS = ["ann,song,2026-05-03T10:00:00,play,40", "bob,tune,2026-05-04T11:00:00,sk
 
 
 def expected_events(spark: SparkSession, path: Path, source) -> list[tuple]:
-    events = fact_tables.build_events(judged(spark, path, source), source.events, 1).orderBy("user_id").collect()
+    events = (
+        fact_tables.build_events(judged(spark, path, source), source.events, 1).orderBy("user_id", "item_id").collect()
+    )
     return [(e["user_id"], e["item_id"], str(e["event_ts"]), e["kind"], e["amount"]) for e in events]
 
 
@@ -289,6 +291,29 @@ def test_parquet_columns_that_spark_cannot_read(spark: SparkSession, tmp_path: P
     with pytest.raises(InputError, match="Column 'more' has a type that Spark cannot read") as caught:
         judged(spark, tmp_path / "nested.parquet", build_source(parquet, events__topic="more"))
     assert caught.value.got == "the Parquet type TIME"
+
+
+def test_parquet_files_whose_types_differ_are_one_log(spark: SparkSession, tmp_path: Path) -> None:
+    naive, zoned = pd.to_datetime(["2026-05-03 12:00"]), pd.to_datetime(["2026-05-03 11:00"], utc=True)
+    files = {
+        "a.parquet": {"who": [7], "when": naive, "much": [40]},
+        "b/c.parquet": {"who": [7.0], "when": zoned, "much": [40.5]},
+        "b/d.parquet": {"when": zoned.astype("datetime64[us, UTC]"), "who": ["7"], "more": [[1]], "much": ["x"]},
+    }
+    for name, columns in files.items():
+        (tmp_path / "log" / name).parent.mkdir(parents=True, exist_ok=True)
+        frame = pd.DataFrame(columns | {"what": name, "how": "play"})
+        frame.to_parquet(tmp_path / "log" / name, index=False)
+    source = build_source(SHOP | {"format": {"type": "parquet"}}, time_zone="Europe/Berlin")
+    assert expected_events(spark, tmp_path / "log", source) == [
+        ("7", "a.parquet", "2026-05-03 10:00:00", "play", 40.0),
+        ("7", "b/c.parquet", "2026-05-03 11:00:00", "play", 40.5),
+    ]
+    assert counts(spark, tmp_path / "log", source)["exclusive:bad_amount"] == 1
+    (tmp_path / "log" / "e.parquet").write_text("not Parquet", encoding="utf-8")
+    with pytest.raises(InputError, match="cannot be read as parquet") as caught:
+        judged(spark, tmp_path / "log", source)
+    assert caught.value.where == str(tmp_path / "log" / "e.parquet")
 
 
 def write_text(frame: DataFrame, path: Path, separator: str) -> None:
