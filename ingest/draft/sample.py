@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,8 +106,8 @@ def _read_json(lines: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any], dict
 
 def _read_cells(lines: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any], dict[str, str]] | None:
     """The rows by the delimiter, with or without quotes, that gives most lines the same number of cells, at least 2."""
-    best: tuple[tuple[float, int, int], str, int, list[list[str]]] | None = None
-    for delimiter, quoting in product(_DELIMITERS, _QUOTING):
+    best: tuple[tuple[float, int, int], str, Literal[0, 3], list[list[str]]] | None = None
+    for delimiter, quoting in [(delimiter, quoting) for delimiter in _DELIMITERS for quoting in _QUOTING]:
         rows = [row for row in csv.reader(lines, delimiter=delimiter, quoting=quoting) if row]
         width, number = Counter(len(row) for row in rows).most_common(1)[0] if rows else (0, 0)
         # A quote that is no quote joins lines, so of equal shares more rows are better.
