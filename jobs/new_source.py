@@ -48,7 +48,7 @@ def _write(log: Path, name: str, out: Path | None) -> None:
     sample = read_sample(log)
     draft = draft_source(name, sample)
     file.write_text(draft.text, encoding="utf-8")
-    others = f", the first of {sample.others + 1} files" if sample.others else ""
+    others = f", the largest of {sample.others + 1} files" if sample.others else ""
     click.echo(f"Looked at {len(sample.rows):,} rows of {sample.file}{others}.")
     click.echo(f"Wrote {file}: guessed {', '.join(draft.guessed)}.")
     for question in draft.questions:

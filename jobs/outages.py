@@ -16,7 +16,7 @@ from quality.monitoring.metric_history import read_metric_history
 
 @job_command("outages")
 def command(context: RunContext) -> None:
-    """Detect days of which the log holds far fewer users (or events) than expected, and list them.
+    """Detect days of which the log holds far fewer returning users than expected, and list them.
 
     Each day is compared with the same weekday of earlier weeks. Labels that rest on such a day become void, with the
     reason 'outage', as of when the outage was known. build-signals detects outages by itself. If people really behaved
@@ -55,7 +55,8 @@ def _describe_outage(parts: Sequence[dict[str, Any]]) -> Iterator[str]:
     days = (last["end"] - first["start"]) // DAY
     yield f"[{first['start']:%Y-%m-%d}, {last['end']:%Y-%m-%d}) {days} d"
     if first["found_by"] == "counts":
-        yield f": {first['found']:,.0f} {first['metric']} on the first day, {first['expected']:,.0f} expected"
+        metric = first["metric"].replace("_", " ")
+        yield f": {first['found']:,.0f} {metric} on the first day, {first['expected']:,.0f} expected"
     withdrawals = {(part["withdrawn_at"], part["reason"]) for part in parts if part["withdrawn_at"] is not None}
     for withdrawn_at, reason in sorted(withdrawals):
         yield f"; withdrawn on {withdrawn_at:%Y-%m-%d}: {reason}"

@@ -73,7 +73,7 @@ STEPS: tuple[PipelineStep, ...] = (
     PipelineStep(
         "outages",
         "Detect days on which the log holds far too few events.",
-        reads=("events", "deliveries"),
+        reads=("events", "first_seen", "deliveries"),
         publishes=("day_counts", "outages", "quality_metrics"),
     ),
     PipelineStep(

@@ -45,7 +45,7 @@ class Sample:
 
 
 def read_sample(path: Path) -> Sample:
-    """Look at the first rows of a file, or of the first file in a folder.
+    """Look at the first rows of a file, or of the largest file in a folder.
 
     Raises:
         InputError: when there is no file, or it is empty.
@@ -56,10 +56,11 @@ def read_sample(path: Path) -> Sample:
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file() and not is_hidden(f, path))
     if not files:
         raise InputError("There is no file to look at.", where=str(path), fix="check --from")
-    rows, file_format, evidence = _read_file(files[0])
+    file = max(files, key=lambda file: file.stat().st_size)
+    rows, file_format, evidence = _read_file(file)
     if rows.empty:
-        raise InputError("The file has no rows to look at.", where=str(files[0]), fix="choose another with --from")
-    return Sample(rows, file_format, evidence, files[0], len(files) - 1)
+        raise InputError("The file has no rows to look at.", where=str(file), fix="choose another with --from")
+    return Sample(rows, file_format, evidence, file, len(files) - 1)
 
 
 def _read_file(file: Path) -> tuple[pd.DataFrame, dict[str, Any], dict[str, str]]:

@@ -1,10 +1,11 @@
 """Outages: counts of days, the outages that follow from them, and how signals see those."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ingest.log_state import LogState
@@ -45,7 +46,7 @@ def find_outages(context: RunContext) -> Rows:
 
 
 def count_days(context: RunContext) -> Rows:
-    """The rows of ``day_counts``. Only days of which something was delivered since the last run are recounted."""
+    """The rows of ``day_counts``. Only days that may have changed since the last run are recounted."""
     recipe, batch = context.tables.fingerprint(DAY_COUNTS.name, {}, {}), context.log.batch
     commit_facts = read_commit_metadata(context.folder, DAY_COUNTS).get("facts", {})
     is_rebuilt = context.force or commit_facts.get("recipe") != recipe
@@ -53,22 +54,58 @@ def count_days(context: RunContext) -> Rows:
     counts = [] if is_rebuilt else read_rows(context.folder, DAY_COUNTS)
     if counted_batch >= batch:
         return counts
-    recounted_days, recounts = _recount_days(context, batch, None if is_rebuilt else counted_batch)
-    rows = [row for row in counts if row["event_day"] not in recounted_days] + recounts
+    recount = _recount_all(context, batch) if is_rebuilt else _recount_changed(context, batch, counted_batch)
+    rows = [row for row in counts if not recount.covers(row["event_day"])] + recount.rows
     facts = {"batch": batch, "recipe": recipe}
-    _publish_rows(context, DAY_COUNTS, rows, context.tables.versions("events"), facts)
+    _publish_rows(context, DAY_COUNTS, rows, context.tables.versions("events", "first_seen"), facts)
     return rows
 
 
-def _recount_days(context: RunContext, batch: int, counted_batch: int | None) -> tuple[set[date], Rows]:
-    """Days with events after ``counted_batch`` and their counts; all days if that is None (the set is then empty)."""
-    events = context.store.read("events").where(F.col("batch") <= batch)
-    days: set[date] = set()
-    if counted_batch is not None:
-        new_days = events.where(F.col("batch") > counted_batch).select("event_day").distinct()
-        days = {row["event_day"] for row in new_days.collect()}
-        events = events.where(_is_among(days))
-    return days, [row.asDict() for row in compute_day_counts(events).collect()]
+@dataclass(frozen=True)
+class Recount:
+    """Days that were counted again.
+
+    Attributes:
+        days: single days.
+        first_day: all days from it on; None: no others.
+        rows: their counts, as in ``day_counts``.
+    """
+
+    days: Set[date]
+    first_day: date | None
+    rows: Rows
+
+    def covers(self, day: date) -> bool:
+        """Whether a day was counted again."""
+        return day in self.days or (self.first_day is not None and day >= self.first_day)
+
+
+def _recount_all(context: RunContext, batch: int) -> Recount:
+    events, first_seen = (_read_up_to(context, table, batch) for table in ("events", "first_seen"))
+    return Recount(set(), date.min, _count(events, first_seen))
+
+
+def _recount_changed(context: RunContext, batch: int, counted_batch: int) -> Recount:
+    """Days with events after ``counted_batch``, and those on which a user turns out to have been seen before."""
+    events, first_seen = (_read_up_to(context, table, batch) for table in ("events", "first_seen"))
+    is_new = F.col("batch") > counted_batch
+    days = {row["event_day"] for row in events.where(is_new).select("event_day").distinct().collect()}
+    firsts = first_seen.where("kind = 'user'")
+    earlier = firsts.where(is_new).join(firsts.where(~is_new).select("key").distinct(), "key", "left_semi")
+    row = earlier.agg(F.min(F.to_date("event_ts"))).first()
+    first_day: date | None = row[0] if row is not None else None
+    changed = _is_among(days)
+    if first_day is not None:
+        changed = changed | (F.col("event_day") >= F.lit(first_day))
+    return Recount(days, first_day, _count(events.where(changed), first_seen))
+
+
+def _read_up_to(context: RunContext, table: str, batch: int) -> DataFrame:
+    return context.store.read(table).where(F.col("batch") <= batch)
+
+
+def _count(events: DataFrame, first_seen: DataFrame) -> Rows:
+    return [row.asDict() for row in compute_day_counts(events, first_seen).collect()]
 
 
 def read_outage_flags(log: LogState) -> tuple[OutageFlag, ...]:

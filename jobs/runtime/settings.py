@@ -115,7 +115,8 @@ class OutageSettings(StrictModel):
 
     Attributes:
         enabled: whether outages are detected; declared ones count in any case.
-        metric: what is counted per day: users or events.
+        metric: what is counted per day: users who were seen on an earlier day (returning_users), all users, or events.
+            Users who join and never return come and go with campaigns; a log whose users seldom return needs users.
         threshold: a day below this share of its expected count is low.
         weeks: number of ordinary days of the same weekday that the expected count is taken from.
         wait_days: a day is evaluated this many days after its end, by what is known then.
@@ -123,7 +124,7 @@ class OutageSettings(StrictModel):
     """
 
     enabled: bool
-    metric: Literal["users", "events"]
+    metric: Literal["returning_users", "users", "events"]
     threshold: float = Field(gt=0, lt=1)
     weeks: int = Field(ge=3, le=26)
     wait_days: int = Field(ge=0, le=30)

@@ -17,7 +17,11 @@ from quality.monitoring.anomaly_detection import ExpectedRange, Seasonal
 
 MIN_EXPECTED_COUNT = 5.0
 """With fewer expected, a day is inconclusive: an outage of the day before continues."""
-CountedMetric = Literal["users", "events"]
+DEVIATIONS = 4.5
+"""A low day lies further below what is expected. At 4, one of 30,000 ordinary days of 30 users was low by chance."""
+MIN_EXPECTED_OF_EMPTY = 10.0
+"""With so many expected, a day without any is low: chance leaves out one such day in 20,000."""
+CountedMetric = Literal["returning_users", "users", "events"]
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ def _stated_part(stated: StatedOutage) -> OutagePart:
 def _detect(
     counts: DailyCounts, first_day: date, watermark: datetime, search: OutageSearch, dismissals: Sequence[StatedOutage]
 ) -> list[OutagePart]:
-    rule = Seasonal(weeks=search.weeks, share=search.threshold)
+    rule = Seasonal(weeks=search.weeks, share=search.threshold, deviations=DEVIATIONS)
     baseline: dict[date, float] = {}
     parts: list[OutagePart] = []
     day = first_day
@@ -167,7 +171,7 @@ def _detect(
         count, previous = counts.count_known(day, judged_at), _continued_part(parts, day, judged_at)
         expected = rule.predict_range(baseline, day)
         is_dismissed = any(stated.known_at <= judged_at and stated.overlaps(day) for stated in dismissals)
-        if expected is None or is_dismissed or not _is_low(count, expected, search, previous):
+        if is_dismissed or not _is_low(count, expected, search, previous):
             baseline[day] = count
         else:
             part = _detected_part(day, count, expected, previous, search)
@@ -182,20 +186,24 @@ def _continued_part(parts: Sequence[OutagePart], day: date, judged_at: datetime)
     return last if last is not None and last.end == midnight(day) and last.counts_at(judged_at) else None
 
 
-def _is_low(count: float, expected: ExpectedRange, search: OutageSearch, previous: OutagePart | None) -> bool:
-    """An outage begins on a day that is low beyond chance, and continues while days are low or inconclusive."""
+def _is_low(count: float, expected: ExpectedRange | None, search: OutageSearch, previous: OutagePart | None) -> bool:
+    """An outage begins on a day that is low beyond chance, and continues while days are low, empty or inconclusive.
+
+    Where an outage has lasted so long that no normal day is left to compare with, it continues while days are empty.
+    """
+    if expected is None:
+        return previous is not None and count == 0
     assert expected.centre is not None
     assert expected.low is not None
     if previous is None:
-        return count < expected.low
+        return count < expected.low or (count == 0 and expected.centre >= MIN_EXPECTED_OF_EMPTY)
     return expected.centre < MIN_EXPECTED_COUNT or count < search.threshold * expected.centre
 
 
 def _detected_part(
-    day: date, count: float, expected: ExpectedRange, previous: OutagePart | None, search: OutageSearch
+    day: date, count: float, expected: ExpectedRange | None, previous: OutagePart | None, search: OutageSearch
 ) -> OutagePart:
-    assert expected.centre is not None
-    start = midnight(day)
+    start, centre = midnight(day), expected.centre if expected is not None else None
     return OutagePart(
         outage=previous.outage if previous else start,
         start=start,
@@ -203,7 +211,7 @@ def _detected_part(
         found_by="counts",
         judged_at=search.judged_at(day),
         metric=search.metric,
-        expected=expected.centre if expected.centre >= MIN_EXPECTED_COUNT else None,
+        expected=centre if centre is not None and centre >= MIN_EXPECTED_COUNT else None,
         observed=count,
     )
 

@@ -207,7 +207,7 @@ def test_a_folder_and_a_delta_table(tmp_path: Path) -> None:
         (tmp_path / "log" / "day" / f"{name}.csv").write_bytes(text(plays()))
     run = CliRunner()
     result = run.invoke(command, ["source", "--from", str(tmp_path / "log"), "--out", str(tmp_path / "a.yaml")])
-    assert f"Looked at 60 rows of {tmp_path}/log/day/a.csv, the first of 2 files." in result.output
+    assert f"Looked at 60 rows of {tmp_path}/log/day/a.csv, the largest of 2 files." in result.output
     write_deltalake(str(tmp_path / "table"), plays())
     result = run.invoke(command, ["source", "--from", str(tmp_path / "table"), "--out", str(tmp_path / "b.yaml")])
     assert yaml.safe_load((tmp_path / "b.yaml").read_text(encoding="utf-8"))["format"] == {"type": "delta"}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from ingest.watermark import midnight
 from jobs.outages import describe_outages
@@ -11,6 +12,7 @@ from longplay.config.duration import DAY
 from quality.monitoring.outage_detection import DailyCounts, OutagePart, OutageSearch, StatedOutage, detect_outages
 from signals.maturity import OutageFlag
 from signals.outage_voids import find_watermark_reached_at, flags_known_at
+from tests.chaos.outage_logs import LOGS
 
 START = date(2026, 1, 5)  # a Monday
 DAYS = 70
@@ -59,9 +61,9 @@ def test_a_day_with_a_third() -> None:
     assert part == OutagePart(at(43), at(43), at(44), "counts", at(45), "users", 100.0, 33.0)
     assert detect(counts({43: 33.0}), until=44) == []
     assert detect(counts({43: 33.0}), until=45) == [part]
-    # Half is no outage, nor is a small number that chance explains (40 - 4 * 6.3 = 14.7).
-    assert detect(counts({43: 50.0, 47: 15.0})) == []
-    assert [part.start for part in detect(counts({47: 14.0}))] == [at(47)]
+    # Half is no outage, nor is a small number that chance explains (40 - 4.5 * 6.3 = 11.5).
+    assert detect(counts({43: 50.0, 47: 12.0})) == []
+    assert [part.start for part in detect(counts({47: 11.0}))] == [at(47)]
 
 
 def test_a_month_is_one_outage_and_does_not_become_usual() -> None:
@@ -168,3 +170,24 @@ def test_flags_as_they_were_known() -> None:
     flags = [OutageFlag(at(1), at(2), at(3)), OutageFlag(at(2), at(3), at(4), at(8)), OutageFlag(at(3), at(4), at(9))]
     assert flags_known_at(flags, at(4)) == [flags[0], OutageFlag(at(2), at(3), at(4))]
     assert flags_known_at(flags, at(8)) == flags[:2]
+
+
+def test_an_empty_day_is_low_however_much_days_differ() -> None:
+    rng = np.random.default_rng(3)
+    noisy = {n: float(rng.uniform(40, 160)) for n in range(DAYS)}
+    assert [part.day for part in detect(counts(noisy | {43: 0.0}))] == [day(43)]
+    # A weekday that is closed is empty as expected, and so is a log of few users.
+    assert detect(counts({n: 0.0 for n in range(DAYS) if n % 7 == 6})) == []
+    assert detect(counts(dict.fromkeys(range(DAYS), 4.0) | {43: 0.0})) == []
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_simulated_logs(name: str) -> None:
+    """Holes are found to the last day, also where no normal day is left to compare with; cohorts have none."""
+    for seed in range(2):
+        log = LOGS[name](seed)
+        assert log.find("returning_users") == (len(log.hole), 0)
+
+
+def test_users_who_only_join_make_false_outages() -> None:
+    assert LOGS["cohort, 5 months"](0).find("users")[1] > 30
