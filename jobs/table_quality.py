@@ -70,8 +70,8 @@ def command() -> None:
 def status_command(folder: Path, runs: int, as_json: bool) -> None:
     """Show for each table what passed, failed and warned, its last good version, and what it blocks.
 
-    Then follow metrics of the last four weeks with unexpected values, and the account of every raw row: read =
-    published + quarantined + duplicates + erased.
+    Then follow the values that outages void, metrics of the last four weeks with unexpected values, and the account of
+    every raw row: read = published + quarantined + duplicates + erased.
 
     Example: longplay quality status --source world --json
     """
@@ -80,7 +80,8 @@ def status_command(folder: Path, runs: int, as_json: bool) -> None:
         output.print_json({**status.plain(), "unusual": [_plain_anomaly(anomaly) for anomaly in anomalies]})
         return
     output.print_table(_STATUS_HEADER, [_status_row(table) for table in status.tables])
-    for section in (_fault_lines(status), [f"unexpected: {anomaly.text()}" for anomaly in anomalies]):
+    unexpected = [f"unexpected: {anomaly.text()}" for anomaly in anomalies]
+    for section in (_fault_lines(status), [voids.text() for voids in status.outage_voids], unexpected):
         for line in ["", *section] if section else []:
             click.echo(line)
     click.echo("")

@@ -9,6 +9,7 @@ from typing import Any
 from longplay import pipeline
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths
+from longplay.status.outage_voids import OutageVoids, count_outage_voids
 from longplay.status.row_accounting import RowAccount, account_for_rows, count_rows, has_table
 from longplay.status.verdicts import GateVerdict, Publication, list_verdict_files, read_publications, read_verdicts
 
@@ -72,18 +73,21 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """The tables of a source, in the order of the pipeline, and the accounts of its raw logs."""
+    """The tables of a source, in the order of the pipeline, the accounts of its raw logs, and what outages void."""
 
     source: str
     tables: Sequence[TableStatus]
     accounts: Sequence[RowAccount]
+    outage_voids: Sequence[OutageVoids]
 
     def plain(self) -> dict[str, Any]:
         """The status as JSON data."""
         rows = [{**vars(account), "adds_up": account.adds_up} for account in self.accounts]
         for row in rows:
             del row["is_counted"]
-        return {"source": self.source, "tables": [table.plain() for table in self.tables], "rows": rows}
+        voids = [{**vars(voids), "share": voids.share} for voids in self.outage_voids]
+        tables = [table.plain() for table in self.tables]
+        return {"source": self.source, "tables": tables, "rows": rows, "outage_voids": voids}
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def load_status(folder: Path, runs: int = RUNS_IN_TREND) -> SourceStatus:
     histories = _load_histories(folder, runs)
     blockers = pipeline.find_blockers(name for name, history in histories.items() if history.is_failed)
     tables = [_describe_table(folder, name, histories, blockers.get(name, ())) for name in histories]
-    return SourceStatus(folder.name, tables, account_for_rows(folder))
+    return SourceStatus(folder.name, tables, account_for_rows(folder), count_outage_voids(folder))
 
 
 def _load_histories(folder: Path, runs: int) -> dict[str, _TableHistory]:

@@ -162,3 +162,26 @@ def test_the_commands_print_tables_and_json(folder: Path) -> None:
     assert json.loads(out.read_text(encoding="utf-8"))["row_id"] == "a1"
     missing = run(command, ["status", "--source", "gowalla", "--store", str(folder.parent)])
     assert (missing.exit_code, "Nothing was ingested yet." in missing.stderr) == (7, True)
+
+
+def test_values_that_outages_void_are_counted(folder: Path) -> None:
+    value = {"signal": "return@1", "settled": True, "state": "mature"}
+    outage = {**value, "state": "void", "void_reason": "outage"}
+    rows = [
+        {**value, "anchor_id": "a"},
+        {**outage, "anchor_id": "a", "revision": 1},
+        {**outage, "anchor_id": "b"},
+        {**value, "anchor_id": "c"},
+        {**value, "anchor_id": "d", "settled": False, "state": "open"},
+        {**value, "anchor_id": "e", "state": "void", "void_reason": "left_truncated"},
+        {**value, "anchor_id": "a", "signal": "click@1"},
+    ]
+    assert load_status(folder).outage_voids == []
+    publish(folder, "signal_values", rows, RUN1)
+    (voids,) = load_status(folder).outage_voids
+    assert (voids.signal, voids.void, voids.settled, voids.share) == ("return@1", 2, 4, 0.5)
+    result = CliRunner().invoke(command, ["status", "--source", "online_retail", "--store", str(folder.parent)])
+    assert "return@1: outages void 2 of 4 settled values (50.0%)" in result.output
+    options = ["status", "--source", "online_retail", "--store", str(folder.parent), "--json"]
+    plain = json.loads(CliRunner().invoke(command, options).output)
+    assert plain["outage_voids"] == [{"signal": "return@1", "void": 2, "settled": 4, "share": 0.5}]
