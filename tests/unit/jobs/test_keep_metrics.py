@@ -118,7 +118,14 @@ def test_users_and_events_of_complete_days_are_kept_and_kept_anew_when_more_of_t
     publish(tmp_path, "events", 0, 0.01)
     for version, users in ((0, 5), (1, 5), (2, 6)):
         rows = [
-            {"event_day": START + n * DAY, "known_day": START + 5 * DAY, "users": users, "events": 9} for n in range(3)
+            {
+                "event_day": START + n * DAY,
+                "known_day": START + 5 * DAY,
+                "users": users,
+                "returning_users": 0,
+                "events": 9,
+            }
+            for n in range(3)
         ]
         lineage = Lineage("run-1", "", {"events": version}, {})
         publish_rows(tmp_path, DAY_COUNTS, rows, lineage, Run(tmp_path).gate.validate_counts)

@@ -4,11 +4,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from jobs import run
-from longplay.pipeline import RUN_STEPS
+from longplay.pipeline import RANKING_STEPS, RUN_STEPS
 
 
-def test_run_does_the_numbered_steps_in_order(monkeypatch):
+@pytest.mark.parametrize("has_exposures", [True, False])
+def test_run_does_the_numbered_steps_in_order(monkeypatch: pytest.MonkeyPatch, has_exposures: bool) -> None:
+    """Without exposures it ends before the steps that rank."""
     called, timed = [], []
 
     @contextmanager
@@ -20,5 +24,8 @@ def test_run_does_the_numbered_steps_in_order(monkeypatch):
         function = name.replace("-", "_")
         monkeypatch.setattr(run, function, lambda *_args, name=name: called.append(name))
     progress = SimpleNamespace(step=step, seconds={}, say=lambda text: None)
-    assert run.run(SimpleNamespace(spark=None, progress=progress, root=Path("store")), Path("log")) is None
-    assert called == timed == list(RUN_STEPS)
+    source = SimpleNamespace(has_exposures=has_exposures)
+    context = SimpleNamespace(spark=None, progress=progress, root=Path("store"), source=source)
+    assert run.run(context, Path("log")) is None
+    assert called == timed == [name for name in RUN_STEPS if has_exposures or name not in RANKING_STEPS]
+    assert RUN_STEPS[-len(RANKING_STEPS) :] == RANKING_STEPS

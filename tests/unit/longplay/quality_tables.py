@@ -14,7 +14,14 @@ from tests.unit.longplay.small_tables import ARROW
 
 TYPES = {**ARROW, "array<string>": pa.list_(pa.string())}
 WHEN = datetime(2026, 5, 4, 10, tzinfo=UTC)
-NOTHING: dict[str, Any] = {"string": "-", "bigint": 0, "boolean": False, "timestamp": WHEN, "date": WHEN.date()}
+NOTHING: dict[str, Any] = {
+    "string": "-",
+    "bigint": 0,
+    "double": 0.0,
+    "boolean": False,
+    "timestamp": WHEN,
+    "date": WHEN.date(),
+}
 
 
 def publish(folder: Path, table: str, rows: Sequence[Mapping[str, Any]], run: str = "", **metadata: Any) -> int:
