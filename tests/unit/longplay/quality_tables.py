@@ -14,7 +14,8 @@ from tests.unit.longplay.small_tables import ARROW
 
 TYPES = {**ARROW, "array<string>": pa.list_(pa.string())}
 WHEN = datetime(2026, 5, 4, 10, tzinfo=UTC)
-NOTHING: dict[str, Any] = {
+_NUMBERS: dict[str, Any] = {"int": 0, "bigint": 0, "double": 0.0}
+NOTHING: dict[str, Any] = {"string": "-", "boolean": False, "timestamp": WHEN, "date": WHEN.date(), **_NUMBERS}
     "string": "-",
     "bigint": 0,
     "double": 0.0,
