@@ -16,13 +16,6 @@ TYPES = {**ARROW, "array<string>": pa.list_(pa.string())}
 WHEN = datetime(2026, 5, 4, 10, tzinfo=UTC)
 _NUMBERS: dict[str, Any] = {"int": 0, "bigint": 0, "double": 0.0}
 NOTHING: dict[str, Any] = {"string": "-", "boolean": False, "timestamp": WHEN, "date": WHEN.date(), **_NUMBERS}
-    "string": "-",
-    "bigint": 0,
-    "double": 0.0,
-    "boolean": False,
-    "timestamp": WHEN,
-    "date": WHEN.date(),
-}
 
 
 def publish(folder: Path, table: str, rows: Sequence[Mapping[str, Any]], run: str = "", **metadata: Any) -> int:
