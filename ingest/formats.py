@@ -8,6 +8,7 @@ import codecs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -21,6 +22,7 @@ from ingest.json_lines import read_json_lines
 from ingest.line_scan import REPLACEMENT, scan_lines
 from ingest.parquet_files import read_parquet
 from ingest.raw_columns import CORRUPT, MALFORMED, in_all_folders, raw_column, with_file_names
+from ingest.record_count import count_cells_rows, count_delta_rows, count_lines, count_parquet_rows
 from longplay.config.strict_model import StrictModel
 from tables.spark import escape_glob
 
@@ -98,6 +100,7 @@ class RawFormat:
     Attributes:
         about: for the reference, how its files are read.
         keys: the keys of ``FileFormat`` that apply to it, besides ``type``.
+        count: counts the rows of a file or folder without the parser that reads them; None where that cannot be done.
         read: reads a file or folder, given the columns that the source file names. Gives the log's columns, ``FILE``
             and ``MALFORMED``. A text format also keeps, in ``CORRUPT``, the text of each row that does not parse, so
             that it can be repaired and searched. Grain: raw row.
@@ -105,6 +108,7 @@ class RawFormat:
 
     about: str
     keys: frozenset[str]
+    count: Callable[[Path, FileFormat], int | None]
     read: Callable[[SparkSession, str, FileFormat, Sequence[str]], DataFrame]
 
 
@@ -166,29 +170,58 @@ def _read_typed(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[
     return with_file_names(spark.read.format(spark_format).load(location), path).withColumn(MALFORMED, F.lit(False))
 
 
+def _count_text(path: Path, file_format: FileFormat, delimiter: str) -> int:
+    delimiter = file_format.delimiter or delimiter
+    encoding, quote, escape = _python_name(file_format.encoding), file_format.quote, file_format.escape
+    return count_cells_rows(path, encoding, delimiter, quote, escape, has_header=not file_format.columns)
+
+
+def _python_name(encoding: str) -> str:
+    """The encoding, with a byte order mark left out if there is one."""
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
+def _count_lines(path: Path, file_format: FileFormat) -> int:
+    return count_lines(path, _python_name(file_format.encoding))
+
+
 _TEXT_KEYS = frozenset({"columns", "delimiter", "quote", "escape", "encoding"})
 FORMATS: Mapping[FormatName, RawFormat] = {
     "csv": RawFormat(
-        "Text, cells separated by commas. Every column is read as text.", _TEXT_KEYS, partial(_read_text, delimiter=",")
+        "Text, cells separated by commas. Every column is read as text.",
+        _TEXT_KEYS,
+        partial(_count_text, delimiter=","),
+        partial(_read_text, delimiter=","),
     ),
     "tsv": RawFormat(
-        "Text, cells separated by tabs. Every column is read as text.", _TEXT_KEYS, partial(_read_text, delimiter="\t")
+        "Text, cells separated by tabs. Every column is read as text.",
+        _TEXT_KEYS,
+        partial(_count_text, delimiter="\t"),
+        partial(_read_text, delimiter="\t"),
     ),
     "fixed_width": RawFormat(
         "Text, one row a line, its `columns` at fixed places, each as many characters wide as `widths` says. Every "
         "column is read as trimmed text.",
         frozenset({"columns", "widths", "encoding"}),
+        _count_lines,
         _read_fixed_width,
     ),
     "jsonl": RawFormat(
         "JSON lines: one object a line, in UTF-8. Every field is read as text; `device.os` names a nested one.",
         frozenset(),
+        _count_lines,
         _read_json_lines,
     ),
-    "parquet": RawFormat("Parquet files, with the types of their columns.", frozenset(), _read_parquet),
+    "parquet": RawFormat(
+        "Parquet files, with the types of their columns.",
+        frozenset(),
+        lambda path, _: count_parquet_rows(path),
+        _read_parquet,
+    ),
     "delta": RawFormat(
         "The newest version of a Delta table, with the types of its columns.",
         frozenset(),
+        lambda path, _: count_delta_rows(path),
         partial(_read_typed, spark_format="delta"),
     ),
 }

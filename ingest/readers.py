@@ -69,6 +69,13 @@ def _read_part(spark: SparkSession, path: Path, source: Source, log: LogMapping,
     return rows
 
 
+def count_records(path: Path, source: Source, log: LogMapping) -> int | None:
+    """The rows of one raw log, counted without the parser that reads them; None where that cannot be done."""
+    parts = [(path / part.path if log.parts else path, part.format or source.format) for part in log.sections]
+    counts = [FORMATS[file_format.type].count(part, file_format) for part, file_format in parts]
+    return sum(count for count in counts if count is not None) if None not in counts else None
+
+
 def check_columns(columns: Sequence[str], needed: Sequence[str], source: Source, where: str) -> None:
     """Check that a raw log has every column that its source file names.
 

@@ -59,7 +59,7 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
     """Read and validate one raw log of a delivery.
 
     Raises:
-        InputError: when it cannot be read, or is empty.
+        InputError: when it cannot be read, is empty, or holds more or fewer rows than were read.
         QualityError: when more of its rows than the source file allows would be quarantined.
     """
     path = readers.locate(data, log)
@@ -67,6 +67,7 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
     counts, reasons = validated.counts, validated.describe_reasons()
     if counts["read"] == 0 and isinstance(log, UserLog):  # a day without a release is a day like any other
         raise InputError("The raw log is empty.", where=str(path), got="0 rows", fix="deliver it again")
+    _check_every_row_was_read(context, path, log, counts["read"])
     quarantined = f"; quarantined: {reasons}" if reasons else ""
     context.progress.say(
         f"{path.name}: read {counts['read']:,} = clean {counts['clean']:,} + {validated.quarantined:,}{quarantined}"
@@ -80,6 +81,17 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
             fix=f"correct the log, or raise quarantine_limit (now {limit:.0%}) in the source file",
         )
     return validated
+
+
+def _check_every_row_was_read(context: RunContext, path: Path, log: LogMapping, read: int) -> None:
+    """Compare the rows that were read with a count that does not come from the parser."""
+    held = readers.count_records(path, context.source, log)
+    if held is not None and held != read:
+        raise InputError(
+            f"{read:,} rows were read, but the files hold {held:,}; nothing was published.",
+            where=str(path),
+            fix="check format in the source file (quote, escape, columns), and that no file changes while it is read",
+        )
 
 
 def report_unread_files(context: RunContext, data: Path) -> None:

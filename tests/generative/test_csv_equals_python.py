@@ -87,3 +87,4 @@ def test_every_cell_is_what_python_wrote(spark: SparkSession, tmp_path: Path, di
     different = {key: (read.get(key), cells) for key, cells in written.items() if read.get(key) != cells}
     assert not different, (len(different), list(different.items())[:5])
     assert len(rows) == len(written)
+    assert FORMATS[dialect.file_format.type].count(tmp_path, dialect.file_format) == len(written)

@@ -10,7 +10,7 @@ from longplay.errors import ConfigError
 from tests.unit.ingest.small_logs import build_source
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "sources.md"
-KEYS = {"columns": ["a"], "delimiter": ";", "quote": "'", "escape": "\\", "encoding": "cp1252"}
+KEYS = {"columns": ["a"], "widths": [1], "delimiter": ";", "quote": "'", "escape": "\\", "encoding": "cp1252"}
 
 
 def test_every_name_has_a_format_and_every_key_an_example() -> None:
@@ -20,13 +20,15 @@ def test_every_name_has_a_format_and_every_key_an_example() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_source_takes_the_keys_that_apply_to_its_format(name: FormatName) -> None:
-    assert build_source(format={"type": name}).format.type == name
+    needed = {key: KEYS[key] for key in ("columns", "widths") if name == "fixed_width"}
+    assert build_source(format={"type": name, **needed}).format.type == name
     for key, example in KEYS.items():
+        keys = {"type": name, **needed, key: example}
         if key in FORMATS[name].keys:
-            assert build_source(format={"type": name, key: example}).format.model_fields_set == {"type", key}
+            assert build_source(format=keys).format.model_fields_set == set(keys)
         else:
             with pytest.raises(ConfigError, match=f"'{key}' does not apply to {name} files"):
-                build_source(format={"type": name, key: example})
+                build_source(format=keys)
 
 
 @pytest.mark.parametrize("name", FORMATS)
