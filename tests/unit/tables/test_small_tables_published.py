@@ -3,8 +3,9 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from longplay.errors import QualityError
 from quality.gate import Gate
@@ -20,7 +21,7 @@ def gate(folder: Path) -> RuleCountsGate:
     return Gate(folder / "_quality", RUN.run_id).validate_counts
 
 
-GOOD = {"event_day": date(2026, 1, 1), "known_day": date(2026, 1, 2), "users": 3, "events": 4}
+GOOD = {"event_day": date(2026, 1, 1), "known_day": date(2026, 1, 2), "users": 3, "returning_users": 1, "events": 4}
 
 
 def test_a_table_holds_what_was_published_last(tmp_path: Path) -> None:
@@ -57,6 +58,13 @@ def test_rows_that_break_a_rule_are_refused_and_kept(tmp_path: Path, rows: list[
     assert rule in caught.value.render()
     assert read_rows(tmp_path, DAY_COUNTS) == [GOOD]
     assert (tmp_path / "rejected" / "day_counts-run-1" / "rows.parquet").exists()
+
+
+def test_a_table_of_an_earlier_version_gains_its_new_columns(tmp_path: Path) -> None:
+    old = {name: value for name, value in GOOD.items() if name != "returning_users"}
+    write_deltalake(str(tmp_path / "day_counts"), pa.Table.from_pylist([old]))
+    assert publish_rows(tmp_path, DAY_COUNTS, [GOOD], RUN, gate(tmp_path)).version == 1
+    assert read_rows(tmp_path, DAY_COUNTS) == [GOOD]
 
 
 def test_an_outage_needs_an_end_after_its_start(tmp_path: Path) -> None:
