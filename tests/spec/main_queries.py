@@ -116,9 +116,9 @@ def _rows(frame: DataFrame) -> DataFrame:
 def _judged(spark: SparkSession, now: datetime) -> DataFrame:
     source = load_source("online_retail")
     raw = spark.createDataFrame(
-        [("1", "A", 1, now.replace(tzinfo=None), 2.5, "7", False, "log.csv")],
-        "InvoiceNo string, StockCode string, Quantity int, InvoiceDate timestamp, UnitPrice double, "
-        "CustomerID string, _malformed boolean, _file string",
+        [("1", "A", "a lamp", 1, now.replace(tzinfo=None), 2.5, "7", "France", False, "log.csv")],
+        "InvoiceNo string, StockCode string, Description string, Quantity int, InvoiceDate timestamp, "
+        "UnitPrice double, CustomerID string, Country string, _malformed boolean, _file string",
     )
     return fact_tables.build_events(row_validation.validate_rows(raw, source, source.events, now), source.events, 1)
 

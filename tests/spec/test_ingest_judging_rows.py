@@ -304,7 +304,7 @@ def test_rows_without_a_key_are_no_duplicates_of_each_other(spark: SparkSession,
     }  # fmt: skip
     # A key of several columns is one as long as any of them has a value.
     source = build_source(events__key=["number", "who"])
-    assert counts(spark, log, source)["clean"] == 3
+    assert counts(spark, log, source)["clean"] == 2
 
 
 def test_an_exposure_without_a_request_is_quarantined_alone(spark: SparkSession, tmp_path: Path) -> None:
