@@ -6,15 +6,14 @@ then quarantined under the reason of the column that is missing, and no other ro
 
 from collections.abc import Collection, Mapping
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from sqlglot import exp
 
 from ingest.log_mapping import PLACES, LogMapping, LogPart
-from ingest.raw_columns import FILE
+from ingest.raw_columns import FILE, check_analysis
 from longplay.definitions.expression import tree_of
-from longplay.errors import ConfigError, first_line
+from longplay.errors import ConfigError
 
 _FORGIVING = {
     exp.Add: "try_add",
@@ -65,15 +64,8 @@ def _is_in(part: LogPart) -> Column:
 
 def _evaluate(raw: DataFrame, name: str, text: str) -> Column:
     column = F.expr(forgiving_sql(text, [name for name, kind in raw.dtypes if kind == "string"]))
-    try:
-        raw.select(column).schema  # noqa: B018 - analyses the expression without reading data
-    except PySparkException as error:
-        raise ConfigError(
-            f"The column '{name}' cannot be derived from the log.",
-            where=f"key derive, {name}: {text}",
-            got=first_line(error),
-            fix="write a Spark SQL expression over the log's own columns",
-        ) from error
+    what, where = f"The column '{name}' cannot be derived from the log.", f"key derive, {name}: {text}"
+    check_analysis(lambda: raw.select(column), what, where, "write a Spark SQL expression over the log's own columns")
     return column
 
 

@@ -14,7 +14,7 @@ from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, Struc
 from ingest.raw_columns import (
     MALFORMED,
     in_all_folders,
-    is_hidden,
+    list_files,
     nanoseconds_column,
     raw_column,
     union_rows,
@@ -47,12 +47,9 @@ def read_parquet(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataF
 
 def _group_by_schema(path: str) -> list[list[Path]]:
     """The files of a log, those with the same columns of the same types together. Reads the footer of each."""
-    root = Path(path)
-    files = [root] if root.is_file() else [file for file in sorted(root.rglob("*")) if file.is_file()]
     groups: dict[frozenset[tuple[str, str]], list[Path]] = {}
-    for file in files:
-        if file == root or not is_hidden(file, root):
-            groups.setdefault(frozenset((f.name, str(f.type)) for f in _read_schema(file)), []).append(file)
+    for file in list_files(Path(path)):
+        groups.setdefault(frozenset((f.name, str(f.type)) for f in _read_schema(file)), []).append(file)
     return list(groups.values())
 
 

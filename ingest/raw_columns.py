@@ -1,13 +1,14 @@
 """Columns and files of raw logs: what reading adds, and how both are addressed. Shared by all formats."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
 
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, DataFrameReader
 from pyspark.sql import functions as F
 
-from longplay.errors import InputError
+from longplay.errors import ConfigError, InputError, first_line
 
 MALFORMED = "_malformed"
 """Boolean column that reading adds: whether a row does not parse."""
@@ -86,6 +87,31 @@ def in_all_folders(reader: DataFrameReader, path: str) -> DataFrameReader:
     """
     has_values = any("=" in folder.name for folder in Path(path).rglob("*") if folder.is_dir())
     return reader if has_values else reader.option("recursiveFileLookup", True)
+
+
+def list_files(path: Path) -> list[Path]:
+    """The files of a log: itself, or those below it that are not hidden, sorted."""
+    if path.is_file():
+        return [path]
+    return [file for file in sorted(path.rglob("*")) if file.is_file() and not is_hidden(file, path)]
+
+
+def check_analysis(build: Callable[[], DataFrame], what: str, where: str, fix: str) -> None:
+    """Check that Spark can evaluate an expression of a source file over a raw log. Reads no data.
+
+    Args:
+        build: uses the expression; its outermost operation is a select, for Spark Connect analyses no others.
+        what: of the error.
+        where: of the error.
+        fix: of the error.
+
+    Raises:
+        ConfigError: when Spark cannot.
+    """
+    try:
+        build().schema  # noqa: B018 - analyses the expression
+    except PySparkException as error:
+        raise ConfigError(what, where=where, got=first_line(error), fix=fix) from error
 
 
 def is_hidden(file: Path, folder: Path) -> bool:

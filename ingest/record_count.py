@@ -9,18 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.raw_columns import is_hidden
+from ingest.raw_columns import list_files
 from longplay.delta import has_deletion_vectors, open_dataset
 
 _JAVA_BLANKS = "".join(map(chr, range(33)))
 """Spark takes a line of these alone for an empty one."""
-
-
-def list_files(path: Path) -> list[Path]:
-    """The files of a log: itself, or those below it whose names, and whose folders' names, do not hide them; sorted."""
-    if path.is_file():
-        return [path]
-    return [file for file in sorted(path.rglob("*")) if file.is_file() and not is_hidden(file, path)]
 
 
 def count_lines(path: Path, encoding: str) -> int:

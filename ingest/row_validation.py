@@ -7,18 +7,17 @@ bad_propensity, null_episode, bad_season, duplicate.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ingest.log_mapping import EpisodesLog, EventsLog, ExposuresLog, LogMapping, UserLog
-from ingest.raw_columns import FILE, MALFORMED, RAW_JSON_OPTIONS, raw_column, raw_columns, text_column
+from ingest.raw_columns import FILE, MALFORMED, RAW_JSON_OPTIONS, check_analysis, raw_column, raw_columns, text_column
 from ingest.rejection_messages import build_rejection_messages
 from ingest.row_identity import row_key
 from ingest.source_config import Source
 from ingest.times import time_column
-from longplay.errors import ConfigError, first_line
 
 MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
 _NO_KEY = "_no_key"
@@ -151,17 +150,17 @@ def _common_conditions(observed_at: datetime, log: LogMapping) -> dict[str, Colu
 
 def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
     for rule in log.filters:
-        try:
-            # Analyses the condition without reading data. Spark Connect analyses a filter only below a select.
-            raw.where(F.expr(rule.where)).select(F.lit(True)).schema  # noqa: B018
-        except PySparkException as error:
-            raise ConfigError(
-                f"The filter '{rule.reason}' cannot be applied to the log.",
-                where=f"key filters, where: {rule.where}",
-                got=first_line(error),
-                fix="write a Spark SQL condition over the log's own columns",
-            ) from error
+        check_analysis(
+            partial(_select_where, raw, rule.where),
+            f"The filter '{rule.reason}' cannot be applied to the log.",
+            f"key filters, where: {rule.where}",
+            "write a Spark SQL condition over the log's own columns",
+        )
     return {rule.reason: F.coalesce(F.expr(rule.where), F.lit(False)) for rule in log.filters}
+
+
+def _select_where(raw: DataFrame, condition: str) -> DataFrame:
+    return raw.where(F.expr(condition)).select(F.lit(True))
 
 
 def _specific_columns(raw: DataFrame, log: LogMapping) -> list[Column]:

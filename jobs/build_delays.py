@@ -54,11 +54,10 @@ def _measure_cohorts(
 
 def _to_frame(context: RunContext, rows: CurveRows, inputs: SignalInputs) -> DataFrame:
     """Rows as the table holds them."""
-    schema = ", ".join(f"{column.name} {column.type}" for column in SIGNAL_DELAYS.columns)
     ordered = sorted(rows, key=lambda row: (row["signal"], row["cohort"], row["age_day"]))
     dated = [{**row, "known_at": inputs.knowledge.known_at} for row in ordered]
     return context.spark.createDataFrame(
-        [tuple(row[name] for name in SIGNAL_DELAYS.column_names()) for row in dated], schema
+        [tuple(row[name] for name in SIGNAL_DELAYS.column_names()) for row in dated], SIGNAL_DELAYS.ddl()
     )
 
 

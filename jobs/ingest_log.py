@@ -223,8 +223,7 @@ def _sample_exposures(context: RunContext, batch: int, frontier: datetime) -> Da
     settings = context.source.candidates
     if settings is None:
         context.progress.say("no exposures and no candidates: only signals that need neither are computed, no rankers")
-        columns = catalog.get("exposures").columns
-        return context.spark.createDataFrame([], ", ".join(f"{column.name} {column.type}" for column in columns))
+        return context.spark.createDataFrame([], catalog.get("exposures").ddl())
     commit_facts = context.store.commit_metadata("exposures").get("facts", {})
     events = context.store.read("events").where(F.col("known_ts") < F.lit(frontier))
     new_events = events.where(Checkpoint.from_commit(commit_facts).is_new()) if commit_facts else events

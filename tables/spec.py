@@ -59,6 +59,10 @@ class TableSpec:
     checks: tuple[Check, ...] = ()
     version: str = "1.0.0"
 
+    def ddl(self) -> str:
+        """The fixed columns with their types, in order, as ``createDataFrame`` takes them."""
+        return ", ".join(f"{column.name} {column.type}" for column in self.columns)
+
     def column_names(self) -> list[str]:
         """Names of the fixed columns, in order."""
         return [column.name for column in self.columns]

@@ -41,19 +41,12 @@ class Guess:
     Attributes:
         column: the column.
         why: the evidence, in words.
+        score: how much speaks for it, from 0.
     """
 
     column: ColumnEvidence
     why: str
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A column that may play a role, and how much speaks for it: from 0."""
-
-    column: ColumnEvidence
     score: float
-    why: str
 
 
 def guess_roles(columns: Sequence[ColumnEvidence]) -> dict[str, Guess]:
@@ -63,8 +56,7 @@ def guess_roles(columns: Sequence[ColumnEvidence]) -> dict[str, Guess]:
         free = [column for column in columns if column not in [guess.column for guess in guesses.values()]]
         candidates = [candidate for column in free if (candidate := _weigh(role, column)) is not None]
         if candidates:
-            best = max(candidates, key=lambda candidate: candidate.score)
-            guesses[role] = Guess(best.column, best.why)
+            guesses[role] = max(candidates, key=lambda candidate: candidate.score)
     return guesses
 
 
@@ -74,22 +66,22 @@ def words_of(name: str) -> list[str]:
     return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
 
 
-def _weigh(role: str, column: ColumnEvidence) -> Candidate | None:
+def _weigh(role: str, column: ColumnEvidence) -> Guess | None:
     """How much speaks for a column in a role; None: it cannot play it."""
     score, why = _weigh_name(role, column)
     fits, evidence = _weigh_values(role, column)
     if fits is None or score + fits < 1:
         return None
-    return Candidate(column, score + fits, ", ".join(filter(None, [why, evidence])))
+    return Guess(column, ", ".join(filter(None, [why, evidence])), score + fits)
 
 
 def _weigh_name(role: str, column: ColumnEvidence) -> tuple[float, str]:
-    own, words = words_of(column.name), _WORDS[role].split()
-    hits = [words.index(word) for word in [*own, "".join(own)] if word in words]
+    own, role_words = words_of(column.name), _WORDS[role].split()
+    hits = [role_words.index(word) for word in [*own, "".join(own)] if word in role_words]
     if not hits:
         return 0.0, ""
     is_id = role in ("user", "item") and ("id" in own[1:] or own[-1:] == ["code"])
-    return 1.0 + (1 - min(hits) / len(words)) + 0.5 * is_id, "its name"
+    return 1.0 + (1 - min(hits) / len(role_words)) + 0.5 * is_id, "its name"
 
 
 def _weigh_values(role: str, column: ColumnEvidence) -> tuple[float | None, str]:
@@ -133,5 +125,5 @@ def sort_kinds(kinds: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     return _matching(kinds, _CONSUMED), _matching(kinds, _CLICKED), _matching(kinds, _REJECTED)
 
 
-def _matching(kinds: Sequence[str], words: Sequence[str]) -> list[str]:
-    return [kind for kind in kinds if any(word in kind.lower() for word in words)]
+def _matching(kinds: Sequence[str], stems: Sequence[str]) -> list[str]:
+    return [kind for kind in kinds if any(stem in kind.lower() for stem in stems)]

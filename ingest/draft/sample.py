@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from ingest.draft.evidence import is_number, time_form
-from ingest.raw_columns import is_hidden
+from ingest.raw_columns import list_files
 from longplay.delta import open_dataset
 from longplay.errors import InputError
 
@@ -53,7 +53,7 @@ def read_sample(path: Path) -> Sample:
     if path.is_dir() and DeltaTable.is_deltatable(str(path)):
         rows = open_dataset(path).head(SAMPLE_ROWS).to_pandas()
         return Sample(rows, {"type": "delta"}, {"type": "it has a Delta log"}, path)
-    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file() and not is_hidden(f, path))
+    files = list_files(path)
     if not files:
         raise InputError("There is no file to look at.", where=str(path), fix="check --from")
     file = max(files, key=lambda file: file.stat().st_size)

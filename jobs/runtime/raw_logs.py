@@ -85,10 +85,10 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
 
 def _check_every_row_was_read(context: RunContext, path: Path, log: LogMapping, read: int) -> None:
     """Compare the rows that were read with a count that does not come from the parser."""
-    held = readers.count_records(path, context.source, log)
-    if held is not None and held != read:
+    counted = readers.count_records(path, context.source, log)
+    if counted is not None and counted != read:
         raise InputError(
-            f"{read:,} rows were read, but the files hold {held:,}; nothing was published.",
+            f"{read:,} rows were read, but the files hold {counted:,}; nothing was published.",
             where=str(path),
             fix="check format in the source file (quote, escape, columns), and that no file changes while it is read",
         )

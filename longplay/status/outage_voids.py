@@ -18,7 +18,7 @@ FROM rows GROUP BY signal ORDER BY signal
 
 
 @dataclass(frozen=True)
-class OutageVoids:
+class OutageVoidCount:
     """The values of one signal that outages void, at maturity or by a revision.
 
     Attributes:
@@ -41,7 +41,7 @@ class OutageVoids:
         return self.void / max(self.settled, 1)
 
 
-def count_outage_voids(folder: Path) -> Sequence[OutageVoids]:
+def count_outage_voids(folder: Path) -> Sequence[OutageVoidCount]:
     """Count the values that outages void, of each signal that has any.
 
     Args:
@@ -53,4 +53,4 @@ def count_outage_voids(folder: Path) -> Sequence[OutageVoids]:
     if not has_table(folder, _TABLE):
         return []
     rows = query_rows(SourcePaths(folder).table(_TABLE), _SQL)
-    return [OutageVoids(row["signal"], int(row["void"]), int(row["settled"])) for row in rows if row["void"]]
+    return [OutageVoidCount(row["signal"], int(row["void"]), int(row["settled"])) for row in rows if row["void"]]

@@ -9,7 +9,7 @@ from typing import Any
 from longplay import pipeline
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths
-from longplay.status.outage_voids import OutageVoids, count_outage_voids
+from longplay.status.outage_voids import OutageVoidCount, count_outage_voids
 from longplay.status.row_accounting import RowAccount, account_for_rows, count_rows, has_table
 from longplay.status.verdicts import GateVerdict, Publication, list_verdict_files, read_publications, read_verdicts
 
@@ -78,7 +78,7 @@ class SourceStatus:
     source: str
     tables: Sequence[TableStatus]
     accounts: Sequence[RowAccount]
-    outage_voids: Sequence[OutageVoids]
+    outage_voids: Sequence[OutageVoidCount]
 
     def plain(self) -> dict[str, Any]:
         """The status as JSON data."""
