@@ -27,6 +27,13 @@ _UNREADABLE = ("TIME", "UUID", "FLOAT16", "INTERVAL")
 """Logical types of Parquet that Spark cannot read."""
 _STORED: Mapping[str, DataType] = {"INT32": IntegerType(), "INT64": LongType(), "FIXED_LEN_BYTE_ARRAY": BinaryType()}
 """Spark's types of the physical types of Parquet that hold those."""
+_WIDER: Mapping[pa.DataType, pa.DataType] = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.decimal128(20, 0),
+}
+"""The types as which Spark reads numbers without a sign."""
 
 
 def read_parquet(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataFrame:
@@ -54,8 +61,9 @@ def _group_by_schema(path: str) -> list[list[Path]]:
 
 
 def _read_schema(file: Path) -> pa.Schema:
+    """The columns as Parquet has them, whatever types their writer had in memory."""
     try:
-        return pq.read_schema(file)
+        return pq.read_metadata(file).schema.to_arrow_schema()
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             "The raw log cannot be read as parquet.",
@@ -77,7 +85,7 @@ def _read_alike(
         rows.columns  # noqa: B018 - Spark Connect analyses nothing before it is asked for something
     except SPARK_ERRORS:
         unreadable = _find_unreadable_columns(sample)
-        if not unreadable:
+        if sample is None or not unreadable:
             raise
         stored = {name: kind for name, kind in _stored_types(sample).items() if name in unreadable}
         _check_not_needed({name: kind for name, kind in unreadable.items() if name not in stored}, mapped, path)
@@ -94,14 +102,14 @@ def _read_alike(
 
 def _find_unreadable_columns(file: Path | None) -> dict[str, str]:
     """The columns of types that Spark cannot read, with their types."""
-    schema = pq.ParquetFile(file).schema if file is not None else ()
+    schema = pq.read_metadata(file).schema if file is not None else ()
     types = {leaf.path.split(".")[0]: leaf.logical_type.type for leaf in schema}
     return {name: kind for name, kind in types.items() if kind in _UNREADABLE}
 
 
 def _stored_types(file: Path | None) -> dict[str, DataType]:
     """The Spark type of what is stored in each column that is not nested, without its logical type."""
-    leaves = (leaf for leaf in pq.ParquetFile(file).schema if leaf.path == leaf.name)
+    leaves = (leaf for leaf in pq.read_metadata(file).schema if leaf.path == leaf.name)
     return {leaf.name: _STORED[leaf.physical_type] for leaf in leaves if leaf.physical_type in _STORED}
 
 
@@ -116,11 +124,22 @@ def _check_not_needed(unreadable: Mapping[str, str], mapped: Sequence[str], path
         )
 
 
-def _readable_schema(file: Path | None, unreadable: Container[str]) -> StructType:
-    fields = [field for field in pq.read_schema(file) if field.name not in unreadable]
-    types = [pa.int64() if _is_in_nanoseconds(field.type) else field.type for field in fields]
-    schema: StructType = from_arrow_schema(pa.schema(list(zip([f.name for f in fields], types, strict=True))))
-    return schema
+def _readable_schema(file: Path, unreadable: Container[str]) -> StructType:
+    """The columns that Spark can read, with the types that it would give them itself."""
+    fields = [field for field in _read_schema(file) if field.name not in unreadable]
+    schema = pa.schema([field.with_type(_type_for_spark(field.type)) for field in fields])
+    readable: StructType = from_arrow_schema(schema, prefer_timestamp_ntz=True)
+    return readable
+
+
+def _type_for_spark(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_type_for_spark(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(_type_for_spark(kind.key_type), _type_for_spark(kind.item_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_type_for_spark(field.type)) for field in kind])
+    return pa.int64() if _is_in_nanoseconds(kind) else _WIDER.get(kind, kind)
 
 
 def _is_in_nanoseconds(kind: pa.DataType) -> bool:
@@ -129,7 +148,7 @@ def _is_in_nanoseconds(kind: pa.DataType) -> bool:
 
 def _zones_of_nanoseconds(file: Path | None) -> dict[str, str | None]:
     """The columns of times in nanoseconds, with their zones; None: local times."""
-    fields = pq.read_schema(file) if file is not None else ()
+    fields = _read_schema(file) if file is not None else ()
     return {field.name: field.type.tz for field in fields if _is_in_nanoseconds(field.type)}
 
 

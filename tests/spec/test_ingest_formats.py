@@ -293,6 +293,22 @@ def test_parquet_columns_that_spark_cannot_read(spark: SparkSession, tmp_path: P
     assert caught.value.got == "the Parquet type TIME"
 
 
+def test_parquet_types_that_only_spark_widens_beside_one_that_it_cannot_read(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    naive = pd.to_datetime(["2026-05-03 12:00"]).astype("datetime64[us]")
+    frame = pd.DataFrame({"who": [7], "what": "song", "how": "play", "when": naive, "much": [40]})
+    unsigned = pa.array([18_446_744_073_709_551_615], pa.uint64())
+    table = pa.Table.from_pandas(frame.astype({"who": "uint32"})).append_column(
+        "deep", pa.array([[7]], pa.list_(pa.uint8()))
+    )
+    times_of_day = pa.array([time(10)], pa.time64("us"))
+    pq.write_table(table.append_column("wide", unsigned).append_column("at", times_of_day), tmp_path / "log.parquet")
+    source = build_source(SHOP | {"format": {"type": "parquet"}}, events__topic="wide", time_zone="Europe/Berlin")
+    (row,) = read_lines(spark, tmp_path / "log.parquet", source)
+    assert (row["user_id"], row["topic_"], str(row["event_ts"])) == ("7", "18446744073709551615", "2026-05-03 10:00:00")
+
+
 def test_parquet_files_whose_types_differ_are_one_log(spark: SparkSession, tmp_path: Path) -> None:
     naive, zoned = pd.to_datetime(["2026-05-03 12:00"]), pd.to_datetime(["2026-05-03 11:00"], utc=True)
     files = {
