@@ -1,6 +1,5 @@
 """Ingest: a raw log to events, exposures and quarantine; no row is silently dropped."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +16,7 @@ from ingest import fact_tables, readers, watermark
 from ingest.log_state import LogPosition, watermarks_of
 from ingest.source_config import Source
 from jobs.runtime.command_options import DATE, job_command, utc
+from jobs.runtime.delivered_files import check_unchanged, delivery_id, list_file_states
 from jobs.runtime.deliveries import (
     build_first_seen,
     check_row_identity,
@@ -105,7 +105,8 @@ def ingest(context: RunContext, data: Path, observed_at: datetime | None = None)
     report_unread_files(context, data)
     heartbeat_file = _heartbeat_file(data, context.source)
     extra_files = [heartbeat_file] if heartbeat_file and heartbeat_file.is_file() else []
-    fingerprint = delivery_id(data, context.source.model_dump_json(), extra_files)
+    files = list_file_states(data, extra_files)
+    fingerprint = delivery_id(files, context.source.model_dump_json())
     with context.store.lock("ingest"):
         check_row_identity(context)
         finish_release(context)
@@ -118,6 +119,7 @@ def ingest(context: RunContext, data: Path, observed_at: datetime | None = None)
         number = next_batch(context) if batch is None else batch
         delivery = Delivery(number, fingerprint, data, stated_at or datetime.now(UTC), stated_at, heartbeat)
         plan = _plan_ingest(context, delivery)
+        check_unchanged(files, list_file_states(data, extra_files), data)
         _publish_delivery(context, plan)
 
 
@@ -232,22 +234,6 @@ def _sample_exposures(context: RunContext, batch: int, frontier: datetime) -> Da
     counted_from = first_day - timedelta(days=settings.popularity_days) if first_day != date.max else first_day
     popular_events = events.where(F.col("known_day") >= F.lit(counted_from))
     return sample_candidates(new_events, popular_events, context.store.read("first_seen"), settings, batch)
-
-
-def delivery_id(data: Path, source: str, extra_files: Sequence[Path] = ()) -> str:
-    """A hash over the delivered bytes and the source file: the same delivery is never counted twice.
-
-    Args:
-        data: the delivered file or folder.
-        source: the source file's content.
-        extra_files: further files that belong to the delivery (a heartbeat).
-    """
-    digest = hashlib.sha256(source.encode())
-    delivered = {path for path in (data.rglob("*") if data.is_dir() else [data]) if path.is_file()}
-    for path in sorted(delivered | set(extra_files)):
-        with path.open("rb") as file:
-            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
 
 
 @job_command("ingest")

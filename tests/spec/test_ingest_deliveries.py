@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ingest.source_config import Source
+from jobs import ingest_log
 from jobs.ingest_log import ingest
 from jobs.runtime import deliveries
 from jobs.runtime.quarantine_selection import ReleaseSelection, release_selection
@@ -315,3 +316,24 @@ def test_logged_exposures_and_a_heartbeat(spark: SparkSession, tmp_path: Path) -
     ingest(context, data, OBSERVED_AT)
     assert context.log.frontier == datetime(2026, 5, 11, tzinfo=UTC)
     assert checksum(context.store.read("events")) == before
+
+
+def test_a_log_that_grows_while_it_is_read_is_not_published(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = write_csv(tmp_path / "plays.csv", MONDAY)
+    check = ingest_log.check_delivery
+
+    def grow(*arguments: object) -> dict[str, int]:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(TUESDAY[2] + "\n")
+        return check(*arguments)
+
+    monkeypatch.setattr(ingest_log, "check_delivery", grow)
+    context = open_run(spark, tmp_path / "warehouse", build_source())
+    with pytest.raises(InputError, match="1 files changed while they were read"):
+        ingest(context, log)
+    assert not context.store.exists("events")
+    monkeypatch.undo()
+    ingest(context, log)
+    assert context.store.read("events").count() == 5

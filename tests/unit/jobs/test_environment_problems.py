@@ -1,5 +1,6 @@
 """What the machine lacks is said plainly: Java, Delta's jars, a port, a folder that can be written."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -7,13 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.ingest_log import command as ingest_command
-from jobs.ingest_log import delivery_id
 from jobs.runtime import spark_connect, spark_session
 from jobs.runtime.command_options import guarded
+from jobs.runtime.delivered_files import check_unchanged, delivery_id, list_file_states
 from jobs.runtime.settings import SparkSettings, load_settings
 from jobs.runtime.spark_session import check_jars, check_java, start
 from jobs.ui import command as ui_command
-from longplay.errors import ConfigError, EnvironmentProblem
+from longplay.errors import ConfigError, EnvironmentProblem, InputError
 from longplay.server.ports import check_port
 
 
@@ -151,12 +152,26 @@ def test_a_delivery_is_known_by_its_bytes_and_its_source(tmp_path: Path) -> None
     data.mkdir()
     (data / "a.csv").write_text("1", encoding="utf-8")
     beat.write_text("{}", encoding="utf-8")
-    original_id = delivery_id(data, "source")
-    assert original_id == delivery_id(data, "source")
+    original_id = delivery_id(list_file_states(data), "source")
+    assert original_id == delivery_id(list_file_states(data), "source")
     assert len(original_id) == 16
-    others = {delivery_id(data, "another"), delivery_id(data, "source", [beat])}
+    others = {delivery_id(list_file_states(data), "another"), delivery_id(list_file_states(data, [beat]), "source")}
     (data / "a.csv").write_text("2", encoding="utf-8")
-    others.add(delivery_id(data, "source"))
+    others.add(delivery_id(list_file_states(data), "source"))
     (data / "b.csv").write_text("3", encoding="utf-8")
-    others.add(delivery_id(data, "source"))
+    others.add(delivery_id(list_file_states(data), "source"))
     assert len(others | {original_id}) == 5
+
+
+def test_files_that_change_while_they_are_read(tmp_path: Path) -> None:
+    for name in ("gone", "longer", "new time", "same"):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    before = list_file_states(tmp_path)
+    check_unchanged(before, list_file_states(tmp_path), tmp_path)
+    (tmp_path / "gone").unlink()
+    (tmp_path / "longer").write_text("longer than before", encoding="utf-8")
+    os.utime(tmp_path / "new time", ns=(0, 0))
+    (tmp_path / "added").touch()
+    with pytest.raises(InputError, match="4 files changed while they were read; nothing was published") as caught:
+        check_unchanged(before, list_file_states(tmp_path), tmp_path)
+    assert caught.value.got == "added, gone, longer, new time"
