@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
-setup: $(STAMP) ## Virtual environment, locked packages, Java check, Delta's jars (once)
+setup: $(STAMP) ## Virtual environment, locked packages, Java check, Delta's jars, Spark's classes (once)
 
 $(VENV)/.uv:
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is missing; install Python 3.11 or name one: make PYTHON=..." >&2; exit 6; }
@@ -34,7 +34,7 @@ $(STAMP): requirements.lock pyproject.toml client/pyproject.toml jobs/setup.py $
 	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@echo "setup 3/4: Longplay itself"
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e client -e .
-	@echo "setup 4/4: Java and Delta's jars"
+	@echo "setup 4/4: Java, Delta's jars and an archive of Spark's classes"
 	@$(BIN)/longplay setup
 	@touch $@
 

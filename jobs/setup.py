@@ -1,4 +1,4 @@
-"""Setup: checks Java and resolves Delta's jars once, so that no later run needs the network."""
+"""Setup: checks Java, resolves Delta's jars and archives Spark's classes, once."""
 
 import shutil
 import subprocess
@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from jobs.runtime.command_options import guarded
+from jobs.runtime.java_options import archive_classes
 from jobs.runtime.spark_session import check_java, jar_folder
 from longplay.errors import EnvironmentProblem
 
@@ -29,11 +30,17 @@ def artifact() -> str:
 
 
 def setup() -> str:
-    """Check Java, and put Delta's jars beside Spark's own; says what it did."""
+    """Check Java, put Delta's jars beside Spark's own, and archive the classes of both; says what it did."""
     java = check_java()
-    folder = jar_folder()
+    jars = _resolve_jars(jar_folder())
+    reason = archive_classes(jar_folder())
+    archive = f"No archive of Spark's classes, so commands start slower: {reason}" if reason else "Classes archived."
+    return f"Java: {java}. {jars} {archive}"
+
+
+def _resolve_jars(folder: Path) -> str:
     if list(folder.glob(f"*delta-spark_*{version('delta-spark')}.jar")):
-        return f"Java: {java}. Delta's jars are in place."
+        return "Delta's jars are in place."
     with tempfile.TemporaryDirectory() as ivy:
         code = _RESOLVE.format(artifact=artifact(), folder=ivy)
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -46,12 +53,15 @@ def setup() -> str:
             )
         for jar in jars:
             shutil.copy2(jar, folder / jar.name)
-    return f"Java: {java}. {len(jars)} jars of Delta put into {folder}."
+    return f"{len(jars)} jars of Delta put into {folder}."
 
 
 @click.command("setup")
 def command() -> None:
-    """Check Java and resolve Delta's jars. Needs the network the first time; no other command ever does."""
+    """Check Java, resolve Delta's jars and archive Spark's classes, from which later commands start sooner.
+
+    Needs the network the first time; no other command ever does.
+    """
     guarded(lambda: click.echo(setup()))
 
 

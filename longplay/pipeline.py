@@ -37,7 +37,7 @@ _TILES = ("user_days", "item_days", "user_item_days", "item_exposure_days")
 _FEATURES = ("exposure_features", "item_features")
 _PROGRESSIVE = ("progressive_priors", "progressive_sums", "progressive_estimates")
 STEPS: tuple[PipelineStep, ...] = (
-    PipelineStep("setup", "Check Java and download Delta's jars once."),
+    PipelineStep("setup", "Check Java, download Delta's jars and archive Spark's classes, once."),
     PipelineStep("new", "Write files to start from, such as a source file made from a look at a raw log."),
     PipelineStep("simulate", "Simulate a streaming service and write its raw log."),
     PipelineStep("run", "Run the pipeline end to end: raw log in, compared rankers out."),

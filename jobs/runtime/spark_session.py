@@ -7,12 +7,12 @@ import subprocess
 import sys
 import time
 import warnings
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from jobs.runtime.java_options import java_options
 from jobs.runtime.settings import SparkSettings, parse_size
 from jobs.runtime.spark_connect import CONNECT_SCHEME, check_server
 from longplay.errors import EnvironmentProblem
@@ -118,7 +118,7 @@ def engine_options(settings: SparkSettings) -> Options:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.driver.memory": settings.driver_memory,
         "spark.buffer.pageSize": MEMORY_PAGE_SIZE,
-        "spark.driver.extraJavaOptions": _java_options(settings),
+        "spark.driver.extraJavaOptions": java_options(settings, jar_folder()),
         "spark.python.sql.dataFrameDebugging.enabled": "false",  # else every Spark error prints a page of JSON
         # Executors may run in another time zone; neither their JVM nor their Python may use it.
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
@@ -153,8 +153,3 @@ def session_options(settings: SparkSettings) -> Options:
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "parquet.block.size": str(parse_size(settings.row_group)),
     }
-
-
-def _java_options(settings: SparkSettings) -> str:
-    log = f"-Dlog4j2.configurationFile={Path(str(files('conf'))) / 'log4j2.properties'}"
-    return f"-Duser.timezone=UTC -XX:+UseParallelGC {log} -Dlongplay.log.level={settings.log_level.lower()}"

@@ -1,0 +1,36 @@
+"""Classes of Spark and Delta come from the archive that setup made."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.spark
+
+READ = """
+from jobs.runtime.settings import SparkSettings
+from jobs.runtime.spark_session import start
+settings = SparkSettings(master="local[1]", shuffle_partitions=1, driver_memory="1g", log_level="ERROR")
+start(settings, "tests").range(1).collect()
+"""
+
+
+def test_a_session_starts_from_the_archive(tmp_path: Path) -> None:
+    log = tmp_path / "classes.log"
+    run = subprocess.run(
+        [sys.executable, "-c", READ],
+        env={**os.environ, "JAVA_TOOL_OPTIONS": f"-Xlog:class+load:file={log}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "cds" not in run.stderr
+    loaded = re.findall(
+        r"\] ((?:org\.apache\.spark|io\.delta)\S+) source: (shared objects file|file:)", log.read_text(encoding="utf-8")
+    )
+    from_archive = [name for name, source in loaded if source == "shared objects file"]
+    assert "io.delta.sql.DeltaSparkSessionExtension" in from_archive
+    assert len(from_archive) > 0.9 * len(loaded)
