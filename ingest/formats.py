@@ -24,6 +24,7 @@ from ingest.parquet_files import read_parquet
 from ingest.raw_columns import CORRUPT, MALFORMED, in_all_folders, raw_column, with_file_names
 from ingest.record_count import count_cells_rows, count_delta_rows, count_lines, count_parquet_rows
 from longplay.config.strict_model import StrictModel
+from longplay.errors import InputError
 from tables.spark import escape_glob
 
 FormatName = Literal["csv", "tsv", "fixed_width", "jsonl", "parquet", "delta"]
@@ -93,6 +94,10 @@ class FileFormat(StrictModel):
             raise ValueError(f"fixed_width files in {self.encoding} cannot be read: deliver them in UTF-8")
 
 
+MAX_COLUMNS, MAX_CELLS = 20_000, 1_000_000
+"""The most columns of a text file, and the most cells of a row, which is quarantined if it has more than columns."""
+
+
 @dataclass(frozen=True)
 class RawFormat:
     """One format of raw files.
@@ -123,6 +128,8 @@ def _read_text(
     )
     # Spark's own default is the backslash, which no writer of RFC 4180 uses.
     reader = reader.option("escape", file_format.escape or file_format.quote or "\\")
+    # By default a row of more than 20,480 cells ends the whole read with an index out of bounds.
+    reader = reader.option("maxColumns", MAX_CELLS)
     encoding = _java_name(file_format.encoding)
     reader = reader.option("encoding", encoding)
     scan = scan_lines(spark, path, file_format.quote, file_format.escape, encoding)
@@ -131,6 +138,13 @@ def _read_text(
     names, are_of_header = list(file_format.columns), True
     if not names:
         names, are_of_header = read_header(reader, path, mapped)
+    if len(names) > MAX_COLUMNS:
+        raise InputError(
+            f"The header has {len(names):,} columns.",
+            where=path,
+            got=f"more than {MAX_COLUMNS:,}",
+            fix="check format.delimiter and format.quote in the source file, or deliver the columns that it maps",
+        )
     fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
     rows = (
         reader.option("header", not file_format.columns)

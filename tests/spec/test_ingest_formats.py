@@ -272,6 +272,16 @@ def test_files_with_different_headers_are_refused(spark: SparkSession, tmp_path:
     assert caught.value.where.endswith("b.csv")
 
 
+def test_rows_and_headers_of_very_many_cells(spark: SparkSession, tmp_path: Path) -> None:
+    row = "ann,song,2026-05-03 10:00:00,play,40"
+    log = write_csv(tmp_path / "log.csv", [row, "," * 30_000, row.replace("ann", "bob")])
+    read = counts(spark, log, build_source())
+    assert (read["read"], read["clean"], read["exclusive:malformed_row"]) == (3, 2, 1)
+    (tmp_path / "wide.csv").write_text(",".join(f"c{n}" for n in range(20_001)) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="The header has 20,001 columns"):
+        judged(spark, tmp_path / "wide.csv", build_source())
+
+
 def test_parquet_columns_that_spark_cannot_read(spark: SparkSession, tmp_path: Path) -> None:
     when = pd.to_datetime(["2026-05-03 10:00:00.123456789", "1969-12-31 23:59:59.999999999"])
     frame = pd.DataFrame({"who": ["ann", "bob"], "what": "song", "how": "play", "much": 40.0, "when": when})
