@@ -9,7 +9,7 @@ from ingest.formats import FileFormat
 from ingest.times import ISO, UNIX_UNITS, has_offset, quoted_offset
 from longplay.config.duration import Duration, parse_duration
 from longplay.config.strict_model import StrictModel
-from longplay.definitions.expression import check_row_expression, columns_of
+from longplay.definitions.expression import check_row_expression, check_row_filter, columns_of
 from longplay.errors import nearest
 
 BUILT_IN_REASONS = (
@@ -55,6 +55,15 @@ def _expression(text: str) -> str:
 
 
 Expression = Annotated[str, AfterValidator(_expression)]
+
+
+def _condition(text: str) -> str:
+    if problem := check_row_filter(text):
+        raise ValueError(problem)
+    return text
+
+
+Condition = Annotated[str, AfterValidator(_condition)]
 
 
 class EventTime(StrictModel):
@@ -114,7 +123,7 @@ class QuarantineFilter(StrictModel):
     """Rows to quarantine under a reason: those for which the Spark SQL condition ``where`` is true."""
 
     reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    where: str
+    where: Condition
 
     @model_validator(mode="after")
     def _check_reason(self) -> "QuarantineFilter":

@@ -12,12 +12,14 @@ from functools import partial
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from ingest.derived_columns import text_columns
 from ingest.log_mapping import EpisodesLog, EventsLog, ExposuresLog, LogMapping, UserLog
 from ingest.raw_columns import FILE, MALFORMED, RAW_JSON_OPTIONS, check_analysis, raw_column, raw_columns, text_column
 from ingest.rejection_messages import build_rejection_messages
 from ingest.row_identity import row_key
 from ingest.source_config import Source
 from ingest.times import time_column
+from longplay.definitions.expression import compile_row_filter
 
 MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
 _NO_KEY = "_no_key"
@@ -149,18 +151,20 @@ def _common_conditions(observed_at: datetime, log: LogMapping) -> dict[str, Colu
 
 
 def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
+    texts = text_columns(raw)
+    conditions = {rule.reason: F.expr(compile_row_filter(rule.where, texts).sql) for rule in log.filters}
     for rule in log.filters:
         check_analysis(
-            partial(_select_where, raw, rule.where),
+            partial(_select_where, raw, conditions[rule.reason]),
             f"The filter '{rule.reason}' cannot be applied to the log.",
             f"key filters, where: {rule.where}",
             "write a Spark SQL condition over the log's own columns",
         )
-    return {rule.reason: F.coalesce(F.expr(rule.where), F.lit(False)) for rule in log.filters}
+    return {reason: F.coalesce(condition, F.lit(False)) for reason, condition in conditions.items()}
 
 
-def _select_where(raw: DataFrame, condition: str) -> DataFrame:
-    return raw.where(F.expr(condition)).select(F.lit(True))
+def _select_where(raw: DataFrame, condition: Column) -> DataFrame:
+    return raw.where(condition).select(F.lit(True))
 
 
 def _specific_columns(raw: DataFrame, log: LogMapping) -> list[Column]:

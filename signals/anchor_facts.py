@@ -9,13 +9,13 @@ from datetime import timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from longplay.definitions.expression import compile_filter
 from longplay.definitions.measures import FLAG_COLUMNS
 from longplay.definitions.signal import Definition
 from longplay.definitions.windows import CalendarWindow, ElapsedWindow
 from signals.anchors import answers_request
 from signals.attribution import find_touches, split_outcomes
 from signals.signal_groups import SignalGroup
-from signals.sql_measure import condition_sql
 
 _MICROS = 1_000_000
 _OF_ANCHOR = {"item_id": "a_item_id", "request_id": "a_request_id", "position": "a_position"}
@@ -113,7 +113,7 @@ def _counts(definition: Definition) -> Column:
     if flag is not None and not (definition.credit and definition.credit.is_split):
         counts = F.col(FLAG_COLUMNS[flag])
     if definition.filter is not None:
-        counts &= F.coalesce(F.expr(condition_sql(definition.filter)), F.lit(False))
+        counts &= F.coalesce(F.expr(compile_filter(definition.filter).sql), F.lit(False))
     return counts
 
 

@@ -11,6 +11,7 @@ from typing import assert_never
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from longplay.definitions.expression import compile_measure
 from longplay.definitions.measures import (
     AnyMeasure,
     DaysMeasure,
@@ -21,7 +22,6 @@ from longplay.definitions.measures import (
     WeeksMeasure,
 )
 from longplay.definitions.signal import Definition
-from signals.sql_measure import guarded_sql
 
 WORD_DAYS = 63
 """Days in a word: all bits of a bigint except its sign, which are nine weeks."""
@@ -71,7 +71,7 @@ def _aggregate_measure(definition: Definition, guard: str) -> Column:
 
 
 def _sql(measure: SqlMeasure, guard: str) -> Column:
-    value = F.expr(guarded_sql(measure.expression, guard)).cast("double")
+    value = F.expr(compile_measure(measure.expression, guard).sql).cast("double")
     if measure.empty is None:
         return value
     return F.when(F.count_if(guard) > 0, value).otherwise(F.lit(measure.empty))

@@ -26,6 +26,8 @@ from longplay.config.duration import PATTERN, format_duration
 from longplay.definitions.describe import describe_definition
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
+from longplay.definitions.sql_functions import AGGREGATES, FUNCTIONS, SqlFunction
+from longplay.definitions.sql_parser import MAX_BRACKETS, MAX_DEPTH, MAX_LENGTH, MAX_WORDS
 from longplay.errors import QualityError
 from longplay.registry.definition_files import shipped_rewards
 from longplay.registry.registry import load, shipped_definitions
@@ -68,6 +70,7 @@ def pages() -> dict[str, str]:
             *_models(Source),
         ],
         "settings": ["## Defaults", _grid("key | default", _flat(load_settings())), "## Keys", *_models(RunSettings)],
+        "expressions": _expressions_page(),
         "commands": _commands_page(),
     }
     head = "# {}\n\nGenerated: `make docs` writes this page anew. Edit the code or the data that it shows instead."
@@ -191,6 +194,37 @@ def _reasons() -> str:
 def _formats() -> str:
     rows = [(f"`{name}`", raw.about, _codes(sorted(raw.keys)) or "none") for name, raw in FORMATS.items()]
     return f"## Formats of raw files\n\n{_grid('format.type | how it is read | further keys', rows)}"
+
+
+_EXPRESSIONS = f"""
+What `measure.expression` and `filter` of a signal, and `derive` and `filters` of a source, may say. Besides the
+functions below: `+ - * / % ||`, comparisons, `AND OR NOT`, `IN`, `BETWEEN`, `IS NULL`, `LIKE`, `ILIKE`, `RLIKE`,
+`CASE`, `if`, `cast`, `interval 2 hours` and literals such as `timestamp '2026-05-03 10:00:00'` (UTC). Nothing else is
+allowed.
+
+An expression is checked when it is read, and what Spark is given is written from what was checked. Arithmetic and casts
+without a result are null, as is a division by zero; a function of null is null unless its line says otherwise. An
+expression has at most {MAX_LENGTH:,} characters and {MAX_WORDS:,} words and signs; brackets may be {MAX_BRACKETS} deep,
+and operations {MAX_DEPTH}.
+"""
+
+
+def _expressions_page() -> Iterator[str]:
+    yield from (" ".join(paragraph.split()) for paragraph in _EXPRESSIONS.split("\n\n"))
+    for title, functions in (("Functions", FUNCTIONS), ("Aggregates, in measures of signals", AGGREGATES)):
+        rows = [
+            (f"`{_call(name, function)}`", function.result or "as given", function.about)
+            for name, function in functions.items()
+        ]
+        yield f"## {title}"
+        yield _grid("function | result | value", rows)
+
+
+def _call(name: str, function: SqlFunction) -> str:
+    required = len(function.arguments) - function.optional
+    arguments = ", ".join(function.arguments[:required])
+    rest = "".join(f"[, {kind}]" for kind in function.arguments[required:])
+    return f"{name}({arguments}{rest}{', ...' if function.variadic else ''})"
 
 
 def _flat(model: BaseModel, exclude_unset: bool = False) -> list[tuple[str, str]]:

@@ -98,7 +98,7 @@ CASES = [
     ("expression: sum(amount)", "expression: sum(amount); select 1", 15, "measure.expression", "without ';'"),
     ("expression: sum(amount)", "expression: sum(amount) filter (where is_click)", 15, "measure.expression", "FILTER"),
     ("empty: 0", "empty: nothing", 16, "measure.empty", "valid number"),
-    ("filter: is_consumption", "filter: amount", 17, "filter", "is of type double"),
+    ("filter: is_consumption", "filter: amount", 17, "filter", "is of type number"),
     ("filter: is_consumption", "filter: sum(amount) > 3", 17, "filter", "one fact at a time"),
     ("filter: is_consumption", "filter: topic = null", 17, "filter", "IS NULL"),
     ("filter: is_consumption", "filter: knd = 'play'", 17, "filter", "did you mean 'kind'?"),
