@@ -10,6 +10,8 @@ from ingest.raw_columns import FILE, name_columns, with_file_names
 from longplay.errors import InputError
 from tables.spark import escape_glob
 
+MAX_COLUMNS = 20_000
+
 
 def read_header(reader: DataFrameReader, path: str, mapped: Sequence[str]) -> tuple[list[str], bool]:
     """The columns of the files of a log.
@@ -23,9 +25,17 @@ def read_header(reader: DataFrameReader, path: str, mapped: Sequence[str]) -> tu
         The names, and whether they are those of the headers, which Spark then compares with every file.
 
     Raises:
-        InputError: when a mapped column is repeated, or headers without unique names differ between files.
+        InputError: when a mapped column is repeated, headers without unique names differ between files, or there are
+            more columns than could be processed in reasonable time.
     """
     rows = reader.option("header", True).csv(escape_glob(path))
+    if len(rows.columns) > MAX_COLUMNS:
+        raise InputError(
+            f"The header has {len(rows.columns):,} columns.",
+            where=path,
+            got=f"more than {MAX_COLUMNS:,}",
+            fix="check format.delimiter and format.quote in the source file, or deliver the columns that it maps",
+        )
     # Spark replaces missing names by _c and their position, and appends its position to a repeated name.
     if not any(name == f"_c{n}" or name.endswith(str(n)) for n, name in enumerate(rows.columns)):
         return rows.columns, True

@@ -24,7 +24,6 @@ from ingest.parquet_files import read_parquet
 from ingest.raw_columns import CORRUPT, MALFORMED, in_all_folders, raw_column, with_file_names
 from ingest.record_count import count_cells_rows, count_delta_rows, count_lines, count_parquet_rows
 from longplay.config.strict_model import StrictModel
-from longplay.errors import InputError
 from tables.spark import escape_glob
 
 FormatName = Literal["csv", "tsv", "fixed_width", "jsonl", "parquet", "delta"]
@@ -94,8 +93,8 @@ class FileFormat(StrictModel):
             raise ValueError(f"fixed_width files in {self.encoding} cannot be read: deliver them in UTF-8")
 
 
-MAX_COLUMNS, MAX_CELLS = 20_000, 1_000_000
-"""The most columns of a text file, and the most cells of a row, which is quarantined if it has more than columns."""
+MAX_CELLS = 1_000_000
+"""The most cells of a row of text. One that has more cells than there are columns is quarantined."""
 
 
 @dataclass(frozen=True)
@@ -138,13 +137,6 @@ def _read_text(
     names, are_of_header = list(file_format.columns), True
     if not names:
         names, are_of_header = read_header(reader, path, mapped)
-    if len(names) > MAX_COLUMNS:
-        raise InputError(
-            f"The header has {len(names):,} columns.",
-            where=path,
-            got=f"more than {MAX_COLUMNS:,}",
-            fix="check format.delimiter and format.quote in the source file, or deliver the columns that it maps",
-        )
     fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
     rows = (
         reader.option("header", not file_format.columns)
