@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from longplay.definitions.sql_functions import Kind
 
 if TYPE_CHECKING:
-    from longplay.definitions.sql_compiler import Compiled
+    from longplay.definitions.sql_parts import Compiled
 
 COLUMNS: Mapping[str, Kind] = {
     "item_id": "text",
@@ -74,10 +74,10 @@ def compile_measure(text: str, guard: str) -> "Compiled":
     Raises:
         ExpressionProblem: for one that is not allowed.
     """
-    from longplay.definitions.sql_compiler import Compiler
+    from longplay.definitions.sql_compiler import compile_expression, require_measure
+    from longplay.definitions.sql_parts import Scope
 
-    compiler = Compiler(COLUMNS, guard=guard)
-    return compiler.check_measure(compiler.compile(text), text)
+    return require_measure(compile_expression(text, Scope(COLUMNS, guard)), text)
 
 
 @lru_cache(1_000)
@@ -87,10 +87,10 @@ def compile_filter(text: str) -> "Compiled":
     Raises:
         ExpressionProblem: for one that is not allowed.
     """
-    from longplay.definitions.sql_compiler import Compiler
+    from longplay.definitions.sql_compiler import compile_expression, require_condition
+    from longplay.definitions.sql_parts import Scope
 
-    compiler = Compiler(COLUMNS)
-    return compiler.check_condition(compiler.compile(text), text)
+    return require_condition(compile_expression(text, Scope(COLUMNS)), text)
 
 
 def compile_row_expression(text: str, texts: Collection[str], renames: Mapping[str, str] | None = None) -> "Compiled":
@@ -104,9 +104,10 @@ def compile_row_expression(text: str, texts: Collection[str], renames: Mapping[s
     Raises:
         ExpressionProblem: for one that is not allowed.
     """
-    from longplay.definitions.sql_compiler import Compiler
+    from longplay.definitions.sql_compiler import compile_expression
+    from longplay.definitions.sql_parts import Scope
 
-    return Compiler(None, texts=frozenset(texts), replaced=renames or {}).compile(text)
+    return compile_expression(text, Scope(None, None, frozenset(texts), renames or {}))
 
 
 def compile_row_filter(text: str, texts: Collection[str], renames: Mapping[str, str] | None = None) -> "Compiled":
@@ -115,10 +116,10 @@ def compile_row_filter(text: str, texts: Collection[str], renames: Mapping[str, 
     Raises:
         ExpressionProblem: for one that is not allowed.
     """
-    from longplay.definitions.sql_compiler import Compiler
+    from longplay.definitions.sql_compiler import compile_expression, require_condition
+    from longplay.definitions.sql_parts import Scope
 
-    compiler = Compiler(None, texts=frozenset(texts), replaced=renames or {})
-    return compiler.check_condition(compiler.compile(text), text)
+    return require_condition(compile_expression(text, Scope(None, None, frozenset(texts), renames or {})), text)
 
 
 def columns_of(text: str) -> frozenset[str]:

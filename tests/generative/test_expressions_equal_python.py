@@ -13,8 +13,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from longplay.definitions.expression import COLUMNS, compile_measure
-from longplay.definitions.sql_compiler import Compiler
+from longplay.definitions.sql_compiler import compile_expression
 from longplay.definitions.sql_functions import Kind
+from longplay.definitions.sql_parts import Scope
 from tests.reference.signals_by_hand import entropy
 
 pytestmark = pytest.mark.spark
@@ -262,8 +263,7 @@ def test_values_of_facts(spark: SparkSession, part: int) -> None:
     rng, rows = np.random.default_rng(100 + part), facts(part)
     kinds: list[tuple[Callable[..., Random], Kind]] = [(number, "number"), (boolean, "boolean"), (text, "text")]
     expressions = [kinds[n % 3][0](rng, DEPTH) for n in range(AT_ONCE)]
-    compiler = Compiler(COLUMNS)
-    compiled = [compiler.compile(expression.sql) for expression in expressions]
+    compiled = [compile_expression(expression.sql, Scope(COLUMNS)) for expression in expressions]
     assert all(c.kind in (kinds[n % 3][1], "any") for n, c in enumerate(compiled))
     frame = spark.createDataFrame([tuple(row.values()) for row in rows], SCHEMA).coalesce(1)
     values = frame.select(*[F.expr(c.sql).alias(str(n)) for n, c in enumerate(compiled)]).collect()

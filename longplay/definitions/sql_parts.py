@@ -1,0 +1,135 @@
+"""Parts of an expression that were checked, and what they may read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from longplay.definitions import sql_literals as literals
+from longplay.definitions.sql_functions import Kind
+from longplay.definitions.sql_parser import ExpressionProblem, PlainSpark
+
+_NUMBER_OF_TEXT = "DECIMAL(30, 9)"
+_REASONS: Mapping[type[exp.Expression], str] = {
+    exp.Window: "window functions (OVER) are not allowed: they depend on the order of rows",
+    exp.Distinct: "DISTINCT would multiply the rows of every signal: write size(collect_set(x)) for count(DISTINCT x)",
+    exp.Filter: "FILTER is not allowed: use the definition's key 'filter', or count_if and CASE WHEN",
+    exp.IntDiv: "'div' is not allowed: write floor(a / b)",
+}
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An expression that was checked.
+
+    Attributes:
+        sql: what Spark is given.
+        kind: its type.
+        source: how it was written, for messages.
+        literal: the value of a literal: text, a number, or None.
+        loose: the first column outside an aggregate.
+        aggregates: the aggregates in it.
+    """
+
+    sql: str
+    kind: Kind
+    source: str = ""
+    literal: str | float | None = None
+    loose: str | None = None
+    aggregates: tuple[str, ...] = ()
+
+
+Walk = Callable[[exp.Expression], Compiled]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an expression may read.
+
+    Attributes:
+        known: the types of the columns; None: any name may be one, of any type.
+        guard: the boolean column whose rows aggregates read; None: aggregates are not allowed.
+        texts: columns that hold text; where a number is needed, they are read as one.
+        replaced: Spark SQL in place of columns.
+    """
+
+    known: Mapping[str, Kind] | None
+    guard: str | None = None
+    texts: frozenset[str] = frozenset()
+    replaced: Mapping[str, str] = field(default_factory=dict)
+
+    def expect(self, value: Compiled, kind: Kind, what: str) -> Compiled:
+        """A value where a type is needed.
+
+        Raises:
+            ExpressionProblem: when it has another.
+        """
+        if kind == "number" and value.kind == "any" and value.sql in self._text_columns:
+            return replace(value, sql=f"TRY_CAST({value.sql} AS {_NUMBER_OF_TEXT})", kind="number")
+        fits = value.kind == kind or "any" in (kind, value.kind) or {kind, value.kind} == {"date", "timestamp"}
+        if fits:
+            return value
+        needed = {"boolean": "condition"}.get(kind, kind)
+        raise ExpressionProblem(f"{what} needs a {needed}, but '{value.source}' is of type {value.kind}")
+
+    @property
+    def _text_columns(self) -> frozenset[str]:
+        return frozenset(as_identifier(name) for name in self.texts)
+
+    def agree(self, values: Sequence[Compiled], what: str) -> tuple[list[Compiled], Kind]:
+        """Values of one type, and that type.
+
+        Raises:
+            ExpressionProblem: when their types differ.
+        """
+        kinds = {value.kind for value in values} - {"any"}
+        if "number" in kinds:
+            values = [self.expect(value, "number", what) if value.kind == "any" else value for value in values]
+        if time := next((kind for kind in ("timestamp", "date") if kind in kinds), None):
+            values = [as_time(value, time) for value in values]
+            kinds = {value.kind for value in values} - {"any"}
+        if kinds == {"date", "timestamp"}:
+            kinds = {"timestamp"}
+        if len(kinds) > 1:
+            listed = " and ".join(f"'{value.source}' is of type {value.kind}" for value in values)
+            raise ExpressionProblem(f"{what} needs values of one type, but {listed}")
+        return list(values), next(iter(kinds), "any")
+
+
+def source_of(node: exp.Expression) -> str:
+    """How an expression is written, for messages."""
+    text: str = node.sql(dialect=PlainSpark, comments=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def why_not(node: exp.Expression) -> str:
+    """Why a node is not allowed."""
+    if isinstance(node, (exp.Query, exp.DDL, exp.DML, exp.Command, exp.Subquery)):
+        return "write an expression over facts, not a query or a command"
+    if isinstance(node, exp.Alias):
+        return f"remove the alias '{node.alias}': the value has a name already"
+    return _REASONS.get(type(node), f"'{source_of(node)}' is not allowed in an expression")
+
+
+def as_identifier(name: str) -> str:
+    """A name that Spark reads as nothing but a name."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def join(sql: str, kind: Kind, parts: Sequence[Compiled]) -> Compiled:
+    """An expression made of others."""
+    return Compiled(
+        sql,
+        kind,
+        loose=next((part.loose for part in parts if part.loose), None),
+        aggregates=tuple(name for part in parts for name in part.aggregates),
+    )
+
+
+def as_time(value: Compiled, kind: str) -> Compiled:
+    """A literal as the time that it is compared with; other values as they are."""
+    if value.kind == "text" and isinstance(value.literal, str):
+        spark_type = "DATE" if kind == "date" and len(value.literal) == len("2026-05-03") else "TIMESTAMP"
+        sql = literals.time_sql(value.literal, spark_type)
+        return replace(value, sql=sql, kind="date" if spark_type == "DATE" else "timestamp", literal=None)
+    return value
