@@ -19,7 +19,9 @@ from ingest.rejection_messages import build_rejection_messages
 from ingest.row_identity import row_key
 from ingest.source_config import Source
 from ingest.times import time_column
-from longplay.definitions.expression import compile_row_filter
+from longplay.definitions.expression import columns_of, compile_row_filter
+from longplay.definitions.sql_parts import same_name
+from longplay.errors import ConfigError, nearest
 
 MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
 _NO_KEY = "_no_key"
@@ -153,7 +155,15 @@ def _common_conditions(observed_at: datetime, log: LogMapping) -> dict[str, Colu
 def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
     texts = text_columns(raw)
     conditions = {rule.reason: F.expr(compile_row_filter(rule.where, texts).sql) for rule in log.filters}
+    names = {same_name(name) for name in raw.columns}
     for rule in log.filters:
+        if unknown := sorted(name for name in columns_of(rule.where) if same_name(name) not in names):
+            raise ConfigError(
+                f"The filter '{rule.reason}' cannot be applied to the log.",
+                where=f"key filters, where: {rule.where}",
+                got=f"no column '{unknown[0]}'; {nearest(unknown[0], raw.columns)}",
+                fix="write a condition over the log's own columns",
+            )
         check_analysis(
             partial(_select_where, raw, conditions[rule.reason]),
             f"The filter '{rule.reason}' cannot be applied to the log.",

@@ -93,13 +93,13 @@ def compile_filter(text: str) -> "Compiled":
     return require_condition(compile_expression(text, Scope(COLUMNS)), text)
 
 
-def compile_row_expression(text: str, texts: Collection[str], renames: Mapping[str, str] | None = None) -> "Compiled":
+def compile_row_expression(text: str, texts: Collection[str], replaced: Mapping[str, str] | None = None) -> "Compiled":
     """An expression over the columns of a raw row; null where it is undefined.
 
     Args:
         text: the expression.
         texts: columns that hold text; where a number is needed, they are read as one.
-        renames: Spark SQL in place of columns that Longplay provides.
+        replaced: Spark SQL in place of columns that Longplay provides.
 
     Raises:
         ExpressionProblem: for one that is not allowed.
@@ -107,10 +107,10 @@ def compile_row_expression(text: str, texts: Collection[str], renames: Mapping[s
     from longplay.definitions.sql_compiler import compile_expression
     from longplay.definitions.sql_parts import Scope
 
-    return compile_expression(text, Scope(None, None, frozenset(texts), renames or {}))
+    return compile_expression(text, Scope(None, None, frozenset(texts), replaced or {}))
 
 
-def compile_row_filter(text: str, texts: Collection[str], renames: Mapping[str, str] | None = None) -> "Compiled":
+def compile_row_filter(text: str, texts: Collection[str], replaced: Mapping[str, str] | None = None) -> "Compiled":
     """A condition on a raw row; null where it is undefined. Its arguments are those of ``compile_row_expression``.
 
     Raises:
@@ -119,7 +119,7 @@ def compile_row_filter(text: str, texts: Collection[str], renames: Mapping[str, 
     from longplay.definitions.sql_compiler import compile_expression, require_condition
     from longplay.definitions.sql_parts import Scope
 
-    return require_condition(compile_expression(text, Scope(None, None, frozenset(texts), renames or {})), text)
+    return require_condition(compile_expression(text, Scope(None, None, frozenset(texts), replaced or {})), text)
 
 
 def columns_of(text: str) -> frozenset[str]:

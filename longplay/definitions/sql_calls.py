@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from longplay.definitions import sql_literals as literals
 from longplay.definitions.sql_functions import AGGREGATES, FUNCTIONS, SqlFunction
+from longplay.definitions.sql_literals import MAX_CHARACTERS
 from longplay.definitions.sql_parser import ExpressionProblem
 from longplay.definitions.sql_parts import Compiled, Scope, Walk, as_identifier, join, source_of, why_not
 from longplay.errors import nearest
@@ -63,19 +64,21 @@ def _check_constants(name: str, values: Sequence[Any]) -> None:
     places = {"left": 1, "right": 1, "lpad": 1, "rpad": 1, "substring": 1}
     if name in places:
         for value in (value for value in values[1:3] if isinstance(value, float)):
-            literals.whole_number(value, -literals.MAX_LENGTH, literals.MAX_LENGTH, f"the length of {name}")
+            literals.check_whole_number(
+                value, -literals.MAX_CHARACTERS, literals.MAX_CHARACTERS, f"the length of {name}"
+            )
     if name == "round" and len(values) > 1:
-        literals.whole_number(values[1], -9, 9, "the digits of round")
+        literals.check_whole_number(values[1], 0, 9, "the digits of round")
     if name == "width_bucket":
-        literals.whole_number(values[3], 1, 1_000_000, "the number of buckets")
+        literals.check_whole_number(values[3], 1, 1_000_000, "the number of buckets")
     if name == "split_part":
-        literals.whole_number(abs(values[2]), 1, literals.MAX_LENGTH, "the part of split_part, counted from 1,")
+        literals.check_whole_number(abs(values[2]), 1, MAX_CHARACTERS, "the part of split_part, counted from 1,")
     if name in ("regexp_extract", "regexp_replace"):
         groups = literals.check_pattern(str(values[1]))
         if name == "regexp_replace":
             literals.check_replacement(str(values[2]), groups)
         else:
-            literals.whole_number(values[2] if len(values) > 2 else 1.0, 0, groups, "the group of regexp_extract")
+            literals.check_whole_number(values[2] if len(values) > 2 else 1.0, 0, groups, "the group of regexp_extract")
 
 
 def _size(scope: Scope, node: exp.Anonymous, walk: Walk) -> Compiled:

@@ -44,21 +44,21 @@ _DAYS = SqlFunction(
     ("date", "date"),
     "number",
     "Days from the second date to the first.",
-    form="date_diff(CAST({0} AS DATE), CAST({1} AS DATE))",
+    form="date_diff(TRY_CAST({0} AS DATE), TRY_CAST({1} AS DATE))",
 )
-_SECONDS = SqlFunction(("timestamp",), "number", "Seconds since 1970.", form="unix_seconds(CAST({0} AS TIMESTAMP))")
+_SECONDS = SqlFunction(("timestamp",), "number", "Seconds since 1970.", form="unix_seconds(TRY_CAST({0} AS TIMESTAMP))")
 FUNCTIONS: Mapping[str, SqlFunction] = {
     # As a double, because the smallest whole number has no absolute value.
-    "abs": replace(_NUMBER, about="The absolute value.", form="abs(CAST({0} AS DOUBLE))"),
+    "abs": replace(_NUMBER, about="The absolute value.", form="abs(TRY_CAST({0} AS DOUBLE))"),
     "ceil": replace(_NUMBER, about="The least whole number that is not less."),
     "coalesce": SqlFunction(("any",), None, "The first value that is not null.", variadic=True),
     "date_diff": _DAYS,
     "datediff": _DAYS,
-    "dayofweek": replace(_DATE, about="1 (Sunday) to 7 (Saturday).", form="dayofweek(CAST({0} AS DATE))"),
+    "dayofweek": replace(_DATE, about="1 (Sunday) to 7 (Saturday).", form="dayofweek(TRY_CAST({0} AS DATE))"),
     "exp": replace(_NUMBER, about="e to that power."),
     "floor": replace(_NUMBER, about="The greatest whole number that is not greater."),
     "greatest": SqlFunction(("any", "any"), None, "The greatest value that is not null.", variadic=True),
-    "hour": SqlFunction(("timestamp",), "number", "The hour (UTC), 0 to 23.", form="hour(CAST({0} AS TIMESTAMP))"),
+    "hour": SqlFunction(("timestamp",), "number", "The hour (UTC), 0 to 23.", form="hour(TRY_CAST({0} AS TIMESTAMP))"),
     "least": SqlFunction(("any", "any"), None, "The least value that is not null.", variadic=True),
     "ln": replace(_NUMBER, about="The natural logarithm; null for what is not positive."),
     "lower": replace(_TEXT, about="In lower case."),
@@ -71,7 +71,7 @@ FUNCTIONS: Mapping[str, SqlFunction] = {
     "unix_seconds": _SECONDS,
     "unix_timestamp": _SECONDS,
     "upper": replace(_TEXT, about="In upper case."),
-    "weekday": replace(_DATE, about="0 (Monday) to 6 (Sunday).", form="weekday(CAST({0} AS DATE))"),
+    "weekday": replace(_DATE, about="0 (Monday) to 6 (Sunday).", form="weekday(TRY_CAST({0} AS DATE))"),
     "width_bucket": SqlFunction(
         ("number", "number", "number", "number"), "number", "The number of the bucket of a histogram.", constant=(3,)
     ),
@@ -91,7 +91,9 @@ FUNCTIONS: Mapping[str, SqlFunction] = {
     "regexp_replace": SqlFunction(
         ("text", "text", "text"), "text", "With each match of a regular expression replaced.", constant=(1, 2)
     ),
-    "replace": SqlFunction(("text", "text", "text"), "text", "With the second replaced by the third.", optional=1),
+    "replace": SqlFunction(
+        ("text", "text", "text"), "text", "With the second replaced by the third.", optional=1, constant=(1, 2)
+    ),
     "right": SqlFunction(("text", "number"), "text", "So many characters from the end.", constant=(1,)),
     "rpad": SqlFunction(("text", "number", "text"), "text", "Filled up at the end.", optional=1, constant=(1, 2)),
     "rtrim": replace(_TEXT, about="Without spaces at the end."),

@@ -6,11 +6,16 @@ from datetime import datetime
 
 from longplay.definitions.sql_parser import ExpressionProblem
 
-MAX_LENGTH = 10_000
+MAX_CHARACTERS = 1_000
+"""The most characters that a function may take or fill up to."""
 _PLAIN = re.compile(r"[A-Za-z0-9 _.,:;/%+*=<>()\[\]{}^$|?!#@&~-]*")
-_NUMBER = re.compile(r"\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
-_REFERENCE = re.compile(r"\\.|\$(\d+|\{)")
+_NUMBER = re.compile(r"[0-9]{1,19}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
+_REFERENCE = re.compile(r"\\.|\$([0-9])")
+_CLASS = re.compile(r"\[\^?(?:[^\[\]\\&]|\\[\\\]\[^.$|?*+(){}/dDsSwW-])+\]")
+_ESCAPE = re.compile(r"\\[\\\[\].$|?*+(){}^/\-dDsSwWbBtnr]")
+_REPEAT = re.compile(r"\{([0-9]{1,4})(,([0-9]{1,4})?)?\}")
+_HARD_GROUP = re.compile(r"\((?:\?:)?[^()]*(?:[|*+]|u)[^()]*\)[*+]|\([^()]*\([^()]*\)[^()]*\)[*+]")
 
 
 def text_sql(text: str) -> str:
@@ -54,13 +59,26 @@ def time_sql(text: str, spark_type: str) -> str:
 def check_pattern(pattern: str) -> int:
     """Check a regular expression; returns how many groups it has.
 
+    It may hold what Python and Java read alike, and nothing that exhausts the stack or goes back over text for hours.
+
     Raises:
-        ExpressionProblem: when it is none.
+        ExpressionProblem: when it is none, or holds more.
     """
     try:
-        return re.compile(pattern).groups
+        groups = re.compile(pattern).groups
     except (re.error, OverflowError, RecursionError) as error:
         raise ExpressionProblem(f"{pattern!r} is no regular expression: {error}") from error
+    bare = _CLASS.sub("a", _ESCAPE.sub(lambda escape: escape[0] if escape[0] in (r"\[", r"\]") else "a", pattern))
+    bare = bare.replace(r"\[", "a").replace(r"\]", "a")
+    bare = _REPEAT.sub(lambda repeat: "u" if (repeat[2] or int(repeat[1]) > 1) else "", bare)
+    if extra := re.search(r"\\|[\[\]{}]|\(\?(?!:)", bare):
+        raise ExpressionProblem(
+            f"{pattern!r} holds {extra[0]!r}, which is not allowed here: write classes, groups, escapes and {{n,m}} "
+            "in their plain forms"
+        )
+    if _HARD_GROUP.search(bare):
+        raise ExpressionProblem(f"in {pattern!r}, a group is repeated that itself holds a repeat or alternatives")
+    return groups
 
 
 def check_replacement(replacement: str, groups: int) -> None:
@@ -70,10 +88,10 @@ def check_replacement(replacement: str, groups: int) -> None:
         ExpressionProblem: when it names another.
     """
     for reference in _REFERENCE.finditer(replacement):
-        if reference[1] == "{" or (reference[1] and int(reference[1][0]) > groups):
+        if reference[1] and int(reference[1]) > groups:
             raise ExpressionProblem(f"the replacement {replacement!r} names a group that the expression does not have")
-    if re.search(r"\$(?!\d)", _REFERENCE.sub("", replacement)) or re.search(r"(?<!\\)(\\\\)*\\$", replacement):
-        raise ExpressionProblem(f"the replacement {replacement!r} ends in a sign that needs a group or character")
+    if re.search(r"[$\\]", _REFERENCE.sub("x", replacement)):
+        raise ExpressionProblem(f"in the replacement {replacement!r}, a $ or backslash belongs to nothing")
 
 
 def check_like(pattern: str) -> None:
@@ -83,10 +101,10 @@ def check_like(pattern: str) -> None:
         ExpressionProblem: for another.
     """
     if re.search(r"\\(?![%_\\])", re.sub(r"\\\\", "", pattern)):
-        raise ExpressionProblem(rf"in the pattern {pattern!r}, a backslash stands before none of %, _ and \\")
+        raise ExpressionProblem(f"in the pattern {pattern!r}, a backslash stands before none of %, _ and itself")
 
 
-def whole_number(value: object, low: int, high: int, what: str) -> None:
+def check_whole_number(value: object, low: int, high: int, what: str) -> None:
     """Check that a literal is a whole number in ``[low, high]``.
 
     Raises:

@@ -8,7 +8,7 @@ from sqlglot import exp
 from longplay.definitions import sql_literals as literals
 from longplay.definitions.sql_functions import Kind
 from longplay.definitions.sql_parser import ExpressionProblem
-from longplay.definitions.sql_parts import Compiled, Scope, Walk, as_identifier, join, source_of, why_not
+from longplay.definitions.sql_parts import Compiled, Scope, Walk, as_identifier, join, same_name, source_of, why_not
 from longplay.errors import nearest
 
 FORGIVING = {
@@ -41,12 +41,20 @@ _TYPES: Mapping[exp.DataType.Type, tuple[str, Kind]] = {
     exp.DataType.Type.TIMESTAMP: ("TIMESTAMP", "timestamp"),
     exp.DataType.Type.TIMESTAMPTZ: ("TIMESTAMP", "timestamp"),
 }
+_CASTS: Mapping[Kind, tuple[Kind, ...]] = {
+    "number": ("number", "text", "boolean"),
+    "boolean": ("number", "text", "boolean"),
+    "date": ("date", "timestamp", "text"),
+    "timestamp": ("date", "timestamp", "text"),
+    "interval": (),
+}
+"""The types to which values of each type can be cast; text can be cast to any."""
 _UNITS = ("DAY", "HOUR", "MINUTE", "SECOND", "WEEK")
 _CLOCK_COLUMNS = (
     "current_catalog", "current_database", "current_date", "current_schema", "current_time", "current_timestamp",
-    "current_user", "localtimestamp", "session_user", "user", "grouping__id",
+    "current_user", "localtimestamp", "session_user", "grouping__id", "_metadata",
 )  # fmt: skip
-"""Names that Spark reads as functions where a table has no such column."""
+"""Names that Spark reads as functions, or as facts about files, where a table has no such column."""
 
 
 def paren(_: Scope, node: exp.Paren, walk: Walk) -> Compiled:
@@ -94,7 +102,7 @@ def column(scope: Scope, node: exp.Column, _: Walk) -> Compiled:
         raise ExpressionProblem(why_not(node.this))
     if scope.known is not None and name not in scope.known:
         raise ExpressionProblem(f"there is no column '{name}': {nearest(name, scope.known)}")
-    if name.lower() in _CLOCK_COLUMNS:
+    if not name or same_name(name) in _CLOCK_COLUMNS:
         raise ExpressionProblem(f"the function '{name}' is not allowed: it depends on the clock or on who asks")
     kind: Kind = scope.known[name] if scope.known is not None else "any"
     sql = scope.replaced.get(name, as_identifier(name))
@@ -116,7 +124,8 @@ def not_(scope: Scope, node: exp.Not, walk: Walk) -> Compiled:
 
 def comparison(scope: Scope, node: exp.Binary, walk: Walk) -> Compiled:
     """Two values of one type, compared."""
-    if isinstance(node.this, exp.Null) or isinstance(node.expression, exp.Null):
+    has_null = isinstance(node.this, exp.Null) or isinstance(node.expression, exp.Null)
+    if has_null and not isinstance(node, exp.NullSafeEQ):
         raise ExpressionProblem(f"'{source_of(node)}' is never true: write IS NULL or IS NOT NULL")
     sign = COMPARISONS[type(node)]
     sides, _ = scope.agree([walk(node.this), walk(node.expression)], f"'{source_of(node)}'")
@@ -125,6 +134,8 @@ def comparison(scope: Scope, node: exp.Binary, walk: Walk) -> Compiled:
 
 def between(scope: Scope, node: exp.Between, walk: Walk) -> Compiled:
     """``BETWEEN`` two values."""
+    if node.args.get("symmetric"):
+        raise ExpressionProblem(why_not(node))
     parts = [walk(node.this), walk(node.args["low"]), walk(node.args["high"])]
     parts, _ = scope.agree(parts, "BETWEEN")
     return join(f"({parts[0].sql} BETWEEN {parts[1].sql} AND {parts[2].sql})", "boolean", parts)
@@ -184,9 +195,10 @@ def joined_texts(scope: Scope, node: exp.Expression, walk: Walk) -> Compiled:
 
 def interval(_: Scope, node: exp.Interval, __: Walk) -> Compiled:
     """An interval of whole days, hours, minutes, seconds or weeks."""
-    unit = node.unit.name.upper().removesuffix("S") if node.unit is not None else ""
+    is_unit = node.unit is not None and not isinstance(node.unit, exp.IntervalSpan)
+    unit = node.unit.name.upper().removesuffix("S") if is_unit else ""
     number = node.this.this if isinstance(node.this, exp.Literal) else ""
-    if unit not in _UNITS or not number.isdigit() or len(number) > 6:
+    if unit not in _UNITS or not (number.isascii() and number.isdigit()) or len(number) > 5:
         raise ExpressionProblem(f"'{source_of(node)}' is not allowed: write a whole number of {', '.join(_UNITS)}")
     return Compiled(f"INTERVAL '{number}' {unit}", "interval")
 
@@ -224,13 +236,17 @@ def if_(scope: Scope, node: exp.If, walk: Walk) -> Compiled:
 def cast(_: Scope, node: exp.Cast, walk: Walk) -> Compiled:
     """``cast`` or ``::``; null where the value is none of the type."""
     spark_type, kind = _TYPES.get(node.to.this, ("", "any"))
-    if not spark_type or {key for key, value in node.args.items() if value} - {"this", "to", "safe"}:
+    parameters = {key for key, value in node.to.args.items() if value} - {"this"}
+    unread = {key for key, value in node.args.items() if value} - {"this", "to", "safe"}
+    if not spark_type or unread or (parameters and spark_type != "DECIMAL"):
         raise ExpressionProblem(
             f"'{source_of(node)}' is not allowed: cast to a number, text, boolean, date or timestamp"
         )
     value = walk(node.this)
     if kind in ("date", "timestamp") and isinstance(value.literal, str):
         return Compiled(literals.time_sql(value.literal, spark_type), kind)
+    if value.kind not in ("any", "text") and kind not in _CASTS[value.kind]:
+        raise ExpressionProblem(f"'{source_of(node)}' casts a {value.kind} to a {kind}, which has no meaning")
     if spark_type == "DECIMAL":
         spark_type += _decimal_digits(node)
     return join(f"TRY_CAST({value.sql} AS {spark_type})", kind, [value])
@@ -240,6 +256,7 @@ def _decimal_digits(node: exp.Cast) -> str:
     digits = [str(part.this) for part in node.to.expressions]
     if not digits:
         return "(10, 0)"
-    if not all(part.isdigit() for part in digits) or int(digits[0]) > 38 or int(digits[-1]) > int(digits[0]):
+    is_whole = len(digits) <= 2 and all(part.isascii() and part.isdigit() for part in digits)
+    if not is_whole or int(digits[0]) > 38 or int(digits[-1]) > int(digits[0]):
         raise ExpressionProblem(f"'{source_of(node)}' is not allowed: a decimal has at most 38 digits")
     return f"({', '.join(digits)})"

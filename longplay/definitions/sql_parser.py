@@ -14,7 +14,8 @@ MAX_LENGTH, MAX_BRACKETS, MAX_WORDS, MAX_DEPTH = 4_000, 24, 1_000, 80
 _TEXTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`", re.DOTALL)
 _WORDS = re.compile(r"\w+|[^\w\s]")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NESTED_TYPES = re.compile(r"(\w+\s*<\s*){3}")
 
 
 class ExpressionProblem(LongplayError):
@@ -77,7 +78,12 @@ def _check_limits(text: str) -> None:
         raise ExpressionProblem(f"the expression has {len(text):,} characters, and at most {MAX_LENGTH:,} are allowed")
     if control := _CONTROL.search(text):
         raise ExpressionProblem(f"the expression holds the control character {control[0]!r}")
-    words = _WORDS.findall(_TEXTS.sub("''", text))
+    bare = _TEXTS.sub("''", text)
+    if "--" in bare or "/*" in bare:
+        raise ExpressionProblem("comments are not allowed in an expression: write them beside it")
+    if _NESTED_TYPES.search(bare):
+        raise ExpressionProblem("cast to a number, text, boolean, date or timestamp")
+    words = _WORDS.findall(bare)
     if len(words) > MAX_WORDS:
         raise ExpressionProblem(
             f"the expression has {len(words):,} words and signs, and at most {MAX_WORDS:,} are allowed"

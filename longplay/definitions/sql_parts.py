@@ -9,7 +9,14 @@ from longplay.definitions import sql_literals as literals
 from longplay.definitions.sql_functions import Kind
 from longplay.definitions.sql_parser import ExpressionProblem, PlainSpark
 
-_NUMBER_OF_TEXT = "DECIMAL(30, 9)"
+_OF_TEXT: Mapping[Kind, str] = {
+    "number": "DECIMAL(30, 9)",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
+"""As what text is read where another type is needed."""
+_MAX_SQL = 50_000
 _REASONS: Mapping[type[exp.Expression], str] = {
     exp.Window: "window functions (OVER) are not allowed: they depend on the order of rows",
     exp.Distinct: "DISTINCT would multiply the rows of every signal: write size(collect_set(x)) for count(DISTINCT x)",
@@ -64,17 +71,22 @@ class Scope:
         Raises:
             ExpressionProblem: when it has another.
         """
-        if kind == "number" and value.kind == "any" and value.sql in self._text_columns:
-            return replace(value, sql=f"TRY_CAST({value.sql} AS {_NUMBER_OF_TEXT})", kind="number")
+        if value.kind == "any" and kind in _OF_TEXT and self._may_be_text(value):
+            return replace(value, sql=f"TRY_CAST({value.sql} AS {_OF_TEXT[kind]})", kind=kind)
         fits = value.kind == kind or "any" in (kind, value.kind) or {kind, value.kind} == {"date", "timestamp"}
         if fits:
             return value
         needed = {"boolean": "condition"}.get(kind, kind)
         raise ExpressionProblem(f"{what} needs a {needed}, but '{value.source}' is of type {value.kind}")
 
-    @property
-    def _text_columns(self) -> frozenset[str]:
-        return frozenset(as_identifier(name) for name in self.texts)
+    def _may_be_text(self, value: Compiled) -> bool:
+        """Whether a value of unknown type is null, a column that holds text, or made of columns of a raw row."""
+        if value.sql == "NULL":
+            return True
+        if self.known is not None or value.loose is None:
+            return False
+        is_column = value.sql == as_identifier(value.loose)
+        return not is_column or same_name(value.loose) in {same_name(name) for name in self.texts}
 
     def agree(self, values: Sequence[Compiled], what: str) -> tuple[list[Compiled], Kind]:
         """Values of one type, and that type.
@@ -83,13 +95,15 @@ class Scope:
             ExpressionProblem: when their types differ.
         """
         kinds = {value.kind for value in values} - {"any"}
-        if "number" in kinds:
-            values = [self.expect(value, "number", what) if value.kind == "any" else value for value in values]
         if time := next((kind for kind in ("timestamp", "date") if kind in kinds), None):
             values = [as_time(value, time) for value in values]
             kinds = {value.kind for value in values} - {"any"}
         if kinds == {"date", "timestamp"}:
+            values = [_from_date(value) for value in values]
             kinds = {"timestamp"}
+        if len(kinds) == 1:
+            [kind] = kinds
+            values = [self.expect(value, kind, what) if value.kind == "any" else value for value in values]
         if len(kinds) > 1:
             listed = " and ".join(f"'{value.source}' is of type {value.kind}" for value in values)
             raise ExpressionProblem(f"{what} needs values of one type, but {listed}")
@@ -116,8 +130,25 @@ def as_identifier(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def same_name(name: str) -> str:
+    """Equal for names that Spark takes for the same, as its comparison by upper and lower case does."""
+    return name.upper().lower()
+
+
+def _from_date(value: Compiled) -> Compiled:
+    if value.kind == "date":
+        return replace(value, sql=f"TRY_CAST({value.sql} AS TIMESTAMP)", kind="timestamp")
+    return value
+
+
 def join(sql: str, kind: Kind, parts: Sequence[Compiled]) -> Compiled:
-    """An expression made of others."""
+    """An expression made of others.
+
+    Raises:
+        ExpressionProblem: when it grew too long, as nested CASE does.
+    """
+    if len(sql) > _MAX_SQL:
+        raise ExpressionProblem(f"the expression becomes more than {_MAX_SQL:,} characters of SQL: split it")
     return Compiled(
         sql,
         kind,

@@ -8,6 +8,7 @@ import pytest
 from longplay.definitions.expression import (
     check_measure,
     check_row_expression,
+    check_row_filter,
     compile_measure,
     compile_row_expression,
 )
@@ -120,10 +121,70 @@ def test_literals_are_data(literal: str, sql: str) -> None:
         ("sum(case when is_click then 1 else 'a' end)", "CASE needs values of one type"),
         ("sum(cast(kind as array<int>))", "cast to a number, text, boolean, date or timestamp"),
         ("count_if(kind = 'a' or)", "this is not Spark SQL"),
+        ("sum(amount) -- all", "comments are not allowed"),
+        ("count_if(kind = '\ud800')", "control character"),
+        ("sum(cast(amount as array<array<array<int>>>))", "cast to a number, text"),
+        ("count_if(amount between symmetric 100 and 1)", "is not allowed"),
+        ("count_if(event_ts < t0 + interval '1' day to hour)", "write a whole number of DAY"),
+        ("count_if(event_ts < t0 + interval '٣' day)", "write a whole number of DAY"),
+        ("count(cast(amount as date))", "casts a number to a date"),
+        ("count(cast(is_click as timestamp))", "casts a boolean to a timestamp"),
+        ("max(cast(day as decimal(5, 2, 1)))", "at most 38 digits"),
+        ("max(cast(day as decimal(٣, 1)))", "at most 38 digits"),
+        ("count(cast(kind as string(3)))", "cast to a number, text"),
+        ("max(12345678901234567890.5)", "no number that a double can hold"),
+        ("max(round(day, -1))", "must be a whole number from 0 to 9"),
+        ("max(length(lpad(kind, 10000, 'a')))", "must be a whole number from -1000 to 1,000"),
+        ("max(length(replace(kind, 'a', topic)))", "argument 3 of replace must be a literal"),
+        ("sum(" + "CASE " * 20 + "day" + " WHEN 1 THEN 1 WHEN 2 THEN 2 END" * 20 + ")", "characters of SQL"),
+        ("count_if(kind rlike '(a|b)*c')", "a group is repeated"),
+        ("count_if(kind rlike '(a+)+$')", "a group is repeated"),
+        ("count_if(kind rlike '(?P<n>a)')", "is not allowed here"),
+        ("count_if(kind rlike '[[a]')", "is not allowed here"),
+        ("count_if(kind rlike 'a{x}')", "is not allowed here"),
+        ("count_if(kind rlike 'a{,3}')", "is not allowed here"),
+        ("count_if(kind rlike r'\\0')", "is not allowed here"),
+        ("count_if(kind rlike '[a&&b]')", "is not allowed here"),
+        ("count_if(regexp_replace(kind, '(a)', '$2') = 'b')", "names a group"),
+        ("count_if(regexp_replace(kind, '(a)', r'$\\1') = 'b')", "belongs to nothing"),
+        ("count_if(regexp_extract(kind, '(a)', 2) = 'b')", "from 0 to 1"),
     ],
 )
 def test_what_could_only_fail_in_spark_is_refused(text: str, problem: str) -> None:
     assert problem in (check_measure(text) or "accepted")
+
+
+def test_ordinary_patterns_are_allowed() -> None:
+    for pattern in (
+        r"^[a-z0-9._-]+@[a-z]+\\.com$",
+        r"^day ([0-9-]+)$",
+        r"(ab)?c{2,3}",
+        r"\\d+-\\d{4}",
+        "(a|b)c",
+        "[^,;]+",
+    ):
+        assert check_row_expression(f"who rlike '{pattern}'") is None, pattern
+
+
+@pytest.mark.parametrize(
+    "name", ["current_date", "Current_Timestamp", "current_tımestamp", "current_uſer", "_metadata"]
+)
+def test_names_that_spark_reads_as_functions_are_refused(name: str) -> None:
+    assert "is not allowed" in (check_row_expression(name) or "accepted")
+    assert "is not allowed" in (check_row_filter(f"`{name}` IS NULL") or "accepted")
+
+
+def test_text_of_a_raw_row_is_read_as_what_is_needed() -> None:
+    texts = ["a", "Views"]
+    for text, sql in {
+        "hour(a)": "hour(TRY_CAST(TRY_CAST(`a` AS TIMESTAMP) AS TIMESTAMP))",
+        "a > timestamp '2026-01-01'": "(TRY_CAST(`a` AS TIMESTAMP) > CAST('2026-01-01' AS TIMESTAMP))",
+        "not a": "(NOT TRY_CAST(`a` AS BOOLEAN))",
+        "coalesce(a, n) + 1": "try_add(TRY_CAST(coalesce(`a`, `n`) AS DECIMAL(30, 9)), 1)",
+        "VIEWS > 5": "(TRY_CAST(`VIEWS` AS DECIMAL(30, 9)) > 5)",
+        "n > 5": "(`n` > 5)",
+    }.items():
+        assert compile_row_expression(text, texts).sql == sql
 
 
 @pytest.mark.parametrize(
