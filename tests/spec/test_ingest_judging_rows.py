@@ -203,7 +203,7 @@ def test_filters_set_rows_aside_in_their_order(spark: SparkSession, tmp_path: Pa
 
 @pytest.mark.parametrize("where", ["who =", "count(*) > 1", "length(who)", "current_date > '2026-01-01'"])
 def test_a_filter_that_is_no_condition_is_a_config_error(where: str) -> None:
-    with pytest.raises(ConfigError, match="events.filters.0.where"):
+    with pytest.raises(ConfigError, match=r"events\.filters\.0\.where"):
         build_source(events__filters=[{"reason": "staff", "where": where}])
 
 
