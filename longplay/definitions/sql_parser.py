@@ -7,7 +7,7 @@ from sqlglot import exp, parse
 from sqlglot.dialects.spark import Spark
 from sqlglot.errors import SqlglotError
 
-from longplay.errors import LongplayError
+from longplay.errors import ConfigError
 
 MAX_LENGTH, MAX_BRACKETS, MAX_WORDS, MAX_DEPTH = 4_000, 24, 1_000, 80
 """The longest expression (characters), its deepest brackets, its most words and signs, and its deepest tree."""
@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\u
 _NESTED_TYPES = re.compile(r"(\w+\s*<\s*){3}")
 
 
-class ExpressionProblem(LongplayError):
+class ExpressionProblem(ConfigError):
     """What is wrong with an expression."""
 
 

@@ -26,8 +26,8 @@ def section(page: str, heading: str) -> str:
 
 def test_pages_are_the_same_each_time(page_texts):
     assert pages() == page_texts
-    assert sorted(page_texts) == ["commands.md", "features.md", "reward.schema.json", "rewards.md", "settings.md",
-        "signal.schema.json", "signals.md", "sources.md", "tables.md"]  # fmt: skip
+    assert sorted(page_texts) == ["commands.md", "expressions.md", "features.md", "reward.schema.json", "rewards.md",
+        "settings.md", "signal.schema.json", "signals.md", "sources.md", "tables.md"]  # fmt: skip
 
 
 def test_every_table_lists_every_column(page_texts):
