@@ -7,20 +7,19 @@ bad_propensity, null_episode, bad_season, duplicate.
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ingest.derived_columns import text_columns
-from ingest.log_mapping import EpisodesLog, EventsLog, ExposuresLog, LogMapping, UserLog
+from ingest.log_mapping import EpisodesLog, EventsLog, ExposuresLog, LogMapping, QuarantineFilter, UserLog
 from ingest.raw_columns import FILE, MALFORMED, RAW_JSON_OPTIONS, check_analysis, raw_column, raw_columns, text_column
 from ingest.rejection_messages import build_rejection_messages
 from ingest.row_identity import row_key
 from ingest.source_config import Source
 from ingest.times import time_column
 from longplay.definitions.expression import columns_of, compile_row_filter
-from longplay.definitions.sql_parts import same_name
+from longplay.definitions.sql_functions import folded
 from longplay.errors import ConfigError, nearest
 
 MALFORMED_ROW, DUPLICATE = "malformed_row", "duplicate"
@@ -153,28 +152,20 @@ def _common_conditions(observed_at: datetime, log: LogMapping) -> dict[str, Colu
 
 
 def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
-    texts = text_columns(raw)
-    conditions = {rule.reason: F.expr(compile_row_filter(rule.where, texts).sql) for rule in log.filters}
-    names = {same_name(name) for name in raw.columns}
-    for rule in log.filters:
-        if unknown := sorted(name for name in columns_of(rule.where) if same_name(name) not in names):
-            raise ConfigError(
-                f"The filter '{rule.reason}' cannot be applied to the log.",
-                where=f"key filters, where: {rule.where}",
-                got=f"no column '{unknown[0]}'; {nearest(unknown[0], raw.columns)}",
-                fix="write a condition over the log's own columns",
-            )
-        check_analysis(
-            partial(_select_where, raw, conditions[rule.reason]),
-            f"The filter '{rule.reason}' cannot be applied to the log.",
-            f"key filters, where: {rule.where}",
-            "write a Spark SQL condition over the log's own columns",
-        )
-    return {reason: F.coalesce(condition, F.lit(False)) for reason, condition in conditions.items()}
+    return {rule.reason: F.coalesce(_condition(raw, rule), F.lit(False)) for rule in log.filters}
 
 
-def _select_where(raw: DataFrame, condition: Column) -> DataFrame:
-    return raw.where(condition).select(F.lit(True))
+def _condition(raw: DataFrame, rule: QuarantineFilter) -> Column:
+    what, where = f"The filter '{rule.reason}' cannot be applied to the log.", f"key filters, where: {rule.where}"
+    fix = "write a Spark SQL condition over the log's own columns"
+    # Some names are functions of Spark where the log has no such column.
+    names = {folded(name) for name in raw.columns}
+    if missing := sorted(name for name in columns_of(rule.where) if folded(name) not in names):
+        got = f"no column '{missing[0]}'; {nearest(missing[0], raw.columns)}"
+        raise ConfigError(what, where=where, got=got, fix=fix)
+    condition = F.expr(compile_row_filter(rule.where, text_columns(raw)).sql)
+    check_analysis(lambda: raw.where(condition).select(F.lit(True)), what, where, fix)
+    return condition
 
 
 def _specific_columns(raw: DataFrame, log: LogMapping) -> list[Column]:

@@ -110,16 +110,15 @@ def compile_row_expression(text: str, texts: Collection[str], replaced: Mapping[
     return compile_expression(text, Scope(None, None, frozenset(texts), replaced or {}))
 
 
-def compile_row_filter(text: str, texts: Collection[str], replaced: Mapping[str, str] | None = None) -> "Compiled":
+def compile_row_filter(text: str, texts: Collection[str]) -> "Compiled":
     """A condition on a raw row; null where it is undefined. Its arguments are those of ``compile_row_expression``.
 
     Raises:
         ExpressionProblem: for one that is not allowed.
     """
-    from longplay.definitions.sql_compiler import compile_expression, require_condition
-    from longplay.definitions.sql_parts import Scope
+    from longplay.definitions.sql_compiler import require_condition
 
-    return require_condition(compile_expression(text, Scope(None, None, frozenset(texts), replaced or {})), text)
+    return require_condition(compile_row_expression(text, texts), text)
 
 
 def columns_of(text: str) -> frozenset[str]:

@@ -25,16 +25,16 @@ _ENTROPY = (
 def call(scope: Scope, node: exp.Anonymous, walk: Walk) -> Compiled:
     """A call of a function or an aggregate of the tables."""
     name = node.this.lower() if isinstance(node.this, str) else ""
-    if name in AGGREGATES and scope.known is not None:
+    if name in AGGREGATES and scope.types is not None:
         return _aggregate(scope, name, node, walk)
-    function = FUNCTIONS.get(name)
-    if function is None and name != "size":
-        known = [*FUNCTIONS, *(AGGREGATES if scope.guard else ())]
-        raise ExpressionProblem(
-            f"the function '{source_of(node).split('(')[0].lower()}' is not allowed: {nearest(name, known)}"
-        )
-    if function is None:
+    if name == "size":
         return _size(scope, node, walk)
+    function = FUNCTIONS.get(name)
+    if function is None:
+        names = [*FUNCTIONS, *(AGGREGATES if scope.guard else ())]
+        raise ExpressionProblem(
+            f"the function '{source_of(node).split('(')[0].lower()}' is not allowed: {nearest(name, names)}"
+        )
     values = _arguments(scope, name, function, [walk(argument) for argument in node.expressions])
     if function.result is None:
         values, kind = scope.agree(values, name)
@@ -61,12 +61,9 @@ def _arguments(scope: Scope, name: str, function: SqlFunction, values: list[Comp
 
 def _check_constants(name: str, values: Sequence[Any]) -> None:
     """Check literals that would end the job, or fill the memory, when Spark meets them."""
-    places = {"left": 1, "right": 1, "lpad": 1, "rpad": 1, "substring": 1}
-    if name in places:
+    if name in ("left", "right", "lpad", "rpad", "substring"):
         for value in (value for value in values[1:3] if isinstance(value, float)):
-            literals.check_whole_number(
-                value, -literals.MAX_CHARACTERS, literals.MAX_CHARACTERS, f"the length of {name}"
-            )
+            literals.check_whole_number(value, -MAX_CHARACTERS, MAX_CHARACTERS, f"the length of {name}")
     if name == "round" and len(values) > 1:
         literals.check_whole_number(values[1], 0, 9, "the digits of round")
     if name == "width_bucket":

@@ -9,7 +9,7 @@ from sqlglot import exp
 from longplay.definitions import sql_operators as operators
 from longplay.definitions.sql_calls import call
 from longplay.definitions.sql_parser import ExpressionProblem, parse_expression
-from longplay.definitions.sql_parts import Compiled, Scope, Walk, source_of, why_not
+from longplay.definitions.sql_parts import Compiled, Scope, Walk, why_not
 
 
 def columns_in(text: str) -> frozenset[str]:
@@ -28,7 +28,7 @@ def compile_expression(text: str, scope: Scope) -> Compiled:
         handler = _HANDLERS.get(type(node))
         if handler is None:
             raise ExpressionProblem(why_not(node))
-        return replace(handler(scope, node, walk), source=source_of(node))
+        return replace(handler(scope, node, walk), node=node)
 
     return walk(parse_expression(text))
 

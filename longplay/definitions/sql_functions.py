@@ -8,6 +8,11 @@ Kind = Literal["number", "boolean", "text", "timestamp", "date", "interval", "an
 """The type of an expression; ``any`` where it is not known, as of null or of a raw log's column."""
 
 
+def folded(name: str) -> str:
+    """Equal for names that Spark takes for the same: it compares them in upper and in lower case."""
+    return name.upper().lower()
+
+
 @dataclass(frozen=True)
 class SqlFunction:
     """A function of a row, or of aggregates.

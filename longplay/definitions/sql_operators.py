@@ -6,9 +6,9 @@ from dataclasses import replace
 from sqlglot import exp
 
 from longplay.definitions import sql_literals as literals
-from longplay.definitions.sql_functions import Kind
+from longplay.definitions.sql_functions import Kind, folded
 from longplay.definitions.sql_parser import ExpressionProblem
-from longplay.definitions.sql_parts import Compiled, Scope, Walk, as_identifier, join, same_name, source_of, why_not
+from longplay.definitions.sql_parts import Compiled, Scope, Walk, as_identifier, join, source_of, why_not
 from longplay.errors import nearest
 
 FORGIVING = {
@@ -28,19 +28,17 @@ COMPARISONS = {
     exp.NullSafeEQ: "<=>",
 }
 _TYPES: Mapping[exp.DataType.Type, tuple[str, Kind]] = {
-    exp.DataType.Type.TINYINT: ("TINYINT", "number"),
-    exp.DataType.Type.SMALLINT: ("SMALLINT", "number"),
-    exp.DataType.Type.INT: ("INT", "number"),
-    exp.DataType.Type.BIGINT: ("BIGINT", "number"),
-    exp.DataType.Type.FLOAT: ("FLOAT", "number"),
-    exp.DataType.Type.DOUBLE: ("DOUBLE", "number"),
-    exp.DataType.Type.DECIMAL: ("DECIMAL", "number"),
+    **{
+        exp.DataType.Type[name]: (name, "number")
+        for name in ("TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL")
+    },
     exp.DataType.Type.TEXT: ("STRING", "text"),
     exp.DataType.Type.BOOLEAN: ("BOOLEAN", "boolean"),
     exp.DataType.Type.DATE: ("DATE", "date"),
     exp.DataType.Type.TIMESTAMP: ("TIMESTAMP", "timestamp"),
     exp.DataType.Type.TIMESTAMPTZ: ("TIMESTAMP", "timestamp"),
 }
+"""Spark's name and our type of each type to which values can be cast."""
 _CASTS: Mapping[Kind, tuple[Kind, ...]] = {
     "number": ("number", "text", "boolean"),
     "boolean": ("number", "text", "boolean"),
@@ -100,11 +98,11 @@ def column(scope: Scope, node: exp.Column, _: Walk) -> Compiled:
     name = node.name
     if not isinstance(node.this, exp.Identifier):
         raise ExpressionProblem(why_not(node.this))
-    if scope.known is not None and name not in scope.known:
-        raise ExpressionProblem(f"there is no column '{name}': {nearest(name, scope.known)}")
-    if not name or same_name(name) in _CLOCK_COLUMNS:
+    if scope.types is not None and name not in scope.types:
+        raise ExpressionProblem(f"there is no column '{name}': {nearest(name, scope.types)}")
+    if not name or folded(name) in _CLOCK_COLUMNS:
         raise ExpressionProblem(f"the function '{name}' is not allowed: it depends on the clock or on who asks")
-    kind: Kind = scope.known[name] if scope.known is not None else "any"
+    kind: Kind = scope.types[name] if scope.types is not None else "any"
     sql = scope.replaced.get(name, as_identifier(name))
     return Compiled(sql, kind, loose=name)
 

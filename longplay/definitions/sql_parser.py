@@ -83,14 +83,14 @@ def _check_limits(text: str) -> None:
         raise ExpressionProblem("comments are not allowed in an expression: write them beside it")
     if _NESTED_TYPES.search(bare):
         raise ExpressionProblem("cast to a number, text, boolean, date or timestamp")
-    words = _WORDS.findall(bare)
-    if len(words) > MAX_WORDS:
+    tokens = _WORDS.findall(bare)
+    if len(tokens) > MAX_WORDS:
         raise ExpressionProblem(
-            f"the expression has {len(words):,} words and signs, and at most {MAX_WORDS:,} are allowed"
+            f"the expression has {len(tokens):,} words and signs, and at most {MAX_WORDS:,} are allowed"
         )
     depth = deepest = 0
-    for word in words:
-        depth += (word in "([") - (word in ")]")
+    for token in tokens:
+        depth += (token in "([") - (token in ")]")
         deepest = max(deepest, depth)
     if deepest > MAX_BRACKETS:
         raise ExpressionProblem(f"brackets are {deepest} deep, and at most {MAX_BRACKETS} are allowed")

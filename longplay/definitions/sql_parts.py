@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from longplay.definitions import sql_literals as literals
-from longplay.definitions.sql_functions import Kind
+from longplay.definitions.sql_functions import Kind, folded
 from longplay.definitions.sql_parser import ExpressionProblem, PlainSpark
 
 _OF_TEXT: Mapping[Kind, str] = {
@@ -32,7 +32,7 @@ class Compiled:
     Attributes:
         sql: what Spark is given.
         kind: its type.
-        source: how it was written, for messages.
+        node: its tree; None while it is being compiled.
         literal: the value of a literal: text, a number, or None.
         loose: the first column outside an aggregate.
         aggregates: the aggregates in it.
@@ -40,10 +40,15 @@ class Compiled:
 
     sql: str
     kind: Kind
-    source: str = ""
+    node: exp.Expression | None = None
     literal: str | float | None = None
     loose: str | None = None
     aggregates: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """How it was written, for messages."""
+        return source_of(self.node) if self.node is not None else self.sql
 
 
 Walk = Callable[[exp.Expression], Compiled]
@@ -54,13 +59,13 @@ class Scope:
     """What an expression may read.
 
     Attributes:
-        known: the types of the columns; None: any name may be one, of any type.
+        types: the types of the columns; None: any name may be one, of any type.
         guard: the boolean column whose rows aggregates read; None: aggregates are not allowed.
         texts: columns that hold text; where a number is needed, they are read as one.
         replaced: Spark SQL in place of columns.
     """
 
-    known: Mapping[str, Kind] | None
+    types: Mapping[str, Kind] | None
     guard: str | None = None
     texts: frozenset[str] = frozenset()
     replaced: Mapping[str, str] = field(default_factory=dict)
@@ -83,10 +88,10 @@ class Scope:
         """Whether a value of unknown type is null, a column that holds text, or made of columns of a raw row."""
         if value.sql == "NULL":
             return True
-        if self.known is not None or value.loose is None:
+        if self.types is not None or value.loose is None:
             return False
         is_column = value.sql == as_identifier(value.loose)
-        return not is_column or same_name(value.loose) in {same_name(name) for name in self.texts}
+        return not is_column or folded(value.loose) in {folded(name) for name in self.texts}
 
     def agree(self, values: Sequence[Compiled], what: str) -> tuple[list[Compiled], Kind]:
         """Values of one type, and that type.
@@ -128,11 +133,6 @@ def why_not(node: exp.Expression) -> str:
 def as_identifier(name: str) -> str:
     """A name that Spark reads as nothing but a name."""
     return "`" + name.replace("`", "``") + "`"
-
-
-def same_name(name: str) -> str:
-    """Equal for names that Spark takes for the same, as its comparison by upper and lower case does."""
-    return name.upper().lower()
 
 
 def _from_date(value: Compiled) -> Compiled:

@@ -58,17 +58,17 @@ LARGE = (
 )  # fmt: skip
 
 
-def literals() -> Iterator[tuple[str, str]]:
-    """An injection as a literal, and what is injected."""
+def literals() -> Iterator[str]:
+    """Each injection in each kind of quotes."""
     for payload, wrapper, quote in itertools.product(SMUGGLED, WRAPPERS, QUOTES):
-        yield quote.format(p=wrapper.format(x=payload)), payload
+        yield quote.format(p=wrapper.format(x=payload))
 
 
 def hostile_measures(number: int, seed: int = 1) -> list[str]:
     """So many measures: each large one, each lookalike, and a random choice of injections."""
     rng = np.random.default_rng(seed)
     calls = [call.format(x=payload) for call, payload in itertools.product(CALLS, SMUGGLED)]
-    every = [place.replace("{l}", literal) for place in MEASURES for literal, _ in literals()]
+    every = [place.replace("{l}", literal) for place in MEASURES for literal in literals()]
     chosen = rng.choice(len(every), number - len(LARGE) - len(LOOKALIKES) - len(calls) // 2, replace=False)
     some_calls = rng.choice(len(calls), len(calls) // 2, replace=False)
     return [*LARGE, *LOOKALIKES, *(calls[n] for n in some_calls), *(every[n] for n in chosen)]
