@@ -10,6 +10,7 @@ from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import SignalInputs, is_eligible, read_signal_inputs
 from longplay.delta import read_arrow
+from longplay.lookup.signal_failures import read_signal_failures
 from quality.signal_values.delay_curves import CurveRows, compare_with_baselines, curves_from_rows, describe_shifts
 from signals.delay_curves.cohorts import Cohort, list_due_cohorts
 from signals.delay_curves.curves import compute_delay_curves, select_tracked_anchors
@@ -19,7 +20,9 @@ from tables.catalog import SIGNAL_DELAYS, SIGNAL_VALUES
 
 def build_delays(context: RunContext) -> None:
     """Add the curves of the cohorts that have matured since the last run, and warn of curves that have shifted."""
-    definitions = [definition for definition in computed_definitions(context) if is_eligible(context, definition)]
+    failures = read_signal_failures(context.folder)
+    candidates = [definition for definition in computed_definitions(context) if definition.ref not in failures]
+    definitions = [definition for definition in candidates if is_eligible(context, definition)]
     inputs = read_signal_inputs(context, context.log, definitions)
     versions = {**inputs.versions, **context.tables.versions(SIGNAL_VALUES.name)}
     recipe = {key: inputs.recipe[key] for key in ("definitions", "log_start")}

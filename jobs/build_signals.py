@@ -1,7 +1,9 @@
 """Signals: what followed each anchor, with its state."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -10,8 +12,10 @@ from jobs.runtime.backfill_signals import backfill_new_signals, count_rows_behin
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import computed_definitions
 from jobs.runtime.outages import find_outages
+from jobs.runtime.published_signals import PublishedSignals, signals_condition
 from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
+from jobs.runtime.signal_failures import drop_rows, publish_failures, publish_without_failing
 from jobs.runtime.signal_inputs import SignalInputs, is_eligible, read_signal_inputs
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError
@@ -19,6 +23,7 @@ from quality.signal_values.gate import SignalGate
 from signals.compute import compute_signal_values
 from signals.recompute import OutageChanges, in_days, plan_recomputation
 from tables.catalog import SIGNAL_VALUES
+from tables.publish import EVERYTHING
 
 OPEN_VALUES = "NOT settled"
 """SQL for the published rows that an increment replaces."""
@@ -32,11 +37,30 @@ class ValuePlan:
         inputs: the definitions and facts that they are computed from.
         increment: the checkpoint to continue from, and the position of the log to reach.
         outages: how the known outages have changed since the checkpoint.
+        outdated: signals whose published values go, because they are computed no more.
+        stale: signals that failed, whose published values stay as they are.
     """
 
     inputs: SignalInputs
     increment: IncrementPlan
     outages: OutageChanges
+    outdated: Set[str]
+    stale: Set[str]
+
+    def select(self, definitions: Sequence[Definition], published: PublishedSignals) -> Self:
+        """The plan for some of the signals, if the others fail."""
+        inputs = self.inputs.select(definitions)
+        stale = published.names - self.outdated - {definition.ref for definition in definitions}
+        increment = replace(self.increment, recipe=inputs.recipe)
+        return replace(self, inputs=inputs, increment=increment, stale=stale)
+
+    @property
+    def replaced(self) -> str:
+        """SQL for the published rows that are removed."""
+        if self.increment.checkpoint is None:
+            return f"NOT ({signals_condition(self.stale)})" if self.stale else EVERYTHING
+        replaced = f"({OPEN_VALUES} OR {signals_condition(self.outdated)})" if self.outdated else OPEN_VALUES
+        return f"{replaced} AND NOT ({signals_condition(self.stale)})" if self.stale else replaced
 
 
 def build_signals(context: RunContext) -> None:
@@ -44,7 +68,31 @@ def build_signals(context: RunContext) -> None:
 
     Published rows of settled values (mature or void) stay. A run adds the values that have settled since the last run
     and the revisions caused by late facts, and replaces open values. So a daily run reads only windows that were open
-    or contain late facts. New signals are first computed alone, over all of the log.
+    or contain late facts. New signals are first computed alone, over all of the log. A signal that fails keeps the
+    values that it has; the next run tries it again, alone.
+
+    Raises:
+        SignalError: when some signals failed, after the others were published.
+    """
+    definitions = _list_eligible(context)
+    find_outages(context)
+    published = PublishedSignals.read(context)
+    reasons = dict(backfill_new_signals(context, definitions, published))
+    others = [definition for definition in definitions if definition.ref not in reasons]
+    plan = _plan_values(context, definitions, others)
+    reasons |= publish_without_failing(
+        others,
+        lambda some: _publish_values(context, plan.select(some, published)),
+        lambda some: drop_rows(_compute_values(context, plan.select(some, published))),
+    )
+    publish_failures(context, definitions, reasons, published)
+
+
+def _list_eligible(context: RunContext) -> list[Definition]:
+    """The signals that the source supports.
+
+    Raises:
+        ConfigError: when it supports none.
     """
     candidates = computed_definitions(context)
     definitions = [definition for definition in candidates if is_eligible(context, definition)]
@@ -55,21 +103,27 @@ def build_signals(context: RunContext) -> None:
             got=f"{len(candidates)} signals, none of which is eligible; the lines above say why",
             fix="add what they need to the source file, or register signals that it supports",
         )
-    find_outages(context)
-    backfill_new_signals(context, definitions)
-    plan = _plan_values(context, definitions)
-    context.tables.publish_increment(plan.increment, lambda: _compute_values(context, plan))
+    return definitions
 
 
-def _plan_values(context: RunContext, definitions: Sequence[Definition]) -> ValuePlan:
-    """Plan an increment, or a rebuild where published values no longer hold."""
-    inputs = read_signal_inputs(context, context.log, definitions)
-    increment = context.tables.plan_increment(SIGNAL_VALUES.name, inputs.versions, inputs.recipe, context.log.position)
+def _plan_values(context: RunContext, definitions: Sequence[Definition], others: Sequence[Definition]) -> ValuePlan:
+    """Plan an increment, or a rebuild where published values no longer hold.
+
+    Args:
+        context: the run.
+        definitions: all signals that shall have values.
+        others: those of them that have not failed.
+    """
+    inputs, published = read_signal_inputs(context, context.log, others), PublishedSignals.read(context)
+    # Signals that are computed no more leave with the next increment: the values of the others hold.
+    holds = bool(published.hashes) and published.have_definitions(others)
+    recipe = {**inputs.recipe, "definitions": published.hashes} if holds else inputs.recipe
+    increment = context.tables.plan_increment(SIGNAL_VALUES.name, inputs.versions, recipe, context.log.position)
     outages = OutageChanges.since(increment.checkpoint, inputs.knowledge)
     if reason := _explain_rebuild(context, inputs, increment, outages):
         context.progress.say(f"{reason}: rebuilding signal values from scratch")
-        return ValuePlan(inputs, increment.from_scratch(), outages)
-    return ValuePlan(inputs, increment, outages)
+        increment = increment.from_scratch()
+    return ValuePlan(inputs, increment, outages, published.outdated(definitions), frozenset())
 
 
 def _explain_rebuild(
@@ -83,16 +137,30 @@ def _explain_rebuild(
     return "the record of past outages has changed" if outages.is_history_rewritten else None
 
 
-def _compute_values(context: RunContext, plan: ValuePlan) -> TableChange:
+def _publish_values(context: RunContext, plan: ValuePlan) -> None:
+    change = partial(_plan_change, context, plan)
+    context.tables.publish_increment(plan.increment, change, has_outdated_rows=bool(plan.outdated))
+
+
+def _plan_change(context: RunContext, plan: ValuePlan) -> TableChange:
     """The rows to publish, with the gate that validates them."""
-    definitions, knowledge = plan.inputs.definitions, plan.inputs.knowledge
+    gate = SignalGate(
+        context.gate,
+        context.store,
+        context.progress.say,
+        plan.inputs.definitions,
+        plan.inputs.knowledge.watermark,
+        appends=plan.increment.checkpoint is not None,
+        kept_signals=plan.stale,
+    )
+    return TableChange(_compute_values(context, plan), plan.replaced, gate, {"flags": plan.outages.as_commit_facts})
+
+
+def _compute_values(context: RunContext, plan: ValuePlan) -> DataFrame:
+    """The rows to publish. Grain: signal, anchor_id, revision."""
     is_increment = plan.increment.checkpoint is not None
     values = _compute_changed_values(context, plan) if is_increment else _compute_all_values(context, plan)
-    rows = values.withColumn("batch", F.lit(plan.increment.reached.batch).cast("bigint"))
-    gate = SignalGate(
-        context.gate, context.store, context.progress.say, definitions, knowledge.watermark, appends=is_increment
-    )
-    return TableChange(rows, OPEN_VALUES if is_increment else None, gate, {"flags": plan.outages.as_commit_facts})
+    return values.withColumn("batch", F.lit(plan.increment.reached.batch).cast("bigint"))
 
 
 def _compute_all_values(context: RunContext, plan: ValuePlan) -> DataFrame:

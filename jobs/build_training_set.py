@@ -17,7 +17,9 @@ from jobs.runtime.releases import open_release, release_option
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import read_knowledge
 from jobs.runtime.training_set_audit import TrainingSetAudit
+from longplay.definitions.reward import list_label_signals
 from longplay.errors import ConfigError
+from longplay.lookup.signal_failures import check_not_failed, read_released_failures
 from rankers.dataset.manifest import Manifest, write_manifest
 from rankers.dataset.training_set import join_training_set, select_spine
 from tables.catalog import TRAINING_SET
@@ -47,6 +49,7 @@ def build_training_set(context: RunContext, release_id: str | None = None) -> Pu
 
     Raises:
         ConfigError: when the source has no exposures.
+        StoreError: when the release holds stale values of a label, because its signal failed.
     """
     if not context.source.has_exposures:
         raise ConfigError(
@@ -73,6 +76,8 @@ def _read_inputs(context: RunContext, release_id: str | None) -> TrainingSetInpu
     release = open_release(context, release_id)
     log, known_at = context.log.up_to(release["batch"]), release["known_at"]
     labels, split = label_definitions(context), plan_split(context, log, known_at)
+    failures = read_released_failures(context.folder, release["versions"])
+    check_not_failed(failures, [signal.ref for signal in list_label_signals(labels)], "A training set")
     code = hash_table_code(TRAINING_SET_FROM_FACTS)
     knowledge = read_knowledge(context, log, known_at)
     manifest = Manifest.from_release(release, labels, split, code).with_knowledge(knowledge)

@@ -19,11 +19,13 @@ from features.online import ItemView
 from features.point_in_time_join import as_of_join
 from jobs.runtime.command_options import job_command
 from jobs.runtime.fingerprint import hash_code
-from jobs.runtime.labels import use_labels
+from jobs.runtime.labels import label_definitions, use_labels
 from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from jobs.train import list_arms, open_tracker, read_study
+from longplay.definitions.reward import list_label_signals
 from longplay.errors import InputError
+from longplay.lookup.signal_failures import check_not_failed, read_signal_failures
 from longplay.paths import SourcePaths, record_file
 from rankers.models.base import TrainedRanker
 from rankers.models.families import get_family
@@ -46,7 +48,13 @@ DEPLOYMENT_CODE = (
 
 
 def deploy(context: RunContext, data: Path) -> Verdict:
-    """Deploy every arm and store the verdict, unless the same deployment was done before."""
+    """Deploy every arm and store the verdict, unless the same deployment was done before.
+
+    Raises:
+        StoreError: when the signal of a label failed: its values are stale.
+    """
+    signals = [signal.ref for signal in list_label_signals(label_definitions(context))]
+    check_not_failed(read_signal_failures(context.folder), signals, "A deployment")
     world = build_world(_read_world_spec(data))
     known_at = context.log.known_at()
     _check_world(world, data, known_at)

@@ -11,6 +11,7 @@ from jobs.runtime.labels import computed_definitions
 from jobs.runtime.run_context import RunContext
 from longplay.errors import StoreError
 from longplay.lookup.releases import read_releases
+from longplay.lookup.signal_failures import read_signal_failures
 from longplay.pipeline import find_publishing_step
 from tables import catalog
 from tables.arrow_store import frame_from_row
@@ -20,7 +21,7 @@ from tables.publish import Lineage
 
 
 def release(context: RunContext, date: datetime | None = None) -> str:
-    """Append the release of the newest versions, unless it exists; returns its id.
+    """Append the release of the newest versions, unless it exists; returns its id. Signals that failed are reported.
 
     Raises:
         StoreError: when a table lags behind the newest delivery: a release ties tables of one state.
@@ -36,6 +37,8 @@ def release(context: RunContext, date: datetime | None = None) -> str:
     frame = frame_from_row(context.spark, row, spec)
     context.progress.table(context.store.publish(frame, spec, lineage, context.gate))
     context.progress.say(f"release {release_id}")
+    for failure in read_signal_failures(context.folder).values():
+        context.progress.say(f"warning: stale in this release: {failure.text()}")
     return release_id
 
 

@@ -18,6 +18,7 @@ from jobs.runtime.command_options import DATE, date_option, job_command, utc
 from jobs.runtime.run_context import RunContext
 from jobs.train import train
 from jobs.verdict import verdict
+from longplay.errors import SignalError
 from longplay.pipeline import RANKING_STEPS, RUN_STEPS
 
 
@@ -26,8 +27,13 @@ def run(
 ) -> Verdict | None:
     """Run the pipeline: raw log in, compared rankers out.
 
+    Some signals may fail: then the later steps run with the others, and the error comes at the end.
+
     Returns:
         What the deployment showed; None where the log is not a simulated world's, or shows nothing to rank.
+
+    Raises:
+        SignalError: when some signals failed.
     """
     actions: dict[str, Callable[[], object]] = {
         "ingest": lambda: ingest(context, data, observed_at),
@@ -42,14 +48,20 @@ def run(
     }
     _ = context.spark
     outcomes: dict[str, object] = {}
+    failure: SignalError | None = None
     for name in RUN_STEPS:
         if name in RANKING_STEPS and not context.source.has_exposures:
             context.progress.say("no exposures and no candidates in this source: there is nothing to rank")
             break
         with context.progress.step(name):
-            outcomes[name] = actions[name]()
+            try:
+                outcomes[name] = actions[name]()
+            except SignalError as error:  # the other signals were published, and the later steps can use them
+                failure = error
     total = sum(context.progress.seconds.values())
     context.progress.say(f"the pipeline took {total:.0f} s; 'longplay ui --store {context.root}' opens MLflow")
+    if failure is not None:
+        raise failure
     outcome = outcomes.get("verdict")
     return outcome if isinstance(outcome, Verdict) else None
 

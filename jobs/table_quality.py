@@ -70,8 +70,8 @@ def command() -> None:
 def status_command(folder: Path, runs: int, as_json: bool) -> None:
     """Show for each table what passed, failed and warned, its last good version, and what it blocks.
 
-    Then follow the values that outages void, metrics of the last four weeks with unexpected values, and the account of
-    every raw row: read = published + quarantined + duplicates + erased.
+    Then follow the signals that failed, the values that outages void, metrics of the last four weeks with unexpected
+    values, and the account of every raw row: read = published + quarantined + duplicates + erased.
 
     Example: longplay quality status --source world --json
     """
@@ -81,7 +81,8 @@ def status_command(folder: Path, runs: int, as_json: bool) -> None:
         return
     output.print_table(_STATUS_HEADER, [_status_row(table) for table in status.tables])
     unexpected = [f"unexpected: {anomaly.text()}" for anomaly in anomalies]
-    for section in (_fault_lines(status), [voids.text() for voids in status.outage_voids], unexpected):
+    failed = [failure.text() for failure in status.signal_failures]
+    for section in (_fault_lines(status), failed, [voids.text() for voids in status.outage_voids], unexpected):
         for line in ["", *section] if section else []:
             click.echo(line)
     click.echo("")

@@ -113,7 +113,7 @@ def describe_erasures(context: RunContext, digest: str) -> list[str]:
 
 
 def _has_all_files(context: RunContext, version: int) -> bool:
-    return all(Path(file).exists() for file in context.store.files(TRAINING_SET.name, version))
+    return all(file.exists() for file in context.store.files(TRAINING_SET.name, version))
 
 
 def _compare(published: DataFrame, rebuilt: DataFrame) -> list[str]:

@@ -1,7 +1,7 @@
 """The client: definitions, releases and values of one source, read from its tables without a JVM."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Unpack
@@ -24,6 +24,7 @@ from longplay.lookup.releases import (
     read_releases,
     select_release,
 )
+from longplay.lookup.signal_failures import SignalFailure, read_released_failures
 from longplay.lookup.values import VALUE_COLUMNS, Value, Values, check_states, select_newest
 from longplay.paths import SourcePaths, StorePaths
 from longplay.registry.location import find_shared_registry_file
@@ -115,7 +116,16 @@ class Client:
         newest = select_newest(self._read_rows(opened, filter_selection(definition, selection, opened.known_at)))
         check_states(newest)
         rows = rows_after(rows_in_states(newest, selection.states), selection.after)
-        return _build_page(rows, opened, definition.ref, selection.limit)
+        page = _build_page(rows, opened, definition.ref, selection.limit)
+        return replace(page, failure=self.failures(opened.release).get(definition.ref))
+
+    def failures(self, release: Release) -> dict[str, SignalFailure]:
+        """Signals whose values in a release are stale, because they failed before it; by pinned name.
+
+        Raises:
+            StoreError: when the table of failures is corrupted.
+        """
+        return read_released_failures(self.folder, release.versions)
 
     def value(
         self,

@@ -68,6 +68,12 @@ class NotFoundError(LongplayError):
     exit_code = 7
 
 
+class SignalError(LongplayError):
+    """Some signals failed; the values of all others were published (exit code 8)."""
+
+    exit_code = 8
+
+
 def first_line(error: BaseException) -> str:
     """The first line of a foreign error's text, or its class where it says nothing."""
     lines = str(error).strip().splitlines()

@@ -24,6 +24,7 @@ STORE/                   StorePaths
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 _DELTA_LOG, _ANY = "_delta_log", "*"
 _VERDICTS, _MANIFESTS, _DEPLOYMENTS, _RECEIPTS = "_quality", "_manifests", "_deployments", "_erasures"
@@ -36,8 +37,8 @@ def delta_log(table: Path) -> Path:
 
 
 def data_file(table: Path, name: str) -> Path:
-    """A data file of a Delta table, by the name that its log records."""
-    return table / name
+    """A data file of a Delta table, by the name that its log records, which is percent-encoded."""
+    return table / unquote(name)
 
 
 def staged_file(folder: Path) -> Path:

@@ -81,13 +81,13 @@ STEPS: tuple[PipelineStep, ...] = (
         "Compute the value of each signal for every anchor: open, mature or void.",
         number=4,
         reads=(*_FACTS, "episodes", "deliveries", "outages"),
-        publishes=("signal_values",),
+        publishes=("signal_values", "signal_failures"),
     ),
     PipelineStep(
         "build-delays",
         "Measure how soon signals reach their final values, and warn of shifts.",
         number=5,
-        reads=(*_FACTS, "episodes", "deliveries", "outages", "signal_values"),
+        reads=(*_FACTS, "episodes", "deliveries", "outages", "signal_values", "signal_failures"),
         publishes=("signal_delays",),
     ),
     PipelineStep(
@@ -102,7 +102,7 @@ STEPS: tuple[PipelineStep, ...] = (
         number=6,
         reads=(
             *("events", "quarantine", "episodes", "first_seen", "exposures", "deliveries", *_TILES, "sequences"),
-            *(*_FEATURES, "day_counts", "outages", "signal_values", "signal_delays"),
+            *(*_FEATURES, "day_counts", "outages", "signal_values", "signal_failures", "signal_delays"),
         ),
         publishes=("releases",),
     ),
@@ -110,7 +110,10 @@ STEPS: tuple[PipelineStep, ...] = (
         "build-training-set",
         "Join exposures, point-in-time features and mature signals.",
         number=7,
-        reads=("releases", "exposures", "deliveries", "outages", "sequences", *_FEATURES, "signal_values"),
+        reads=(
+            *("releases", "exposures", "deliveries", "outages", "sequences"),
+            *(*_FEATURES, "signal_values", "signal_failures"),
+        ),
         publishes=("training_set",),
     ),
     PipelineStep(

@@ -23,6 +23,7 @@ SEQUENCES = load("sequences")
 EXPOSURE_FEATURES = load("exposure_features")
 ITEM_FEATURES = load("item_features")
 SIGNAL_VALUES = load("signal_values")
+SIGNAL_FAILURES = load("signal_failures")
 PROGRESSIVE_PRIORS = load("progressive_priors")
 PROGRESSIVE_SUMS = load("progressive_sums")
 PROGRESSIVE_ESTIMATES = load("progressive_estimates")
@@ -57,7 +58,7 @@ RELEASED = (
     "signal_values",
 )
 """Tables that every release pins."""
-ALSO_RELEASED = ("deliveries", "episodes", "quarantine", "day_counts", "outages", "signal_delays")
+ALSO_RELEASED = ("deliveries", "episodes", "quarantine", "day_counts", "outages", "signal_failures", "signal_delays")
 """Tables that a release pins if they exist."""
 
 

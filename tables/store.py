@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.delta import check_files, open_table, read_commits
 from longplay.errors import NotFoundError
-from longplay.paths import StorePaths
+from longplay.paths import StorePaths, data_file
 from tables import catalog
 from tables.lock import process_lock
 from tables.small_data import DEFAULT_SMALL_DATA, SmallData
@@ -119,10 +119,9 @@ class Store:
             names += [metadata["audit"]["verdict"]] if "verdict" in metadata.get("audit", {}) else []
         return names[::-1]
 
-    def files(self, table: str, version: int) -> list[str]:
+    def files(self, table: str, version: int) -> list[Path]:
         """The data files of a version."""
-        uris: list[str] = open_table(self.path(table), version).file_uris()
-        return uris
+        return _list_files(self.path(table), open_table(self.path(table), version))
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """A table at a version (default: newest), after checking that none of its files is missing.
@@ -149,7 +148,7 @@ class Store:
 
     def _read_files(self, path: Path, table: DeltaTable) -> DataFrame:
         """The files of a version, read without a look into the log by Spark."""
-        schema, files = spark_schema(table), [escape_glob(uri) for uri in table.file_uris()]
+        schema, files = spark_schema(table), [escape_glob(str(file)) for file in _list_files(path, table)]
         if not files:
             return self.spark.createDataFrame([], schema)
         reader = self.spark.read.schema(schema).option("basePath", str(path))
@@ -180,3 +179,7 @@ class Store:
         busy = f"Another process has been writing '{table}'"
         with process_lock(self.paths.lock(table), busy, self.path(table)):
             yield
+
+
+def _list_files(path: Path, table: DeltaTable) -> list[Path]:
+    return [data_file(path, name) for name in table.get_add_actions(flatten=True)["path"].to_pylist()]

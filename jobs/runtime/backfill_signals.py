@@ -1,13 +1,16 @@
 """Backfill of new signals: they are computed alone, and the published values of others stay as they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ingest.log_state import LogPosition
+from jobs.runtime.published_signals import PublishedSignals, signals_condition
 from jobs.runtime.publisher import IncrementPlan
 from jobs.runtime.run_context import RunContext
+from jobs.runtime.signal_failures import Reasons, drop_rows, publish_without_failing
 from jobs.runtime.signal_inputs import SignalInputs, read_signal_inputs
 from longplay.definitions.signal import Definition
 from quality.signal_values.gate import SignalGate
@@ -22,19 +25,25 @@ class BackfillPlan:
     """New signals, brought as far as the published ones.
 
     Attributes:
-        new: the new definitions.
+        new: the definitions to compute, among them those that failed before.
+        kept: the definitions whose published values stay.
+        published: what became of the published values of each signal.
         inputs: what all values rest on, by the deliveries that the published ones hold.
         checkpoint: how far the published ones were brought.
         base_version: the version that holds them.
     """
 
     new: Sequence[Definition]
+    kept: Sequence[Definition]
+    published: PublishedSignals
     inputs: SignalInputs
     checkpoint: Checkpoint
     base_version: int
 
 
-def backfill_new_signals(context: RunContext, definitions: Sequence[Definition]) -> None:
+def backfill_new_signals(
+    context: RunContext, definitions: Sequence[Definition], published: PublishedSignals
+) -> Reasons:
     """Publish the values of new signals alongside the others, as if they had been there from the start.
 
     Later deliveries are left to the step that follows. Nothing happens where no values were published yet, or where
@@ -43,29 +52,40 @@ def backfill_new_signals(context: RunContext, definitions: Sequence[Definition])
     Args:
         context: the run.
         definitions: all signals that shall have values.
+        published: the signals that have published values.
+
+    Returns:
+        Why new signals failed, by pinned name.
     """
-    plan = _plan_backfill(context, definitions)
-    if plan is not None:
-        names = ", ".join(definition.ref for definition in plan.new)
-        context.progress.say(f"new: {names}; values of the other signals stay as they are")
-        _publish_backfill(context, plan)
+    plan = _plan_backfill(context, definitions, published)
+    if plan is None:
+        return {}
+    names = ", ".join(definition.ref for definition in plan.new)
+    context.progress.say(f"new: {names}; values of the other signals stay as they are")
+    return publish_without_failing(
+        plan.new,
+        lambda new: _publish_backfill(context, replace(plan, new=new)),
+        lambda new: drop_rows(_compute_new_values(context, replace(plan, new=new))),
+        may_all_fail=True,
+    )
 
 
-def _plan_backfill(context: RunContext, definitions: Sequence[Definition]) -> BackfillPlan | None:
+def _plan_backfill(
+    context: RunContext, definitions: Sequence[Definition], published: PublishedSignals
+) -> BackfillPlan | None:
     """The new signals that can be added alongside the published ones; None where there is nothing to add."""
     base_version = context.store.latest(SIGNAL_VALUES.name)
     commit_facts = context.store.commit_metadata(SIGNAL_VALUES.name).get("facts", {})
-    published_hashes = commit_facts.get("definitions", {})
-    new = [definition for definition in definitions if definition.ref not in published_hashes]
-    published = [definition for definition in definitions if definition.ref in published_hashes]
-    if not new or not published_hashes or {d.ref: d.hash for d in published} != published_hashes:
+    new = [definition for definition in definitions if definition.ref not in published.hashes]
+    kept = [definition for definition in definitions if definition.ref in published.hashes]
+    if not new or not kept or not published.have_definitions(kept):
         return None
     log = context.log.up_to(int(commit_facts["batch"]))
-    inputs = read_signal_inputs(context, log, published)
-    checkpoint = context.tables.checkpoint(SIGNAL_VALUES.name, inputs.recipe)
+    inputs = read_signal_inputs(context, log, definitions)
+    checkpoint = context.tables.checkpoint(SIGNAL_VALUES.name, {**inputs.recipe, "definitions": published.hashes})
     if checkpoint is None or not _is_reproducible(context, inputs, checkpoint):
         return None
-    return BackfillPlan(new, read_signal_inputs(context, log, definitions), checkpoint, base_version)
+    return BackfillPlan(new, kept, published, inputs, checkpoint, base_version)
 
 
 def _is_reproducible(context: RunContext, inputs: SignalInputs, checkpoint: Checkpoint) -> bool:
@@ -86,23 +106,29 @@ def count_rows_behind(context: RunContext, versions: Mapping[str, int], checkpoi
 
 
 def _publish_backfill(context: RunContext, plan: BackfillPlan) -> None:
-    table, inputs, checkpoint = SIGNAL_VALUES, plan.inputs, plan.checkpoint
-    facts = inputs.read_facts(context)
-    values = compute_signal_values(
-        plan.new, facts["events"], facts["exposures"], inputs.knowledge, episodes=facts.get("episodes")
-    )
-    rows = values.withColumn("batch", F.lit(checkpoint.batch).cast("bigint"))
+    table, inputs, checkpoint = SIGNAL_VALUES, plan.inputs.select([*plan.kept, *plan.new]), plan.checkpoint
+    removed = plan.published.outdated(plan.inputs.definitions) | plan.published.of(plan.new)
     gate = SignalGate(
         context.gate,
         context.store,
         context.progress.say,
         plan.new,
         inputs.knowledge.watermark,
-        keeps_other_signals=True,
+        kept_signals=plan.published.names - removed,
     )
     # The published values hold no facts newer than those of the versions that their commit names.
     versions = {**inputs.versions, **context.store.commit_metadata(table.name)["inputs"]}
     position = LogPosition(checkpoint.batch, checkpoint.frontier)
     increment = IncrementPlan(table.name, versions, inputs.recipe, position, plan.base_version, checkpoint)
     lineage = context.tables.increment_lineage(increment, {"flags": checkpoint.facts["flags"]})
-    context.progress.table(context.store.publish(rows, table, lineage, gate, None, plan.base_version))
+    rows, replaced = _compute_new_values(context, plan), signals_condition(removed) if removed else None
+    context.progress.table(context.store.publish(rows, table, lineage, gate, replaced, plan.base_version))
+
+
+def _compute_new_values(context: RunContext, plan: BackfillPlan) -> DataFrame:
+    """Every value of the new signals. Grain: signal, anchor_id, revision."""
+    facts = plan.inputs.read_facts(context)
+    values = compute_signal_values(
+        plan.new, facts["events"], facts["exposures"], plan.inputs.knowledge, episodes=facts.get("episodes")
+    )
+    return values.withColumn("batch", F.lit(plan.checkpoint.batch).cast("bigint"))

@@ -58,7 +58,7 @@ class TableChange:
 
     Attributes:
         rows: the new rows.
-        replace: an SQL condition for the published rows to remove; None: no row is removed.
+        replace: an SQL condition for the published rows to remove; None: none of them, or all in a rebuild.
         gate: validates the rows; None: the gate of the run does.
         note: commit metadata outside the recipe: if it changes, the table is not rebuilt.
     """
@@ -143,14 +143,16 @@ class Publisher:
         base_version = self.store.latest(table)
         return IncrementPlan(table, inputs, recipe, reached, base_version, self.checkpoint(table, recipe))
 
-    def publish_increment(self, plan: IncrementPlan, compute: Callable[[], TableChange]) -> PublishedVersion:
-        """Carry out a plan, unless the table is current."""
-        if plan.is_current:
+    def publish_increment(
+        self, plan: IncrementPlan, compute: Callable[[], TableChange], *, has_outdated_rows: bool = False
+    ) -> PublishedVersion:
+        """Carry out a plan, unless the table is current and has no outdated rows that the change removes."""
+        if plan.is_current and not has_outdated_rows:
             version = self.store.version(plan.table)
             published = PublishedVersion(plan.table, version, 0, False, "nothing was delivered since")
         else:
             change = compute()
-            replaced = EVERYTHING if plan.checkpoint is None else change.replace
+            replaced = change.replace or (EVERYTHING if plan.checkpoint is None else None)
             published = self.store.publish(
                 change.rows,
                 catalog.get(plan.table),

@@ -1,10 +1,10 @@
 """What the values of signals rest on: which definitions a source supports, facts, watermarks and outages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pyspark.sql import DataFrame
 
@@ -33,6 +33,11 @@ class SignalInputs:
     versions: Mapping[str, int]
     knowledge: Knowledge
     recipe: Mapping[str, Any]
+
+    def select(self, definitions: Sequence[Definition]) -> Self:
+        """What the values of some of the signals rest on."""
+        hashes = {definition.ref: definition.hash for definition in definitions}
+        return replace(self, definitions=definitions, recipe={**self.recipe, "definitions": hashes})
 
     def read_facts(self, context: RunContext) -> dict[str, DataFrame]:
         """Delivered facts by table."""

@@ -72,6 +72,8 @@ def values(
     print_warnings(record_lookup(client.registry, name, current_user()))
     for kind, path in files.items():
         _write(page, kind, path)
+    if page.failure:
+        click.echo(f"warning: these values are stale: {page.failure.text()}", err=True)
     if as_json:
         click.echo(json.dumps(_page_as_json(page), indent=2, default=datetime.isoformat))
         return
@@ -89,7 +91,8 @@ def _select_options(options: Mapping[str, Any]) -> ValuesOptions:
 
 
 def _page_as_json(page: "Values") -> dict[str, Any]:
-    about = {"signal": page.signal, "release_id": page.release_id, "known_at": page.known_at}
+    failure = page.failure.plain() if page.failure else None
+    about = {"signal": page.signal, "release_id": page.release_id, "known_at": page.known_at, "failure": failure}
     return about | {"rows": page.table.drop_columns(["signal", "release_id"]).to_pylist(), "next": page.next}
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from longplay.errors import EnvironmentProblem, StoreError
 from longplay.lookup.releases import VALUES_TABLE
+from longplay.lookup.signal_failures import SignalFailure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,7 @@ class Values:
         release_id: the release that was read.
         known_at: the moment (UTC) as of which the rows are known.
         next: cursor of the next page, to pass as ``after``; None on the last page.
+        failure: why the values are stale, if the signal failed before the release; None: they are as new as the others.
     """
 
     table: pa.Table
@@ -54,6 +56,7 @@ class Values:
     release_id: str
     known_at: datetime
     next: str | None
+    failure: SignalFailure | None = None
 
     def __len__(self) -> int:
         """Number of rows."""

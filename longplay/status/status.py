@@ -8,6 +8,7 @@ from typing import Any
 
 from longplay import pipeline
 from longplay.errors import NotFoundError
+from longplay.lookup.signal_failures import SignalFailure, read_signal_failures
 from longplay.paths import SourcePaths
 from longplay.status.outage_voids import OutageVoidCount, count_outage_voids
 from longplay.status.row_accounting import RowAccount, account_for_rows, count_rows, has_table
@@ -73,12 +74,13 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """The tables of a source, in the order of the pipeline, the accounts of its raw logs, and what outages void."""
+    """The tables of a source in the order of the pipeline, accounts of its raw logs, outages, and failed signals."""
 
     source: str
     tables: Sequence[TableStatus]
     accounts: Sequence[RowAccount]
     outage_voids: Sequence[OutageVoidCount]
+    signal_failures: Sequence[SignalFailure]
 
     def plain(self) -> dict[str, Any]:
         """The status as JSON data."""
@@ -87,7 +89,14 @@ class SourceStatus:
             del row["is_counted"]
         voids = [{**vars(voids), "share": voids.share} for voids in self.outage_voids]
         tables = [table.plain() for table in self.tables]
-        return {"source": self.source, "tables": tables, "rows": rows, "outage_voids": voids}
+        failures = [failure.plain() for failure in self.signal_failures]
+        return {
+            "source": self.source,
+            "tables": tables,
+            "rows": rows,
+            "outage_voids": voids,
+            "signal_failures": failures,
+        }
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,8 @@ def load_status(folder: Path, runs: int = RUNS_IN_TREND) -> SourceStatus:
     histories = _load_histories(folder, runs)
     blockers = pipeline.find_blockers(name for name, history in histories.items() if history.is_failed)
     tables = [_describe_table(folder, name, histories, blockers.get(name, ())) for name in histories]
-    return SourceStatus(folder.name, tables, account_for_rows(folder), count_outage_voids(folder))
+    failures = list(read_signal_failures(folder).values())
+    return SourceStatus(folder.name, tables, account_for_rows(folder), count_outage_voids(folder), failures)
 
 
 def _load_histories(folder: Path, runs: int) -> dict[str, _TableHistory]:

@@ -1,6 +1,6 @@
 """The gate of signal values: the contract of their table, then the rules that follow from signal definitions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -46,6 +46,21 @@ SignalBins = dict[str, dict[str, Any]]
 values that outages void, counted again whenever an outage voids a revised value."""
 
 
+class SignalGateError(QualityError):
+    """Values of some signals violate their rules.
+
+    Args:
+        reasons: the violated rules of each of these signals, by pinned name.
+        where: the table.
+        got: the violated rules, with some of the rows.
+        fix: what to do.
+    """
+
+    def __init__(self, reasons: Mapping[str, str], *, where: str, got: str, fix: str) -> None:
+        self.reasons = reasons
+        super().__init__("The gate of signals failed; no value was published.", where=where, got=got, fix=fix)
+
+
 @dataclass(frozen=True)
 class SignalGate:
     """Validates a publication of ``signal_values``; its findings go into the commit and a verdict file.
@@ -57,7 +72,7 @@ class SignalGate:
         definitions: the published signals.
         watermark: W(T) (UTC).
         appends: whether the rows are added to published, settled ones; else they replace those of their signals.
-        keeps_other_signals: whether published values of other signals stay.
+        kept_signals: other signals whose published values stay, by pinned name.
     """
 
     gate: Gate
@@ -66,7 +81,7 @@ class SignalGate:
     definitions: Sequence[Definition]
     watermark: datetime
     appends: bool = False
-    keeps_other_signals: bool = False
+    kept_signals: Collection[str] = ()
 
     def __call__(self, frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
         """Validate the rows; warnings are shown, and stored with the rest.
@@ -130,7 +145,7 @@ class SignalGate:
     def _bins(self, profiles: Mapping[str, SignalProfile]) -> SignalBins:
         """Values at maturity by bin, after this publication."""
         published, days = (self._published_bins, self._newest_days()) if self.appends else ({}, {})
-        bins: SignalBins = dict(self._published_bins) if self.keeps_other_signals else {}
+        bins: SignalBins = {ref: entry for ref, entry in self._published_bins.items() if ref in self.kept_signals}
         for ref, profile in profiles.items():
             definition_hash = profile.definition.hash
             counts = add_counts(_bins_with_hash(published, ref, definition_hash), profile.bins)
@@ -215,7 +230,7 @@ class SignalGate:
                     f"{ref}: revised after maturity: {revision_bands.format_revisions(profile.revisions)}{ended}"
                 )
 
-    def _gate_error(self, frame: DataFrame, errors: Sequence[SignalFinding]) -> QualityError:
+    def _gate_error(self, frame: DataFrame, errors: Sequence[SignalFinding]) -> SignalGateError:
         conditions, lines = violation_conditions(self.definitions, self.watermark), []
         for error in errors:
             lines.append(error.text())
@@ -229,8 +244,11 @@ class SignalGate:
                 f"; if the log was incomplete: --set quality.accept=[signal_values.{OUTAGE_CHECK}]; if people really "
                 "behaved so, dismiss the outages: quality.outages.told"
             )
-        return QualityError(
-            "The gate of signals failed; no value was published.",
+        reasons: dict[str, list[str]] = {}
+        for error in errors:
+            reasons.setdefault(error.signal, []).append(f"{error.check}: expected {error.expected}, got {error.got}")
+        return SignalGateError(
+            {ref: "; ".join(texts) for ref, texts in reasons.items()},
             where="table signal_values",
             got="\n         ".join(lines),
             fix="correct the facts, the definition, or what its owner requires ('quality' in its file), and run the "

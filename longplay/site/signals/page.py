@@ -8,6 +8,7 @@ from typing import Any
 from longplay.config.duration import format_duration
 from longplay.definitions.signal import Definition
 from longplay.lookup.delay_curves import CurveDrift, load_delay_curve
+from longplay.lookup.signal_failures import SignalFailure
 from longplay.registry.registry import Registry
 from longplay.site.charts import signal_charts, value_charts
 from longplay.site.charts.chart import Chart
@@ -54,7 +55,10 @@ class SourceSection:
 
 @dataclass(frozen=True)
 class SignalPage:
-    """The content of the page of a signal version. ``newest`` is the version that the bare name stands for."""
+    """The content of the page of a signal version.
+
+    ``newest`` is the version that the bare name stands for; ``failures`` are those of this version, by source.
+    """
 
     definition: Definition
     newest: Definition
@@ -68,6 +72,7 @@ class SignalPage:
     about: Sequence[tuple[str, str]]
     versions: Sequence[VersionEntry]
     sections: Sequence[SourceSection]
+    failures: Mapping[str, SignalFailure]
     training_sets: Sequence[TrainingSet]
     deployments: Sequence[Deployment]
     record: VersionRecord
@@ -108,6 +113,7 @@ def build_signal_page(
         about=tuple(_about(fields)),
         versions=tuple(list_versions(definition.name, registry.by_ref.values())),
         sections=sections,
+        failures={s.name: s.failures[definition.ref] for s in sources if definition.ref in s.failures},
         training_sets=(),
         deployments=(),
         record=VersionRecord((), None, False, ()),

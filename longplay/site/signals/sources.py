@@ -1,6 +1,6 @@
 """The sources of a store that have signal values, with their newest release."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from longplay.delta import read_arrow
 from longplay.errors import NotFoundError
+from longplay.lookup.signal_failures import SignalFailure, read_signal_failures
 from longplay.paths import SourcePaths, StorePaths
 from longplay.site.signals.scan import SourceAggregates, aggregate_values
 
@@ -27,10 +28,11 @@ class ReleaseSummary:
 
 @dataclass(frozen=True)
 class ValueSource:
-    """A source with signal values: their aggregates and the newest release, if any."""
+    """A source with signal values: their aggregates, the newest release, if any, and signals that failed, by name."""
 
     aggregates: SourceAggregates
     release: ReleaseSummary | None
+    failures: Mapping[str, SignalFailure]
 
     @property
     def name(self) -> str:
@@ -53,7 +55,8 @@ def load_value_sources(store: Path, report: Callable[[str], None]) -> Iterator[V
     if not store.is_dir():
         raise NotFoundError("There is no such store.", where=str(store), fix="name the root of all tables with --store")
     for paths in StorePaths(store).sources(VALUES_TABLE):
-        yield ValueSource(aggregate_values(paths.table(VALUES_TABLE), report), _load_newest_release(paths))
+        aggregates = aggregate_values(paths.table(VALUES_TABLE), report)
+        yield ValueSource(aggregates, _load_newest_release(paths), read_signal_failures(paths.folder))
 
 
 def _load_newest_release(paths: SourcePaths) -> ReleaseSummary | None:

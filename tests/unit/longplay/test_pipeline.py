@@ -53,7 +53,7 @@ def test_what_waits_for_a_table() -> None:
     assert find_publishing_step("user_days") == "build-histories"
     assert find_publishing_step("no_such_table") == ""
     tables, steps = find_downstream("signal_values")
-    assert tables == ["signal_delays", "releases", "training_set"]
+    assert tables == ["signal_failures", "signal_delays", "releases", "training_set"]
     assert steps == ["build-delays", "release", "build-training-set", "train", "deploy", "verdict"]
 
 

@@ -1,6 +1,7 @@
 """The signal gate: with which published and released values it compares new ones."""
 
 import json
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,13 +29,13 @@ def publish(folder: Path, bins: dict[str, int] | None, meaning: str = CLICK.hash
     write_deltalake(str(folder / "signal_values"), pa.table({"a": [1]}), mode="append", commit_properties=properties)
 
 
-def gate(folder: Path, appends: bool, keeps_other_signals: bool = False) -> SignalGate:
+def gate(folder: Path, appends: bool, kept_signals: Collection[str] = ()) -> SignalGate:
     def commit(_: str) -> dict[str, Any]:
         click = {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}, "newest": "2026-05-07"}
         return {"audit": {"signals": {CLICK.ref: click, "old@1": {"hash": "", "bins": {}}}}}
 
     store = cast("Store", SimpleNamespace(folder=folder, path=lambda table: folder / table, commit_metadata=commit))
-    return SignalGate(cast("Gate", None), store, print, [CLICK], at(9), appends, keeps_other_signals)
+    return SignalGate(cast("Gate", None), store, print, [CLICK], at(9), appends, kept_signals)
 
 
 def test_the_last_release_is_what_the_last_publication_in_it_says(tmp_path: Path) -> None:
@@ -63,12 +64,11 @@ def test_values_that_outages_void_are_counted_over_publications(tmp_path: Path) 
 
 def test_what_is_told_of_other_signals_stays_where_a_new_one_is_added_beside_them(tmp_path: Path) -> None:
     new = default_registry().get("regret")
-    bins = gate(tmp_path, appends=False, keeps_other_signals=True)._bins(
+    bins = gate(tmp_path, appends=False, kept_signals=[CLICK.ref])._bins(
         {new.ref: SignalProfile(new, rows=2, mature=2, bins={"0": 2})}
     )
     assert bins == {
         CLICK.ref: {"hash": CLICK.hash, "bins": {"0": 9, "1": 1}, "newest": "2026-05-07"},
-        "old@1": {"hash": "", "bins": {}},
         new.ref: {"hash": new.hash, "bins": {"0": 2}},
     }
 

@@ -1,0 +1,123 @@
+"""Signals that fail alone: which of them failed and why, and what the published values of each hold."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pyspark.sql import DataFrame
+
+from jobs.runtime.published_signals import PublishedSignals
+from jobs.runtime.run_context import RunContext
+from longplay.definitions.signal import Definition
+from longplay.errors import SignalError
+from longplay.lookup.signal_failures import SignalFailure, read_signal_failures
+from quality.signal_values.gate import SignalGateError
+from tables.catalog import SIGNAL_FAILURES
+from tables.publish import Lineage
+from tables.spark import SPARK_ERRORS, describe_spark_error
+
+Reasons = Mapping[str, str]
+"""Why signals failed, by pinned name."""
+
+
+def publish_without_failing(
+    definitions: Sequence[Definition],
+    publish: Callable[[Sequence[Definition]], None],
+    compute: Callable[[Sequence[Definition]], None],
+    may_all_fail: bool = False,
+) -> Reasons:
+    """Publish signals together; if that fails because of some of them, publish the others.
+
+    Args:
+        definitions: the signals.
+        publish: publishes the values of some signals.
+        compute: computes the values of some signals and drops them.
+        may_all_fail: whether the signals are the cause even where every one of them fails; else the error is raised,
+            because its cause lies elsewhere, such as a full disk.
+
+    Returns:
+        Why signals failed, by pinned name; empty where none did.
+    """
+    try:
+        publish(definitions)
+    except SignalGateError as error:
+        reasons = {d.ref: error.reasons[d.ref] for d in definitions if d.ref in error.reasons}
+        if not _are_cause(reasons, definitions, may_all_fail):
+            raise
+    except SPARK_ERRORS:
+        reasons = _find_failing(definitions, compute)
+        if not _are_cause(reasons, definitions, may_all_fail):
+            raise
+    else:
+        return {}
+    others = [definition for definition in definitions if definition.ref not in reasons]
+    return {**reasons, **(publish_without_failing(others, publish, compute, may_all_fail) if others else {})}
+
+
+def _are_cause(reasons: Reasons, definitions: Sequence[Definition], may_all_fail: bool) -> bool:
+    return bool(reasons) and (may_all_fail or len(reasons) < len(definitions))
+
+
+def _find_failing(definitions: Sequence[Definition], compute: Callable[[Sequence[Definition]], None]) -> dict[str, str]:
+    """The signals that Spark cannot compute, by halving: few computations where few signals fail."""
+    try:
+        compute(definitions)
+    except SPARK_ERRORS as error:
+        if len(definitions) == 1:
+            return {definitions[0].ref: describe_spark_error(error)}
+        half = len(definitions) // 2
+        return {**_find_failing(definitions[:half], compute), **_find_failing(definitions[half:], compute)}
+    return {}
+
+
+def drop_rows(rows: DataFrame) -> None:
+    """Compute every row and drop it."""
+    rows.write.format("noop").mode("overwrite").save()
+
+
+def publish_failures(
+    context: RunContext, definitions: Sequence[Definition], reasons: Reasons, published: PublishedSignals
+) -> None:
+    """Publish which signals failed in this run, unless the table says the same already.
+
+    Args:
+        context: the run.
+        definitions: all signals that shall have values.
+        reasons: why some of them failed, by pinned name.
+        published: the signals that had published values before this run.
+
+    Raises:
+        SignalError: when a signal failed, after everything else was published.
+    """
+    before = read_signal_failures(context.folder)
+    failures = [
+        SignalFailure(
+            signal=definition.ref,
+            definition_hash=definition.hash,
+            owner=definition.owner,
+            reason=reasons[definition.ref],
+            failed_at=before[definition.ref].failed_at if definition.ref in before else context.log.known_at(),
+            watermark=published.watermarks.get(definition.ref),
+        )
+        for definition in sorted(definitions, key=lambda definition: definition.ref)
+        if definition.ref in reasons
+    ]
+    if before != {failure.signal: failure for failure in failures}:
+        frame, lineage = _to_frame(context, failures), Lineage(context.run_id, context.run_id)
+        context.progress.table(context.store.publish(frame, SIGNAL_FAILURES, lineage, context.gate))
+    if failures:
+        raise _error_of(failures, len(definitions))
+
+
+def _to_frame(context: RunContext, failures: Sequence[SignalFailure]) -> DataFrame:
+    """Failures as rows of their table."""
+    names = SIGNAL_FAILURES.column_names()
+    rows = [tuple(getattr(failure, name) for name in names) for failure in failures]
+    return context.spark.createDataFrame(rows, SIGNAL_FAILURES.ddl())
+
+
+def _error_of(failures: Sequence[SignalFailure], signals: int) -> SignalError:
+    return SignalError(
+        f"{len(failures)} of {signals} signals failed; the values of the others were published.",
+        where="table signal_values",
+        got="\n         ".join(failure.text() for failure in failures),
+        fix="tell the owners; the next run computes a corrected version alone, and tries these again",
+    )
