@@ -1,7 +1,6 @@
 """Verify: a training set is rebuilt from facts alone and compared with what was published."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
