@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from longplay.commands.options import with_takeover, with_target, with_terms
+from longplay.commands.options import with_owner, with_takeover, with_target
 from longplay.errors import ConfigError
 from longplay.registry.location import CommandTarget
 
@@ -58,12 +58,14 @@ def apply(target: CommandTarget, paths: tuple[Path, ...], terms: "ChangeTerms") 
 @click.command(short_help="Point an alias to a version.")
 @click.argument("alias", metavar="NAME@ALIAS")
 @click.argument("version", type=click.IntRange(min=1))
-@with_terms
+@with_owner
 @with_target
 def alias(target: CommandTarget, alias: str, version: int, terms: "ChangeTerms") -> None:
     """Point an alias to a version. From now on, users of the alias get that version.
 
-    Example: longplay signals alias click@champion 1 --reason "passed the evidence run"
+    The aliases of a name belong to its owner, those of shipped names to nobody.
+
+    Example: longplay signals alias return_to_item_7d@champion 1 --owner podcasts
     """
     from longplay.commands.output import differences_as_text, print_json, print_warnings
     from longplay.registry import lifecycle
@@ -85,14 +87,16 @@ def alias(target: CommandTarget, alias: str, version: int, terms: "ChangeTerms")
 @click.option("--replaced-by", default="", metavar="REF", help="The version to use instead.")
 @click.option("--on", type=click.DateTime(formats=["%Y-%m-%d"]), help="Day from which it is deprecated (UTC). [today]")
 @click.option("--withdraw", is_flag=True, help="Withdraw the deprecation.")
-@with_terms
+@with_owner
 @with_target
 def deprecate(
     target: CommandTarget, ref: str, replaced_by: str, on: datetime | None, withdraw: bool, terms: "ChangeTerms"
 ) -> None:
     """Deprecate a version from a given day. It is still computed, and its users get a warning.
 
-    Example: longplay signals deprecate return_to_item_14d@1 --replaced-by return_to_item_28d --on 2027-01-31
+    Only the owner of its name can deprecate a version; shipped ones cannot be deprecated.
+
+    Example: longplay signals deprecate return_to_item_7d@1 --replaced-by return_to_item_28d --owner podcasts
     """
     from longplay.commands.output import print_json
     from longplay.registry import lifecycle

@@ -54,6 +54,7 @@ def new(target: CommandTarget, name: str, folder: Path, owner: str | None, model
 
 def _find_source(target: CommandTarget, name: str, model: str | None) -> tuple["RegistryVersion | None", int]:
     """Find the version to copy, if any, and the version number of the new definition."""
+    from longplay.registry.plan import shipped_name_error
     from longplay.registry.registry import build_registry, open_layers
 
     if not re.fullmatch(r"[a-z][a-z0-9_]{2,62}", name):
@@ -66,6 +67,8 @@ def _find_source(target: CommandTarget, name: str, model: str | None) -> tuple["
         model_definition = build_registry(layers, target.existing).get(model) if model else None
         source = layers.version(model_definition.name, model_definition.version) if model_definition else None
         versions = layers.versions(name)
+        if layers.shipped_owner(name) is not None:
+            raise shipped_name_error(name, "", f"signals new {name}")
     if versions and (source is None or source.name != name):
         fix = f"write its next version with --from {name}, or choose another name"
         raise ConfigError(f"The signal '{name}' already exists.", where=versions[-1].applied, fix=fix)

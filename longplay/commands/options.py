@@ -57,6 +57,9 @@ _TERMS = (
     click.option("--as", "by", help="Your name. [LONGPLAY_USER, else the system user]"),
     click.option("--reason", default="", help="Reason; recorded in the history."),
 )
+_OWNER = click.option(
+    "--owner", default="", envvar="LONGPLAY_OWNER", help="The team you act for. [LONGPLAY_OWNER, else yourself]"
+)
 _TAKE_OVER = click.option(
     "--take-over", multiple=True, metavar="NAME", help="Take this name over from its owner; needs --reason. Repeatable."
 )
@@ -92,12 +95,14 @@ def with_page(function: Command) -> Command:
 def with_terms(function: Command) -> Command:
     """Pass a command its ``terms``: who makes the change, and why."""
 
-    def body(*args: Any, by: str | None, reason: str, take_over: tuple[str, ...] = (), **options: Any) -> None:
+    def body(
+        *args: Any, by: str | None, reason: str, take_over: tuple[str, ...] = (), owner: str = "", **options: Any
+    ) -> None:
         from longplay.registry.plan import ChangeTerms
 
         if take_over and not reason:
             raise ConfigError("A take-over needs a reason.", got=", ".join(take_over), fix="add --reason '...'")
-        function(*args, terms=ChangeTerms(current_user(by), frozenset(take_over), reason), **options)
+        function(*args, terms=ChangeTerms(current_user(by), frozenset(take_over), reason, owner), **options)
 
     return _add_options(body, function, _TERMS)
 
@@ -105,6 +110,11 @@ def with_terms(function: Command) -> Command:
 def with_takeover(function: Command) -> Command:
     """Like :func:`with_terms`, with names to take over."""
     return _TAKE_OVER(with_terms(function))
+
+
+def with_owner(function: Command) -> Command:
+    """Like :func:`with_terms`, with the team for which the user acts."""
+    return _OWNER(with_terms(function))
 
 
 def _add_options(body: Command, function: Command, options: Iterable[Callable[[Command], Command]]) -> Command:

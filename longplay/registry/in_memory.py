@@ -6,6 +6,7 @@ from longplay.errors import ConfigError
 from longplay.registry.apply import write_consequences
 from longplay.registry.database import Ledger
 from longplay.registry.layered import LayeredRegistry
+from longplay.registry.plan import shipped_name_error
 from longplay.registry.records import Proposal, RegistryVersion
 from longplay.registry.statements import put_version
 
@@ -29,6 +30,20 @@ def check_agreement(layers: LayeredRegistry) -> None:
     for number, ledger in enumerate(layers.ledgers):
         for later in layers.ledgers[number + 1 :]:
             _check_pair(ledger, later)
+
+
+def check_names(own: Ledger, shipped: Ledger) -> None:
+    """Check that folders define no further version of a name that ships with Longplay: its bare name would mean that.
+
+    Raises:
+        ConfigError: naming the version and its file.
+    """
+    shipped_refs = {(row["name"], row["version"]) for row in shipped.rows("SELECT name, version FROM versions")}
+    names = {name for name, _ in shipped_refs}
+    for row in own.rows("SELECT * FROM versions"):
+        if row["name"] in names and (row["name"], row["version"]) not in shipped_refs:
+            got = f"{row['name']}@{row['version']}, owner: {row['owner']}"
+            raise shipped_name_error(row["name"], row["applied_by"], got)
 
 
 def _check_pair(first: Ledger, second: Ledger) -> None:

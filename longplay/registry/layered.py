@@ -41,6 +41,11 @@ class LayeredRegistry:
                 return str(rows[0]["owner"])
         return ""
 
+    def shipped_owner(self, name: str) -> str | None:
+        """The owner of a name that ships with Longplay, from the last ledger; None for other names."""
+        rows = self.ledgers[-1].rows("SELECT owner FROM owners WHERE name = ? ORDER BY id DESC LIMIT 1", name)
+        return str(rows[0]["owner"]) if rows else None
+
     def heads(self) -> list[Head]:
         """One entry per signal, sorted by name, with the status that deprecations give it today."""
         heads_by_name: dict[str, Head] = {}

@@ -13,7 +13,7 @@ from longplay.registry.apply import apply_proposals
 from longplay.registry.database import Ledger, now
 from longplay.registry.definition_files import read_proposals
 from longplay.registry.layered import LayeredRegistry
-from longplay.registry.plan import ChangeTerms, PlanStep, raise_refusals
+from longplay.registry.plan import ChangeTerms, PlanStep, check_owner, raise_refusals
 from longplay.registry.records import Consumer, Deprecation, Proposal
 from longplay.registry.registry import Registry, build_registry, load_shipped_ledger
 from longplay.registry.statements import put_alias, put_deprecation, write_journal
@@ -87,7 +87,7 @@ def move_alias(file: Path, alias: str, version: int, terms: ChangeTerms) -> Alia
     """Point ``name@alias`` to a version.
 
     Raises:
-        ConfigError: when the alias is malformed, or the version is a draft.
+        ConfigError: when the alias is malformed, the version is a draft, or the name belongs to somebody else.
         NotFoundError: when there is no such signal or version.
     """
     name, _, short = alias.partition("@")
@@ -97,6 +97,7 @@ def move_alias(file: Path, alias: str, version: int, terms: ChangeTerms) -> Alia
     with open_for_change(file) as layers:
         registry = build_registry(layers, file)
         definition = registry.find(f"{name}@{version}")
+        check_owner(layers, name, terms)
         if definition.status == "draft":
             fix = "publish it first: set 'status: published' and run 'longplay signals apply'"
             raise ConfigError(f"'{definition.ref}' is a draft: an alias must point to a published version.", fix=fix)
@@ -115,12 +116,14 @@ def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: Ch
     """Deprecate a version from the day ``on`` (ISO date), or withdraw its deprecation (None). Nothing is deleted.
 
     Raises:
-        ConfigError: when the replacement is the version itself or a draft, or there is no deprecation to withdraw.
+        ConfigError: when the replacement is the version itself or a draft, there is no deprecation to withdraw, or the
+            name belongs to somebody else.
         NotFoundError: when there is no such signal.
     """
     with open_for_change(file) as layers:
         registry = build_registry(layers, file)
         version = registry.find(name)
+        check_owner(layers, version.name, terms)
         replacement_ref = _resolve_replacement(registry, version.ref, replaced_by)
         if on is None and version.ref not in registry.deprecations:
             raise ConfigError(

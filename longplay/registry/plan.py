@@ -20,11 +20,13 @@ class ChangeTerms:
         by: name of the user.
         take_over: names that may be taken from their owners.
         reason: why the change is made; kept in the history.
+        owner: the team for which the user moves aliases and deprecates; empty: for nobody but themselves.
     """
 
     by: str
     take_over: frozenset[str] = frozenset()
     reason: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,22 @@ class PlanStep:
         }
 
 
+def check_owner(layers: LayeredRegistry, name: str, terms: ChangeTerms) -> None:
+    """Check that a name belongs to the user who changes its aliases or deprecates it, or to their team.
+
+    Raises:
+        ConfigError: when it belongs to somebody else, or ships with Longplay.
+    """
+    owner = layers.owner(name)
+    if layers.shipped_owner(name) is not None:
+        fix = "copy it under a name of your own: 'longplay signals new NAME --from REF'"
+        raise ConfigError(f"'{name}' ships with Longplay: it has no aliases and is not deprecated here.", fix=fix)
+    if owner not in (terms.owner, terms.by):
+        got = f"acting for {terms.owner or terms.by}"
+        fix = f"ask {owner}; or, if you belong to that team, pass --owner {owner}"
+        raise ConfigError(f"'{name}' belongs to {owner}.", got=got, fix=fix)
+
+
 def raise_refusals(steps: Sequence[PlanStep]) -> None:
     """Raise if any definition was refused.
 
@@ -104,10 +122,30 @@ def plan_proposal(layers: LayeredRegistry, proposal: Proposal, terms: ChangeTerm
         step = replace(step, differences=differences, consumers=tuple(users))
     if step.kind == "unchanged":
         return replace(step, taken_from="")
-    problem = _version_refusal(step, existing, versions[-1] if versions else None, terms) or _reward_refusal(
-        layers, proposal
+    problem = (
+        _shipped_refusal(layers, proposal)
+        or _version_refusal(step, existing, versions[-1] if versions else None, terms)
+        or _reward_refusal(layers, proposal)
     )
     return replace(step, kind="refused", refusal=problem) if problem else step
+
+
+def _shipped_refusal(layers: LayeredRegistry, proposal: Proposal) -> ConfigError | None:
+    """Why a name that ships with Longplay cannot be taken; None for another name."""
+    d, owner = proposal.definition, layers.shipped_owner(proposal.definition.name)
+    if owner is None:
+        return None
+    return shipped_name_error(d.name, proposal.where, f"{d.ref}, owner: {d.owner}; the name belongs to {owner}")
+
+
+def shipped_name_error(name: str, where: str, got: str) -> ConfigError:
+    """The refusal of a definition under a name that ships with Longplay."""
+    return ConfigError(
+        f"'{name}' ships with Longplay: its name cannot be taken.",
+        where=where,
+        got=got,
+        fix="choose another name; 'longplay signals new NAME --from REF' starts from a copy",
+    )
 
 
 def _reward_refusal(layers: LayeredRegistry, proposal: Proposal) -> ConfigError | None:

@@ -15,7 +15,7 @@ from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError, NotFoundError, nearest
 from longplay.registry.database import Ledger
 from longplay.registry.definition_files import read_proposals, shipped_definitions, shipped_folder, shipped_rewards
-from longplay.registry.in_memory import check_agreement, load_into_memory
+from longplay.registry.in_memory import check_agreement, check_names, load_into_memory
 from longplay.registry.layered import LayeredRegistry
 from longplay.registry.records import Deprecation
 
@@ -214,6 +214,8 @@ def open_layers(file: Path | None = None, extra: Iterable[Path] = ()) -> Layered
     ledgers += [load_shipped_ledger()] if shipped else []
     layers = LayeredRegistry(tuple(ledgers))
     check_agreement(layers)
+    if own and shipped:
+        check_names(layers.ledgers[0], layers.ledgers[-1])
     return layers
 
 

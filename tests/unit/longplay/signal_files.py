@@ -23,7 +23,7 @@ RETURN: dict[str, Any] = {
     "lateness": "1 d",
     "measure": {"kind": "any", "of": "consumption"},
 }
-ANA = ChangeTerms("ana")
+ANA = ChangeTerms("ana", owner="podcasts")
 
 
 def write(folder: Path, **changes: Any) -> Path:

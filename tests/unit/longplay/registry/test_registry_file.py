@@ -162,7 +162,7 @@ def test_a_name_belongs_to_the_owner_of_its_first_version(file: Path) -> None:
         apply(file, version=2, owner="music", terms=ChangeTerms("bo"))
     assert "owner: music; came_back@1 was applied by ana at 20" in caught.value.got
     assert "--take-over came_back" in caught.value.fix
-    with pytest.raises(ConfigError, match="The signal 'click' belongs to longplay"):
+    with pytest.raises(ConfigError, match="'click' ships with Longplay: its name cannot be taken"):
         apply(file, name="click", version=2)
     terms = ChangeTerms("bo", frozenset({"came_back"}), "podcasts was dissolved")
     assert apply(file, version=2, owner="music", terms=terms) == ["new version"]
@@ -302,7 +302,7 @@ def test_an_alias_moves_and_keeps_where_it_was(file: Path) -> None:
     apply(file, version=3, status="draft")
     first = lifecycle.move_alias(file, "came_back@champion", 1, ANA)
     assert (first.old, first.new) == ("", "came_back@1")
-    moved = lifecycle.move_alias(file, "came_back@champion", 2, ChangeTerms("bo", reason="evidence run 12"))
+    moved = lifecycle.move_alias(file, "came_back@champion", 2, ChangeTerms("bo", reason="evidence run 12", owner="podcasts"))
     assert (moved.old, moved.new, [str(d) for d in moved.differences]) == (
         "came_back@1",
         "came_back@2",
@@ -424,3 +424,37 @@ def test_a_newer_registry_is_not_read(file: Path) -> None:
     with pytest.raises(StoreError, match="newer Longplay") as caught:
         default_registry(file=file)
     assert caught.value.got == "schema 99; this version reads up to schema 1"
+
+
+def test_aliases_and_deprecations_belong_to_the_owner_of_the_name(file: Path) -> None:
+    apply(file)
+    stranger = ChangeTerms("bo", owner="music")
+    with pytest.raises(ConfigError, match="'came_back' belongs to podcasts") as caught:
+        lifecycle.move_alias(file, "came_back@champion", 1, stranger)
+    assert (caught.value.got, "--owner podcasts" in caught.value.fix) == ("acting for music", True)
+    with pytest.raises(ConfigError, match="'came_back' belongs to podcasts"):
+        lifecycle.deprecate(file, "came_back@1", "2026-01-01", "", ChangeTerms("bo"))
+    with known(file) as layers:
+        assert (layers.aliases(), layers.deprecations()) == ({}, {})
+    lifecycle.move_alias(file, "came_back@champion", 1, ChangeTerms("podcasts"))  # a team of one
+    taken = ChangeTerms("bo", frozenset({"came_back"}), "podcasts was dissolved", "music")
+    apply(file, version=2, owner="music", terms=taken)
+    assert lifecycle.move_alias(file, "came_back@champion", 2, stranger).new == "came_back@2"
+    with pytest.raises(ConfigError, match="'came_back' belongs to music"):
+        lifecycle.move_alias(file, "came_back@champion", 1, ANA)
+
+
+@pytest.mark.parametrize("owner", ["longplay", "music"])
+def test_a_name_that_ships_is_nobodys_to_change(file: Path, tmp_path: Path, owner: str) -> None:
+    terms = ChangeTerms("bo", frozenset({"click"}), "we need it", owner)
+    with pytest.raises(ConfigError, match="'click' ships with Longplay: its name cannot be taken"):
+        apply(file, name="click", version=2, owner=owner, terms=terms)
+    apply(file)
+    with pytest.raises(ConfigError, match="'click' ships with Longplay"):
+        lifecycle.move_alias(file, "click@champion", 1, terms)
+    with pytest.raises(ConfigError, match="'click' ships with Longplay"):
+        lifecycle.deprecate(file, "click@1", "2026-01-01", "", terms)
+    write(tmp_path / "own", name="click", version=2, owner=owner)
+    with pytest.raises(ConfigError, match="'click' ships with Longplay: its name cannot be taken") as caught:
+        default_registry([tmp_path / "own"], file)
+    assert "click.v2.yaml" in caught.value.where
