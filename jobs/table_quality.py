@@ -16,6 +16,7 @@ from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.quarantine_selection import ReleaseSelection, release_selection
 from jobs.runtime.run_context import RunContext
 from longplay.commands import output
+from longplay.commands.options import store_option
 from longplay.paths import StorePaths
 from longplay.registry.location import current_user
 from longplay.site.quality.site import write_pages
@@ -32,9 +33,6 @@ from tables import catalog
 MAX_DAYS_SHOWN = 84
 """Days of a metric that a page shows."""
 _SOURCE = click.option("--source", required=True, help="A shipped source (world, ...) or a source file (.yaml).")
-_STORE = click.option(
-    "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 _RUNS = click.option(
     "--runs", type=click.IntRange(1), default=RUNS_IN_TREND, show_default=True, help="Runs that a trend shows."
@@ -52,7 +50,7 @@ def _look_up(function: Callable[..., None]) -> Callable[..., None]:
     def body(source: str, store: Path, **options: Any) -> None:  # noqa: ANN401 - as click gives them
         guarded(lambda: function(StorePaths(store).source(load_source(source).name).folder, **options))
 
-    return _SOURCE(_STORE(update_wrapper(body, function)))
+    return _SOURCE(store_option(update_wrapper(body, function)))
 
 
 @click.group("quality")

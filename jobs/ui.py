@@ -8,6 +8,7 @@ import click
 
 from jobs.runtime.command_options import guarded
 from jobs.runtime.server_process import run_server
+from longplay.commands.options import store_option
 from longplay.errors import NotFoundError
 from longplay.paths import StorePaths
 from longplay.server.ports import check_port
@@ -21,7 +22,7 @@ def comparisons(tracker: Tracker) -> Iterator[tuple[str, str]]:
 
 
 @click.command("ui")
-@click.option("--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True)
+@store_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5000, show_default=True)
 def command(store: Path, host: str, port: int) -> None:

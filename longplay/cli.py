@@ -14,6 +14,7 @@ from longplay.commands.catalogue import catalogue
 from longplay.commands.serve import serve
 from longplay.commands.signals import signals
 from longplay.commands.values import values
+from longplay.crash_report import install_crash_report
 from longplay.errors import EnvironmentProblem, LongplayError, nearest
 
 PLATFORM_INSTALL = "install the longplay-platform wheel (make wheel)"
@@ -91,6 +92,7 @@ signals.add_command(values)
 
 def main() -> None:
     """Entry point of the ``longplay`` command."""
+    install_crash_report()
     try:
         cli.main(standalone_mode=True)
     except LongplayError as error:

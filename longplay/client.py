@@ -171,7 +171,7 @@ def find_source_folder(store: Path, source: str) -> Path:
     Raises:
         NotFoundError: with the nearest source.
     """
-    sources = [paths.source for paths in StorePaths(store).sources()]
+    sources = [paths.source for paths in StorePaths.from_address(store).sources()]
     if source not in sources:
         fix = nearest(source, sources)
         raise NotFoundError(f"There are no tables of source '{source}'.", where=str(store), fix=fix)

@@ -4,7 +4,7 @@ Shared by the client and the store.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from longplay.errors import StoreError, first_line
 from longplay.paths import data_file, delta_log
 from longplay.pipeline import find_publishing_step
+
+MAX_TEXT_SHOWN = 80
+"""Characters of a damaged text that an error shows."""
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,8 +96,27 @@ def read_commits(table: DeltaTable, limit: int | None = None) -> list[tuple[dict
     Args:
         table: an open table.
         limit: maximum number of entries; None: all.
+
+    Raises:
+        StoreError: when metadata are no JSON object.
     """
-    return [(entry, dict(json.loads(entry.get("userMetadata") or "{}"))) for entry in table.history(limit)]
+    return [(entry, _parse_metadata(entry)) for entry in table.history(limit)]
+
+
+def _parse_metadata(entry: Mapping[str, Any]) -> dict[str, Any]:
+    text = entry.get("userMetadata") or "{}"
+    try:
+        metadata = json.loads(text)
+    except ValueError:
+        metadata = None
+    if isinstance(metadata, dict):
+        return metadata
+    raise StoreError(
+        "A commit of a table was not written by Longplay, or is damaged: its metadata are no JSON object.",
+        where=f"version {entry.get('version')}",
+        got=repr(text[:MAX_TEXT_SHOWN]),
+        fix="restore the table from a copy, or delete its folder and run the step that builds it",
+    )
 
 
 def check_files(path: Path, version: int | None = None) -> None:

@@ -21,11 +21,16 @@ STORE/                   StorePaths
 ```
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
+from longplay.errors import ConfigError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How an address with a scheme begins, also after ``Path`` has joined its slashes."""
 _DELTA_LOG, _ANY = "_delta_log", "*"
 _VERDICTS, _MANIFESTS, _DEPLOYMENTS, _RECEIPTS = "_quality", "_manifests", "_deployments", "_erasures"
 _STAGING, _REJECTED = "_staging", "rejected"
@@ -54,6 +59,22 @@ def record_file(folder: Path, name: str) -> Path:
 def record_files(folder: Path) -> list[Path]:
     """The JSON files of a folder of records, sorted by name; empty if the folder does not exist."""
     return sorted(folder.glob("*.json"))
+
+
+def check_store_address(address: Path | str) -> Path:
+    """The folder of a store.
+
+    Raises:
+        ConfigError: for an address with a scheme, such as one of an object store.
+    """
+    if _SCHEME.match(str(address)):
+        raise ConfigError(
+            "A store is a folder of a local or mounted file system; object stores are not supported.",
+            where="--store",
+            got=str(address),
+            fix="name a folder, or mount the bucket as one on a file system that has locks",
+        )
+    return Path(address)
 
 
 @dataclass(frozen=True)
@@ -160,8 +181,12 @@ class StorePaths:
 
     @classmethod
     def from_address(cls, address: Path | str) -> Self:
-        """From the path of a store as the user typed it; made absolute."""
-        return cls(Path(address).absolute())
+        """From the path of a store as the user typed it; made absolute.
+
+        Raises:
+            ConfigError: for an address with a scheme.
+        """
+        return cls(check_store_address(address).absolute())
 
     def source(self, name: str) -> SourcePaths:
         """The paths of one source, whether or not it exists."""

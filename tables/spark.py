@@ -11,14 +11,51 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from longplay.errors import StoreError, first_line
+from longplay.errors import EnvironmentProblem, LongplayError, StoreError, first_line
 
 SPARK_ERRORS = (PySparkException, Py4JError)
 """What a failing Spark job raises: PySpark passes many of the JVM's errors on unconverted."""
 
 
-def store_error_from(error: Exception, where: str) -> StoreError:
+_MACHINE_FAULTS = (
+    (
+        re.compile(r"No space left on device"),
+        "The disk is full.",
+        "free space under the store and under the temporary folder (TMPDIR), and run the command again",
+    ),
+    (
+        re.compile(r"Read-only file system|Permission denied|AccessDenied", re.IGNORECASE),
+        "The file system refused access.",
+        "check that the store and the temporary folder are writable for this user",
+    ),
+    (
+        re.compile(r"OutOfMemoryError|Java heap space|GC overhead|Cannot allocate memory"),
+        "Spark ran out of memory.",
+        "give it more (--set spark.driver_memory=8g), or less work at once (--set spark.master='local[1]')",
+    ),
+    (
+        re.compile(r"Python worker exited unexpectedly"),
+        "A Python worker of Spark ended in the middle of its work, as it does when memory runs out.",
+        "close other programs, or use fewer workers (--set spark.master='local[1]')",
+    ),
+    (
+        re.compile(
+            r"Answer from Java side is empty|Error while (sending|receiving)|Connection refused|Py4JNetworkError"
+        ),
+        "Spark's Java process has ended.",
+        "see whether the system ended it for lack of memory; give it less (--set spark.driver_memory=2g) or free some",
+    ),
+)
+"""Faults of the machine that Spark reports: a pattern of the message, what happened, and what to do."""
+
+
+def explain_spark_error(error: Exception, where: str) -> LongplayError:
     """A Spark failure as an error of Longplay, with Spark's cause."""
+    text = f"{type(error).__name__}: {error}"
+    for pattern, what, fix in _MACHINE_FAULTS:
+        if match := pattern.search(text):
+            line = next(line for line in text.splitlines() if match[0] in line)
+            return EnvironmentProblem(what, where=where, got=line.strip(), fix=fix)
     return StoreError("Spark could not finish this step.", where=where, got=describe_spark_error(error))
 
 

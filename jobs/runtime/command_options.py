@@ -1,6 +1,7 @@
 """The options that all steps share, and how an error ends a command."""
 
 import functools
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+from deltalake.exceptions import DeltaError
 
 from ingest.source_config import load_source
 from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.openlineage import emit_lineage
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
-from longplay.commands.options import registry_option
-from longplay.errors import EnvironmentProblem, LongplayError, first_line
+from jobs.runtime.termination import Termination, end_java, ends_on_signals
+from longplay.commands.options import registry_option, store_option
+from longplay.errors import EnvironmentProblem, LongplayError, StoreError, first_line
 from longplay.registry.location import find_registry_file
 from longplay.registry.registry import default_registry
-from tables.spark import SPARK_ERRORS, store_error_from
+from tables.spark import SPARK_ERRORS, explain_spark_error
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -28,13 +31,7 @@ _OPTIONS: list[Callable[[click.Command], click.Command]] = [
     click.option(
         "--source", required=True, help="A shipped source (world, online_retail, ...) or a source file (.yaml)."
     ),
-    click.option(
-        "--store",
-        type=click.Path(path_type=Path),
-        default=Path("warehouse"),
-        show_default=True,
-        help="Root folder of all tables.",
-    ),
+    store_option,
     click.option(
         "--conf", multiple=True, help="Settings over conf/base.yaml: a shipped name or a YAML file. Repeatable."
     ),
@@ -116,13 +113,19 @@ def _run_step(options: RunOptions, writes_tables: bool, step: Callable[[RunConte
 
 
 def guarded(call: Callable[[], None]) -> None:
-    """Run ``call``; an expected error is printed and ends the process with its exit code."""
+    """Run ``call``; an expected error is printed and ends the process with its exit code, as does a signal."""
     try:
-        call()
+        with ends_on_signals():
+            call()
     except LongplayError as error:
         fail(error)
-    except SPARK_ERRORS as error:
-        fail(store_error_from(error, "the step named last above"))
+    except (Termination, KeyboardInterrupt) as ended:
+        end_java()
+        _report_termination(ended if isinstance(ended, Termination) else Termination(signal.SIGINT))
+    except (*SPARK_ERRORS, ConnectionError) as error:
+        fail(explain_spark_error(error, "the step named last above"))
+    except DeltaError as error:
+        fail(StoreError("A table cannot be read or written.", where="the step named last above", got=first_line(error)))
     except OSError as error:
         fail(
             EnvironmentProblem(
@@ -132,6 +135,13 @@ def guarded(call: Callable[[], None]) -> None:
                 fix="check that the folder is writable and that the disk has space",
             )
         )
+
+
+def _report_termination(termination: Termination) -> None:
+    click.echo(
+        f"Ended by {termination.name}. Tables that were published stay; run the command again to go on.", err=True
+    )
+    sys.exit(termination.exit_code)
 
 
 def fail(error: LongplayError) -> None:

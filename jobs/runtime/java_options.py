@@ -36,14 +36,24 @@ spark.stop()
 
 def java_options(settings: SparkSettings, jar_folder: Path) -> str:
     """The options of the driver's JVM, of which some hold only where the command itself starts it."""
-    log = f"-Dlog4j2.configurationFile={Path(str(files('conf'))) / 'log4j2.properties'}"
+    log = _quote(f"-Dlog4j2.configurationFile={(Path(str(files('conf'))) / 'log4j2.properties').absolute().as_uri()}")
     level = f"-Dlongplay.log.level={settings.log_level.lower()}"
     archive = class_archive(jar_folder)
     # The JVM passes over an archive of another Java or of other jars; its warnings about that help nobody.
-    shared = (f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:cds=off,cds+dynamic=off,class+path=off")
+    shared = (
+        _quote(f"-XX:SharedArchiveFile={archive}"),
+        "-Xshare:auto",
+        "-Xlog:cds=off,cds+dynamic=off,class+path=off",
+    )
     return " ".join(
         ["-Duser.timezone=UTC", "-XX:+UseParallelGC", log, level, *_COMPILER, *(shared if archive.exists() else ())]
     )
+
+
+def _quote(option: str) -> str:
+    """An option as Spark's launcher splits it off, whatever characters its path has."""
+    escaped = option.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def class_archive(jar_folder: Path) -> Path:

@@ -15,10 +15,12 @@ from pyspark.sql import SparkSession
 from jobs.runtime.java_options import java_options
 from jobs.runtime.settings import SparkSettings, parse_size
 from jobs.runtime.spark_connect import CONNECT_SCHEME, check_server
-from longplay.errors import EnvironmentProblem
+from longplay.errors import EnvironmentProblem, first_line
 from tables.arrow_commit import TABLE_PROPERTIES
+from tables.spark import SPARK_ERRORS, describe_spark_error
 
 MIN_JAVA_VERSION = 17
+JAVA_VERSION_TIMEOUT_S = 60.0
 Options = dict[str, bool | float | int | str | None]
 MEMORY_PAGE_SIZE = "4m"
 """Every sort, window and aggregation of a task holds at least one page. By default a page is a thirty-second of the
@@ -41,9 +43,14 @@ def check_java() -> str:
             got="no java",
             fix=install,
         )
-    version_text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version_text = _ask_version(java)
     match = re.search(r'version "(\d+)', version_text)
-    if not match or int(match[1]) < MIN_JAVA_VERSION:
+    if match is None:
+        got = version_text.strip().splitlines()
+        raise EnvironmentProblem(
+            "Java does not say its version.", where=java, got=got[0] if got else "it prints nothing", fix=install
+        )
+    if int(match[1]) < MIN_JAVA_VERSION:
         raise EnvironmentProblem(
             f"Java is too old: Spark needs {MIN_JAVA_VERSION} or newer.",
             where=java,
@@ -51,6 +58,19 @@ def check_java() -> str:
             fix=install,
         )
     return java
+
+
+def _ask_version(java: str) -> str:
+    """What ``java -version`` prints; empty if it does not end in time."""
+    try:
+        run = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, check=False, timeout=JAVA_VERSION_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return ""
+    except OSError as error:
+        return first_line(error)
+    return run.stderr
 
 
 def jar_folder() -> Path:
@@ -98,7 +118,15 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     builder = SparkSession.builder.appName(app).config(map={k: v for k, v in options.items() if _is_spark_option(k)})
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    session = (builder if submitted else builder.master(settings.master)).getOrCreate()
+    try:
+        session = (builder if submitted else builder.master(settings.master)).getOrCreate()
+    except (*SPARK_ERRORS, OSError) as error:
+        raise EnvironmentProblem(
+            "Spark did not start.",
+            where=f"spark.master: {settings.master}, spark.driver_memory: {settings.driver_memory}",
+            got=describe_spark_error(error),
+            fix="correct these settings; Java's own message, if it gave one, is printed above",
+        ) from error
     for key, value in options.items():
         if not _is_spark_option(key):
             session.conf.set(key, str(value))  # other options can only be set once Spark runs

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from longplay.commands.options import registry_option
+from longplay.commands.options import registry_option, store_option
 from longplay.registry.location import find_registry_file
 
 PROGRESS_INTERVAL_S = 2.0
@@ -13,9 +13,7 @@ PROGRESS_INTERVAL_S = 2.0
 
 
 @click.command(short_help="Build a static site that documents every signal.")
-@click.option(
-    "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
-)
+@store_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that the pages are written to.")
 @click.option(
     "--definitions",

@@ -9,6 +9,7 @@ import click
 
 from longplay.config.strict_model import read_yaml
 from longplay.errors import ConfigError
+from longplay.paths import check_store_address
 from longplay.registry.location import VARIABLE, CommandTarget, ListPage, current_user
 
 Command = Callable[..., None]
@@ -18,6 +19,24 @@ registry_option = click.option(
     type=click.Path(path_type=Path),
     envvar=VARIABLE,
     help="Registry file shared by teams. [LONGPLAY_REGISTRY, else STORE/registry.db]",
+)
+
+
+def _check_store(_context: click.Context, _parameter: click.Parameter, value: Path) -> Path:
+    """The root folder of all tables; an address with a scheme is refused."""
+    try:
+        return check_store_address(value)
+    except ConfigError as error:
+        raise click.UsageError(error.render()) from error
+
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    callback=_check_store,
+    default=Path("warehouse"),
+    show_default=True,
+    help="Root folder of all tables.",
 )
 
 
@@ -37,13 +56,7 @@ source_option = click.option(
     "--source", required=True, callback=_read_source_name, help="Name of the source, or its file (.yaml)."
 )
 _TARGET = (
-    click.option(
-        "--store",
-        type=click.Path(path_type=Path),
-        default=Path("warehouse"),
-        show_default=True,
-        help="Root of all tables.",
-    ),
+    store_option,
     registry_option,
     click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text."),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from longplay.commands.options import registry_option, source_option
+from longplay.commands.options import registry_option, source_option, store_option
 from longplay.errors import ConfigError, first_line
 from longplay.lookup.query import ValuesOptions
 from longplay.registry.location import current_user
@@ -22,9 +22,7 @@ _PRINTED_COLUMNS = ("anchor_id", "user_id", "item_id", "t0", "state", "value", "
 
 @click.command("values", short_help="Print the values of a signal as known at a moment.")
 @click.argument("name")
-@click.option(
-    "--store", type=click.Path(path_type=Path), default=Path("warehouse"), show_default=True, help="Root of all tables."
-)
+@store_option
 @source_option
 @click.option("--release", help="The release to read. [the newest]")
 @click.option("--known-at", help="Show values as known at this moment (UTC, ISO 8601). [the release's known_at]")

@@ -118,7 +118,9 @@ def add_aliased_signal(folder: Path) -> None:
     first.with_name("return_7d.v2.yaml").write_text(second, encoding="utf-8")
     run_signals(folder, "apply", "definitions", "--as", "ana")
     run_signals(folder, "alias", "return_7d@champion", "1", "--owner", "shop")
-    run_signals(folder, "deprecate", "return_7d@1", "--replaced-by", "return_7d@2", "--on", "2026-01-01", "--owner", "shop")
+    run_signals(
+        folder, "deprecate", "return_7d@1", "--replaced-by", "return_7d@2", "--on", "2026-01-01", "--owner", "shop"
+    )
 
 
 @pytest.fixture(scope="module")

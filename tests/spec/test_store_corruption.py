@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from longplay.delta import check_files, open_table
 from longplay.errors import StoreError
 from tables.publish import Lineage, WritableStore
-from tables.spark import store_error_from
+from tables.spark import explain_spark_error
 from tables.spec import TableSpec, columns
 
 pytestmark = pytest.mark.spark
@@ -75,7 +75,7 @@ def test_damage_that_keeps_the_size_is_still_an_error_that_names_the_file(store:
         checksums.unlink()
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Spark's own, whichever it is
         store.read("tiles").collect()
-    explained = store_error_from(caught.value, "build-histories")
+    explained = explain_spark_error(caught.value, "build-histories")
     assert rotten.name in explained.got
     assert "\n" not in explained.got
 

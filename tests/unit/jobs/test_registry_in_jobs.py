@@ -75,7 +75,9 @@ def test_a_step_opens_the_registry_of_its_store_or_the_one_named(root: Path, tmp
 
 
 def test_a_deprecated_label_is_said(root: Path) -> None:
-    lifecycle.deprecate(root / "registry.db", "came_back@1", "2026-01-01", "came_back@2", ChangeTerms("bo", owner="podcasts"))
+    lifecycle.deprecate(
+        root / "registry.db", "came_back@1", "2026-01-01", "came_back@2", ChangeTerms("bo", owner="podcasts")
+    )
     context, terminal = open_run(root, "[came_back@champion]")
     use_labels(context, "experiment", "world - split")
     assert "warning: came_back@1 has been deprecated since 2026-01-01: use came_back@2" in terminal.getvalue()

@@ -15,7 +15,6 @@ from longplay.cli import cli
 from longplay.errors import ConfigError, NotFoundError, nearest
 from longplay.registry import lifecycle
 from longplay.registry.database import Ledger
-from longplay.registry.plan import ChangeTerms
 from longplay.registry.registry import default_registry
 from longplay.registry.usage import SignalUser, record_lookup, record_use
 from tests.unit.longplay.signal_files import ANA, proposal, write

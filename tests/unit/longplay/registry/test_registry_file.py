@@ -302,7 +302,9 @@ def test_an_alias_moves_and_keeps_where_it_was(file: Path) -> None:
     apply(file, version=3, status="draft")
     first = lifecycle.move_alias(file, "came_back@champion", 1, ANA)
     assert (first.old, first.new) == ("", "came_back@1")
-    moved = lifecycle.move_alias(file, "came_back@champion", 2, ChangeTerms("bo", reason="evidence run 12", owner="podcasts"))
+    moved = lifecycle.move_alias(
+        file, "came_back@champion", 2, ChangeTerms("bo", reason="evidence run 12", owner="podcasts")
+    )
     assert (moved.old, moved.new, [str(d) for d in moved.differences]) == (
         "came_back@1",
         "came_back@2",

@@ -1,0 +1,76 @@
+"""Termination: a step that is asked to end leaves a message, its exit code, and no process behind."""
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from subprocess import Popen, TimeoutExpired
+from types import FrameType
+
+from pyspark import SparkContext
+
+JAVA_SHUTDOWN_TIMEOUT_S = 4.0
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a supervisor, and a terminal that is closed."""
+
+
+class Termination(BaseException):
+    """A signal asked the process to end. No ``Exception``, because nothing may handle it as a failure of its own.
+
+    Args:
+        number: the signal's number.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"ended by {self.name}")
+
+    @property
+    def name(self) -> str:
+        """Name of the signal, such as SIGTERM."""
+        return signal.Signals(self.number).name
+
+    @property
+    def exit_code(self) -> int:
+        """128 + the signal's number, as shells report it."""
+        return 128 + self.number
+
+
+@contextmanager
+def ends_on_signals() -> Iterator[None]:
+    """Raise ``Termination`` in the block when a signal asks the process to end. Processes of pools are killed first.
+
+    PySpark sets a handler of its own for Ctrl-C: then ``KeyboardInterrupt`` is raised.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can set handlers
+        return
+    before = {number: signal.signal(number, _end) for number in _ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    for other in _ENDING_SIGNALS:
+        signal.signal(other, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave processes behind
+    for process in multiprocessing.active_children():
+        process.kill()  # a pool waits for its processes before the exception can pass
+    raise Termination(number)
+
+
+def end_java() -> None:
+    """End the Java process that PySpark started, and with it Spark's Python workers."""
+    gateway = SparkContext._gateway  # PySpark has no public name for it
+    process: Popen[bytes] | None = getattr(gateway, "proc", None)
+    if process is None:
+        return
+    process.terminate()
+    try:
+        process.wait(JAVA_SHUTDOWN_TIMEOUT_S)
+    except TimeoutExpired:
+        process.kill()
+        process.wait()
