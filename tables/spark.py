@@ -19,8 +19,8 @@ SPARK_ERRORS = (PySparkException, Py4JError)
 
 _MACHINE_FAULTS = (
     (
-        re.compile(r"No space left on device"),
-        "The disk is full.",
+        re.compile(r"No space left on device|File too large|Disk quota exceeded"),
+        "The disk is full, or the system lets no larger file be written.",
         "free space under the store and under the temporary folder (TMPDIR), and run the command again",
     ),
     (

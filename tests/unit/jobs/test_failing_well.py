@@ -69,7 +69,7 @@ def test_a_step_that_is_ended_cleans_up_and_leaves_no_process(tmp_path: Path, nu
 @pytest.mark.parametrize(
     ("message", "what"),
     [
-        ("Caused by: java.io.IOException: No space left on device", "The disk is full."),
+        ("Caused by: java.io.IOException: No space left on device", "The disk is full"),
         ("java.io.IOException: Permission denied", "The file system refused access."),
         ("java.lang.OutOfMemoryError: Java heap space", "Spark ran out of memory."),
         ("Python worker exited unexpectedly (crashed)", "A Python worker of Spark ended"),
