@@ -3,7 +3,7 @@
 An error says four things: what went wrong, where, what was found there, and how to mend it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 _SHOWN = 50
@@ -83,6 +83,10 @@ def first_line(error: BaseException) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint naming the known name closest to ``name``, or the first of the list when none is close."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return suggest(get_close_matches(name, names, n=1, cutoff=0.6), names)
+
+
+def suggest(close: Sequence[str], names: Sequence[str]) -> str:
+    """A hint naming the closest known name, or the first of the sorted ``names`` when none is close."""
     more = f", ... ({len(names):,} names)" if len(names) > _SHOWN else ""
     return f"did you mean '{close[0]}'?" if close else f"known names: {', '.join(names[:_SHOWN]) or 'none'}{more}"

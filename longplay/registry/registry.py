@@ -5,18 +5,20 @@ It holds those shipped with Longplay, those applied to a registry file, and thos
 A version that has two different meanings is refused, wherever the two come from.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from longplay.definitions.reward import Composite, Label, Reward, find_part_problem
 from longplay.definitions.signal import Definition
-from longplay.errors import ConfigError, NotFoundError, nearest
+from longplay.errors import ConfigError, NotFoundError
 from longplay.registry.database import Ledger
 from longplay.registry.definition_files import read_proposals, shipped_definitions, shipped_folder, shipped_rewards
 from longplay.registry.in_memory import check_agreement, check_names, load_into_memory
 from longplay.registry.layered import LayeredRegistry
+from longplay.registry.name_index import NameIndex
 from longplay.registry.records import Deprecation
 
 __all__ = [
@@ -59,9 +61,9 @@ class Registry:
         Raises:
             NotFoundError: when there is none; suggests the nearest name or, for a reward, how to use it.
         """
-        if (ref := self._ref(name, self.by_ref)) is not None:
+        if (ref := self._ref(name, self.by_ref, self._signal_names)) is not None:
             return self.by_ref[ref]
-        if (ref := self._ref(name, self.rewards)) is not None:
+        if (ref := self._ref(name, self.rewards, self._reward_names)) is not None:
             signals = ", ".join(part.signal for part in self.rewards[ref].parts)
             raise NotFoundError(
                 f"'{ref}' is a reward: its values are computed from its signals on read.",
@@ -69,7 +71,7 @@ class Registry:
                 got=f"reward of {signals}",
                 fix=f"look its signals up, or train on it with --set 'training.labels=[click, {name}]'",
             )
-        raise self._not_found_error(name, "signal", self.by_ref)
+        raise self._signal_names.unknown("signal", name)
 
     def reward(self, name: str) -> Reward:
         """Look up a reward, like ``get``.
@@ -77,9 +79,9 @@ class Registry:
         Raises:
             NotFoundError: when there is none; suggests the nearest name.
         """
-        if (ref := self._ref(name, self.rewards)) is not None:
+        if (ref := self._ref(name, self.rewards, self._reward_names)) is not None:
             return self.rewards[ref]
-        raise self._not_found_error(name, "reward", self.rewards)
+        raise self._reward_names.unknown("reward", name)
 
     def find(self, name: str) -> Definition | Reward:
         """Look up a signal or a reward, like ``get``.
@@ -87,10 +89,11 @@ class Registry:
         Raises:
             NotFoundError: when there is none; suggests the nearest name.
         """
-        for group in (self.by_ref, self.rewards):
-            if (ref := self._ref(name, group)) is not None:
-                return group[ref]
-        raise self._not_found_error(name, "signal or reward", (*self.by_ref, *self.rewards))
+        if (ref := self._ref(name, self.by_ref, self._signal_names)) is not None:
+            return self.by_ref[ref]
+        if (ref := self._ref(name, self.rewards, self._reward_names)) is not None:
+            return self.rewards[ref]
+        raise NameIndex((*self.by_ref, *self.rewards), self.aliases).unknown("signal or reward", name)
 
     def label(self, name: str) -> Label:
         """Look up a label: either a signal, or a reward together with its signals.
@@ -107,32 +110,31 @@ class Registry:
             raise ConfigError(f"Wrong value for '{key}': {problem}.", where=f"reward {definition.ref}, key {key}")
         return Composite(definition, tuple(self.by_ref[part.signal] for part in definition.parts))
 
-    def _ref(self, name: str, group: Mapping[str, Definition] | Mapping[str, Reward]) -> str | None:
+    @cached_property
+    def _signal_names(self) -> NameIndex:
+        return NameIndex(self.by_ref, (alias for alias, ref in self.aliases.items() if ref in self.by_ref))
+
+    @cached_property
+    def _reward_names(self) -> NameIndex:
+        return NameIndex(self.rewards, (alias for alias, ref in self.aliases.items() if ref in self.rewards))
+
+    def _ref(self, name: str, group: Mapping[str, Definition] | Mapping[str, Reward], names: NameIndex) -> str | None:
         pinned = self.aliases.get(name, name)
         if pinned in group:
             return pinned
-        versions = [ref for ref in group if ref.partition("@")[0] == name]
+        versions = names.versions.get(name)
         return self._newest(versions, group).ref if versions else None
-
-    def _not_found_error(self, name: str, what: str, refs: Collection[str]) -> NotFoundError:
-        names = {ref.partition("@")[0] for ref in refs}
-        if name.partition("@")[0] in names:
-            names = {ref for ref in (*refs, *self.aliases) if ref.partition("@")[0] == name.partition("@")[0]}
-        return NotFoundError(f"There is no {what} '{name}'.", fix=nearest(name, names))
 
     def newest(self) -> list[Definition]:
         """The version that each signal's bare name refers to, sorted by name."""
-        return self._newest_of(self.by_ref)
+        return self._newest_of(self.by_ref, self._signal_names)
 
     def newest_rewards(self) -> list[Reward]:
         """The version that each reward's bare name refers to, sorted by name."""
-        return self._newest_of(self.rewards)
+        return self._newest_of(self.rewards, self._reward_names)
 
-    def _newest_of(self, group: Mapping[str, DefinitionT]) -> list[DefinitionT]:
-        versions: dict[str, list[str]] = {}
-        for ref in group:
-            versions.setdefault(ref.partition("@")[0], []).append(ref)
-        return [group[self._newest(versions[name], group).ref] for name in sorted(versions)]
+    def _newest_of(self, group: Mapping[str, DefinitionT], names: NameIndex) -> list[DefinitionT]:
+        return [group[self._newest(refs, group).ref] for _, refs in sorted(names.versions.items())]
 
     def current(self) -> list[Definition]:
         """Signals that can be reached without a version number: the newest of each name, and targets of aliases."""
