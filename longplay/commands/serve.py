@@ -33,6 +33,15 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--cache", type=_FOLDER, help="Folder for indexes. [longplay/ in the user's cache folder]")
 @click.option("--definitions", multiple=True, type=_FOLDER, help="Additional folder of definitions. Repeatable.")
 @registry_option
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the token that requests must carry. [LONGPLAY_API_TOKEN]",
+)
+@click.option(
+    "--max-connections", type=click.IntRange(10, 100_000), default=500, show_default=True, help="Open at once."
+)
+@click.option("--access-log/--no-access-log", default=True, show_default=True, help="Log every request.")
 def serve(
     store: Path,
     source: str,
@@ -42,30 +51,39 @@ def serve(
     cache: Path | None,
     definitions: tuple[Path, ...],
     registry: Path | None,
+    token_file: Path | None,
+    max_connections: int,
+    access_log: bool,
 ) -> None:
     """Serve one source under http://HOST:PORT/v1 until Ctrl-C; /v1/openapi.json describes the API.
 
     The newest release is served from memory-mapped index files, built once per release. The server switches to a new
-    release as soon as its index is ready; requests already in progress finish on the previous one. There is no
-    authentication: anyone who can reach the port can read the values.
+    release as soon as its index is ready; requests already in progress finish on the previous one.
+
+    An address other than 127.0.0.1 needs a token, which requests carry as 'Authorization: Bearer TOKEN'. It comes from
+    LONGPLAY_API_TOKEN or --token-file. There is no encryption.
 
     Example: longplay serve --source world --port 8400
     """
     import uvicorn  # imported here to keep the command line fast
 
+    from longplay.server.api_token import read_token
     from longplay.server.app import create_app
+    from longplay.server.connections import SERVER_OPTIONS, ConnectionLimits, limit_connections
     from longplay.server.index.paths import IndexLocation
     from longplay.server.open_releases import OpenReleases
     from longplay.server.watcher import ReleaseWatcher
 
+    token, limits = read_token(token_file, host), ConnectionLimits(max_connections)
     location, open_releases = IndexLocation.from_store(store, source, cache), OpenReleases()
     read_registry = partial(load_current_registry, definitions, store, registry)
     read_registry()  # reports malformed definitions now, not with the first release
     check_port(host, port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     click.echo(f"Look-ups of '{source}' on http://{host}:{port}/v1 - stop with Ctrl-C. Indexes: {location.cache}")
-    app = create_app(open_releases, ReleaseWatcher(location, open_releases, poll, read_registry))
-    uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning")
+    watcher = ReleaseWatcher(location, open_releases, poll, read_registry)
+    app = create_app(open_releases, watcher, token, limits, access_log)
+    uvicorn.run(app, host=host, port=port, http=limit_connections(limits), **SERVER_OPTIONS)
 
 
 def load_current_registry(definitions: Iterable[Path], store: Path, registry: Path | None) -> "Registry":

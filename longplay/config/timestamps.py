@@ -20,9 +20,9 @@ def parse_moment(value: datetime | str, name: str) -> datetime:
     """
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:  # OverflowError: before year 1 or after 9999 in UTC
         raise _wrong_value(name, value, "a moment, such as 2026-05-03T20:00:00Z") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def parse_day(value: date | str | None, name: str) -> date | None:

@@ -1,13 +1,17 @@
 """Page cursors: opaque texts that mark where the next page starts."""
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import TypeAdapter
+
 from longplay.config.timestamps import from_microseconds, to_microseconds
 from longplay.errors import ConfigError
+
+_PARTS = TypeAdapter(tuple[str, str, int, int, str])
+"""Release, signal, known_at and t0 in microseconds, anchor. Its parser refuses deep nesting and lone surrogates."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class PageCursor:
     def text(self) -> str:
         """Encode the cursor as text of letters, digits, ``-`` and ``_``."""
         parts = [self.release_id, self.signal, to_microseconds(self.known_at), to_microseconds(self.t0), self.anchor_id]
-        return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+        return base64.urlsafe_b64encode(json.dumps(parts, ensure_ascii=False).encode()).decode().rstrip("=")
 
     def check(self, signal: str, release_id: str | None, known_at: datetime | None) -> None:
         """Check that the next page belongs to the same query.
@@ -58,12 +62,10 @@ def parse_cursor(text: str) -> PageCursor:
         ConfigError: when the text is not a cursor.
     """
     try:
-        parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        release_id, signal, known_at, t0, anchor_id = parts
-        return PageCursor(
-            str(release_id), str(signal), from_microseconds(int(known_at)), from_microseconds(int(t0)), str(anchor_id)
-        )
-    except (binascii.Error, ValueError, TypeError, OverflowError) as error:
+        decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        release_id, signal, known_at, t0, anchor_id = _PARTS.validate_json(decoded, strict=True)
+        return PageCursor(release_id, signal, from_microseconds(known_at), from_microseconds(t0), anchor_id)
+    except (ValueError, OverflowError) as error:
         shown = text if len(text) <= 80 else text[:80] + "..."
         raise ConfigError(
             "This is not a cursor.",

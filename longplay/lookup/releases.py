@@ -110,15 +110,19 @@ def find_values_version(folder: Path, release: Release) -> int:
     return version
 
 
+class OtherDefinition(StoreError):
+    """A release was built with another definition of a pinned name than the one that is known now."""
+
+
 def check_meaning(definition: Definition, release: Release) -> None:
     """Check that a release was built with this definition.
 
     Raises:
-        StoreError: when it was built with a different definition of the same pinned name.
+        OtherDefinition: when it was built with a different definition of the same pinned name.
     """
     released = release.definition_hashes.get(definition.ref, definition.hash)
     if released != definition.hash:
-        raise StoreError(
+        raise OtherDefinition(
             f"Release '{release.release_id}' was built with a different definition of '{definition.ref}'.",
             got=f"hash {released} in the release, {definition.hash} in the registry",
             fix="use the definitions that the release was built with, or publish a new release",

@@ -5,38 +5,56 @@ runs on the event loop; another process does everything that reads tables.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, Depends, FastAPI, Query
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import SecretStr
 
 from longplay.client import resolve_known_at
 from longplay.definitions.describe import describe_definition
 from longplay.definitions.reward import Reward
 from longplay.definitions.signal import Definition
-from longplay.errors import NotFoundError
+from longplay.errors import ConfigError, StoreError
 from longplay.lookup.cursor import PageCursor
 from longplay.lookup.point_query import parse_key, select_value
 from longplay.lookup.query import ValueSelection
 from longplay.lookup.releases import check_meaning
 from longplay.server import requests, responses
-from longplay.server.errors import DOCUMENTED, UnknownName, handle_problems
+from longplay.server.access_log import AccessLog
+from longplay.server.api_token import TokenCheck
+from longplay.server.connections import ConnectionLimits
+from longplay.server.description import complete_document
+from longplay.server.errors import DOCUMENTED, handle_problems
 from longplay.server.index.scan import find_rows, scan_page
+from longplay.server.metrics import ServerMetrics
 from longplay.server.open_releases import OpenRelease, OpenReleases
+from longplay.server.route import ReadOnlyRoute
 from longplay.server.watcher import ReleaseWatcher
 
 T = TypeVar("T")
 _NoParameters = Annotated[requests.NoParameters, Query()]
 
 
-def create_app(open_releases: OpenReleases, watcher: ReleaseWatcher | None = None) -> FastAPI:
+def create_app(
+    open_releases: OpenReleases,
+    watcher: ReleaseWatcher | None = None,
+    token: SecretStr | None = None,
+    limits: ConnectionLimits | None = None,
+    access_log: bool = True,
+) -> FastAPI:
     """Create the application.
 
     Args:
         open_releases: the releases that it serves.
         watcher: opens new releases while the application runs (None: the served releases stay the same).
+        token: what requests must carry (None: nothing).
+        limits: the connections that its metrics count (None: none).
+        access_log: whether every request is logged.
     """
 
     @asynccontextmanager
@@ -51,24 +69,38 @@ def create_app(open_releases: OpenReleases, watcher: ReleaseWatcher | None = Non
         title="Longplay look-ups",
         version=version("longplay"),
         summary="Definitions and values of signals, read only. All times are UTC.",
-        openapi_url="/v1/openapi.json",
-        docs_url=None,  # the docs pages load scripts from a CDN
-        redoc_url=None,
+        openapi_url=None,  # served below, with what FastAPI does not know
+        redirect_slashes=False,  # the address would be made from the Host header
         lifespan=lifespan,
     )
+    metrics = ServerMetrics(open_releases, limits or ConnectionLimits())
     handle_problems(app)
     for create_router in (_create_health_router, _create_definitions_router, _create_releases_router):
         app.include_router(create_router(open_releases))
     app.include_router(_create_values_router(open_releases))
+    app.include_router(_create_metrics_router(metrics))
+    app.include_router(_create_description_router(complete_document(app.openapi())))
+    if token:
+        app.add_middleware(TokenCheck, token=token)
+    app.add_middleware(AccessLog, metrics=metrics, with_lines=access_log)
     return app
 
 
+def _create_router(prefix: str) -> APIRouter:
+    return APIRouter(
+        prefix=prefix,
+        responses=DOCUMENTED,
+        route_class=ReadOnlyRoute,
+        dependencies=[Depends(requests.check_parameter_names)],
+    )
+
+
 def _create_health_router(open_releases: OpenReleases) -> APIRouter:
-    router = APIRouter(prefix="/v1", responses=DOCUMENTED)
+    router = _create_router("/v1")
 
     @router.get("/health")
     async def health(_: _NoParameters) -> responses.HealthAnswer:
-        """Whether the process runs."""
+        """Whether the process runs. Needs no token."""
         return responses.HealthAnswer(status="ok")
 
     @router.get("/ready")
@@ -82,8 +114,29 @@ def _create_health_router(open_releases: OpenReleases) -> APIRouter:
     return router
 
 
+def _create_metrics_router(metrics: ServerMetrics) -> APIRouter:
+    router = _create_router("")
+
+    @router.get("/metrics", name="metrics", response_class=PlainTextResponse)
+    async def show_metrics(_: _NoParameters) -> Response:
+        """Requests, latencies, closed connections and the age of what is served, in Prometheus' text format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _create_description_router(document: dict[str, Any]) -> APIRouter:
+    router = _create_router("/v1")
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def openapi(_: _NoParameters) -> JSONResponse:
+        return JSONResponse(document)
+
+    return router
+
+
 def _create_definitions_router(open_releases: OpenReleases) -> APIRouter:
-    router = APIRouter(prefix="/v1", responses=DOCUMENTED)
+    router = _create_router("/v1")
 
     @router.get("/signals")
     async def signals(parameters: Annotated[requests.SearchParameters, Query()]) -> responses.SignalsAnswer:
@@ -114,14 +167,13 @@ def _create_definitions_router(open_releases: OpenReleases) -> APIRouter:
 
         A reward has no stored values: look up those of its signals.
         """
-        registry = open_releases.newest().registry
-        return _describe_reward(_find(registry.reward, name, registry.rewards))
+        return _describe_reward(_find(open_releases.newest().registry.reward, name))
 
     return router
 
 
 def _create_releases_router(open_releases: OpenReleases) -> APIRouter:
-    router = APIRouter(prefix="/v1", responses=DOCUMENTED)
+    router = _create_router("/v1")
 
     @router.get("/releases")
     async def releases(parameters: Annotated[requests.ReleasesParameters, Query()]) -> responses.ReleasesAnswer:
@@ -135,7 +187,7 @@ def _create_releases_router(open_releases: OpenReleases) -> APIRouter:
 
 
 def _create_values_router(open_releases: OpenReleases) -> APIRouter:
-    router = APIRouter(prefix="/v1/signals/{name}", responses=DOCUMENTED)
+    router = _create_router("/v1/signals/{name}")
 
     @router.get("/value")
     async def value(name: str, parameters: Annotated[requests.ValueParameters, Query()]) -> responses.ValueAnswer:
@@ -191,16 +243,15 @@ def _resolve_released_ref(opened: OpenRelease, name: str) -> str:
 
 
 def _find_definition(opened: OpenRelease, name: str) -> Definition:
-    return _find(opened.registry.get, name, opened.registry.by_ref)
+    return _find(opened.registry.get, name)
 
 
-def _find(get: Callable[[str], T], name: str, refs: Collection[str]) -> T:
-    """What a name stands for; an unknown name is answered with the nearest names and versions."""
+def _find(get: Callable[[str], T], name: str) -> T:
+    """What a name stands for. A definition that cannot be read is no mistake of the client."""
     try:
         return get(name)
-    except NotFoundError as error:
-        names = {*refs, *(ref.partition("@")[0] for ref in refs)}
-        raise UnknownName(error.what, name, names, error.fix) from error
+    except ConfigError as error:
+        raise StoreError(error.what, where=error.where, got=error.got, fix=error.fix) from error
 
 
 def _describe_reward(reward: Reward) -> responses.RewardAnswer:

@@ -1,7 +1,7 @@
 """Errors as problem details (RFC 9457): what, where, what was found, the fix, and the nearest names."""
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,14 +9,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
-from longplay.config.strict_model import UNKNOWN_KEY
-from longplay.errors import ConfigError, InputError, LongplayError, NotFoundError, nearest
-from longplay.server.requests import PARAMETERS_BY_ROUTE
+from longplay.errors import ConfigError, InputError, LongplayError, NotFoundError
+from longplay.lookup.releases import OtherDefinition
+from longplay.server.open_releases import NothingServed
 
+log = logging.getLogger("longplay.serving")
 MEDIA = "application/problem+json"
 _STATUS = {NotFoundError: (404, "Not found"), ConfigError: (422, "Wrong question"), InputError: (422, "Wrong question")}
 _OTHERWISE = (503, "Cannot answer now")
+_FOR_CLIENTS = (NotFoundError, ConfigError, InputError, NothingServed, OtherDefinition)
+"""Errors that concern the question or the release. Others name files of the server, which only its log may."""
+_LONGEST = 500
+"""Letters of a field: it may repeat what was asked."""
 
 
 class Problem(BaseModel):
@@ -36,25 +42,14 @@ class Problem(BaseModel):
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"description": title, "model": Problem, "content": {MEDIA: {}}}
-    for status, title in ((404, "Not found"), (422, "Wrong question"), (503, "Cannot answer now"))
+    for status, title in (
+        (401, "Unauthorized: the server was started with a token, and the request does not carry it"),
+        (404, "Not found"),
+        (422, "Wrong question"),
+        (503, "Cannot answer now"),
+    )
 }
 """The error documents, for OpenAPI."""
-
-
-class UnknownName(NotFoundError):
-    """An unknown name, with the names that are close to it.
-
-    Args:
-        what: one sentence that says what went wrong.
-        name: the requested name.
-        valid: all valid names.
-        fix: what can be done (default: the nearest name).
-    """
-
-    def __init__(self, what: str, name: str, valid: Iterable[str], fix: str = "") -> None:
-        names = sorted(valid)
-        self.nearest = get_close_matches(name, names, n=3, cutoff=0.6)
-        super().__init__(what, got=name, fix=fix or nearest(name, names))
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -68,58 +63,70 @@ def handle_problems(app: FastAPI) -> None:
 async def _answer_longplay_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LongplayError)
     kinds = [status for kind, status in _STATUS.items() if isinstance(error, kind)]
-    return _create_document(request, *(kinds or [_OTHERWISE])[0], error, getattr(error, "nearest", ()))
+    if not isinstance(error, _FOR_CLIENTS):
+        log.error("%s", error.render())
+        error = LongplayError(error.what, fix="the server's log says where and why")
+    return answer_problem(request.scope, *(kinds or [_OTHERWISE])[0], error, getattr(error, "nearest", ()))
 
 
 async def _answer_invalid_parameter(request: Request, error: Exception) -> JSONResponse:
-    """Answer a malformed or unknown parameter."""
+    """Answer a malformed parameter."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    location, name, got = str(first["loc"][0]), str(first["loc"][-1]), repr(first.get("input"))[:200]
-    if first["type"] != UNKNOWN_KEY:
-        what, fix = f"Wrong value for '{name}'.", str(first["msg"])
-        return _create_document(
-            request, 422, "Wrong question", ConfigError(what, where=f"{location} {name}", got=got, fix=fix)
-        )
-    valid = PARAMETERS_BY_ROUTE[request.scope["route"].name]
-    close = get_close_matches(name, valid, n=3, cutoff=0.6)
+    name, where = str(first["loc"][-1]), " ".join(map(str, (first["loc"][0], first["loc"][-1])))
     problem = ConfigError(
-        f"There is no parameter '{name}'.", where=f"{location} {name}", got=got, fix=nearest(name, valid)
+        f"Wrong value for '{name}'.", where=where, got=repr(first.get("input")), fix=str(first["msg"])
     )
-    return _create_document(request, 422, "Wrong question", problem, close)
+    return answer_problem(request.scope, 422, "Wrong question", problem)
 
 
 async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer what the framework refuses: an unknown path, or a method other than GET."""
+    """Answer what the framework refuses: an unknown path, or a method that changes something."""
     assert isinstance(error, HTTPException)
-    problem = LongplayError(str(error.detail), where=request.url.path, got=request.method, fix="see /v1/openapi.json")
-    return _create_document(request, error.status_code, str(error.detail), problem, headers=error.headers)
+    where, got = request.scope["path"], request.method
+    problem = LongplayError(str(error.detail), where=where, got=got, fix="see /v1/openapi.json")
+    return answer_problem(request.scope, error.status_code, str(error.detail), problem, headers=error.headers)
 
 
 async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
     """Answer a bug of the server; its log has the traceback."""
     problem = LongplayError("The server failed.", got=type(error).__name__, fix="read the server's log")
-    return _create_document(request, 500, "Fault", problem)
+    return answer_problem(request.scope, 500, "Fault", problem)
 
 
-def _create_document(
-    request: Request,
+def answer_problem(
+    scope: Scope,
     status: int,
     title: str,
     error: LongplayError,
     close: Sequence[str] = (),
-    headers: Any = None,  # noqa: ANN401 - as the framework has them
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
+    """An error as the answer to a request.
+
+    Args:
+        scope: of the request.
+        status: of HTTP.
+        title: the kind of error in words.
+        error: what, where, what was found, and the fix.
+        close: the names nearest to an unknown one.
+        headers: further headers of the answer.
+    """
+    what, where, got, fix = (_shorten(text) for text in (error.what, error.where, error.got, error.fix))
     problem = Problem(
         type=f"urn:longplay:problem:{title.lower().replace(' ', '-')}",
         title=title,
         status=status,
-        detail=error.render(),
-        instance=request.url.path,
-        what=error.what,
-        where=error.where,
-        got=error.got,
-        fix=error.fix,
+        detail=LongplayError(what, where=where, got=got, fix=fix).render(),
+        instance=scope["path"],
+        what=what,
+        where=where,
+        got=got,
+        fix=fix,
         nearest=list(close),
     )
     return JSONResponse(problem.model_dump(), status, media_type=MEDIA, headers=headers)
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."

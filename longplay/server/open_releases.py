@@ -14,6 +14,10 @@ from longplay.server.index.paths import MANIFEST_FILE
 from longplay.server.index.segment import Segment
 
 
+class NothingServed(StoreError):
+    """No release is open. Its text is for clients: it names no file of the server."""
+
+
 @dataclass(frozen=True)
 class OpenRelease:
     """An opened release. A request takes one and answers from it alone.
@@ -55,16 +59,15 @@ class OpenReleases:
         """The release that is served by default.
 
         Raises:
-            StoreError: when no release is open yet.
+            NothingServed: when no release is open yet.
         """
         if self._open:
             return self._open[0]
         problem = self.problem
-        raise StoreError(
+        raise NothingServed(
             "No release is served yet.",
-            where=problem.where if problem else "",
             got=problem.what if problem else "the index of the newest release is being built",
-            fix=problem.fix if problem else "try again later",
+            fix="the server's log says where and why" if problem else "try again later",
         )
 
     def ids(self) -> set[str]:
@@ -76,7 +79,7 @@ class OpenReleases:
 
         Raises:
             NotFoundError: when the release is not open.
-            StoreError: when no release is open yet.
+            NothingServed: when no release is open yet.
         """
         newest = self.newest()
         if release_id is None:

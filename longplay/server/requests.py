@@ -1,14 +1,16 @@
 """Parameters of the HTTP API: typed, bounded and closed."""
 
 from datetime import date, datetime
+from difflib import get_close_matches
 from typing import Annotated
 
+from fastapi import Request
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from longplay.config.strict_model import StrictModel
 from longplay.config.timestamps import parse_moment
 from longplay.definitions.signal_fields import Anchor, DefinitionStatus
-from longplay.errors import ConfigError
+from longplay.errors import ConfigError, suggest
 from longplay.lookup.cursor import parse_cursor
 from longplay.lookup.query import ValueSelection, ValueState
 
@@ -23,7 +25,8 @@ def _moment(value: object) -> datetime:
         raise ValueError(f"{error.fix} (a '+' in an address is written %2B)") from error
 
 
-Id = Annotated[str, Field(min_length=1, max_length=512)]
+Id = Annotated[str, Field(min_length=1)]
+"""An id as the log has it. Only the size of a request limits its length."""
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 ReleaseId = Annotated[Id | None, Field(description="the release to read; default: the newest")]
 KnownAt = Annotated[Moment | None, Field(description="what was known at this moment (UTC); default: the release's")]
@@ -78,9 +81,7 @@ class ValuesParameters(_Parameters):
     known_at: KnownAt = None
     release: ReleaseId = None
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE_ROWS)] = DEFAULT_PAGE_ROWS
-    after: Annotated[Annotated[str, Field(max_length=4_096)] | None, Field(description="'next' of the page before")] = (
-        None
-    )
+    after: Annotated[str | None, Field(description="'next' of the page before")] = None
 
     def selection(self) -> ValueSelection:
         """The parameters as a selection of the client.
@@ -110,6 +111,40 @@ _MODELS: dict[str, type[_Parameters]] = {
     "values": ValuesParameters,
     "health": NoParameters,
     "ready": NoParameters,
+    "openapi": NoParameters,
+    "metrics": NoParameters,
 }
 PARAMETERS_BY_ROUTE = {route: sorted(model.yaml_keys()) for route, model in _MODELS.items()}
-"""Parameters of each endpoint, to name the nearest one to a wrong one."""
+"""Parameters of each endpoint."""
+
+
+class UnknownParameter(ConfigError):
+    """An endpoint has no such parameter.
+
+    Args:
+        name: the unknown parameter.
+        got: its value.
+        valid: the endpoint's parameters.
+    """
+
+    def __init__(self, name: str, got: str, valid: list[str]) -> None:
+        self.nearest = get_close_matches(name, valid, n=3, cutoff=0.6)
+        what, fix = f"There is no parameter '{name}'.", suggest(self.nearest, valid)
+        super().__init__(what, where=f"query {name}", got=repr(got), fix=fix)
+
+
+async def check_parameter_names(request: Request) -> None:
+    """Check that an endpoint has every parameter of a request, and that none is repeated.
+
+    Raises:
+        ConfigError: naming the first parameter that is unknown or repeated.
+    """
+    values: dict[str, str] = {}
+    valid = PARAMETERS_BY_ROUTE[request.scope["route"].name]
+    for name, value in request.query_params.multi_items():
+        if name not in valid:
+            raise UnknownParameter(name, value, valid)
+        if name in values:
+            got = f"{values[name]!r} and {value!r}"
+            raise ConfigError(f"'{name}' is given twice.", where=f"query {name}", got=got, fix="give it once")
+        values[name] = value

@@ -1,11 +1,24 @@
 """What the HTTP API answers with. Every answer of values names its release, and every value its state."""
 
+import math
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from longplay.lookup.query import ValueState
+
+_NonFinite = Literal["Infinity", "-Infinity", "NaN"]
+
+
+def _encode_number(number: float) -> float | _NonFinite:
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+Number = Annotated[float, PlainSerializer(_encode_number, return_type=float | _NonFinite)]
+"""A number. JSON has none that are not finite, so those are strings, as in the JSON of protocol buffers."""
 
 
 class Row(BaseModel):
@@ -21,8 +34,8 @@ class Row(BaseModel):
     matures_at: datetime
     state: ValueState
     void_reason: str | None = Field(description="why it will never be known; null unless void")
-    value: float | None = Field(description="in the definition's unit; null unless mature")
-    prefix: float | None = Field(description="what was seen so far; null unless open. It is no value")
+    value: Number | None = Field(description="in the definition's unit; null unless mature")
+    prefix: Number | None = Field(description="what was seen so far; null unless open. It is no value")
     elapsed_share: float
     known_ts: datetime
     revision: int

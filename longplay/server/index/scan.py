@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from longplay.server.index.segment import Rows, Segment
 
 CHUNK_ROWS, MAX_SCANNED_ROWS = 4_096, 40_000
 """Rows scanned at once, and for one page."""
+_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _find_bounds(segment: Segment, rows: Sequence[int] | Rows, selection: ValueS
     if selection.first_day is not None:
         begin = _find_position(segment, rows, _midnight_us(selection.first_day))
     if selection.last_day is not None:
-        end = _find_position(segment, rows, _midnight_us(selection.last_day + timedelta(days=1)))
+        end = _find_position(segment, rows, _midnight_us(selection.last_day) + _DAY_US)
     if selection.after is not None:
         cursor = (to_microseconds(selection.after.t0), selection.after.anchor_id)
         begin = max(begin, bisect_right(rows, cursor, key=lambda row: (int(segment.t0[row]), segment.anchor(row))))

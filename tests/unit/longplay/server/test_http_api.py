@@ -1,24 +1,20 @@
 """The HTTP API, through a real server: answers, bounds, error documents, OpenAPI."""
 
 import asyncio
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
 import requests
-import uvicorn
 
 from longplay import default_registry
 from longplay.definitions.describe import describe_definition
 from longplay.definitions.signal_fields import Anchor
-from longplay.server.app import create_app
-from longplay.server.errors import Problem
 from longplay.server.index.paths import IndexLocation
 from longplay.server.open_releases import OpenReleases
 from longplay.server.responses import ValueAnswer, ValuesAnswer
 from longplay.server.watcher import ReleaseWatcher
+from tests.unit.longplay.server.running_server import Server
 from tests.unit.longplay.small_tables import at, build_here, open_row, row, void_row, write_release, write_values
 
 ROWS = [
@@ -28,36 +24,6 @@ ROWS = [
     void_row("c", at(2), user_id="u2", item_id="i2"),
     open_row("d", at(9), at(10), user_id="u1", item_id="i2"),
 ]
-
-
-class Server:
-    """The application on a free port, in a thread."""
-
-    def __init__(self, open_releases: OpenReleases) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.open_releases, self.address = open_releases, f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.uvicorn = uvicorn.Server(uvicorn.Config(create_app(open_releases), log_level="error", access_log=False))
-        self.thread = threading.Thread(target=self.uvicorn.run, kwargs={"sockets": [self.socket]})
-
-    def get(self, path: str, **parameters: Any) -> requests.Response:
-        return requests.get(self.address + path, params=parameters, timeout=10)
-
-    def problem(self, status: int, path: str, **parameters: Any) -> Problem:
-        """The error document of a refused request."""
-        refused = self.get(path, **parameters)
-        assert refused.status_code == status, refused.text
-        assert refused.headers["content-type"] == "application/problem+json"
-        problem = Problem.model_validate(refused.json())
-        assert (problem.status, problem.instance) == (status, path)
-        return problem
-
-    def __enter__(self) -> "Server":
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.uvicorn.should_exit = True
-        self.thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +198,7 @@ def test_health_and_readiness(served: tuple[Server, list[str]]) -> None:
         (422, "click/value", {"anchor_id": "a", "known_at": "2027-01-01"}, "holds nothing known after", []),
         (422, "click/value", {"anchor_id": "a", "known_at": "soon"}, "Wrong value for 'known_at'.", []),
         (422, "click/value", {"anchor_id": ""}, "Wrong value for 'anchor_id'.", []),
-        (422, "click/value", {"anchor_id": "x" * 513}, "Wrong value for 'anchor_id'.", []),
+        (404, "click/value", {"anchor_id": "x" * 20_000}, "There is no value of 'click@1' for this key.", []),
         (422, "click/value", {"anchor": "a"}, "There is no parameter 'anchor'.", ["anchor_id"]),
         (422, "click/values", {"user": "u1"}, "There is no parameter 'user'.", ["user_id"]),
         (422, "click/values", {"limit": 1001}, "Wrong value for 'limit'.", []),
@@ -266,6 +232,7 @@ def test_the_api_describes_itself(served: tuple[Server, list[str]]) -> None:
     answer = served[0].get("/v1/openapi.json").json()
     assert answer["openapi"].startswith("3.1")
     assert sorted(answer["paths"]) == [
+        "/metrics",
         "/v1/health",
         "/v1/ready",
         "/v1/releases",
@@ -276,7 +243,9 @@ def test_the_api_describes_itself(served: tuple[Server, list[str]]) -> None:
         "/v1/signals/{name}/value",
         "/v1/signals/{name}/values",
     ]
-    assert all(list(methods) == ["get"] for methods in answer["paths"].values())
+    assert all(sorted(methods) == ["get", "head", "options"] for methods in answer["paths"].values())
+    assert "401" in answer["paths"]["/metrics"]["get"]["responses"]
+    assert "401" not in answer["paths"]["/v1/health"]["get"]["responses"]
     values = answer["paths"]["/v1/signals/{name}/values"]["get"]
     by_name = {parameter["name"]: parameter for parameter in values["parameters"]}
     assert {"from", "to", "user_id", "known_at", "release", "limit", "after"} <= set(by_name)
