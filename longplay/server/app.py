@@ -5,13 +5,14 @@ runs on the event loop; another process does everything that reads tables.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Query
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
 
@@ -126,11 +127,11 @@ def _create_metrics_router(metrics: ServerMetrics) -> APIRouter:
 
 
 def _create_description_router(document: dict[str, Any]) -> APIRouter:
-    router = _create_router("/v1")
+    router, text = _create_router("/v1"), json.dumps(document)
 
     @router.get("/openapi.json", include_in_schema=False)
-    async def openapi(_: _NoParameters) -> JSONResponse:
-        return JSONResponse(document)
+    async def openapi(_: _NoParameters) -> Response:
+        return Response(text, media_type="application/json")
 
     return router
 

@@ -1,4 +1,4 @@
-"""What FastAPI's OpenAPI document lacks: HEAD, OPTIONS, the token and the media type of the metrics."""
+"""What FastAPI's OpenAPI document lacks: HEAD, OPTIONS, the token, and media types other than its own."""
 
 from copy import deepcopy
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from longplay.server.api_token import OPEN_PATHS
+from longplay.server.errors import DOCUMENTED, MEDIA
 from longplay.server.route import ALLOWED
 
 _ALLOW = {"Allow": {"schema": {"type": "string", "const": ALLOWED["Allow"]}}}
@@ -25,6 +26,8 @@ def complete_document(document: dict[str, Any]) -> dict[str, Any]:
         get["security"] = [] if path in OPEN_PATHS else [{"token": []}, {}]
         if path in OPEN_PATHS:
             del get["responses"]["401"]
+        for status in get["responses"].keys() & {str(status) for status in DOCUMENTED}:
+            get["responses"][status]["content"] = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         operations["head"] = _describe_head(get)
         operations["options"] = _describe_options(get)
     metrics = complete["paths"]["/metrics"]["get"]["responses"]["200"]

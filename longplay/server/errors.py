@@ -41,7 +41,7 @@ class Problem(BaseModel):
 
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    status: {"description": title, "model": Problem, "content": {MEDIA: {}}}
+    status: {"description": title, "model": Problem}
     for status, title in (
         (401, "Unauthorized: the server was started with a token, and the request does not carry it"),
         (404, "Not found"),
@@ -49,7 +49,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         (503, "Cannot answer now"),
     )
 }
-"""The error documents, for OpenAPI."""
+"""The error documents, for OpenAPI. FastAPI describes them as plain JSON; ``complete_document`` corrects that."""
 
 
 def handle_problems(app: FastAPI) -> None:
