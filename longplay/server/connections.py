@@ -18,6 +18,8 @@ from longplay.server.errors import MEDIA, answer_problem
 
 MAX_REQUEST_BYTES = 65_536
 """Largest request line and header."""
+GRACE_S = 0.1
+"""A connection that was just made is not closed before an idle one: its request may be on its way."""
 SERVER_OPTIONS: Mapping[str, Any] = MappingProxyType(
     {
         "access_log": False,  # the application has its own
@@ -48,10 +50,10 @@ class ConnectionLimits:
     waiting: dict["LimitedProtocol", None] = field(default_factory=dict)
     closed: Counter[str] = field(default_factory=Counter)
 
-    def find_dispensable(self) -> "LimitedProtocol | None":
-        """The connection to close for a new one: the oldest with a partial request, else the oldest idle one."""
-        partial = (connection for connection in self.waiting if connection.is_partial)
-        return next(partial, next(iter(self.waiting), None))
+    def find_dispensable(self, now: float) -> "LimitedProtocol | None":
+        """The connection to close for a new one: the oldest half-open one, else the one that has waited longest."""
+        half_open = (connection for connection in self.waiting if connection.is_half_open(now))
+        return next(half_open, next(iter(self.waiting), None))
 
 
 class LimitedProtocol(H11Protocol):
@@ -59,11 +61,11 @@ class LimitedProtocol(H11Protocol):
 
     Attributes:
         limits: those of the server; set in a subclass by ``limit_connections``.
-        is_partial: whether it waits for the rest of a request. A new connection does; one that was answered does not.
     """
 
     limits: ConnectionLimits
-    is_partial = True
+    _is_new, _has_part = True, False
+    _since = 0.0
     _deadline: asyncio.TimerHandle | None = None
     _unsent = float("inf")
 
@@ -71,7 +73,7 @@ class LimitedProtocol(H11Protocol):
         """Make room for the connection, or refuse it when every other one is being answered."""
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
-            dispensable = self.limits.find_dispensable()
+            dispensable = self.limits.find_dispensable(self.loop.time())
             if dispensable is None:
                 self.limits.closed["refused"] += 1
                 self._refuse(503, "Cannot answer now", "Too many requests are being answered.", "try again")
@@ -86,17 +88,16 @@ class LimitedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock once the whole request has arrived. Further bytes of a partial one do not reset it."""
+        self._has_part = True
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete and self.conn.their_state is not h11.SEND_BODY:
-            self._stop_waiting()
-        else:
-            self.is_partial = True
+        self._stop_waiting_if_answering()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, even if this one was answered before its body arrived."""
+        self._is_new = self._has_part = False
         self._wait_for_request()
-        self.is_partial = False
-        super().on_response_complete()
+        super().on_response_complete()  # begins to answer the next request if that has arrived already
+        self._stop_waiting_if_answering()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or has too long a header, with a problem document."""
@@ -106,6 +107,10 @@ class LimitedProtocol(H11Protocol):
         self.limits.closed["malformed"] += 1
         fix = f"send HTTP/1.1 with at most {MAX_REQUEST_BYTES:,} bytes of address and headers"
         self._refuse(400, "Bad Request", msg, fix)
+
+    def is_half_open(self, now: float) -> bool:
+        """Whether part of a request has arrived, or, some time after the connection was made, nothing at all."""
+        return self._has_part or (self._is_new and now > self._since + GRACE_S)
 
     def abort(self, reason: str) -> None:
         """Close the connection now, whatever has not been sent, and count the reason."""
@@ -117,8 +122,15 @@ class LimitedProtocol(H11Protocol):
     def _wait_for_request(self) -> None:
         self._stop_waiting()
         self.limits.waiting[self] = None
+        self._since = self.loop.time()
         self._unsent = float("inf")
         self._deadline = self.loop.call_later(self.limits.request_s, self._expire)
+
+    def _stop_waiting_if_answering(self) -> None:
+        """Stop the clock, unless the rest of a request or a client that does not read holds up the answer."""
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_answering and self.conn.their_state is not h11.SEND_BODY and not self.flow.write_paused:
+            self._stop_waiting()
 
     def _stop_waiting(self) -> None:
         self.limits.waiting.pop(self, None)

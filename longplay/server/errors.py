@@ -83,7 +83,7 @@ async def _answer_invalid_parameter(request: Request, error: Exception) -> JSONR
 async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     """Answer what the framework refuses: an unknown path, or a method that changes something."""
     assert isinstance(error, HTTPException)
-    where, got = request.scope["path"], request.method
+    where, got = request.scope["path"], request.method if error.status_code == 405 else ""
     problem = LongplayError(str(error.detail), where=where, got=got, fix="see /v1/openapi.json")
     return answer_problem(request.scope, error.status_code, str(error.detail), problem, headers=error.headers)
 

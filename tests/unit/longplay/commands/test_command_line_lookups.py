@@ -159,7 +159,7 @@ finally:
     [
         (["signals", "show", "click", "--json"], 0, ""),
         (["signals", "shw"], 2, "No such command"),
-        (["signals", "show", "clck"], 7, "error: There is no signal or reward 'clck'.\n  found: clck\n  fix:   did you"),
+        (["signals", "show", "clck"], 7, "signal or reward 'clck'.\n  found: clck\n  fix:   did you mean 'click'?"),
         (["--help"], 0, ""),
     ],
 )
