@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 import requests
 
-from longplay.server.connections import MAX_REQUEST_BYTES, ConnectionLimits
+from longplay.server.connections import GRACE_S, MAX_REQUEST_BYTES, ConnectionLimits
 from longplay.server.open_releases import OpenReleases
 from tests.unit.longplay.server.running_server import Server
 
@@ -70,6 +70,7 @@ def test_idle_connections_give_way_after_half_open_ones() -> None:
         idle = [stack.enter_context(server.connect(WHOLE)) for _ in range(5)]
         assert all(read_healthy_answers(connection, 1) for connection in idle)
         half_open = [stack.enter_context(server.connect(HALVES[1])) for _ in range(5)]
+        time.sleep(2 * GRACE_S)
         newer = [stack.enter_context(server.connect(HALVES[1])) for _ in range(4)]
         time.sleep(0.2)
         assert [is_closed(connection) for connection in half_open] == [True] * 4 + [False]
