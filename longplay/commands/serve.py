@@ -39,7 +39,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="File with the token that requests must carry. [LONGPLAY_API_TOKEN]",
 )
 @click.option(
-    "--max-connections", type=click.IntRange(10, 100_000), default=500, show_default=True, help="Open at once."
+    "--max-connections",
+    type=click.IntRange(10, 100_000),
+    default=500,
+    show_default=True,
+    help="Connections open at once. Above that, half-open ones are closed, oldest first.",
 )
 @click.option("--access-log/--no-access-log", default=True, show_default=True, help="Log every request.")
 def serve(
