@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from longplay.config.strict_model import StrictModel
-from longplay.config.timestamps import parse_moment
+from longplay.config.timestamps import parse_day, parse_moment
 from longplay.definitions.signal_fields import Anchor, DefinitionStatus
 from longplay.errors import ConfigError, suggest
 from longplay.lookup.cursor import parse_cursor
@@ -25,9 +25,18 @@ def _moment(value: object) -> datetime:
         raise ValueError(f"{error.fix} (a '+' in an address is written %2B)") from error
 
 
+def _day(value: object) -> date | None:
+    """A day as it is written; pydantic would also take a number, as seconds since 1970."""
+    try:
+        return parse_day(str(value), "")
+    except ConfigError as error:
+        raise ValueError(error.fix) from error
+
+
 Id = Annotated[str, Field(min_length=1)]
 """An id as the log has it. Only the size of a request limits its length."""
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 ReleaseId = Annotated[Id | None, Field(description="the release to read; default: the newest")]
 KnownAt = Annotated[Moment | None, Field(description="what was known at this moment (UTC); default: the release's")]
 
@@ -75,8 +84,8 @@ class ValuesParameters(_Parameters):
     user_id: Id | None = None
     item_id: Id | None = None
     anchor_id: Id | None = None
-    first: Annotated[date | None, Field(alias="from", description="t0 on this UTC day or later")] = None
-    last: Annotated[date | None, Field(alias="to", description="t0 on this UTC day or earlier")] = None
+    first: Annotated[Day | None, Field(alias="from", description="t0 on this UTC day or later")] = None
+    last: Annotated[Day | None, Field(alias="to", description="t0 on this UTC day or earlier")] = None
     state: ValueState | None = None
     known_at: KnownAt = None
     release: ReleaseId = None
