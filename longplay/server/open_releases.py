@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,4 +119,6 @@ def open_index(folder: Path, registry: Registry, releases: Sequence[Any]) -> Ope
         raise StoreError("An index file is damaged.", where=str(folder / damaged[0]), fix=f"delete {folder}")
     release = RELEASE_LIST.validate_python([manifest["release"]])[0]
     segments = {signal: Segment(folder / name) for signal, name in manifest["signals"].items()}
+    with suppress(LongplayError):  # a malformed definition is reported to those who ask for it
+        _ = registry.newest(), registry.newest_rewards()  # parsed now, or the first listing would block the event loop
     return OpenRelease(release, segments, registry, RELEASE_LIST.validate_python(releases))
