@@ -8,6 +8,7 @@ connection, its client opens another one a second later. Prints the latencies of
 import asyncio
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,11 +30,10 @@ class HalfOpenClients:
 
     Attributes:
         opened: how many connections they opened so far.
-        open: how many are open now.
     """
 
     def __init__(self, port: int, count: int) -> None:
-        self.port, self.count, self.opened, self.open = port, count, 0, 0
+        self.port, self.count, self.opened = port, count, 0
 
     async def run(self) -> None:
         """Keep all of them waiting, for ever."""
@@ -48,12 +48,11 @@ class HalfOpenClients:
 
     async def _wait(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        self.opened, self.open = self.opened + 1, self.open + 1
+        self.opened += 1
         try:
             writer.write(random.choice(HALVES))
             await reader.read()
         finally:
-            self.open -= 1
             writer.close()
 
 
@@ -97,7 +96,8 @@ def command(half_open: int, **options: Any) -> None:
     print("| --- | --- | --- | --- | --- |")
     for answers, clients in parts:
         p50, p99 = percentiles(answers)
-        errors = sum(bool(answer.wrong) for answer in answers)
+        kinds = Counter(answer.wrong for answer in answers if answer.wrong)
+        errors = ", ".join(f"{kind} {count}" for kind, count in kinds.items()) or "none"
         print(f"| {clients.count:,} | {clients.opened:,} | {errors} | {p50:.1f} | {p99:.1f} |")
     (p50, p99), (p50_beside, p99_beside) = (percentiles(answers) for answers, _ in parts)
     print(f"ratio: median {p50_beside / p50:.2f}, p99 {p99_beside / p99:.2f}")

@@ -5,7 +5,7 @@ uvicorn's protocol has neither. A client that sends half a header would keep its
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -50,9 +50,9 @@ class ConnectionLimits:
     waiting: dict["LimitedProtocol", None] = field(default_factory=dict)
     closed: Counter[str] = field(default_factory=Counter)
 
-    def find_dispensable(self, now: float) -> "LimitedProtocol | None":
+    def find_dispensable(self) -> "LimitedProtocol | None":
         """The connection to close for a new one: the oldest half-open one, else the one that has waited longest."""
-        half_open = (connection for connection in self.waiting if connection.is_half_open(now))
+        half_open = (connection for connection in self.waiting if connection.is_half_open)
         return next(half_open, next(iter(self.waiting), None))
 
 
@@ -61,11 +61,11 @@ class LimitedProtocol(H11Protocol):
 
     Attributes:
         limits: those of the server; set in a subclass by ``limit_connections``.
+        is_half_open: whether part of a request has arrived, or nothing some time after the connection was made.
     """
 
     limits: ConnectionLimits
-    _is_new, _has_part = True, False
-    _since = 0.0
+    is_half_open = False
     _deadline: asyncio.TimerHandle | None = None
     _unsent = float("inf")
 
@@ -73,13 +73,14 @@ class LimitedProtocol(H11Protocol):
         """Make room for the connection, or refuse it when every other one is being answered."""
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
-            dispensable = self.limits.find_dispensable(self.loop.time())
+            dispensable = self.limits.find_dispensable()
             if dispensable is None:
                 self.limits.closed["refused"] += 1
                 self._refuse(503, "Cannot answer now", "Too many requests are being answered.", "try again")
                 return
             dispensable.abort("displaced")
         self._wait_for_request()
+        self._schedule(GRACE_S, self._end_grace)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -88,13 +89,13 @@ class LimitedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock once the whole request has arrived. Further bytes of a partial one do not reset it."""
-        self._has_part = True
+        self.is_half_open = True
         super().data_received(data)
         self._stop_waiting_if_answering()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, even if this one was answered before its body arrived."""
-        self._is_new = self._has_part = False
+        self.is_half_open = False
         self._wait_for_request()
         super().on_response_complete()  # begins to answer the next request if that has arrived already
         self._stop_waiting_if_answering()
@@ -108,10 +109,6 @@ class LimitedProtocol(H11Protocol):
         fix = f"send HTTP/1.1 with at most {MAX_REQUEST_BYTES:,} bytes of address and headers"
         self._refuse(400, "Bad Request", msg, fix)
 
-    def is_half_open(self, now: float) -> bool:
-        """Whether part of a request has arrived, or, some time after the connection was made, nothing at all."""
-        return self._has_part or (self._is_new and now > self._since + GRACE_S)
-
     def abort(self, reason: str) -> None:
         """Close the connection now, whatever has not been sent, and count the reason."""
         self.limits.closed[reason] += 1
@@ -122,9 +119,18 @@ class LimitedProtocol(H11Protocol):
     def _wait_for_request(self) -> None:
         self._stop_waiting()
         self.limits.waiting[self] = None
-        self._since = self.loop.time()
         self._unsent = float("inf")
-        self._deadline = self.loop.call_later(self.limits.request_s, self._expire)
+        self._schedule(self.limits.request_s, self._expire)
+
+    def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(seconds, action)
+
+    def _end_grace(self) -> None:
+        """Runs after the event loop has looked for data, however late that was."""
+        self.is_half_open = True
+        self._schedule(self.limits.request_s - GRACE_S, self._expire)
 
     def _stop_waiting_if_answering(self) -> None:
         """Stop the clock, unless the rest of a request or a client that does not read holds up the answer."""
@@ -143,7 +149,7 @@ class LimitedProtocol(H11Protocol):
         unsent = self.transport.get_write_buffer_size()
         if 0 < unsent < self._unsent:
             self._unsent = unsent
-            self._deadline = self.loop.call_later(self.limits.request_s, self._expire)
+            self._schedule(self.limits.request_s, self._expire)
         else:
             self.abort("timeout")
 

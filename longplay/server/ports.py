@@ -11,7 +11,8 @@ def check_port(host: str, port: int) -> None:
     Raises:
         EnvironmentProblem: when something already listens on it, or the address is not available.
     """
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
