@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 
 from longplay.errors import NotFoundError, suggest
 
@@ -41,10 +42,15 @@ class NameIndex:
     def __init__(self, refs: Iterable[str], aliases: Iterable[str] = ()) -> None:
         self.versions, self._aliases = _by_name(refs), _by_name(aliases)
         self._names = sorted(self.versions)
-        self._by_trigram: dict[str, list[int]] = defaultdict(list)
+
+    @cached_property
+    def _by_trigram(self) -> dict[str, list[int]]:
+        """Numbers of the names that have a trigram; built for the first unknown name."""
+        by_trigram: dict[str, list[int]] = defaultdict(list)
         for number, name in enumerate(self._names):
             for trigram in _trigrams(name):
-                self._by_trigram[trigram].append(number)
+                by_trigram[trigram].append(number)
+        return by_trigram
 
     def unknown(self, kind: str, name: str) -> UnknownName:
         """The error for a name that is not in the index, with the nearest that are."""

@@ -119,6 +119,13 @@ def open_index(folder: Path, registry: Registry, releases: Sequence[Any]) -> Ope
         raise StoreError("An index file is damaged.", where=str(folder / damaged[0]), fix=f"delete {folder}")
     release = RELEASE_LIST.validate_python([manifest["release"]])[0]
     segments = {signal: Segment(folder / name) for signal, name in manifest["signals"].items()}
-    with suppress(LongplayError):  # a malformed definition is reported to those who ask for it
-        _ = registry.newest(), registry.newest_rewards()  # parsed now, or the first listing would block the event loop
+    _prepare(registry)
     return OpenRelease(release, segments, registry, RELEASE_LIST.validate_python(releases))
+
+
+def _prepare(registry: Registry) -> None:
+    """Do now what the first listing and the first unknown name would otherwise do on the event loop."""
+    with suppress(LongplayError):  # a malformed definition is reported to those who ask for it
+        registry.newest()
+        registry.newest_rewards()
+        registry.get("")  # no definition has this name
