@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from longplay.commands.options import registry_option, source_option
+from longplay.commands.options import registry_option, source_option, store_option
 from longplay.registry.location import find_registry_file
 from longplay.server.ports import check_port
 
@@ -19,7 +19,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command("serve", short_help="Serve definitions and values over HTTP, read-only.")
-@click.option("--store", type=_FOLDER, default=Path("warehouse"), show_default=True, help="Root of all tables.")
+@store_option
 @source_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8400, show_default=True, help="Port to listen on.")

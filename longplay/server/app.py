@@ -213,7 +213,8 @@ def _answer_value(opened: OpenRelease, name: str, parameters: requests.ValuePara
     key = parse_key(parameters.anchor_id, parameters.user_id, parameters.item_id, parameters.t0)
     segment = opened.segments.get(ref)
     row = select_value(find_rows(segment, key) if segment else [], ref, key, known_at)
-    return responses.ValueAnswer(**row, release_id=opened.release.release_id, known_at=known_at)
+    failure = _describe_failure(opened, ref)
+    return responses.ValueAnswer(**row, release_id=opened.release.release_id, known_at=known_at, failure=failure)
 
 
 def _answer_values(opened: OpenRelease, name: str, selection: ValueSelection) -> responses.ValuesAnswer:
@@ -230,10 +231,16 @@ def _answer_values(opened: OpenRelease, name: str, selection: ValueSelection) ->
         signal=ref,
         release_id=release_id,
         known_at=known_at,
+        failure=_describe_failure(opened, ref),
         rows=rows,
         more=next_cursor is not None,
         next=next_cursor,
     )
+
+
+def _describe_failure(opened: OpenRelease, ref: str) -> responses.FailureAnswer | None:
+    failure = opened.failures.get(ref)
+    return responses.FailureAnswer(**vars(failure)) if failure else None
 
 
 def _resolve_released_ref(opened: OpenRelease, name: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 from longplay.errors import LongplayError, NotFoundError, StoreError, first_line, nearest
 from longplay.lookup.releases import Release
+from longplay.lookup.signal_failures import SignalFailure
 from longplay.registry.registry import Registry
-from longplay.server.index.build import RELEASE_LIST
+from longplay.server.index.build import FAILURES, RELEASE_LIST
 from longplay.server.index.paths import MANIFEST_FILE
 from longplay.server.index.segment import Segment
 
@@ -28,12 +29,14 @@ class OpenRelease:
         segments: its mapped values by pinned name of the signal.
         registry: the definitions.
         releases: every release that existed when this one was opened, newest first.
+        failures: signals whose values in the release are stale, by pinned name.
     """
 
     release: Release
     segments: Mapping[str, Segment]
     registry: Registry
     releases: Sequence[Release]
+    failures: Mapping[str, SignalFailure]
 
 
 class OpenReleases:
@@ -120,7 +123,8 @@ def open_index(folder: Path, registry: Registry, releases: Sequence[Any]) -> Ope
     release = RELEASE_LIST.validate_python([manifest["release"]])[0]
     segments = {signal: Segment(folder / name) for signal, name in manifest["signals"].items()}
     _prepare(registry)
-    return OpenRelease(release, segments, registry, RELEASE_LIST.validate_python(releases))
+    failures = FAILURES.validate_python(manifest.get("failures", {}))  # older indexes have no failures
+    return OpenRelease(release, segments, registry, RELEASE_LIST.validate_python(releases), failures)
 
 
 def _prepare(registry: Registry) -> None:

@@ -41,11 +41,23 @@ class Row(BaseModel):
     revision: int
 
 
+class FailureAnswer(BaseModel):
+    """Why values are stale: their signal could not be computed."""
+
+    signal: str
+    definition_hash: str
+    owner: str
+    reason: str
+    failed_at: datetime = Field(description="logical date of the first of the runs that failed in a row")
+    watermark: datetime | None = Field(description="the values are those of this watermark; null: there are none")
+
+
 class ValueAnswer(Row):
     """One value."""
 
     release_id: str
     known_at: datetime = Field(description="it is what was known at this moment (UTC)")
+    failure: FailureAnswer | None = Field(description="why the value is stale; null unless its signal failed")
 
 
 class ValuesAnswer(BaseModel):
@@ -54,6 +66,7 @@ class ValuesAnswer(BaseModel):
     signal: str
     release_id: str
     known_at: datetime = Field(description="they are what was known at this moment (UTC)")
+    failure: FailureAnswer | None = Field(description="why the values are stale; null unless their signal failed")
     rows: list[Row]
     more: bool = Field(description="whether rows may follow")
     next: str | None = Field(description="give it as 'after' for the rows that follow")

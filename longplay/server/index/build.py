@@ -23,12 +23,14 @@ from pydantic import TypeAdapter
 from longplay.delta import open_dataset
 from longplay.errors import LongplayError, StoreError, first_line
 from longplay.lookup.releases import VALUES_TABLE, Release, find_values_version, read_releases, select_release
+from longplay.lookup.signal_failures import SignalFailure, read_released_failures
 from longplay.lookup.values import VALUE_COLUMNS
 from longplay.paths import SourcePaths
 from longplay.server.index.paths import MANIFEST_FILE, IndexLocation
 from longplay.server.index.segment import write_segment
 
 RELEASE_LIST = TypeAdapter(list[Release])
+FAILURES = TypeAdapter(dict[str, SignalFailure])
 BATCH_ROWS = 131_072
 """Rows read at once."""
 NICENESS = 10
@@ -85,7 +87,12 @@ def _write_index(folder: Path, release: Release, into: Path) -> None:
         part.unlink()
         files[signal] = f"{number}.arrow"
     sizes = {name: (into / name).stat().st_size for name in files.values()}
-    manifest = {"release": RELEASE_LIST.dump_python([release], mode="json")[0], "signals": files, "bytes": sizes}
+    manifest = {
+        "release": RELEASE_LIST.dump_python([release], mode="json")[0],
+        "signals": files,
+        "bytes": sizes,
+        "failures": FAILURES.dump_python(read_released_failures(folder, release.versions), mode="json"),
+    }
     (into / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
