@@ -132,8 +132,7 @@ def _leave_out_erased(context: RunContext, raw_rows: DataFrame, log: LogMapping)
     # A row that cannot be read, or names nobody, may hold the id anywhere.
     cells = raw_columns(raw_rows, MALFORMED, FILE)
     row_text = F.concat_ws("\n", *[cell.cast("string") for cell in cells])
-    names_erased = (F.col(MALFORMED) | user.isNull()) & tombstones.is_named(row_text)
-    is_erased = tombstones.is_erased(user) | names_erased
+    is_erased = tombstones.is_erased(user, F.when(F.col(MALFORMED) | user.isNull(), row_text))
     return raw_rows.where(~is_erased), raw_rows.where(is_erased).count()
 
 

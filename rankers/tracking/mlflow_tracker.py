@@ -16,16 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from longplay.errors import NotFoundError
 from rankers.dataset.ranking_data import RankingData
 from rankers.evaluation.evaluate import evaluate
 from rankers.models.base import Report, TrainedRanker, ignore_progress
 from rankers.models.families import get_family
 from rankers.tracking.artifacts import load_saved_ranker, save_ranker
-from rankers.tracking.scoring_frame import score_frame, scoring_frame
+from rankers.tracking.scoring_frame import example_frame, score_frame
 from rankers.tracking.training_study import ModelSpec, TrainingStudy
 from rankers.train import train
 
@@ -39,7 +36,6 @@ HOW_TO_READ = (
     "ndcg_at_10_return_to_item_14d items that users return to; _lo and _hi are 95% intervals. Tags pin the release."
 )
 MAX_DIGEST_LENGTH = 36
-EXAMPLE_ROWS = 5
 RANKER_FOLDER = "ranker"
 METRICS_PER_CALL = 500
 # Listed here, because inferring them starts a process that imports everything again.
@@ -99,10 +95,9 @@ class Tracker:
 
         ranker = train(spec.family, spec.label, data, spec.config, spec.seed, record_step)
         metrics = evaluate(ranker, data)
-        example = scoring_frame(ranker, data.subset(np.arange(len(data.frame)) < EXAMPLE_ROWS))
         with self._run(study, spec) as run_id:
             # Curves are logged last: MLflow copies the metrics of a run onto its model, without their data set.
-            self._log_model(study, ranker, metrics, example)
+            self._log_model(study, ranker, metrics)
             self._log_steps(run_id, [*steps, (0, training_notes(ranker))])
         return LoggedRanker(ranker, run_id, metrics, reused=False)
 
@@ -211,10 +206,9 @@ class Tracker:
         for start in range(0, len(rows), METRICS_PER_CALL):
             self._client.log_batch(run_id, metrics=rows[start : start + METRICS_PER_CALL])
 
-    def _log_model(
-        self, study: TrainingStudy, ranker: TrainedRanker, metrics: Mapping[str, float], example: pd.DataFrame
-    ) -> None:
+    def _log_model(self, study: TrainingStudy, ranker: TrainedRanker, metrics: Mapping[str, float]) -> None:
         """Log the ranker as a model that loads and scores, with the test metrics on model and run."""
+        example = example_frame(ranker.feature_names, ranker.history_length)
         signature = self._mlflow.models.infer_signature(example, score_frame(ranker, example))
         with tempfile.TemporaryDirectory() as folder:
             ranker_folder = Path(folder) / RANKER_FOLDER

@@ -1,6 +1,7 @@
 """The input of a logged ranker: a DataFrame of item, features and, as JSON, the history."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from rankers.models.base import TrainedRanker, empty_history
 
 HISTORY_ITEMS = "history_items"
 HISTORY_AGES = "history_ages"
+EXAMPLE_ROWS = 5
 
 
 def scoring_frame(ranker: TrainedRanker, data: RankingData) -> pd.DataFrame:
@@ -31,6 +33,24 @@ def scoring_frame(ranker: TrainedRanker, data: RankingData) -> pd.DataFrame:
         ages = [json.dumps(row[:n].tolist()) for row, n in zip(window.age_days, lengths, strict=True)]
         frame[HISTORY_ITEMS] = np.asarray(items, dtype=object)[context]
         frame[HISTORY_AGES] = np.asarray(ages, dtype=object)[context]
+    return frame
+
+
+def example_frame(feature_names: Sequence[str], history_length: int) -> pd.DataFrame:
+    """Rows of made-up values in the form of ``scoring_frame``, from names alone: what a model logs shows nobody's data.
+
+    Args:
+        feature_names: columns of features; their values are small whole numbers.
+        history_length: 0 for a ranker that reads no histories; others get histories of up to so many made-up items.
+    """
+    rows = range(EXAMPLE_ROWS)
+    frame = pd.DataFrame({"item_id": np.asarray([f"item-{row}" for row in rows], dtype=object)})
+    values = {name: np.arange(EXAMPLE_ROWS, dtype=np.float64) + n for n, name in enumerate(feature_names)}
+    frame = frame.assign(**values)
+    if history_length:
+        lengths = [min(row, history_length) for row in rows]
+        frame[HISTORY_ITEMS] = [json.dumps([f"item-{n}" for n in range(length)]) for length in lengths]
+        frame[HISTORY_AGES] = [json.dumps([float(length - n) for n in range(length)]) for length in lengths]
     return frame
 
 

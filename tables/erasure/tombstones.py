@@ -2,37 +2,48 @@
 
 import hashlib
 import json
-import secrets
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from longplay.paths import SourcePaths
+from tables.erasure.tombstone_key import make_key, read_key
 
 BEGUN = ".begun"
 """Ending of the file of an erasure that is in progress; a finished one has a receipt instead."""
+_NOT_IN_WORDS = re.compile(r"\W+")
+_DELIMITERS = re.compile(r"[\s,;|\"']+", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Tombstones:
-    """The marks of erased people, and the secret key that they are hashed with."""
+    """The marks of erased people, and the file of the secret key that they are hashed with.
 
-    key: str
+    The key itself is held nowhere: Python on Spark's workers reads it from the file, so no plan contains it (ADR 45).
+    """
+
+    key_file: Path
     marks: frozenset[str]
 
     @classmethod
     def from_source(cls, folder: Path) -> Self:
-        """The tombstones of a source. Makes its key on first use, readable by its owner alone."""
+        """The tombstones of a source. Makes its key on first use, readable by its owner alone.
+
+        Raises:
+            StoreError: when the key is damaged, or is missing although people were erased.
+        """
         paths = SourcePaths(folder)
-        file = paths.tombstone_key
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_hex(32), encoding="utf-8")
-        return cls(file.read_text(encoding="utf-8"), _read_marks(paths.receipts))
+        file, marks = paths.tombstone_key.absolute(), _read_marks(paths.receipts)
+        if not file.exists() and not marks:
+            make_key(file)
+        read_key(file, erased_people=len(marks))
+        return cls(file, marks)
 
     @classmethod
     def from_source_if_any(cls, folder: Path) -> Self | None:
@@ -41,22 +52,47 @@ class Tombstones:
 
     def mark(self, user: str) -> str:
         """The keyed hash of a user id."""
-        return hashlib.sha256((self.key + user).encode()).hexdigest()
+        return _hash_id(read_key(self.key_file, len(self.marks)), user)
 
-    def is_erased(self, user: Column) -> Column:
-        """Whether a user was erased; false for a null user."""
-        mark = F.sha2(F.concat(F.lit(self.key), user), 256)
-        return F.coalesce(mark.isin(sorted(self.marks)), F.lit(False))
+    def is_erased(self, user: Column, text: Column | None = None) -> Column:
+        """Whether a user was erased; false for a null user. Spark calls Python for it.
 
-    def is_named(self, text: Column) -> Column:
-        """Whether a text contains the id of an erased user, as a word or between two delimiters."""
-        tokens = F.array_union(F.split(text, r"[^\p{L}\p{N}_]+"), F.split(text, r"[\s,;|\"']+"))
-        return F.coalesce(F.exists(tokens, self.is_erased), F.lit(False))
+        Args:
+            user: ids.
+            text: true also for a text that contains the id of an erased user, as a word or between two delimiters;
+                null texts are passed over.
+        """
+        key_file, marks = self.key_file, self.marks
+
+        def find_erased(batches: Iterator[tuple[pa.Array, pa.Array]]) -> Iterator[pa.Array]:
+            key = read_key(key_file, len(marks))
+            for users, texts in batches:
+                yield _find_erased(users, texts, key, marks)
+
+        hashed = F.arrow_udf(find_erased, "boolean")  # type: ignore[attr-defined]  # PySpark's types lack it
+        erased: Column = hashed(user, F.lit(None).cast("string") if text is None else text)
+        return erased
 
 
 def receipt_files(receipts: Path) -> list[Path]:
     """The files of finished erasures and of those in progress."""
     return [file for ending in (".json", BEGUN) for file in receipts.glob(f"*{ending}")]
+
+
+def _hash_id(key: str, user: str) -> str:
+    return hashlib.sha256((key + user).encode()).hexdigest()
+
+
+def _find_erased(users: pa.Array, texts: pa.Array, key: str, marks: frozenset[str]) -> pa.Array:
+    """[rows] whether a row's user, or a word of its text, is an erased person. Each id is hashed once a batch."""
+    is_erased = {user: _hash_id(key, user) in marks for user in users.unique().to_pylist() if user is not None}
+    rows = zip(users.to_pylist(), texts.to_pylist(), strict=True)
+    return pa.array([is_erased.get(user, False) or _names_erased(text, key, marks) for user, text in rows], pa.bool_())
+
+
+def _names_erased(text: str | None, key: str, marks: frozenset[str]) -> bool:
+    tokens = {*_NOT_IN_WORDS.split(text), *_DELIMITERS.split(text)} if text is not None else ()
+    return any(_hash_id(key, token) in marks for token in tokens)
 
 
 def _read_marks(folder: Path) -> frozenset[str]:

@@ -1,6 +1,9 @@
 """Erasure: finished when it is run again, whatever was garbled, and where deletes leave rows in their files."""
 
+import io
 import re
+from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,6 +20,7 @@ from longplay.status.row_accounting import account_for_rows
 from tables import maintenance
 from tables.erasure.tombstones import Tombstones
 from tables.publish import WritableStore
+from tables.spark import SPARK_ERRORS
 from tests.unit.ingest.small_logs import OBSERVED_AT, build_source, open_run, progress_text, write_csv
 
 pytestmark = pytest.mark.spark
@@ -109,6 +113,36 @@ def test_cut_off_at_any_table_it_is_finished_when_run_again(
     assert all(entry.adds_up for entry in account_for_rows(context.folder))
     with pytest.raises(NotFoundError):
         erase(again, "somebody else")
+
+
+def test_no_plan_contains_the_key_of_tombstones(spark: SparkSession, tmp_path: Path) -> None:
+    tombstones = Tombstones.from_source(tmp_path)
+    marks = frozenset({tombstones.mark("u7"), tombstones.mark("u.8")})
+    tombstones = replace(tombstones, marks=marks)
+    rows = [
+        ("u7", None),
+        ("u70", None),
+        (None, "a;u7;b"),
+        (None, "a,u.8,b"),
+        (None, "u70"),
+        ("u1", "x u7"),
+        (None, None),
+    ]
+    frame = spark.createDataFrame(rows, "user string, text string")
+    judged = frame.select("*", tombstones.is_erased(F.col("user"), F.col("text")).alias("erased"))
+    assert [row["erased"] for row in judged.collect()] == [True, False, True, True, False, True, False]
+    assert [row[0] for row in frame.select(tombstones.is_erased(F.col("user"))).collect()] == [True] + 6 * [False]
+    plan = io.StringIO()
+    with redirect_stdout(plan):
+        judged.where("erased").explain("extended")
+    assert "find_erased" in plan.getvalue()
+    key = tombstones.key_file.read_text(encoding="ascii")
+    assert key not in plan.getvalue()
+    # Nor does the error of a worker that cannot read the key.
+    tombstones.key_file.rename(tmp_path / "elsewhere")
+    with pytest.raises(SPARK_ERRORS, match="The key of the tombstones cannot be used") as caught:
+        judged.collect()
+    assert key not in str(caught.value)
 
 
 def test_rows_that_deletes_leave_in_their_files_go_too(spark: SparkSession, tmp_path: Path) -> None:
