@@ -208,7 +208,7 @@ class Tracker:
 
     def _log_model(self, study: TrainingStudy, ranker: TrainedRanker, metrics: Mapping[str, float]) -> None:
         """Log the ranker as a model that loads and scores, with the test metrics on model and run."""
-        example = example_frame(ranker.feature_names, ranker.history_length)
+        example = example_frame(ranker.feature_names, has_history=ranker.history_length > 0)
         signature = self._mlflow.models.infer_signature(example, score_frame(ranker, example))
         with tempfile.TemporaryDirectory() as folder:
             ranker_folder = Path(folder) / RANKER_FOLDER

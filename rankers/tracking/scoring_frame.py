@@ -36,21 +36,20 @@ def scoring_frame(ranker: TrainedRanker, data: RankingData) -> pd.DataFrame:
     return frame
 
 
-def example_frame(feature_names: Sequence[str], history_length: int) -> pd.DataFrame:
-    """Rows of made-up values in the form of ``scoring_frame``, from names alone: what a model logs shows nobody's data.
+def example_frame(feature_names: Sequence[str], *, has_history: bool) -> pd.DataFrame:
+    """Rows of made-up values in the form of ``scoring_frame``, from names alone: a logged model shows nobody's data.
 
     Args:
         feature_names: columns of features; their values are small whole numbers.
-        history_length: 0 for a ranker that reads no histories; others get histories of up to so many made-up items.
+        has_history: whether the ranker reads histories; the first row's is empty.
     """
     rows = range(EXAMPLE_ROWS)
     frame = pd.DataFrame({"item_id": np.asarray([f"item-{row}" for row in rows], dtype=object)})
     values = {name: np.arange(EXAMPLE_ROWS, dtype=np.float64) + n for n, name in enumerate(feature_names)}
     frame = frame.assign(**values)
-    if history_length:
-        lengths = [min(row, history_length) for row in rows]
-        frame[HISTORY_ITEMS] = [json.dumps([f"item-{n}" for n in range(length)]) for length in lengths]
-        frame[HISTORY_AGES] = [json.dumps([float(length - n) for n in range(length)]) for length in lengths]
+    if has_history:
+        frame[HISTORY_ITEMS] = [json.dumps([f"item-{n}" for n in range(row)]) for row in rows]
+        frame[HISTORY_AGES] = [json.dumps([float(row - n) for n in range(row)]) for row in rows]
     return frame
 
 

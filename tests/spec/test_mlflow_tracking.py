@@ -15,7 +15,7 @@ from rankers.config import parse_config
 from rankers.dataset.ranking_data import RankingData
 from rankers.models.families import FAMILIES
 from rankers.tracking.mlflow_tracker import LoggedRanker, Tracker, quiet_mlflow
-from rankers.tracking.scoring_frame import scoring_frame
+from rankers.tracking.scoring_frame import example_frame, scoring_frame
 from rankers.tracking.training_study import ModelSpec, TrainingSetRef, TrainingStudy
 from tests.unit.rankers.ranking_world import WorldSize, ranking_frames
 
@@ -153,6 +153,26 @@ def model_uri(client: Any, run_id: str) -> str:
 @pytest.fixture
 def first_rows(data: RankingData) -> RankingData:
     return data.subset(np.arange(len(data.frame)) < 12)
+
+
+def test_no_artefact_holds_a_row_of_the_data(
+    tracker: Tracker, client: Any, data: RankingData, logged: dict[str, LoggedRanker]
+) -> None:
+    people, requests = set(data.frame["user_id"]), set(data.frame["request_id"])
+    ids, items = people | requests | set(data.frame["exposure_id"]), set(data.frame["item_id"])
+    values = {repr(float(value)) for value in data.frame["f_appeal"].dropna()}
+    mlflow.set_tracking_uri(tracker.uri)
+    for entry in logged.values():
+        folder = Path(mlflow.artifacts.download_artifacts(model_uri(client, entry.run_id)))
+        files = {
+            file.relative_to(folder).as_posix(): file.read_bytes().decode("latin-1") for file in folder.rglob("*.*")
+        }
+        example = mlflow.pyfunc.load_model(str(folder)).input_example
+        assert example.equals(example_frame(entry.ranker.feature_names, has_history=entry.ranker.history_length > 0))
+        # Which items a ranker knows is a part of it; who had to do with them, and when, is not.
+        named = {name for name, text in files.items() if any(item in text for item in items)}
+        assert named <= {"artifacts/ranker/ranker.json"}
+        assert not [name for name, text in files.items() if any(word in text for word in ids | values)]
 
 
 def test_a_logged_model_loads_and_scores(
