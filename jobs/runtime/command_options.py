@@ -20,6 +20,7 @@ from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
 from jobs.runtime.termination import Termination, end_java, ends_on_signals
 from longplay.commands.options import registry_option, store_option
+from longplay.config.redaction import redact
 from longplay.errors import EnvironmentProblem, LongplayError, StoreError, first_line
 from longplay.registry.location import find_registry_file
 from longplay.registry.registry import default_registry
@@ -147,7 +148,7 @@ def _report_termination(termination: Termination) -> None:
 def fail(error: LongplayError) -> None:
     """Print an error and end the process."""
     click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    click.echo(error.render(), err=True)
+    click.echo(redact(error.render()), err=True)
     sys.exit(error.exit_code)
 
 

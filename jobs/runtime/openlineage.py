@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import LineageSettings
+from longplay.config.redaction import redact
 from longplay.delta import open_table
 from longplay.errors import LongplayError, StoreError, first_line
 from longplay.paths import SourcePaths
@@ -88,8 +89,8 @@ class LineageEmitter:
             self._open_client().emit(self._build_event(event))
         except (OSError, RuntimeError, ValueError, StoreError) as failed:  # what the library's transports raise
             self._is_broken = True
-            where = self._settings.openlineage
-            return f"lineage could not be sent to {where}: {first_line(failed)}; this run sends no more of it"
+            where, why = redact(self._settings.openlineage), redact(first_line(failed))
+            return f"lineage could not be sent to {where}: {why}; this run sends no more of it"
         return None
 
     def _open_client(self) -> "OpenLineageClient":

@@ -10,6 +10,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.markup import escape
 
+from longplay.config.redaction import redact
 from tables.publish import PublishedVersion
 
 
@@ -61,7 +62,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print one line of a step, with the seconds since the line before."""
-        now = time.monotonic()
+        now, text = time.monotonic(), redact(text)
         self.notes.setdefault(self._current, []).append(text)
         self.console.print(f"  {text} [dim]({now - self._last:.1f} s)[/dim]")
         self._last = now
@@ -73,7 +74,7 @@ class Progress:
 
     def _warn(self, text: str | None) -> None:
         if text:
-            self.console.print(f"[bold yellow]warning:[/bold yellow] {escape(text)}")
+            self.console.print(f"[bold yellow]warning:[/bold yellow] {escape(redact(text))}")
 
     def table(self, published: PublishedVersion) -> None:
         """Report whether a table was published or left unchanged."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import Field, field_validator, model_validator
 
+from longplay.config.redaction import redact
 from longplay.config.strict_model import KeyedError, StrictModel, read_yaml, validate_model
 from longplay.errors import ConfigError, nearest
 from rankers.config import RankerSettings
@@ -222,11 +223,11 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
-        raise ConfigError("--set needs key=value.", got=text, fix=nearest(key, RunSettings.model_fields))
+        raise ConfigError("--set needs key=value.", got=redact(text), fix=nearest(key, RunSettings.model_fields))
     try:
         nested: Any = yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise ConfigError("The value of --set is not YAML.", got=text, fix="quote it, or correct it") from error
+        raise ConfigError("The value of --set is not YAML.", got=redact(text), fix="quote it, or correct it") from error
     for part in reversed(key.split(".")):
         nested = {part: nested}
     return dict(nested)

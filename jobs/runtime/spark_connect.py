@@ -2,6 +2,7 @@
 
 from pyspark.errors import PySparkException
 
+from longplay.config.redaction import redact
 from longplay.errors import ConfigError, EnvironmentProblem, first_line
 
 CONNECT_SCHEME = "sc://"
@@ -23,14 +24,14 @@ def check_server(address: str) -> None:
     except (PySparkException, ValueError) as error:
         fix = "write sc://HOST:PORT, with ;key=value after a / where needed"
         raise ConfigError(
-            "This is not a Spark Connect address.", where="spark.master", got=first_line(error), fix=fix
+            "This is not a Spark Connect address.", where="spark.master", got=redact(first_line(error)), fix=fix
         ) from error
     try:
         grpc.channel_ready_future(channel).result(timeout=ANSWER_TIMEOUT_S)
     except grpc.FutureTimeoutError as error:
         raise EnvironmentProblem(
             "No Spark Connect server answers.",
-            where=address,
+            where=redact(address),
             got=f"nothing for {ANSWER_TIMEOUT_S} s",
             fix="start one (docs/how-to/engines.md says how), or name another Spark: --set spark.master=local[*]",
         ) from error

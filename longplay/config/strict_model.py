@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from longplay.config.redaction import redact
 from longplay.errors import ConfigError, first_line, nearest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -116,10 +117,10 @@ def validate_model(model: type[ModelT], data: Mapping[str, Any], where: str) -> 
         key_path = [*_keys_of(data, first["loc"]), *(reason.key.split(".") if isinstance(reason, KeyedError) else [])]
         key = ".".join(key_path) or "(top level)"
         message = first["msg"].removeprefix("Value error, ")
-        got = repr(_value_at(data, key_path, first["input"]))
+        got = redact(repr(_value_at(data, key_path, first["input"])), key)
         raise ConfigError(
-            message if first["type"] == UNKNOWN_KEY else f"Wrong value for '{key}': {message}.",
-            where=f"{where}{_line_of(Path(where), key_path)}, key {key}",
+            message if first["type"] == UNKNOWN_KEY else f"Wrong value for '{key}': {redact(message)}.",
+            where=f"{redact(where)}{_line_of(Path(where), key_path)}, key {key}",
             got=got if len(got) < _MAX_GOT_LENGTH else got[:_MAX_GOT_LENGTH] + "...",
             fix="correct the key; every key is described in docs/reference/ (sources, signals, rewards, settings)",
         ) from error
