@@ -1,26 +1,23 @@
 """Erase: a person is removed from every table, old versions included, and kept from coming back."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ingest.row_validation import MALFORMED_ROW
 from jobs.runtime.command_options import job_command
+from jobs.runtime.erased_places import erase_outside_tables, find_unpublished
+from jobs.runtime.lost_items import REBUILT_TABLES, condition_of_lost_items, sql_text
 from jobs.runtime.metric_history import REWRITTEN
 from jobs.runtime.quarantine_release import RELEASES
 from jobs.runtime.run_context import RunContext
 from longplay.config.atomic_files import write_atomically
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths, record_file, record_files
-from longplay.server.index.paths import IndexLocation
 from longplay.status.row_accounting import count_accounted_rows
-from quality.publication_history import forget_ids
 from rankers.dataset.manifest import read_manifest
 from rankers.dataset.training_set import select_spine
 from tables import catalog
@@ -35,22 +32,14 @@ from tables.erasure.receipts import (
 from tables.erasure.tombstones import Tombstones
 from tables.maintenance import erase_rows
 
-REBUILT_TABLES = (
-    "item_days",
-    "item_exposure_days",
-    "item_features",
-    "first_seen",
-    "day_counts",
-    "progressive_priors",
-    "progressive_sums",
-    "progressive_estimates",
-    "signal_delays",
-)
-"""Tables that aggregate over people: the next build rebuilds them without the person."""
 
-
-def erase(context: RunContext, user: str) -> dict[str, Any]:
+def erase(context: RunContext, user: str, caches: Sequence[Path] = ()) -> dict[str, Any]:
     """Remove one person and return the receipt, which does not name them. If interrupted, run it again.
+
+    Args:
+        context: the run.
+        user: id of the person.
+        caches: roots of look-up indexes beside the default one.
 
     Raises:
         NotFoundError: when no table holds the person and no erasure of the person was made before.
@@ -61,14 +50,13 @@ def erase(context: RunContext, user: str) -> dict[str, Any]:
     for name in erasure.training_sets:
         _note_erasure(record_file(SourcePaths(context.folder).manifests, name), erasure.receipt)
     released_rows = _find_released_rows(context, user)
+    # Facts come before what is built from them: an item that no fact names any more was of this person alone.
     for table in tables:
         _erase_from_table(context, table, user, released_rows)
-    _remove_unpublished(context.folder, user)
-    forget_ids(SourcePaths(context.folder).verdicts)
-    # The server's index holds copies of the tables; a running server builds it again.
-    shutil.rmtree(IndexLocation.from_store(context.root, context.source.name).cache, ignore_errors=True)
-    receipt, file = finish_erasure(context.folder, erasure, count_accounted_rows(context.folder))
+    places = erase_outside_tables(context, user, caches)
+    receipt, file = finish_erasure(context.folder, erasure, count_accounted_rows(context.folder), places)
     rows, training_sets = erasure.rows.values(), len(erasure.training_sets)
+    context.progress.say("; ".join(f"{name}: {p.changed:,} of {p.searched:,} changed" for name, p in places.items()))
     context.progress.say(f"{sum(rows):,} rows of {sum(number > 0 for number in rows)} tables removed")
     context.progress.say(f"{training_sets} training sets held the person; their manifests note it. Receipt: {file}")
     return receipt
@@ -84,7 +72,7 @@ def _begin_erasure(context: RunContext, user: str, tables: Sequence[str]) -> Era
         return interrupted
     released_rows = _find_released_rows(context, user)
     rows = {table: _count_rows(context, table, condition_of(table, user, released_rows)) for table in tables}
-    if mark not in tombstones.marks and not any(rows.values()) and not _find_unpublished(context.folder, user):
+    if mark not in tombstones.marks and not any(rows.values()) and not find_unpublished(context.folder, user):
         raise NotFoundError(f"No table holds user '{user}'.", where=str(context.folder), fix="check --user")
     number = next_receipt_number(context.folder)
     manifests = list_manifests_with(context, user)
@@ -100,7 +88,7 @@ def list_manifests_with(context: RunContext, user: str) -> list[str]:
         manifest, _ = read_manifest(context.folder, file.stem)
         log = context.log.up_to(manifest.batch)
         exposures = context.tables.read_delivered(context.tables.versions("exposures"), "exposures", log)
-        own_exposures = exposures.where(f"user_id = {_sql_text(user)}")
+        own_exposures = exposures.where(f"user_id = {sql_text(user)}")
         if select_spine(own_exposures, manifest.plan).limit(1).count():
             names.append(file.stem)
     return names
@@ -115,14 +103,14 @@ def condition_of(table: str, user: str, released_rows: Sequence[str] = ()) -> st
         released_rows: ids of quarantined rows that were repaired into rows of the person.
     """
     if table == "first_seen":
-        return f"kind = 'user' AND key = {_sql_text(user)}"
+        return f"kind = 'user' AND key = {sql_text(user)}"
     if table in ("quarantine", RELEASES):
         # A malformed row may hold the id anywhere in its text, and its column user_id may hold any other text.
         no_reliable_id = f"user_id IS NULL OR reason = '{MALFORMED_ROW}'"
-        own = f"user_id = {_sql_text(user)} OR (({no_reliable_id}) AND raw RLIKE {_sql_text(_word_pattern(user))})"
-        return f"{own} OR row_id IN ({', '.join(map(_sql_text, released_rows))})" if released_rows else own
+        own = f"user_id = {sql_text(user)} OR (({no_reliable_id}) AND raw RLIKE {sql_text(_word_pattern(user))})"
+        return f"{own} OR row_id IN ({', '.join(map(sql_text, released_rows))})" if released_rows else own
     if "user_id" in catalog.get(table).column_names():
-        return f"user_id = {_sql_text(user)}"
+        return f"user_id = {sql_text(user)}"
     return None
 
 
@@ -141,6 +129,8 @@ def _find_released_rows(context: RunContext, user: str) -> list[str]:
 
 def _erase_from_table(context: RunContext, table: str, user: str, released_rows: Sequence[str]) -> None:
     condition, metadata = condition_of(table, user, released_rows), context.store.commit_metadata(table)
+    if (of_lost_items := condition_of_lost_items(context, table)) is not None:
+        condition = f"({condition}) OR {of_lost_items}" if condition is not None else of_lost_items
     metadata = {**metadata, "audit": {**metadata.get("audit", {}), REWRITTEN: True}}
     if table in REBUILT_TABLES and "facts" in metadata:
         metadata = {**metadata, "facts": {**metadata["facts"], "recipe": ERASED}}
@@ -154,28 +144,6 @@ def _word_pattern(user: str) -> str:
     return rf"(?<![\p{{L}}\p{{N}}_])\Q{own}\E(?![\p{{L}}\p{{N}}_])"
 
 
-def _sql_text(value: str) -> str:
-    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{quoted}'"
-
-
-def _remove_unpublished(folder: Path, user: str) -> None:
-    for unpublished in _find_unpublished(folder, user):
-        shutil.rmtree(unpublished)
-
-
-def _find_unpublished(folder: Path, user: str) -> list[Path]:
-    """Folders of rejected rows, or of rows that a killed run left staged, which hold rows of a person."""
-    folders = SourcePaths(folder).unpublished_folders()
-    return [rows for rows in folders if any(_contains_user(file, user) for file in rows.rglob("*.parquet"))]
-
-
-def _contains_user(file: Path, user: str) -> bool:
-    table = pq.read_table(file)
-    texts = [c for c in table.column_names if str(table.schema.field(c).type) in ("string", "large_string")]
-    return any(pc.any(pc.match_substring(table[c], user)).as_py() for c in texts)
-
-
 def _note_erasure(file: Path, receipt: int) -> None:
     manifest = json.loads(file.read_text(encoding="utf-8"))
     manifest["erasures"] = sorted({*manifest.get("erasures", []), receipt})
@@ -184,18 +152,26 @@ def _note_erasure(file: Path, receipt: int) -> None:
 
 @job_command("erase")
 @click.option("--user", required=True, help="The user's id, as the log has it.")
-def command(context: RunContext, user: str) -> None:
+@click.option(
+    "--cache",
+    "caches",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of indexes, if 'longplay serve' was given one with --cache. Repeatable.",
+)
+def command(context: RunContext, user: str, caches: tuple[Path, ...]) -> None:
     """Remove a person from every table and from all old versions, and leave them out of later deliveries.
 
     Old versions of the tables can no longer be read afterwards; releases that name them can no longer be opened. A
     receipt without the id goes to STORE/SOURCE/_erasures/, with a keyed hash by which later deliveries recognise the
-    person. Manifests of training sets that held the person note it. Longplay does not touch raw deliveries: erase the
-    person there too.
+    person; it counts what was searched. Manifests of training sets that held the person note it. Rejected and staged
+    rows, the gate's verdicts, look-up indexes and logged models are searched too. Longplay does not touch raw
+    deliveries: erase the person there too.
 
     Example: longplay erase --source world --user u000017
     """
     with context.progress.step("erase"):
-        erase(context, user)
+        erase(context, user, caches)
 
 
 if __name__ == "__main__":

@@ -76,14 +76,3 @@ def load_publication_history(results: Path, table: str, published: PublishedVerd
         tuple(verdict["shapes"]["numbers"] for verdict in verdicts if "shapes" in verdict),
         tuple(verdict["shapes"]["memory"] for verdict in verdicts if "shapes" in verdict),
     )
-
-
-def forget_ids(results: Path) -> None:
-    """Remove the fingerprints of ids from every verdict: they could reveal whether an erased id was in the data."""
-    for file in record_files(results):
-        verdict = json.loads(file.read_text(encoding="utf-8"))
-        memory = verdict.get("shapes", {}).get("memory", {})
-        without_ids = {name: entry for name, entry in memory.items() if "ids" not in entry}
-        if without_ids != memory:
-            verdict["shapes"]["memory"] = without_ids
-            file.write_text(json.dumps(verdict, indent=1, default=str), encoding="utf-8")

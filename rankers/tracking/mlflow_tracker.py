@@ -176,9 +176,18 @@ class Tracker:
         experiment = self._client.get_experiment_by_name(study.experiment)
         if experiment is not None:
             return str(experiment.experiment_id)
-        folder = self.artifacts / hashlib.sha256(study.experiment.encode()).hexdigest()[:12]
+        folder = self._artifact_folder(study.experiment).as_uri()
         tags = {KIND_TAG: "custom_model_development", NOTE_TAG: HOW_TO_READ}
-        return str(self._client.create_experiment(study.experiment, folder.as_uri(), tags=tags))
+        return str(self._client.create_experiment(study.experiment, folder, tags=tags))
+
+    def artifact_folders(self, source: str) -> list[Path]:
+        """Folders of the artefacts of a source's experiments in this store, deleted ones and models included."""
+        experiments = self._client.search_experiments(view_type=self._mlflow.entities.ViewType.ALL)
+        names = [str(experiment.name) for experiment in experiments]
+        return [self._artifact_folder(name) for name in names if name.startswith(f"{source} - ")]
+
+    def _artifact_folder(self, experiment: str) -> Path:
+        return self.artifacts / hashlib.sha256(experiment.encode()).hexdigest()[:12]
 
     def finished_runs(self) -> list[tuple[str, list[str]]]:
         """Every experiment with the ids of the finished runs of its newest release, oldest run first."""

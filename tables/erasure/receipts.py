@@ -1,6 +1,7 @@
 """Receipts of erasures. One starts before anything is removed, so that an interrupted erasure can be finished."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,19 +53,38 @@ def begin_erasure(folder: Path, erasure: ErasureInProgress) -> ErasureInProgress
     return erasure
 
 
-def finish_erasure(folder: Path, erasure: ErasureInProgress, after: dict[str, int]) -> tuple[dict[str, Any], Path]:
+@dataclass(frozen=True)
+class SearchedPlace:
+    """How much of a place outside the tables an erasure searched, and changed.
+
+    Attributes:
+        searched: number of files or folders that were searched.
+        changed: those that were removed, or whose personal data was; of an interrupted erasure, since it was continued.
+        naming: those that contain the id as a word and were left as they are.
+    """
+
+    searched: int
+    changed: int
+    naming: int = 0
+
+
+def finish_erasure(
+    folder: Path, erasure: ErasureInProgress, after: dict[str, int], places: Mapping[str, SearchedPlace]
+) -> tuple[dict[str, Any], Path]:
     """Replace the record of an erasure in progress by its receipt; returns the receipt and its file.
 
     Args:
         folder: of the source.
         erasure: the erasure.
         after: raw rows that the tables account for now, by log.
+        places: what was searched beside the tables, by place.
     """
     receipt = {
         "receipt": erasure.receipt,
         "erased_at": datetime.now(UTC).isoformat(),
         "tombstone": erasure.tombstone,
         "rows": {table: n for table, n in erasure.rows.items() if n},
+        "searched": {"tables": len(erasure.rows)} | {name: asdict(place) for name, place in places.items()},
         "training_sets": erasure.training_sets,
         ACCOUNTED_KEY: {log: n - after[log] for log, n in erasure.before.items() if n != after[log]},
     }

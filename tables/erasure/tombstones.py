@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -85,13 +86,17 @@ def _hash_id(key: str, user: str) -> str:
 
 def _find_erased(users: pa.Array, texts: pa.Array, key: str, marks: frozenset[str]) -> pa.Array:
     """[rows] whether a row's user, or a word of its text, is an erased person. Each id is hashed once a batch."""
-    is_erased = {user: _hash_id(key, user) in marks for user in users.unique().to_pylist() if user is not None}
-    rows = zip(users.to_pylist(), texts.to_pylist(), strict=True)
-    return pa.array([is_erased.get(user, False) or _names_erased(text, key, marks) for user, text in rows], pa.bool_())
+    distinct = (user for user in users.unique().to_pylist() if user is not None)
+    erased = [user for user in distinct if _hash_id(key, user) in marks]
+    is_erased = pc.is_in(users, value_set=pa.array(erased, users.type))
+    if texts.null_count == len(texts):
+        return is_erased
+    names_erased = [text is not None and _names_erased(text, key, marks) for text in texts.to_pylist()]
+    return pc.or_(is_erased, pa.array(names_erased, pa.bool_()))
 
 
-def _names_erased(text: str | None, key: str, marks: frozenset[str]) -> bool:
-    tokens = {*_NOT_IN_WORDS.split(text), *_DELIMITERS.split(text)} if text is not None else ()
+def _names_erased(text: str, key: str, marks: frozenset[str]) -> bool:
+    tokens = {*_NOT_IN_WORDS.split(text), *_DELIMITERS.split(text)}
     return any(_hash_id(key, token) in marks for token in tokens)
 
 

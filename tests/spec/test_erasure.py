@@ -37,6 +37,12 @@ LOG = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Erasures also remove look-up indexes: not those of whoever runs the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 def shop(spark: SparkSession, folder: Path, **settings: object) -> tuple[RunContext, Path]:
     folder.mkdir(exist_ok=True)
     log = write_csv(folder / "log.csv", LOG)

@@ -53,6 +53,7 @@ def build_index(location: IndexLocation) -> dict[str, Any]:
     """
     location.cache.mkdir(parents=True, exist_ok=True, mode=0o700)  # the index contains user ids
     with FileLock(location.cache / ".lock"):
+        location.record_store()
         _remove_outdated(location, keep=2)
         releases = read_releases(location.folder)
         release = select_release(releases)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,8 @@ from longplay.server.index.segment import hash_ids
 FORMAT_VERSION = 1
 """Version of the index's files; each format and each hash function has folders of its own."""
 MANIFEST_FILE = "manifest.json"
+STORE_FILE = "tables"
+"""In a folder of indexes: the path of the tables that they are built from, without links."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,13 @@ class IndexLocation:
             NotFoundError: when the store has no such source.
         """
         folder = find_source_folder(store, source)
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longplay"
-        digest = hashlib.sha256(f"{folder} {FORMAT_VERSION} {hash_ids([source])}".encode()).hexdigest()[:16]
-        return cls(folder, (cache or home).absolute() / f"{source}-{digest}")
+        # However the path of a store is spelled, its indexes are in one place.
+        digest = hashlib.sha256(f"{folder.resolve()} {FORMAT_VERSION} {hash_ids([source])}".encode()).hexdigest()[:16]
+        return cls(folder, (cache or default_cache()).absolute() / f"{source}-{digest}")
+
+    def record_store(self) -> None:
+        """Write into the folder of the indexes which tables they are built from."""
+        (self.cache / STORE_FILE).write_text(str(self.folder.resolve()), encoding="utf-8")
 
     def read_mark(self) -> PublicationMark:
         """The current mark. Lists two folders and reads no file."""
@@ -70,6 +77,28 @@ class IndexLocation:
     def index(self, release_id: str) -> Path:
         """The folder of a release's index. An erasure changes the name, so older indexes are not used again."""
         return self.cache / f"{release_id}.{self.count_erasures()}"
+
+
+def default_cache() -> Path:
+    """The root of all indexes, unless ``longplay serve`` is given another: ``longplay`` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longplay"
+
+
+def list_index_folders(cache: Path, source: str) -> list[Path]:
+    """Folders of indexes below a root of indexes, of any tables of a source with this name."""
+    name = re.compile(rf"{re.escape(source)}-[0-9a-f]{{16}}")
+    return sorted(cache / folder for folder in _list_names(cache) if name.fullmatch(folder))
+
+
+def may_index(index: Path, folder: Path) -> bool:
+    """Whether a folder of indexes may be built from some tables.
+
+    True also where that is not recorded, as in earlier versions, and where the recorded tables are gone: an index that
+    was removed in vain is built again.
+    """
+    record = index / STORE_FILE
+    recorded = Path(record.read_text(encoding="utf-8")) if record.is_file() else None
+    return recorded is None or not recorded.exists() or recorded.samefile(folder)
 
 
 def _list_names(folder: Path) -> list[str]:

@@ -13,7 +13,7 @@ from quality.expectations import Expectation, expect_measures, expect_shapes
 from quality.gx.validate_metrics import DataDocs, validate_metrics
 from quality.measure.profile import PublicationProfile
 from quality.measure.sample import Shapes
-from quality.publication_history import PublicationHistory, forget_ids, load_publication_history
+from quality.publication_history import PublicationHistory, load_publication_history
 from tables.checks import Bounded, Sampled, Steady
 from tables.spec import TableSpec, columns
 
@@ -180,14 +180,3 @@ def test_only_what_was_published_is_remembered(tmp_path: Path) -> None:
     published = load_publication_history(tmp_path, "plays", lambda table: ["plays-3.json", "plays-9.json"])
     assert [days[day(1)]["rows"] for days in published.days] == [3]
     assert published.rows_of(day(1)) == 3
-
-
-def test_fingerprints_of_ids_are_forgotten_and_nothing_else(tmp_path: Path) -> None:
-    memory = {"known": {"below": 9, "ids": [1, 2]}, "kinds": {"play": 1.0}}
-    verdict = {"table": "plays", "days": {}, "shapes": {"numbers": {"known": 0.9}, "memory": memory}}
-    (tmp_path / "plays-1.json").write_text(json.dumps(verdict), encoding="utf-8")
-    (tmp_path / "plays-2.json").write_text(json.dumps({"table": "plays"}), encoding="utf-8")
-    forget_ids(tmp_path)
-    (remaining,) = load_publication_history(tmp_path, "plays", lambda table: ["plays-1.json"]).memories
-    assert remaining == {"kinds": {"play": 1.0}}
-    assert json.loads((tmp_path / "plays-1.json").read_text(encoding="utf-8"))["shapes"]["numbers"] == {"known": 0.9}

@@ -19,7 +19,7 @@ from longplay.lookup.point_query import PointKey, select_value
 from longplay.lookup.query import ValueSelection
 from longplay.server.index import scan as scanning
 from longplay.server.index.build import build_index
-from longplay.server.index.paths import MANIFEST_FILE, IndexLocation
+from longplay.server.index.paths import MANIFEST_FILE, IndexLocation, list_index_folders, may_index
 from longplay.server.index.scan import find_rows, scan_page
 from longplay.server.index.segment import Segment
 from longplay.server.open_releases import OpenRelease, OpenReleases, open_index
@@ -304,3 +304,33 @@ def test_a_fault_of_the_watcher_does_not_go_unseen(tmp_path: Path) -> None:
     assert open_releases.problem is not None
     assert open_releases.problem.what == "The server no longer checks for releases."
     assert open_releases.problem.got == "RuntimeError('a fault')"
+
+
+def test_an_index_is_in_one_place_however_its_store_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = write_values(tmp_path / "store" / "shop", [row("a1", at(1))])
+    write_release(tmp_path / "store" / "shop", at(10), version)
+    (tmp_path / "link").symlink_to(tmp_path / "store")
+    monkeypatch.chdir(tmp_path)
+    spellings = ["store", "./store/", str(tmp_path / "store"), "link", "store/../link", str(tmp_path / "link") + "/"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    locations = [IndexLocation.from_store(Path(spelling), "shop") for spelling in spellings]
+    assert {location.cache for location in locations} == {locations[0].cache}
+    built = {build_index(location)["folder"] for location in locations}
+    assert len(built) == 1
+
+
+def test_indexes_of_tables_are_recognised_whoever_built_them(tmp_path: Path) -> None:
+    caches, folder = tmp_path / "caches", tmp_path / "store" / "shop"
+    for number, name in enumerate(("store", "other", "gone"), 3):
+        (tmp_path / name / "shop").mkdir(parents=True)
+        index = caches / f"shop-{number:016x}"
+        index.mkdir(parents=True)
+        IndexLocation(tmp_path / name / "shop", index).record_store()
+    (tmp_path / "gone" / "shop").rmdir()
+    (caches / f"shop-{1:016x}").mkdir()  # of an earlier version, which recorded nothing
+    (caches / f"shop-b-{2:016x}").mkdir()  # of another source
+    (tmp_path / "link").symlink_to(tmp_path / "store")
+    listed = list_index_folders(caches, "shop")
+    assert [index.name[-1] for index in listed] == ["1", "3", "4", "5"]
+    for spelling in (folder, tmp_path / "link" / "shop"):
+        assert [index.name[-1] for index in listed if may_index(index, spelling)] == ["1", "3", "5"]
