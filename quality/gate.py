@@ -2,8 +2,8 @@
 
 The gate measures, and great-expectations validates. One Spark pass profiles the rows (measure/profile.py), and a small
 sample shows their distributions (measure/sample.py). great-expectations then validates these numbers, each against its
-interval. Its own Spark engine would scan the data once per check and return too few failing rows, so the gate fetches
-examples itself. Small publications are also validated by that engine (gx/validate_rows.py).
+interval. Its own Spark engine would scan the data once per check, so only small publications are also validated by it
+(gx/validate_rows.py).
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from longplay.paths import record_file
+from longplay.paths import SourcePaths, record_file
 from quality.expectations import Expectation, expect_valid_rows
 from quality.gate_errors import build_gate_error, describe_violations
 from quality.gx.validate_metrics import DataDocs, validate_metrics
@@ -61,7 +61,7 @@ class Gate:
             that do not block.
 
         Raises:
-            QualityError: naming the failed checks and some of the rows that failed them.
+            QualityError: naming the failed checks, and how many rows failed them.
         """
         check_schema(frame, spec)
         spec = with_families(spec, frame.dtypes)
@@ -74,7 +74,8 @@ class Gate:
         verdict["errors"] = sorted({failure.check for failure in errors})
         file = self._write_verdict(spec, verdict)
         if errors:
-            raise build_gate_error(spec.name, *describe_violations(frame, spec, measurements.row_counts, errors))
+            lines, acceptable = describe_violations(spec, measurements.row_counts, errors)
+            raise build_gate_error(spec.name, lines, acceptable, self.find_rejected(spec.name))
         self._warn(spec, failed)
         rows, checksum = measurements.profile.rows, measurements.profile.checksum
         audit = {"rows": rows, "checks": len(verdict["checks"]), "checksum": checksum, "verdict": file.name}
@@ -108,6 +109,11 @@ class Gate:
             raise build_gate_error(spec.name, lines)
         self._warn(spec, validation.failed)
         return {"rows": row_counts["rows"], "checks": len(validation.checks), "verdict": file.name}
+
+    def find_rejected(self, table: str) -> Path | None:
+        """Where rows that this run has staged for a table will be kept if they are refused; None: it staged none."""
+        source = SourcePaths(self.results.parent)
+        return source.rejected(table, self.run_id) if source.staging(table, self.run_id).is_dir() else None
 
     @property
     def data_docs(self) -> DataDocs | None:

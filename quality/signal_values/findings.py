@@ -37,7 +37,7 @@ class SignalFinding:
         high: highest valid value; None: no limit.
         expected: what was expected, as text.
         got: what was measured, as text.
-        condition: the violated condition, which selects example rows; empty: there is none.
+        condition: name of the violated condition (``quality.signal_values.profile``); empty: there is none.
         verdict: that of great-expectations; None: not validated yet.
     """
 

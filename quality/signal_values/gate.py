@@ -16,6 +16,7 @@ from longplay.errors import QualityError
 from longplay.lookup import revision_bands
 from longplay.lookup.releases import read_releases
 from quality.gate import Gate, write_verdict
+from quality.gate_errors import describe_rejected
 from quality.signal_values.findings import (
     OUTAGE_CHECK,
     SignalFinding,
@@ -33,14 +34,11 @@ from quality.signal_values.profile import (
     SignalProfile,
     count_crossings,
     profile_signals,
-    violation_conditions,
 )
 from quality.signal_values.rules import find_nested_pairs
 from tables.spec import TableSpec
 from tables.store import Store
 
-MAX_EXAMPLE_ROWS = 3
-EXAMPLE_COLUMNS = ("anchor_id", "t0", "matures_at", "state", "value", "known_ts", "revision")
 SignalBins = dict[str, dict[str, Any]]
 """By pinned name: the definition's ``hash``, ``bins`` (values at maturity by bin), ``newest`` t0, and ``outage``:
 values that outages void, counted again whenever an outage voids a revised value."""
@@ -87,7 +85,7 @@ class SignalGate:
         """Validate the rows; warnings are shown, and stored with the rest.
 
         Raises:
-            QualityError: naming the signals and rules that failed with severity error, and some of the rows.
+            QualityError: naming the signals and rules that failed with severity error, and how many rows.
         """
         audit = dict(self.gate(frame, spec))
         profiles = profile_signals(frame, self.definitions, self.watermark)
@@ -103,7 +101,7 @@ class SignalGate:
         self._write_verdict(findings, profiles, result)
         self._report(findings, profiles, bins)
         if errors := [finding for finding in findings if not finding.passed and finding.severity == "error"]:
-            raise self._gate_error(frame, errors)
+            raise self._gate_error(errors)
         return audit | {
             "signal_checks": len(findings),
             "warnings": [finding.text() for finding in findings if not finding.passed],
@@ -230,14 +228,7 @@ class SignalGate:
                     f"{ref}: revised after maturity: {revision_bands.format_revisions(profile.revisions)}{ended}"
                 )
 
-    def _gate_error(self, frame: DataFrame, errors: Sequence[SignalFinding]) -> SignalGateError:
-        conditions, lines = violation_conditions(self.definitions, self.watermark), []
-        for error in errors:
-            lines.append(error.text())
-            if error.condition:
-                invalid = frame.where((F.col("signal") == error.signal) & conditions[error.condition])
-                examples = invalid.limit(MAX_EXAMPLE_ROWS).select(*EXAMPLE_COLUMNS).collect()
-                lines += [f"    {row.asDict()}" for row in examples]
+    def _gate_error(self, errors: Sequence[SignalFinding]) -> SignalGateError:
         accept = ""
         if all(error.check == OUTAGE_CHECK for error in errors):
             accept = (
@@ -250,9 +241,9 @@ class SignalGate:
         return SignalGateError(
             {ref: "; ".join(texts) for ref, texts in reasons.items()},
             where="table signal_values",
-            got="\n         ".join(lines),
+            got="\n         ".join(error.text() for error in errors),
             fix="correct the facts, the definition, or what its owner requires ('quality' in its file), and run the "
-            f"step again; the rejected rows are under rejected/{accept}",
+            f"step again{describe_rejected(self.gate.find_rejected('signal_values'))}{accept}",
         )
 
 
