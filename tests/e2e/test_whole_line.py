@@ -1,13 +1,13 @@
 """The whole line on a tiny world: every table filled, every ranker tracked, and nothing changes when run again."""
 
-import json
 import os
 import shutil
+import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +31,14 @@ from jobs.release import release
 from jobs.run import run
 from jobs.runtime.labels import label_definitions, plan_split
 from jobs.runtime.metric_history import keep_metrics
+from jobs.runtime.openlineage import emit_lineage
 from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from jobs.train import list_arms, load_ranking_data, open_tracker, read_study
 from jobs.verify import verify
 from longplay.errors import ConfigError, NotFoundError, QualityError, StoreError
+from longplay.server.index.build import build_index
+from longplay.server.index.paths import IndexLocation
 from quality.monitoring.metric_history import read_metric_history
 from rankers.dataset.manifest import manifest_name
 from rankers.dataset.training_set import join_training_set, select_spine
@@ -47,6 +50,7 @@ from tables.checksum import checksum
 from tables.spark import SPARK_ERRORS
 from tables.store import Store
 from tests.conftest import INTERPRETED
+from tests.marked_content import find_marks
 from tests.unit.ingest.small_logs import open_run, progress_text
 from worlds.log import write_log
 from worlds.spec import WorldSpec
@@ -62,7 +66,11 @@ SETTINGS = (
     "deploy.users=100",
     "deploy.days=20",
     "deploy.processes=1",
+    "lineage.openlineage=http://ann:marked-password@127.0.0.1:9/?token=marked-token",
 )
+SECRETS = ("marked-password", "marked-token")
+USER, ITEM, TOPIC, TEXT = MARKS = ("marked-user", "marked-item", "marked-topic", "marked-text")
+"""A person, and what only they have: an item, its topic, and a kind of event that is quarantined."""
 LEARNED = [f"{name}-{label}" for name, family in FAMILIES.items() if family.is_learned for label in ("click", "return")]
 BESIDE = ("progressive_", "quarantine_releases", "outages", "quality_metrics")
 """Estimates from open values, and releases of rows that were set aside, are steps of their own; a world without outages
@@ -73,10 +81,11 @@ DERIVED = sorted(set(OF_LINE) - {"releases"})
 
 @dataclass(frozen=True)
 class Line:
-    """A finished run, its log, and the version and content of every table right after it."""
+    """A finished run, its log, its temporary folder, and the version and content of every table right after it."""
 
     context: RunContext
     log: Path
+    temporary: Path
     date: datetime
     versions: dict[str, int]
     contents: dict[str, str]
@@ -86,6 +95,28 @@ def contents(context: RunContext) -> dict[str, str]:
     return {table: checksum(context.store.read(table), catalog.get(table).audit) for table in DERIVED}
 
 
+def add_marked_person(log: Path) -> None:
+    """Add a person to a world's log: they do what its busiest user does, with one item as their own."""
+    events, exposures = (pq.read_table(log / f"{name}.parquet") for name in ("events", "exposures"))
+    busiest = max(pc.value_counts(exposures["user"]).to_pylist(), key=lambda entry: int(entry["counts"]))["values"]
+    own = {file: rows.filter(pc.equal(rows["user"], busiest)) for file, rows in (("e", events), ("x", exposures))}
+    item = max(pc.value_counts(own["e"]["item"]).to_pylist(), key=lambda entry: int(entry["counts"]))["values"]
+    for name, all_rows, rows in (("events", events, own["e"]), ("exposures", exposures, own["x"])):
+        is_own = pc.equal(rows["item"], item)
+        columns = {
+            "user": pa.repeat(USER, len(rows)),
+            "item": pc.if_else(is_own, ITEM, rows["item"]),
+            "topic": pc.if_else(is_own, TOPIC, rows["topic"]),
+            "request": pc.binary_join_element_wise("of-marked", rows["request"], "-"),
+        }
+        if name == "events":
+            columns["event_id"] = pa.array(range(10**9, 10**9 + len(rows)))
+            first = pc.index(is_own, True).as_py()
+            columns["kind"] = pc.if_else(pa.array(np.arange(len(rows)) == first), TEXT, rows["kind"])
+        marked = pa.table({field.name: columns.get(field.name, rows[field.name]) for field in rows.schema}, rows.schema)
+        pq.write_table(pa.concat_tables([all_rows, marked]), log / f"{name}.parquet")
+
+
 @pytest.fixture(scope="module")
 def line(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     for key in INTERPRETED:  # tables of 100,000 rows and more: compiled queries take two thirds of the time
@@ -93,8 +124,15 @@ def line(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("line")
     write_log(WorldSpec.from_size("tiny", seed=1, days=180), folder / "world")
     context, log = open_run(spark, folder / "warehouse", load_source("world"), *SETTINGS), folder / "world" / "log"
-    run(context, log)
-    yield Line(context, log, context.log.known_at(None), context.tables.versions(*OF_LINE), contents(context))
+    add_marked_person(log)
+    emit_lineage(context)
+    (folder / "tmp").mkdir()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TMPDIR", str(folder / "tmp"))
+        patched.setattr(tempfile, "tempdir", str(folder / "tmp"))
+        run(context, log)
+    versions = context.tables.versions(*OF_LINE)
+    yield Line(context, log, folder / "tmp", context.log.known_at(None), versions, contents(context))
     spark.catalog.clearCache()
     for key, value in INTERPRETED.items():
         spark.conf.set(key, value)
@@ -300,59 +338,58 @@ def test_a_training_set_is_built_again_after_files_and_logs_are_gone(
     assert "rows differ in f_user_consumptions_90d" in caught.value.got
 
 
-def holders(root: Path, text: str) -> set[str]:
-    """Every file below a folder that holds a text, decoded: Parquet with its statistics, archives, and plain bytes."""
-    files = set()
-    for file in (f for f in root.rglob("*") if f.is_file()):
-        if file.suffix == ".parquet":
-            holds = text in str(pq.read_metadata(file).to_dict()) or any(text in value for value in texts_of(file))
-        elif zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                holds = any(text.encode() in archive.read(name) for name in archive.namelist())
-        else:
-            holds = text.encode() in file.read_bytes()
-        if holds:
-            files.add(str(file.relative_to(root)))
-    return files
+def test_nothing_that_a_run_writes_holds_a_secret_of_its_settings(line: Line) -> None:
+    terminal = line.context.progress.console.file
+    assert isinstance(terminal, StringIO)
+    assert "lineage could not be sent to http://***@127.0.0.1:9/?token=***" in terminal.getvalue()
+    assert not [secret for secret in SECRETS if secret in terminal.getvalue()]
+    assert find_marks([line.context.root, line.temporary], SECRETS) == {}
 
 
-def texts_of(file: Path) -> Iterator[str]:
-    """Distinct texts of a Parquet file; what is nested (checkpoints of the log, quarantined rows) as one text each."""
-    table = pq.read_table(file)
-    for name in table.column_names:
-        column = table[name]
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            yield from (value for value in column.unique().to_pylist() if value is not None)
-        elif pa.types.is_nested(column.type):
-            yield from (str(value) for value in column.to_pylist())
-
-
-def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: SparkSession, tmp_path: Path) -> None:
+def test_an_erased_person_is_nowhere_and_does_not_come_back(
+    line: Line, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     shutil.copytree(line.context.root, tmp_path / "warehouse")
+    (tmp_path / "link").symlink_to(tmp_path / "warehouse")
+    build_index(IndexLocation.from_store(tmp_path / "link", "world"))
     context = open_run(spark, tmp_path / "warehouse", line.context.source, *SETTINGS)
-    rows = context.store.read("training_set").groupBy("user_id").count().orderBy(F.desc("count"), "user_id").first()
-    assert rows is not None
-    user, digest = rows["user_id"], context.store.commit_metadata("training_set")["audit"]["checksum"]
+    rows = context.store.read("training_set").where(F.col("user_id") == USER).count()
+    assert rows > 0
+    digest = context.store.commit_metadata("training_set")["audit"]["checksum"]
     rejected = context.folder / "rejected" / "events-some-run"
-    context.store.read("events").where(F.col("user_id") == user).write.parquet(str(rejected))
-    before = {file.split("/")[1] for file in holders(context.root, user)}
-    assert before >= {"events", "exposures", "user_days", "sequences", "signal_values", "training_set", "rejected"}
+    context.store.read("events").where(F.col("user_id") == USER).write.parquet(str(rejected))
+    places: dict[str, set[str]] = {mark: set() for mark in MARKS}
+    for file, marks in find_marks([tmp_path], MARKS).items():
+        parts = file.relative_to(tmp_path).parts
+        for mark in marks:
+            places[mark].add(parts[2] if parts[:2] == ("warehouse", "world") else parts[min(1, len(parts) - 2)])
+    facts = {"events", "exposures", "rejected", "sequences", "signal_values", "training_set", "quarantine"}
+    assert places[USER] >= {*facts, "user_days", "exposure_features", "first_seen", "longplay"}
+    assert places[ITEM] >= {*facts, "item_days", "item_features", "first_seen", "mlartifacts", "longplay"}
+    assert places[TOPIC] >= {"events", "exposures", "first_seen", "quarantine", "_quality"}
+    assert places[TEXT] == {"quarantine"}
+    assert find_marks([line.temporary], MARKS) == {}
 
-    receipt = erase(context, user)
-    assert holders(context.root, user) == set()
-    assert user not in json.dumps(receipt)
-    assert receipt["rows"]["training_set"] == rows["count"]
+    receipt = erase(context, USER)
+    assert find_marks([tmp_path, line.temporary], MARKS) == {}
+    assert receipt["rows"]["training_set"] == rows
+    searched = {name: entry for name, entry in receipt["searched"].items() if name != "tables"}
+    assert searched["look-up indexes"] == {"searched": 1, "changed": 1, "naming": 0}
+    assert searched["vocabularies of models"] == {"searched": 6, "changed": 2, "naming": 0}  # those of transformers
+    assert searched["example rows of models"] == {"searched": 6, "changed": 0, "naming": 0}
+    assert searched["other files"]["naming"] == 0
     assert receipt["training_sets"] == [manifest_name(digest)]
     with pytest.raises(QualityError, match="differs from the published one") as caught:
         verify(context, digest)
     assert "1 people who were in it were erased (receipts [1])" in caught.value.got
-    assert f"{rows['count']:,} rows are gone" not in caught.value.got  # the set that is there lacks them as well
+    assert f"{rows:,} rows are gone" not in caught.value.got  # the set that is there lacks them as well
 
     # The same delivery again: everything is there but the person, who is counted and not kept.
     forced = open_run(spark, context.root, context.source, *SETTINGS, force=True)
     ingest(forced, line.log)
     assert "erased" in progress_text(forced)
-    assert holders(context.root, user) == set()
+    assert find_marks([tmp_path], MARKS) == {}
     # What comes of it is what would have come of a log without the person, and verifies.
     again = open_run(spark, context.root, context.source, *SETTINGS)
     build_histories(again)
@@ -361,6 +398,7 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(line: Line, spark: S
     release(again)
     build_training_set(again)
     assert verify(again, again.store.commit_metadata("training_set")["audit"]["checksum"])
+    assert find_marks([tmp_path], MARKS) == {}
     with pytest.raises(NotFoundError, match="No table holds user 'nobody'"):
         erase(again, "nobody")
 
