@@ -65,12 +65,12 @@ class Tombstones:
         """
         key_file, marks = self.key_file, self.marks
 
-        def find_erased(batches: Iterator[tuple[pa.Array, pa.Array]]) -> Iterator[pa.Array]:
+        def is_erased(batches: Iterator[tuple[pa.Array, pa.Array]]) -> Iterator[pa.Array]:
             key = read_key(key_file, len(marks))
             for users, texts in batches:
-                yield _find_erased(users, texts, key, marks)
+                yield find_erased(users, texts, key, marks)
 
-        hashed = F.arrow_udf(find_erased, "boolean")  # type: ignore[attr-defined]  # PySpark's types lack it
+        hashed = F.arrow_udf(is_erased, "boolean")  # type: ignore[attr-defined]  # PySpark's types lack it
         erased: Column = hashed(user, F.lit(None).cast("string") if text is None else text)
         return erased
 
@@ -84,7 +84,7 @@ def _hash_id(key: str, user: str) -> str:
     return hashlib.sha256((key + user).encode()).hexdigest()
 
 
-def _find_erased(users: pa.Array, texts: pa.Array, key: str, marks: frozenset[str]) -> pa.Array:
+def find_erased(users: pa.Array, texts: pa.Array, key: str, marks: frozenset[str]) -> pa.Array:
     """[rows] whether a row's user, or a word of its text, is an erased person. Each id is hashed once a batch."""
     distinct = (user for user in users.unique().to_pylist() if user is not None)
     erased = [user for user in distinct if _hash_id(key, user) in marks]

@@ -141,7 +141,7 @@ def test_no_plan_contains_the_key_of_tombstones(spark: SparkSession, tmp_path: P
     plan = io.StringIO()
     with redirect_stdout(plan):
         judged.where("erased").explain("extended")
-    assert "find_erased" in plan.getvalue()
+    assert "is_erased" in plan.getvalue()
     key = tombstones.key_file.read_text(encoding="ascii")
     assert key not in plan.getvalue()
     # Nor does the error of a worker that cannot read the key.

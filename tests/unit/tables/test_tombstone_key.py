@@ -4,13 +4,14 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from longplay.errors import StoreError
 from longplay.paths import SourcePaths
 from tables.erasure import tombstone_key
 from tables.erasure.tombstone_key import MIN_KEY_LENGTH, make_key, read_key
-from tables.erasure.tombstones import Tombstones
+from tables.erasure.tombstones import Tombstones, find_erased
 
 
 def write_receipt(folder: Path, mark: str) -> None:
@@ -78,3 +79,13 @@ def test_a_missing_key_is_not_replaced_where_people_were_erased(tmp_path: Path) 
     assert not key.exists()
     os.rename(tmp_path / "backup", key)
     assert Tombstones.from_source(tmp_path).marks == {Tombstones.from_source(tmp_path).mark("u1")}
+
+
+def test_ids_and_words_of_texts_are_recognised_by_their_hash(tmp_path: Path) -> None:
+    tombstones = Tombstones.from_source(tmp_path)
+    key, marks = read_key(tombstones.key_file, 0), frozenset({tombstones.mark("u7"), tombstones.mark("u.8")})
+    users = pa.array(["u7", "u70", "u7", None, None, None, "u1"])
+    texts = pa.array([None, None, "other", "a;u7;b", "a,u.8,b", "u70 au7", "x 'u7'"])
+    assert find_erased(users, texts, key, marks).to_pylist() == [True, False, True, True, True, False, True]
+    assert find_erased(users, pa.nulls(7, pa.string()), key, marks).to_pylist() == [True, False, True] + 4 * [False]
+    assert find_erased(users, texts, key[::-1], marks).to_pylist() == 7 * [False]
