@@ -38,10 +38,10 @@ def command(store: Path, host: str, port: int) -> None:
             raise NotFoundError("No run was tracked yet.", where=str(database), fix="run 'longplay train' first")
         check_port(host, port)
         click.echo(f"MLflow on http://{host}:{port} - Ctrl-C ends it. The rankers of each study side by side:")
-        for name, fragment in comparisons(Tracker(database, paths.tracking_artifacts)):
+        tracker = Tracker(database, paths.tracking_artifacts)
+        for name, fragment in comparisons(tracker):
             click.echo(f"  {name}: http://{host}:{port}/{fragment}")
-        uri = f"sqlite:///{database}"
-        arguments = ["--backend-store-uri", uri, "--host", host, "--port", str(port), "--workers", "1"]
+        arguments = ["--backend-store-uri", tracker.uri, "--host", host, "--port", str(port), "--workers", "1"]
         # Longplay submits no jobs to MLflow, so the server starts no workers for them.
         settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         sys.exit(run_server([sys.executable, "-m", "mlflow", "server", *arguments], settings))

@@ -15,14 +15,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from longplay.errors import NotFoundError
+from longplay.errors import NotFoundError, StoreError, first_line
 from rankers.dataset.ranking_data import RankingData
 from rankers.evaluation.evaluate import evaluate
 from rankers.models.base import Report, TrainedRanker, ignore_progress
 from rankers.models.families import get_family
 from rankers.tracking.artifacts import load_saved_ranker, save_ranker
 from rankers.tracking.scoring_frame import example_frame, score_frame
+from rankers.tracking.store_location import (
+    check_database,
+    database_address,
+    relocate_artifacts,
+    remove_stray_folder,
+)
 from rankers.tracking.training_study import ModelSpec, TrainingStudy
 from rankers.train import train
 
@@ -66,15 +73,36 @@ class LoggedRanker:
 
 
 class Tracker:
-    """One MLflow store: a SQLite database, which takes one writer at a time, and a folder of artefacts."""
+    """One MLflow store: a SQLite database, which takes one writer at a time, and a folder of artefacts.
+
+    Raises:
+        StoreError: when the database is damaged, or of another version of MLflow.
+    """
 
     def __init__(self, database: Path, artifacts: Path) -> None:
-        self.uri = f"sqlite:///{database.resolve()}"
-        self.artifacts = artifacts.resolve()
-        database.resolve().parent.mkdir(parents=True, exist_ok=True)
+        self.database, self.artifacts = database.resolve(), artifacts.resolve()
+        self.uri = database_address(self.database)
+        self.database.parent.mkdir(parents=True, exist_ok=True)
         self.artifacts.mkdir(parents=True, exist_ok=True)
+        check_database(self.database)
         self._mlflow = quiet_mlflow()
-        self._client = self._mlflow.MlflowClient(tracking_uri=self.uri)
+        self._client = self._open()
+        relocate_artifacts(self.database, self.artifacts)
+
+    def _open(self) -> Any:  # noqa: ANN401  # mlflow's types are not followed
+        try:
+            client = self._mlflow.MlflowClient(tracking_uri=self.uri)
+            client.search_experiments(max_results=1)  # opens the database
+        except self._mlflow.exceptions.MlflowException as error:
+            raise StoreError(
+                "The database of MLflow's runs cannot be opened.",
+                where=str(self.database),
+                got=first_line(error),
+                fix="use the version of MLflow that wrote it, or restore it from a copy",
+            ) from error
+        finally:
+            remove_stray_folder(self.database)
+        return client
 
     def train(
         self, study: TrainingStudy, spec: ModelSpec, data: RankingData, report: Report = ignore_progress
@@ -103,18 +131,27 @@ class Tracker:
 
     def training_set_digest(self, run_id: str) -> str | None:
         """Checksum of a run's training set, by the run's id or a unique prefix of it; None if there is no such run."""
+        if not run_id.isalnum():
+            return None
         experiments = [experiment.experiment_id for experiment in self._client.search_experiments()]
         runs = self._client.search_runs(experiments, filter_string=f"attributes.run_id LIKE '{run_id}%'", max_results=2)
         return runs[0].data.tags.get("training_set_digest") if len(runs) == 1 else None
 
     def find_run(self, study: TrainingStudy, spec: ModelSpec) -> str | None:
-        """Id of the finished run with the same fingerprint, if there is one."""
+        """Id of a finished run with the same fingerprint whose ranker is still there, if there is one."""
         experiment = self._client.get_experiment_by_name(study.experiment)
         if experiment is None:
             return None
         query = f"tags.{FINGERPRINT_TAG} = '{spec.fingerprint(study)}' and attributes.status = 'FINISHED'"
-        runs = self._client.search_runs([experiment.experiment_id], query, max_results=1)
-        return str(runs[0].info.run_id) if runs else None
+        runs = self._client.search_runs([experiment.experiment_id], query)
+        return next((str(run.info.run_id) for run in runs if self._has_ranker(run)), None)
+
+    def _has_ranker(self, run: Any) -> bool:  # noqa: ANN401  # mlflow's types are not followed
+        """Whether a run's model was neither deleted nor lost its files."""
+        models = self._client.search_logged_models(
+            [run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'"
+        )
+        return bool(models) and _ranker_folder(models[0]).is_dir()
 
     def test_metrics(self, run_id: str) -> dict[str, float]:
         """The test metrics that a run logged on its model.
@@ -129,11 +166,17 @@ class Tracker:
 
         Raises:
             NotFoundError: the store has no such run, or the run logged no ranker.
+            StoreError: the files of the ranker are gone.
         """
-        model = self._model(run_id)
-        with self._active_store():
-            folder = self._mlflow.artifacts.download_artifacts(model.artifact_location)
-        return load_saved_ranker(Path(folder) / "artifacts" / RANKER_FOLDER)
+        folder = _ranker_folder(self._model(run_id))
+        if not folder.is_dir():
+            raise StoreError(
+                "The files of a logged ranker are gone.",
+                where=str(folder),
+                got="no such folder",
+                fix="run 'longplay train' again: it trains what is missing",
+            )
+        return load_saved_ranker(folder)
 
     def _model(self, run_id: str) -> Any:  # noqa: ANN401  # mlflow's types are not followed
         """The logged model of a run."""
@@ -144,7 +187,8 @@ class Tracker:
         query = f"source_run_id = '{run_id}'"
         models = self._client.search_logged_models([run.info.experiment_id], filter_string=query)
         if not models:
-            raise NotFoundError("The run logged no ranker.", where=self.uri, got=run_id)
+            fix = "run 'longplay train' again: it trains what is missing"
+            raise NotFoundError("The run logged no ranker, or it was deleted.", where=self.uri, got=run_id, fix=fix)
         return models[0]
 
     @contextmanager
@@ -172,8 +216,20 @@ class Tracker:
             yield str(run_id)
 
     def _experiment(self, study: TrainingStudy) -> str:
-        """Experiment id of a study; created once, with a note on how to read it."""
+        """Experiment id of a study; created once, with a note on how to read it.
+
+        Raises:
+            StoreError: when it was deleted.
+        """
         experiment = self._client.get_experiment_by_name(study.experiment)
+        if experiment is not None and experiment.lifecycle_stage == "deleted":
+            raise StoreError(
+                "The experiment of these runs was deleted in MLflow.",
+                where=self.uri,
+                got=study.experiment,
+                fix=f"restore it: mlflow experiments restore --experiment-id {experiment.experiment_id}, "
+                f"with MLFLOW_TRACKING_URI={self.uri}",
+            )
         if experiment is not None:
             return str(experiment.experiment_id)
         folder = self._artifact_folder(study.experiment).as_uri()
@@ -234,6 +290,11 @@ class Tracker:
                 model_type="ranker",
             )
         self._mlflow.log_metrics(dict(metrics), model_id=info.model_id, dataset=_dataset(study))
+
+
+def _ranker_folder(model: Any) -> Path:  # noqa: ANN401  # mlflow's types are not followed
+    """The folder of a logged model's ranker, which is a local one."""
+    return Path(unquote(urlsplit(model.artifact_location).path), "artifacts", RANKER_FOLDER)
 
 
 def parameters(spec: ModelSpec) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a reader of the MLflow store finds: pinned data, equal metric keys, models that load and score."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longplay.errors import NotFoundError
+from longplay.errors import NotFoundError, StoreError
 from rankers.config import parse_config
 from rankers.dataset.ranking_data import RankingData
 from rankers.models.families import FAMILIES
@@ -193,3 +194,56 @@ def test_a_logged_model_loads_and_scores_in_a_fresh_process(
     arguments = [tracker.uri, model_uri(client, entry.run_id), str(frame_file), str(scores_file)]
     subprocess.run([sys.executable, "-c", RELOAD, *arguments], cwd=ROOT, check=True)
     assert pd.read_parquet(scores_file)["score"].to_numpy() == pytest.approx(entry.ranker.score(first_rows), abs=1e-5)
+
+
+def test_a_copied_store_works_where_it_is(
+    tracker: Tracker, logged: dict[str, LoggedRanker], data: RankingData, tmp_path: Path
+) -> None:
+    copy = tmp_path / "a%20b c?d"
+    shutil.copytree(tracker.artifacts.parent, copy)
+    moved = Tracker(copy / "mlflow.db", copy / "artifacts")
+    assert [path.name for path in tmp_path.iterdir()] == [copy.name]
+    run_id = logged["xgboost"].run_id
+    assert moved.find_run(study(tracker.artifacts), spec("xgboost")) == run_id
+    shutil.rmtree(next(copy.glob("artifacts/*/models")))  # those of the original are still there
+    with pytest.raises(StoreError, match="The files of a logged ranker are gone"):
+        moved.load_ranker(run_id)
+    trained = moved.train(study(tracker.artifacts), spec("xgboost"), data)
+    assert (trained.reused, trained.metrics) == (False, logged["xgboost"].metrics)
+    assert moved.load_ranker(trained.run_id).feature_names == trained.ranker.feature_names
+    assert len(list(copy.glob("artifacts/*/models/*"))) == 1
+    assert tracker.find_run(study(tracker.artifacts), spec("xgboost")) == run_id
+    tracker.load_ranker(run_id)
+
+
+def test_a_changed_store_is_explained(tracker: Tracker, logged: dict[str, LoggedRanker], tmp_path: Path) -> None:
+    shutil.copytree(tracker.artifacts.parent, tmp_path / "copy")
+    copy = Tracker(tmp_path / "copy" / "mlflow.db", tmp_path / "copy" / "artifacts")
+    client = mlflow.MlflowClient(tracking_uri=copy.uri)
+    run = client.get_run(logged["xgboost"].run_id)
+    (model,) = client.search_logged_models(
+        [run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'"
+    )
+    client.delete_logged_model(model.model_id)
+    assert copy.find_run(study(tracker.artifacts), spec("xgboost")) is None
+    with pytest.raises(NotFoundError, match="it was deleted") as caught:
+        copy.load_ranker(run.info.run_id)
+    assert "longplay train" in caught.value.fix
+    client.delete_experiment(run.info.experiment_id)
+    with (
+        pytest.raises(StoreError, match="was deleted in MLflow") as refused,
+        copy._run(study(tracker.artifacts), spec("xgboost")),
+    ):
+        pass
+    assert f"--experiment-id {run.info.experiment_id}" in refused.value.fix
+    for unknown in ("a'b", "nowhere", "%"):
+        assert copy.training_set_digest(unknown) is None
+
+
+def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreError, match="The database of MLflow's runs is damaged") as caught:
+        Tracker(tmp_path / "mlflow.db", tmp_path / "artifacts")
+    assert caught.value.where == str(tmp_path / "mlflow.db")
+    (tmp_path / "mlflow.db").write_bytes(b"")
+    assert Tracker(tmp_path / "mlflow.db", tmp_path / "artifacts").finished_runs() == []
