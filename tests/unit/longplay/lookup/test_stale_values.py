@@ -17,6 +17,7 @@ from longplay.server.app import create_app
 from longplay.server.index.build import build_index
 from longplay.server.index.paths import IndexLocation
 from longplay.server.open_releases import OpenReleases, open_index
+from longplay.site.quality.site import write_pages
 from longplay.site.signals.site import CatalogueInputs, write_site
 from longplay.status.status import load_status
 from tables.catalog import SIGNAL_FAILURES
@@ -89,10 +90,12 @@ def test_the_server_answers_with_the_failure(store: Path, tmp_path: Path) -> Non
     assert failure("/v1/signals/regret/values") is None
 
 
-def test_status_and_catalogue_say_what_fails_now(store: Path, tmp_path: Path) -> None:
+def test_status_and_pages_say_what_fails_now(store: Path, tmp_path: Path) -> None:
     assert load_status(store / "shop").plain()["signal_failures"] == []
     write_failures(store / "shop", FAILURE)
     assert [failure.text() for failure in load_status(store / "shop").signal_failures] == [TEXT]
+    write_pages(store / "shop", tmp_path / "pages", {})
+    assert f"<p>{TEXT}.</p>" in (tmp_path / "pages" / "index.html").read_text(encoding="utf-8")
     write_site(CatalogueInputs(store, (), None), tmp_path / "site", print)
     page = (tmp_path / "site" / "signals" / "click.v1.html").read_text(encoding="utf-8")
     assert "could not be computed for shop since 2026-05-09: numbers ran out" in page
