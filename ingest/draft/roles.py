@@ -12,7 +12,7 @@ _WORDS: Mapping[str, str] = {
     "user": "user userid customer listener member viewer visitor account client person uid subscriber player reader "
     "profile author who cookie device session",
     "item": "item itemid track song stock product article sku asin video movie show episode book content poi venue "
-    "place game listing title project repo artist iid mid what location id",
+    "place game listing title project repo artist iid mid what location id url page",
     "kind": "kind event action type verb interaction behavior behaviour how",
     "amount": "amount quantity qty seconds duration ms minutes listened watched rating stars count n played much "
     "length price value",
@@ -21,6 +21,8 @@ _WORDS: Mapping[str, str] = {
     "surface": "surface page screen placement app platform channel",
 }
 """Words that name a column by what it holds, the surest first."""
+_ATTRIBUTES = frozenset({"feature", "type", "group", "segment", "age", "gender", "count", "affinity"})
+"""Words in the name of a column that describes a user or an item and does not identify one."""
 _CONSUMED = ["play", "listen", "watch", "view", "consume", "purchase", "buy", "read", "complete", "stream"]
 _CLICKED = ["click", "tap", "open", "select", "cart", "start", *_CONSUMED]
 _REJECTED = ["skip", "hide", "dislike", "dismiss", "remove", "refund", "return", "ban", "block"]
@@ -78,7 +80,7 @@ def _weigh(role: str, column: ColumnEvidence) -> Guess | None:
 def _weigh_name(role: str, column: ColumnEvidence) -> tuple[float, str]:
     own, role_words = words_of(column.name), _WORDS[role].split()
     hits = [role_words.index(word) for word in [*own, "".join(own)] if word in role_words]
-    if not hits:
+    if not hits or (role in ("user", "item") and _ATTRIBUTES.intersection(own)):
         return 0.0, ""
     is_id = role in ("user", "item") and ("id" in own[1:] or own[-1:] == ["code"])
     return 1.0 + (1 - min(hits) / len(role_words)) + 0.5 * is_id, "its name"

@@ -171,6 +171,17 @@ LOGS = (
         {"events.kind": {"constant": "event"}},
         ("whose events are these", "what were they about", "when did it happen"),
     ),
+    Log(
+        "visits.csv",
+        text(plays().rename(columns={"user_id": "visitor", "track_id": "page"})),
+        {"events.user": "visitor", "events.item": "page"},
+    ),
+    Log(
+        "bandit.csv",
+        text(plays(user_feature_0=["a", "b", "c"] * (ROWS // 3)).drop(columns="user_id")),
+        {"events.item": "track_id"},
+        ("user: whose events are these?",),
+    ),
 )
 
 
