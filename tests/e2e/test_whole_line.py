@@ -72,9 +72,9 @@ SECRETS = ("marked-password", "marked-token")
 USER, ITEM, TOPIC, TEXT = MARKS = ("marked-user", "marked-item", "marked-topic", "marked-text")
 """A person, and what only they have: an item, its topic, and a kind of event that is quarantined."""
 LEARNED = [f"{name}-{label}" for name, family in FAMILIES.items() if family.is_learned for label in ("click", "return")]
-BESIDE = ("progressive_", "quarantine_releases", "outages", "quality_metrics")
+BESIDE = ("progressive_", "quarantine_releases", "outages", "quality_metrics", "signal_failures")
 """Estimates from open values, and releases of rows that were set aside, are steps of their own; a world without outages
-has an empty table of them, which is left as it is; and a version is measured once."""
+has an empty table of them, which is left as it is; a version is measured once; and no signal fails."""
 OF_LINE = {name: spec for name, spec in catalog.ALL.items() if not name.startswith(BESIDE)}
 DERIVED = sorted(set(OF_LINE) - {"releases"})
 
