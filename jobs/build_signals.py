@@ -1,9 +1,9 @@
 """Signals: what followed each anchor, with its state."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -15,7 +15,7 @@ from jobs.runtime.outages import find_outages
 from jobs.runtime.published_signals import PublishedSignals, signals_condition
 from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
-from jobs.runtime.signal_failures import drop_rows, publish_failures, publish_without_failing
+from jobs.runtime.signal_failures import compute_and_discard, publish_failures, publish_without_failing
 from jobs.runtime.signal_inputs import SignalInputs, is_eligible, read_signal_inputs
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError
@@ -37,22 +37,25 @@ class ValuePlan:
         inputs: the definitions and facts that they are computed from.
         increment: the checkpoint to continue from, and the position of the log to reach.
         outages: how the known outages have changed since the checkpoint.
+        wanted: all signals that shall have values, those that failed included.
         outdated: signals whose published values go, because they are computed no more.
-        stale: signals that failed, whose published values stay as they are.
+        stale: signals whose published values stay as they are, because they or their next version failed.
     """
 
     inputs: SignalInputs
     increment: IncrementPlan
     outages: OutageChanges
-    outdated: Set[str]
-    stale: Set[str]
+    wanted: Sequence[Definition]
+    outdated: Set[str] = frozenset()
+    stale: Set[str] = frozenset()
 
     def select(self, definitions: Sequence[Definition], published: PublishedSignals) -> Self:
         """The plan for some of the signals, if the others fail."""
         inputs = self.inputs.select(definitions)
-        stale = published.names - self.outdated - {definition.ref for definition in definitions}
+        outdated = published.outdated(self.wanted, definitions) - published.among(definitions)
+        stale = published.names - outdated - {definition.ref for definition in definitions}
         increment = replace(self.increment, recipe=inputs.recipe)
-        return replace(self, inputs=inputs, increment=increment, stale=stale)
+        return replace(self, inputs=inputs, increment=increment, outdated=outdated, stale=stale)
 
     @property
     def replaced(self) -> str:
@@ -76,16 +79,18 @@ def build_signals(context: RunContext) -> None:
     """
     definitions = _list_eligible(context)
     find_outages(context)
+    reasons = dict(backfill_new_signals(context, definitions, PublishedSignals.read(context)))
     published = PublishedSignals.read(context)
-    reasons = dict(backfill_new_signals(context, definitions, published))
     others = [definition for definition in definitions if definition.ref not in reasons]
-    plan = _plan_values(context, definitions, others)
+    others += published.predecessors(reasons, context.registry.by_ref)
+    plan = _plan_values(context, definitions, others, published)
     reasons |= publish_without_failing(
         others,
-        lambda some: _publish_values(context, plan.select(some, published)),
-        lambda some: drop_rows(_compute_values(context, plan.select(some, published))),
+        lambda some: _publish_values(context, plan.select(some, published), published),
+        lambda some: compute_and_discard(_compute_values(context, plan.select(some, published))),
+        context.progress.say,
     )
-    publish_failures(context, definitions, reasons, published)
+    publish_failures(context, list({d.ref: d for d in [*definitions, *others]}.values()), reasons, published)
 
 
 def _list_eligible(context: RunContext) -> list[Definition]:
@@ -106,15 +111,18 @@ def _list_eligible(context: RunContext) -> list[Definition]:
     return definitions
 
 
-def _plan_values(context: RunContext, definitions: Sequence[Definition], others: Sequence[Definition]) -> ValuePlan:
+def _plan_values(
+    context: RunContext, wanted: Sequence[Definition], others: Sequence[Definition], published: PublishedSignals
+) -> ValuePlan:
     """Plan an increment, or a rebuild where published values no longer hold.
 
     Args:
         context: the run.
-        definitions: all signals that shall have values.
-        others: those of them that have not failed.
+        wanted: all signals that shall have values.
+        others: those to compute: they have not failed, or their next version has.
+        published: the signals that have published values.
     """
-    inputs, published = read_signal_inputs(context, context.log, others), PublishedSignals.read(context)
+    inputs = read_signal_inputs(context, context.log, others)
     # Signals that are computed no more leave with the next increment: the values of the others hold.
     holds = bool(published.hashes) and published.have_definitions(others)
     recipe = {**inputs.recipe, "definitions": published.hashes} if holds else inputs.recipe
@@ -123,7 +131,7 @@ def _plan_values(context: RunContext, definitions: Sequence[Definition], others:
     if reason := _explain_rebuild(context, inputs, increment, outages):
         context.progress.say(f"{reason}: rebuilding signal values from scratch")
         increment = increment.from_scratch()
-    return ValuePlan(inputs, increment, outages, published.outdated(definitions), frozenset())
+    return ValuePlan(inputs, increment, outages, wanted)
 
 
 def _explain_rebuild(
@@ -137,12 +145,13 @@ def _explain_rebuild(
     return "the record of past outages has changed" if outages.is_history_rewritten else None
 
 
-def _publish_values(context: RunContext, plan: ValuePlan) -> None:
-    change = partial(_plan_change, context, plan)
+def _publish_values(context: RunContext, plan: ValuePlan, published: PublishedSignals) -> None:
+    note = {"flags": plan.outages.as_commit_facts, "stale": published.stale_facts(plan.stale)}
+    change = partial(_plan_change, context, plan, note)
     context.tables.publish_increment(plan.increment, change, has_outdated_rows=bool(plan.outdated))
 
 
-def _plan_change(context: RunContext, plan: ValuePlan) -> TableChange:
+def _plan_change(context: RunContext, plan: ValuePlan, note: Mapping[str, Any]) -> TableChange:
     """The rows to publish, with the gate that validates them."""
     gate = SignalGate(
         context.gate,
@@ -153,7 +162,7 @@ def _plan_change(context: RunContext, plan: ValuePlan) -> TableChange:
         appends=plan.increment.checkpoint is not None,
         kept_signals=plan.stale,
     )
-    return TableChange(_compute_values(context, plan), plan.replaced, gate, {"flags": plan.outages.as_commit_facts})
+    return TableChange(_compute_values(context, plan), plan.replaced, gate, note)
 
 
 def _compute_values(context: RunContext, plan: ValuePlan) -> DataFrame:

@@ -53,11 +53,11 @@ def run(
         if name in RANKING_STEPS and not context.source.has_exposures:
             context.progress.say("no exposures and no candidates in this source: there is nothing to rank")
             break
-        with context.progress.step(name):
-            try:
+        try:
+            with context.progress.step(name):
                 outcomes[name] = actions[name]()
-            except SignalError as error:  # the other signals were published, and the later steps can use them
-                failure = error
+        except SignalError as error:  # the other signals were published, and the later steps can use them
+            failure = error
     total = sum(context.progress.seconds.values())
     context.progress.say(f"the pipeline took {total:.0f} s; 'longplay ui --store {context.root}' opens MLflow")
     if failure is not None:

@@ -150,7 +150,8 @@ class Client:
         rows = self._read_rows(opened, [*filter_signal(definition, opened.release.known_at), *filter_key(key)])
         check_states(rows)
         row = select_value(rows.to_pylist(), definition.ref, key, opened.known_at)
-        return build_value(row, opened.release.release_id, opened.known_at)
+        value = build_value(row, opened.release.release_id, opened.known_at)
+        return replace(value, failure=self.failures(opened.release).get(definition.ref))
 
     def _open(self, definition: Definition, selection: ValueSelection) -> _OpenedRelease:
         cursor = selection.after

@@ -22,21 +22,25 @@ _MACHINE_FAULTS = (
         re.compile(r"No space left on device|File too large|Disk quota exceeded"),
         "The disk is full, or the system lets no larger file be written.",
         "free space under the store and under the temporary folder (TMPDIR), and run the command again",
+        False,
     ),
     (
         re.compile(r"Read-only file system|Permission denied|AccessDenied", re.IGNORECASE),
         "The file system refused access.",
         "check that the store and the temporary folder are writable for this user",
+        False,
     ),
     (
         re.compile(r"OutOfMemoryError|Java heap space|GC overhead|Cannot allocate memory"),
         "Spark ran out of memory.",
         "give it more (--set spark.driver_memory=8g), or less work at once (--set spark.master='local[1]')",
+        True,
     ),
     (
         re.compile(r"Python worker exited unexpectedly"),
         "A Python worker of Spark ended in the middle of its work, as it does when memory runs out.",
         "close other programs, or use fewer workers (--set spark.master='local[1]')",
+        True,
     ),
     (
         re.compile(
@@ -44,15 +48,26 @@ _MACHINE_FAULTS = (
         ),
         "Spark's Java process has ended.",
         "see whether the system ended it for lack of memory; give it less (--set spark.driver_memory=2g) or free some",
+        False,
     ),
 )
-"""Faults of the machine that Spark reports: a pattern of the message, what happened, and what to do."""
+"""Faults of the machine that Spark reports: a pattern of the message, what happened, what to do, and whether memory
+was lacking."""
+
+
+def is_machine_fault(error: Exception) -> bool:
+    """Whether a Spark failure has nothing to do with what was computed: disk, access, or a Java that has ended.
+
+    A lack of memory is no such fault: what is computed may be the cause.
+    """
+    text = f"{type(error).__name__}: {error}"
+    return any(pattern.search(text) for pattern, _, _, is_memory in _MACHINE_FAULTS if not is_memory)
 
 
 def explain_spark_error(error: Exception, where: str) -> LongplayError:
     """A Spark failure as an error of Longplay, with Spark's cause."""
     text = f"{type(error).__name__}: {error}"
-    for pattern, what, fix in _MACHINE_FAULTS:
+    for pattern, what, fix, _ in _MACHINE_FAULTS:
         if match := pattern.search(text):
             line = next(line for line in text.splitlines() if match[0] in line)
             return EnvironmentProblem(what, where=where, got=line.strip(), fix=fix)

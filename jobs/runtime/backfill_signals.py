@@ -10,7 +10,7 @@ from ingest.log_state import LogPosition
 from jobs.runtime.published_signals import PublishedSignals, signals_condition
 from jobs.runtime.publisher import IncrementPlan
 from jobs.runtime.run_context import RunContext
-from jobs.runtime.signal_failures import Reasons, drop_rows, publish_without_failing
+from jobs.runtime.signal_failures import Reasons, compute_and_discard, publish_without_failing
 from jobs.runtime.signal_inputs import SignalInputs, read_signal_inputs
 from longplay.definitions.signal import Definition
 from quality.signal_values.gate import SignalGate
@@ -65,7 +65,8 @@ def backfill_new_signals(
     return publish_without_failing(
         plan.new,
         lambda new: _publish_backfill(context, replace(plan, new=new)),
-        lambda new: drop_rows(_compute_new_values(context, replace(plan, new=new))),
+        lambda new: compute_and_discard(_compute_new_values(context, replace(plan, new=new))),
+        context.progress.say,
         may_all_fail=True,
     )
 
@@ -106,21 +107,25 @@ def count_rows_behind(context: RunContext, versions: Mapping[str, int], checkpoi
 
 
 def _publish_backfill(context: RunContext, plan: BackfillPlan) -> None:
-    table, inputs, checkpoint = SIGNAL_VALUES, plan.inputs.select([*plan.kept, *plan.new]), plan.checkpoint
-    removed = plan.published.outdated(plan.inputs.definitions) | plan.published.of(plan.new)
+    table, published, checkpoint = SIGNAL_VALUES, plan.published, plan.checkpoint
+    removed = published.outdated(plan.inputs.definitions, [*plan.kept, *plan.new]) | published.among(plan.new)
+    hashes = {ref: digest for ref, digest in published.hashes.items() if ref not in removed}
+    inputs = plan.inputs.with_hashes(hashes | {definition.ref: definition.hash for definition in plan.new})
+    stale = published.names - removed - set(hashes)
     gate = SignalGate(
         context.gate,
         context.store,
         context.progress.say,
         plan.new,
         inputs.knowledge.watermark,
-        kept_signals=plan.published.names - removed,
+        kept_signals=published.names - removed,
     )
     # The published values hold no facts newer than those of the versions that their commit names.
     versions = {**inputs.versions, **context.store.commit_metadata(table.name)["inputs"]}
     position = LogPosition(checkpoint.batch, checkpoint.frontier)
     increment = IncrementPlan(table.name, versions, inputs.recipe, position, plan.base_version, checkpoint)
-    lineage = context.tables.increment_lineage(increment, {"flags": checkpoint.facts["flags"]})
+    note = {"flags": checkpoint.facts["flags"], "stale": published.stale_facts(stale)}
+    lineage = context.tables.increment_lineage(increment, note)
     rows, replaced = _compute_new_values(context, plan), signals_condition(removed) if removed else None
     context.progress.table(context.store.publish(rows, table, lineage, gate, replaced, plan.base_version))
 

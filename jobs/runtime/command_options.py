@@ -1,7 +1,6 @@
 """The options that all steps share, and how an error ends a command."""
 
 import functools
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -18,10 +17,10 @@ from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.openlineage import emit_lineage
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
-from jobs.runtime.termination import Termination, end_java, ends_on_signals
+from jobs.runtime.termination import Termination, ends_on_signals
 from longplay.commands.options import registry_option, store_option
 from longplay.config.redaction import redact
-from longplay.errors import EnvironmentProblem, LongplayError, StoreError, first_line
+from longplay.errors import EnvironmentProblem, LongplayError, SignalError, StoreError, first_line
 from longplay.registry.location import find_registry_file
 from longplay.registry.registry import default_registry
 from tables.spark import SPARK_ERRORS, explain_spark_error
@@ -108,7 +107,11 @@ def job_command(
 def _run_step(options: RunOptions, writes_tables: bool, step: Callable[[RunContext], None]) -> None:
     context = options.open_context()
     with context.exclusive() if writes_tables else nullcontext():
-        step(context)
+        try:
+            step(context)
+        except SignalError:  # everything else was published
+            keep_metrics(context)
+            raise
         if writes_tables:
             keep_metrics(context)
 
@@ -120,13 +123,14 @@ def guarded(call: Callable[[], None]) -> None:
             call()
     except LongplayError as error:
         fail(error)
-    except (Termination, KeyboardInterrupt) as ended:
-        end_java()
-        _report_termination(ended if isinstance(ended, Termination) else Termination(signal.SIGINT))
-    except (*SPARK_ERRORS, ConnectionError) as error:
+    except Termination as ended:
+        _report_termination(ended)
+    except (*SPARK_ERRORS, ConnectionRefusedError, ConnectionResetError) as error:
         fail(explain_spark_error(error, "the step named last above"))
     except DeltaError as error:
         fail(StoreError("A table cannot be read or written.", where="the step named last above", got=first_line(error)))
+    except BrokenPipeError:
+        raise  # the reader of the output has seen enough; click ends quietly
     except OSError as error:
         fail(
             EnvironmentProblem(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import LineageSettings
+from jobs.runtime.termination import Termination
 from longplay.config.redaction import redact
 from longplay.delta import open_table
 from longplay.errors import LongplayError, StoreError, first_line
@@ -79,7 +80,7 @@ class LineageEmitter:
         """Emit how a step ended, and what it read and published; returns a warning if that failed."""
         from openlineage.client.event_v2 import RunState
 
-        failure = RunState.ABORT if isinstance(error, KeyboardInterrupt) else RunState.FAIL
+        failure = RunState.ABORT if isinstance(error, (KeyboardInterrupt, Termination)) else RunState.FAIL
         return self._emit(_StepEvent(step, RunState.COMPLETE if error is None else failure, tables, error))
 
     def _emit(self, event: "_StepEvent") -> str | None:

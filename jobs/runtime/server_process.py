@@ -32,7 +32,8 @@ def run_server(command_line: Sequence[str], settings: Mapping[str, str]) -> int:
         sys.exit(128 + number)
 
     for number in _ENDING_SIGNALS:
-        signal.signal(number, end)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, end)
     # A session of its own makes the server and all its workers one process group, which can be ended together.
     server = subprocess.Popen(command_line, env={**os.environ, **settings}, start_new_session=True)
     try:

@@ -1,5 +1,6 @@
 """Signals that fail alone: which of them failed and why, and what the published values of each hold."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from pyspark.sql import DataFrame
@@ -7,21 +8,23 @@ from pyspark.sql import DataFrame
 from jobs.runtime.published_signals import PublishedSignals
 from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
-from longplay.errors import SignalError
+from longplay.errors import QualityError, SignalError
 from longplay.lookup.signal_failures import SignalFailure, read_signal_failures
 from quality.signal_values.gate import SignalGateError
 from tables.catalog import SIGNAL_FAILURES
 from tables.publish import Lineage
-from tables.spark import SPARK_ERRORS, describe_spark_error
+from tables.spark import SPARK_ERRORS, describe_spark_error, is_machine_fault
 
 Reasons = Mapping[str, str]
 """Why signals failed, by pinned name."""
+_QUOTED, _PATH = re.compile(r"'[^']*'|\"[^\"]*\""), re.compile(r"(?:\w+:)?/[\w.%@+=-]+(?:/[\w.%@+=-]+)+")
 
 
 def publish_without_failing(
     definitions: Sequence[Definition],
     publish: Callable[[Sequence[Definition]], None],
     compute: Callable[[Sequence[Definition]], None],
+    report: Callable[[str], None],
     may_all_fail: bool = False,
 ) -> Reasons:
     """Publish signals together; if that fails because of some of them, publish the others.
@@ -30,8 +33,9 @@ def publish_without_failing(
         definitions: the signals.
         publish: publishes the values of some signals.
         compute: computes the values of some signals and drops them.
+        report: shows a line to the person who runs the step.
         may_all_fail: whether the signals are the cause even where every one of them fails; else the error is raised,
-            because its cause lies elsewhere, such as a full disk.
+            because its cause lies elsewhere, such as in the data. A fault of the machine is always raised.
 
     Returns:
         Why signals failed, by pinned name; empty where none did.
@@ -40,19 +44,26 @@ def publish_without_failing(
         publish(definitions)
     except SignalGateError as error:
         reasons = {d.ref: error.reasons[d.ref] for d in definitions if d.ref in error.reasons}
-        if not _are_cause(reasons, definitions, may_all_fail):
+        if not _explain_failure(reasons, definitions, may_all_fail):
             raise
-    except SPARK_ERRORS:
-        reasons = _find_failing(definitions, compute)
-        if not _are_cause(reasons, definitions, may_all_fail):
+        report(f"{', '.join(reasons)} failed: {error.fix}")
+    except QualityError as error:
+        if not may_all_fail or len(definitions) > 1:
+            raise
+        reasons = {definitions[0].ref: " ".join(error.got.split())}
+    except SPARK_ERRORS as error:
+        reasons = {} if is_machine_fault(error) else _find_failing(definitions, compute)
+        if not _explain_failure(reasons, definitions, may_all_fail):
             raise
     else:
         return {}
     others = [definition for definition in definitions if definition.ref not in reasons]
-    return {**reasons, **(publish_without_failing(others, publish, compute, may_all_fail) if others else {})}
+    rest = publish_without_failing(others, publish, compute, report, may_all_fail) if others else {}
+    return {**reasons, **rest}
 
 
-def _are_cause(reasons: Reasons, definitions: Sequence[Definition], may_all_fail: bool) -> bool:
+def _explain_failure(reasons: Reasons, definitions: Sequence[Definition], may_all_fail: bool) -> bool:
+    """Whether the failures of single signals explain that all of them could not be published."""
     return bool(reasons) and (may_all_fail or len(reasons) < len(definitions))
 
 
@@ -61,15 +72,22 @@ def _find_failing(definitions: Sequence[Definition], compute: Callable[[Sequence
     try:
         compute(definitions)
     except SPARK_ERRORS as error:
+        if is_machine_fault(error):
+            raise
         if len(definitions) == 1:
-            return {definitions[0].ref: describe_spark_error(error)}
+            return {definitions[0].ref: _hide_values(describe_spark_error(error))}
         half = len(definitions) // 2
         return {**_find_failing(definitions[:half], compute), **_find_failing(definitions[half:], compute)}
     return {}
 
 
-def drop_rows(rows: DataFrame) -> None:
-    """Compute every row and drop it."""
+def _hide_values(text: str) -> str:
+    """A message of Spark without quoted values and paths: the reason is published, and served to others."""
+    return _PATH.sub("...", _QUOTED.sub("...", text))
+
+
+def compute_and_discard(rows: DataFrame) -> None:
+    """Compute every row and discard it."""
     rows.write.format("noop").mode("overwrite").save()
 
 

@@ -37,7 +37,11 @@ class SignalInputs:
     def select(self, definitions: Sequence[Definition]) -> Self:
         """What the values of some of the signals rest on."""
         hashes = {definition.ref: definition.hash for definition in definitions}
-        return replace(self, definitions=definitions, recipe={**self.recipe, "definitions": hashes})
+        return replace(self, definitions=definitions).with_hashes(hashes)
+
+    def with_hashes(self, hashes: Mapping[str, str]) -> Self:
+        """The same with other definitions in the recipe: those of all values that a commit brings up to date."""
+        return replace(self, recipe={**self.recipe, "definitions": dict(hashes)})
 
     def read_facts(self, context: RunContext) -> dict[str, DataFrame]:
         """Delivered facts by table."""

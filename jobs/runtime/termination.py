@@ -39,27 +39,39 @@ class Termination(BaseException):
 
 @contextmanager
 def ends_on_signals() -> Iterator[None]:
-    """Raise ``Termination`` in the block when a signal asks the process to end. Processes of pools are killed first.
+    """Raise ``Termination`` out of the block when a signal asks the process to end, after ending its other processes.
 
-    PySpark sets a handler of its own for Ctrl-C: then ``KeyboardInterrupt`` is raised.
+    Signals that the process ignores stay ignored, as under ``nohup``.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can set handlers
         return
-    before = {number: signal.signal(number, _end) for number in _ENDING_SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
+    heeded = [number for number, handler in handlers.items() if handler is not signal.SIG_IGN]
+    for number in heeded:
+        signal.signal(number, _end)
     try:
         yield
+    except (Termination, KeyboardInterrupt) as ended:  # PySpark sets a handler of its own for Ctrl-C
+        _ignore_signals()
+        end_java()
+        raise ended if isinstance(ended, Termination) else Termination(signal.SIGINT) from None
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in heeded:
+            signal.signal(number, handlers[number])
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    for other in _ENDING_SIGNALS:
-        signal.signal(other, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave processes behind
+    _ignore_signals()
     for process in multiprocessing.active_children():
         process.kill()  # a pool waits for its processes before the exception can pass
     raise Termination(number)
+
+
+def _ignore_signals() -> None:
+    """An impatient second Ctrl-C must not leave processes behind."""
+    for number in _ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def end_java() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from longplay.errors import StoreError
+from longplay.errors import NotFoundError, StoreError
 from longplay.paths import SourcePaths
 
 FAILURES_TABLE = "signal_failures"
@@ -78,10 +78,24 @@ def read_released_failures(folder: Path, versions: Mapping[str, int]) -> dict[st
         versions: versions of the tables that the release pins.
 
     Raises:
-        StoreError: when the table is corrupted, or the pinned version was removed.
+        NotFoundError: when the pinned version was removed.
+        StoreError: when the table is corrupted.
     """
     version = versions.get(FAILURES_TABLE)
-    return {} if version is None else read_signal_failures(folder, version)
+    if version is None:
+        return {}
+    try:
+        return read_signal_failures(folder, version)
+    except StoreError as error:
+        path = SourcePaths(folder).table(FAILURES_TABLE)
+        if version >= int(DeltaTable(str(path)).version()):
+            raise
+        raise NotFoundError(
+            "Which values of this release are stale can no longer be read.",
+            where=str(path),
+            got=f"version {version} was removed",
+            fix="open a later release",
+        ) from error
 
 
 def check_not_failed(failures: Mapping[str, SignalFailure], signals: Iterable[str], purpose: str) -> None:

@@ -91,7 +91,10 @@ class Values:
 
 @dataclass(frozen=True)
 class Value:
-    """One value. ``value`` is None unless ``state`` is ``mature``; the other fields are those of ``signal_values``."""
+    """One value. ``value`` is None unless ``state`` is ``mature``; the other fields are those of ``signal_values``.
+
+    ``failure`` says why it is stale, if the signal failed before the release.
+    """
 
     release_id: str
     known_at: datetime
@@ -110,6 +113,7 @@ class Value:
     elapsed_share: float
     known_ts: datetime
     revision: int
+    failure: SignalFailure | None = None
 
 
 def select_newest(rows: pa.Table) -> pa.Table:

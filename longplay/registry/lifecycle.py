@@ -123,7 +123,8 @@ def deprecate(file: Path, name: str, on: str | None, replaced_by: str, terms: Ch
     with open_for_change(file) as layers:
         registry = build_registry(layers, file)
         version = registry.find(name)
-        check_owner(layers, version.name, terms)
+        if on is not None or layers.shipped_owner(version.name) is None:  # anybody may withdraw that of a shipped name
+            check_owner(layers, version.name, terms)
         replacement_ref = _resolve_replacement(registry, version.ref, replaced_by)
         if on is None and version.ref not in registry.deprecations:
             raise ConfigError(

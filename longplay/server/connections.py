@@ -50,7 +50,7 @@ class ConnectionLimits:
     waiting: dict["LimitedProtocol", None] = field(default_factory=dict)
     closed: Counter[str] = field(default_factory=Counter)
 
-    def find_dispensable(self) -> "LimitedProtocol | None":
+    def find_replaceable(self) -> "LimitedProtocol | None":
         """The connection to close for a new one: the oldest half-open one, else the one that has waited longest."""
         half_open = (connection for connection in self.waiting if connection.is_half_open)
         return next(half_open, next(iter(self.waiting), None))
@@ -73,12 +73,12 @@ class LimitedProtocol(H11Protocol):
         """Make room for the connection, or refuse it when every other one is being answered."""
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
-            dispensable = self.limits.find_dispensable()
-            if dispensable is None:
+            replaceable = self.limits.find_replaceable()
+            if replaceable is None:
                 self.limits.closed["refused"] += 1
                 self._refuse(503, "Cannot answer now", "Too many requests are being answered.", "try again")
                 return
-            dispensable.abort("displaced")
+            replaceable.abort("displaced")
         self._wait_for_request()
         self._schedule(GRACE_S, self._end_grace)
 

@@ -85,6 +85,8 @@ class _ReleaseAges(Collector):
             newest, now = self._open_releases.newest(), datetime.now(UTC)
             release_age.add_metric([], (now - newest.release.known_at).total_seconds())
             for signal in sorted(newest.segments):
-                signal_age.add_metric([signal], (now - newest.release.watermark).total_seconds())
+                failure = newest.failures.get(signal)
+                watermark = failure.watermark if failure and failure.watermark else newest.release.watermark
+                signal_age.add_metric([signal], (now - watermark).total_seconds())
         yield release_age
         yield signal_age

@@ -50,7 +50,7 @@ class SignalGateError(QualityError):
     Args:
         reasons: the violated rules of each of these signals, by pinned name.
         where: the table.
-        got: the violated rules, with some of the rows.
+        got: the violated rules, with numbers of rows.
         fix: what to do.
     """
 

@@ -30,13 +30,15 @@ def check_database(database: Path) -> None:
     """Check that a database, if there is one, is one of SQLite.
 
     Raises:
-        StoreError: when it is damaged, or cannot be read.
+        StoreError: when it is damaged, locked, or cannot be read.
     """
     if not database.exists() or not database.stat().st_size:
         return
     try:
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("SELECT name FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError as error:
+        raise _unusable(database, error) from error
     except sqlite3.Error as error:
         raise StoreError(
             "The database of MLflow's runs is damaged.", where=str(database), got=first_line(error), fix=_REMEDY
@@ -51,11 +53,26 @@ def relocate_artifacts(database: Path, artifacts: Path) -> None:
     Args:
         database: MLflow's database, which exists.
         artifacts: the folder of artefacts beside it.
+
+    Raises:
+        StoreError: when the records must change and cannot.
     """
-    with closing(sqlite3.connect(database)) as connection, connection:
-        for table, column in _LOCATIONS.items():
-            for old, new in _moved_addresses(connection, table, column, artifacts):
-                connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))
+    try:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            for table, column in _LOCATIONS.items():
+                for old, new in _moved_addresses(connection, table, column, artifacts):
+                    connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))
+    except sqlite3.OperationalError as error:
+        raise _unusable(database, error) from error
+
+
+def _unusable(database: Path, error: sqlite3.OperationalError) -> StoreError:
+    return StoreError(
+        "The database of MLflow's runs cannot be used.",
+        where=str(database),
+        got=first_line(error),
+        fix="wait until no other program holds it, and check that it is writable",
+    )
 
 
 def _moved_addresses(
@@ -67,5 +84,5 @@ def _moved_addresses(
     for (old,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
         _, folder, rest = (old or "").rpartition(f"/{artifacts.name}/")
         new = f"{artifacts.as_uri()}/{rest}"
-        if folder and new != old:
+        if folder and new != old and old.startswith(("file:", "/")):
             yield old, new

@@ -38,8 +38,14 @@ class PersonSearch:
         return self._pattern.search(text) is not None
 
     def is_in_file(self, file: Path) -> bool:
-        """Whether a file contains the id: Parquet, SQLite and archives are decoded, all others read as text."""
-        return any(map(self.names_person, _texts(file)))
+        """Whether a file contains the id: Parquet, SQLite and archives are decoded, all others read as text.
+
+        A file that is damaged may contain it, and counts as if it did.
+        """
+        try:
+            return any(map(self.names_person, _texts(file)))
+        except (pa.ArrowException, sqlite3.Error, zipfile.BadZipFile, OSError):
+            return True
 
 
 def _texts(file: Path) -> Iterator[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+import jobs.build_signals as steps
 from jobs.build_delays import build_delays
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
@@ -183,3 +184,61 @@ def test_where_every_signal_fails_the_cause_is_reported_and_nothing_published(
     with pytest.raises(SPARK_ERRORS, match="out of luck"):
         build_signals(run)
     assert not any(run.store.exists(table) for table in TABLES)
+
+
+def test_a_failing_version_leaves_the_one_before_it_up_to_date(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = deliver(spark, tmp_path, range(30), *COUNTS, AMOUNT)
+    build_signals(first)
+    later = other("amount_of_count", version=1, anchor="active_day", keys="user", window=WEEK,
+                  measure=sql("count(amount) + 0", empty=0))  # fmt: skip
+    mistake = Definition.model_validate(BOUNDED.model_dump(mode="json", by_alias=True) | {
+        "name": AMOUNT.name, "version": 2})  # fmt: skip
+    both = deliver(spark, tmp_path, range(30, DAYS), *COUNTS, AMOUNT, mistake, later)
+    with pytest.raises(SignalError, match=r"amount_of_user@2 .* failed"):
+        build_signals(both)
+    expected = deliver(spark, tmp_path / "never failed", range(30), *COUNTS, AMOUNT, later)
+    expected = deliver(spark, tmp_path / "never failed", range(30, DAYS), *COUNTS, AMOUNT, later)
+    build_signals(expected)
+    assert content(both, *COUNTS, AMOUNT, later) == content(expected, *COUNTS, AMOUNT, later)
+    assert content(both, mistake).startswith("0:")
+
+
+def test_a_run_that_ends_before_it_can_say_what_failed(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new signal is computed up to the last run, then breaks its bounds, and the process is killed."""
+    limited = other("amount_within_limits", anchor="active_day", keys="user", window=WEEK,
+                    measure=sql("max(amount)", empty=0), quality={"bounds": [0, 60]})  # fmt: skip
+    first = deliver(spark, tmp_path, range(30), *COUNTS)
+    build_signals(first)
+    louder = write_csv(tmp_path / "louder.csv", [row.replace(",60", ",90") for row in plays(range(30, DAYS))])
+    killed = deliver(spark, tmp_path, (), *COUNTS, limited)
+    ingest(killed, louder)
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "publish_failures", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            build_signals(killed)
+    backfilled = content(killed, limited)
+    assert not backfilled.startswith("0:")
+    assert read_signal_failures(killed.folder) == {}
+
+    again = deliver(spark, tmp_path, (), *COUNTS, limited)
+    with pytest.raises(SignalError, match="1 of 4 signals failed"):
+        build_signals(again)
+    assert content(again, limited) == backfilled
+    assert read_signal_failures(again.folder)[limited.ref].watermark == first.log.frontier
+    relaxed = Definition.model_validate(limited.model_dump(mode="json", by_alias=True) | {"quality": {}})
+    assert relaxed.hash == limited.hash
+    build_signals(deliver(spark, tmp_path, (), *COUNTS, relaxed))
+    values = again.store.read(SIGNAL_VALUES.name)
+    assert values.groupBy("signal", "anchor_id", "revision").count().where("count > 1").count() == 0
+    fresh = deliver(spark, tmp_path / "never failed", range(30), *COUNTS, relaxed)
+    ingest(fresh, louder)
+    build_signals(fresh)
+    assert content(again, *COUNTS, relaxed) == content(fresh, *COUNTS, relaxed)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -34,8 +34,8 @@ def work():
 def step():
     worker = multiprocessing.get_context("spawn").Process(target=work)
     worker.start()
-    print(worker.pid, flush=True)
     try:
+        print(worker.pid, flush=True)
         time.sleep(60)
     finally:
         worker.join()  # as a pool does at the end of its block
