@@ -75,9 +75,9 @@ def build_training_set(context: RunContext, release_id: str | None = None) -> Pu
 def _read_inputs(context: RunContext, release_id: str | None) -> TrainingSetInputs:
     release = open_release(context, release_id)
     log, known_at = context.log.up_to(release["batch"]), release["known_at"]
-    labels, split = label_definitions(context), plan_split(context, log, known_at)
-    failures = read_released_failures(context.folder, release["versions"])
+    labels, failures = label_definitions(context), read_released_failures(context.folder, release["versions"])
     check_not_failed(failures, [signal.ref for signal in list_label_signals(labels)], "A training set")
+    split = plan_split(context, log, known_at)
     code = hash_table_code(TRAINING_SET_FROM_FACTS)
     knowledge = read_knowledge(context, log, known_at)
     manifest = Manifest.from_release(release, labels, split, code).with_knowledge(knowledge)

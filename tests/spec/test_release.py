@@ -8,13 +8,16 @@ from pyspark.sql import SparkSession
 from jobs.build_features import build_features
 from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
+from jobs.build_training_set import build_training_set
 from jobs.ingest_log import ingest
 from jobs.read import At, read
 from jobs.release import release
+from jobs.runtime.published_signals import PublishedSignals
 from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
-from longplay.errors import StoreError
-from tests.unit.ingest.small_logs import OBSERVED_AT, build_source, open_run, write_csv
+from jobs.runtime.signal_failures import publish_failures
+from longplay.errors import SignalError, StoreError
+from tests.unit.ingest.small_logs import OBSERVED_AT, build_source, open_run, progress_text, write_csv
 
 pytestmark = pytest.mark.spark
 
@@ -69,3 +72,14 @@ def test_only_tables_of_one_state_are_tied(spark: SparkSession, tmp_path: Path) 
     fourth = release(two)
     assert two.store.read("events").count() == 31
     assert read(two, "events", At(release=fourth)).count() == 30
+
+    # A release says which signals failed before it, and no training set rests on them.
+    click = two.registry.get("click")
+    with pytest.raises(SignalError, match="1 of 1 signals failed"):
+        publish_failures(two, [click], {click.ref: "numbers ran out"}, PublishedSignals.read(two))
+    fifth = release(two)
+    assert "warning: stale in this release: click@1 (owner: longplay) failed on 2026-05-" in progress_text(two)
+    assert open_release(two, fifth)["versions"]["signal_failures"] == 0
+    with pytest.raises(StoreError, match="A training set cannot rest on a signal that failed") as caught:
+        build_training_set(two, fifth)
+    assert "numbers ran out" in caught.value.got
