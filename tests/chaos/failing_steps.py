@@ -155,7 +155,7 @@ class Bench:
             [*(WITHOUT_PRIVILEGE if fault.read_only else ()), *self.command(step, store, fault.settings)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=fault.limit,
         )  # fmt: skip
-        lines, started = read_until_working(process, step), time.monotonic()
+        lines, started = read_until_working(process), time.monotonic()
         processes = descendants(process.pid)
         if fault.strike is not None:
             time.sleep(2.0)
@@ -172,13 +172,13 @@ class Bench:
                        "\n".join(output), same)  # fmt: skip
 
 
-def read_until_working(process: subprocess.Popen[str], step: str) -> list[str]:
-    """The lines that a step prints until it has begun, after Spark has started."""
+def read_until_working(process: subprocess.Popen[str]) -> list[str]:
+    """The lines that a step prints until Spark has started."""
     assert process.stdout is not None
     lines: list[str] = []
     for line in process.stdout:
         lines.append(line.rstrip("\n"))
-        if "start Spark done" in line or (step == "release" and line.startswith(step)):
+        if "adjust logging level" in line:  # Spark has started
             break
     return lines
 
@@ -220,13 +220,16 @@ def contents(store: Path) -> dict[str, str]:
 def main() -> None:
     """Run every step with every fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("failing"), help="folder of the stores; made anew")
+    parser.add_argument(
+        "--out", type=Path, default=Path("failing"), help="folder of the stores; an undisturbed run there is used again"
+    )
     parser.add_argument("--steps", nargs="*", default=STEPS, help="steps that fail")
     parser.add_argument("--faults", nargs="*", default=list(FAULTS), help="faults that are injected")
     args = parser.parse_args()
-    shutil.rmtree(args.out, ignore_errors=True)
     bench = Bench(args.out.absolute())
-    bench.prepare()
+    if not (args.out / f"after-{STEPS[-1]}").exists():
+        shutil.rmtree(args.out, ignore_errors=True)
+        bench.prepare()
     print("the undisturbed run is done", flush=True)
     outcomes = []
     for step in args.steps:

@@ -60,6 +60,7 @@ def test_one_value_names_its_release_and_state(served: tuple[Server, list[str]])
         "revision": 1,
         "release_id": newest,
         "known_at": "2026-05-11T00:00:00Z",
+        "failure": None,
     }
     earlier = server.get("/v1/signals/click@1/value", anchor_id="a", known_at="2026-05-03", release=before).json()
     assert (earlier["value"], earlier["revision"], earlier["release_id"]) == (1.0, 0, before)
