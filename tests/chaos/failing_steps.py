@@ -220,9 +220,7 @@ def contents(store: Path) -> dict[str, str]:
 def main() -> None:
     """Run every step with every fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--out", type=Path, default=Path("failing"), help="folder of the stores; an undisturbed run there is used again"
-    )
+    parser.add_argument("--out", type=Path, default=Path("failing"), help="folder of the stores, which are used again")
     parser.add_argument("--steps", nargs="*", default=STEPS, help="steps that fail")
     parser.add_argument("--faults", nargs="*", default=list(FAULTS), help="faults that are injected")
     args = parser.parse_args()
