@@ -64,6 +64,17 @@ def is_machine_fault(error: Exception) -> bool:
     return any(pattern.search(text) for pattern, _, _, is_memory in _MACHINE_FAULTS if not is_memory)
 
 
+def raise_machine_fault(error: Exception, where: str) -> None:
+    """Raise a Spark failure that is a fault of the machine as such; pass over all others.
+
+    Raises:
+        EnvironmentProblem: saying what the machine lacks.
+    """
+    problem = explain_spark_error(error, where)
+    if isinstance(problem, EnvironmentProblem):
+        raise problem from error
+
+
 def explain_spark_error(error: Exception, where: str) -> LongplayError:
     """A Spark failure as an error of Longplay, with Spark's cause."""
     text = f"{type(error).__name__}: {error}"

@@ -15,7 +15,7 @@ from jobs.runtime.deliveries import check_row_identity
 from jobs.runtime.quarantine_release import RELEASES, finish_release, release_rows
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, StoreError, first_line
-from tables.spark import SPARK_ERRORS, describe_spark_error
+from tables.spark import SPARK_ERRORS, describe_spark_error, raise_machine_fault
 
 
 @dataclass(frozen=True)
@@ -244,6 +244,7 @@ def _check_schemas(rows: DataFrame, number: int, selection: ReleaseSelection) ->
     try:
         kinds = rows.groupBy("log").agg(F.collect_set("raw_schema").alias("schemas")).collect()
     except SPARK_ERRORS as error:
+        raise_machine_fault(error, "table quarantine")
         raise InputError(
             "The rows cannot be repaired this way.", got=describe_spark_error(error), fix="look at their content"
         ) from error

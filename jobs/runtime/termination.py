@@ -61,6 +61,17 @@ def ends_on_signals() -> Iterator[None]:
             signal.signal(number, handlers[number])
 
 
+@contextmanager
+def keeps_interrupts() -> Iterator[None]:
+    """Put the handler of Ctrl-C back after the block, in which PySpark sets its own: that leaves pools running."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if before is _end:
+            signal.signal(signal.SIGINT, before)
+
+
 def _end(number: int, _frame: FrameType | None) -> None:
     _ignore_signals()
     for process in multiprocessing.active_children():

@@ -34,6 +34,8 @@ SETTINGS = ("spark.master=local[2]", "spark.shuffle_partitions=1", "spark.driver
 FILE_LIMIT = 2_000
 """Bytes: smaller than every data file, larger than a lock."""
 END_WITHIN_S = 10.0
+GRACE_S = 5.0
+"""Java needs some time to end after its Python process."""
 WITHOUT_PRIVILEGE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", "--inh-caps", "-all")
 
 
@@ -163,13 +165,20 @@ class Bench:
             fault.strike(process.pid)
         output = [*lines, *finish(process)]
         seconds = time.monotonic() - started if fault.strike is not None else 0.0
-        time.sleep(0.5)
-        left_running = sum(Path(f"/proc/{pid}").exists() for pid in processes)
+        left_running = count_running(processes)
         set_writable(store, writable=True)
         again = subprocess.run(self.command(step, store), capture_output=True, text=True, check=False)
         same = again.returncode == 0 and contents(store) == contents(self.folder / f"after-{step}")
         return Outcome(step, name, process.returncode, seconds, left_running, last_error(output), "Traceback" in
                        "\n".join(output), same)  # fmt: skip
+
+
+def count_running(processes: Sequence[int]) -> int:
+    """How many processes still run, a few seconds later."""
+    deadline = time.monotonic() + GRACE_S
+    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in processes):
+        time.sleep(0.1)
+    return sum(Path(f"/proc/{pid}").exists() for pid in processes)
 
 
 def read_until_working(process: subprocess.Popen[str]) -> list[str]:
