@@ -33,7 +33,8 @@ SETTINGS = ("spark.master=local[2]", "spark.shuffle_partitions=1", "spark.driver
             "signals.shipped=[click,active_days_28d]", "quality.outages.enabled=false")  # fmt: skip
 FILE_LIMIT = 2_000
 """Bytes: smaller than every data file, larger than a lock."""
-END_WITHIN_S = 10.0
+END_WITHIN_S, STRIKE_AFTER_S = 10.0, 5.0
+"""Seconds from the strike to the end, and from when Spark's Java runs to the strike."""
 GRACE_S = 5.0
 """Java needs some time to end after its Python process."""
 WITHOUT_PRIVILEGE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", "--inh-caps", "-all")
@@ -160,7 +161,7 @@ class Bench:
         lines, started = read_until_working(process), time.monotonic()
         processes = descendants(process.pid)
         if fault.strike is not None:
-            time.sleep(2.0)
+            time.sleep(STRIKE_AFTER_S)
             processes, started = descendants(process.pid), time.monotonic()
             fault.strike(process.pid)
         output = [*lines, *finish(process)]
