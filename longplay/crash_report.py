@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from longplay.errors import EnvironmentProblem, LongplayError, first_line
+from longplay.errors import LongplayError, file_system_problem, first_line
 
 
 def install_crash_report() -> None:
@@ -24,13 +24,7 @@ def describe_crash(error: BaseException, trace: TracebackType | None) -> Longpla
     frame = traceback.extract_tb(trace)[-1] if trace else None
     where = f"{Path(frame.filename).name}, line {frame.lineno}" if frame else ""
     if isinstance(error, OSError):
-        place = str(error.filename or where)
-        return EnvironmentProblem(
-            "The file system refused access.",
-            where=place,
-            got=error.strerror or first_line(error),
-            fix="check that the folder is writable and that the disk has space",
-        )
+        return file_system_problem(error, where)
     file, report = _write_report(error, trace), "please report it"
     fix = f"{report} with the file {file}, after removing personal data from it" if file else report
     return LongplayError(

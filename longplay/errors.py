@@ -74,6 +74,16 @@ class SignalError(LongplayError):
     exit_code = 8
 
 
+def file_system_problem(error: OSError, where: str) -> EnvironmentProblem:
+    """An error of the file system; ``where`` is named if the error names no file."""
+    return EnvironmentProblem(
+        "The file system refused access.",
+        where=str(error.filename or where),
+        got=error.strerror or first_line(error),
+        fix="check that the folder is writable and that the disk has space",
+    )
+
+
 def first_line(error: BaseException) -> str:
     """The first line of a foreign error's text, or its class where it says nothing."""
     lines = str(error).strip().splitlines()

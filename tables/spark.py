@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from deltalake import DeltaTable
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
@@ -17,42 +18,54 @@ SPARK_ERRORS = (PySparkException, Py4JError)
 """What a failing Spark job raises: PySpark passes many of the JVM's errors on unconverted."""
 
 
+@dataclass(frozen=True)
+class MachineFault:
+    """A fault of the machine that Spark reports.
+
+    Attributes:
+        pattern: matches Spark's message.
+        what: what happened.
+        fix: what to do.
+        lacks_memory: whether memory was lacking, so that what was computed may be the cause.
+    """
+
+    pattern: re.Pattern[str]
+    what: str
+    fix: str
+    lacks_memory: bool = False
+
+
 _MACHINE_FAULTS = (
-    (
+    MachineFault(
         re.compile(r"No space left on device|File too large|Disk quota exceeded"),
         "The disk is full, or the system lets no larger file be written.",
         "free space under the store and under the temporary folder (TMPDIR), and run the command again",
-        False,
     ),
-    (
+    MachineFault(
         re.compile(r"Read-only file system|Permission denied|AccessDenied", re.IGNORECASE),
         "The file system refused access.",
         "check that the store and the temporary folder are writable for this user",
-        False,
     ),
-    (
+    MachineFault(
         re.compile(r"OutOfMemoryError|Java heap space|GC overhead|Cannot allocate memory"),
         "Spark ran out of memory.",
         "give it more (--set spark.driver_memory=8g), or less work at once (--set spark.master='local[1]')",
-        True,
+        lacks_memory=True,
     ),
-    (
+    MachineFault(
         re.compile(r"Python worker exited unexpectedly"),
         "A Python worker of Spark ended in the middle of its work, as it does when memory runs out.",
         "close other programs, or use fewer workers (--set spark.master='local[1]')",
-        True,
+        lacks_memory=True,
     ),
-    (
+    MachineFault(
         re.compile(
             r"Answer from Java side is empty|Error while (sending|receiving)|Connection refused|Py4JNetworkError"
         ),
         "Spark's Java process has ended.",
         "see whether the system ended it for lack of memory; give it less (--set spark.driver_memory=2g) or free some",
-        False,
     ),
 )
-"""Faults of the machine that Spark reports: a pattern of the message, what happened, what to do, and whether memory
-was lacking."""
 
 
 def is_machine_fault(error: Exception) -> bool:
@@ -61,7 +74,7 @@ def is_machine_fault(error: Exception) -> bool:
     A lack of memory is no such fault: what is computed may be the cause.
     """
     text = f"{type(error).__name__}: {error}"
-    return any(pattern.search(text) for pattern, _, _, is_memory in _MACHINE_FAULTS if not is_memory)
+    return any(fault.pattern.search(text) for fault in _MACHINE_FAULTS if not fault.lacks_memory)
 
 
 def raise_machine_fault(error: Exception, where: str) -> None:
@@ -78,10 +91,10 @@ def raise_machine_fault(error: Exception, where: str) -> None:
 def explain_spark_error(error: Exception, where: str) -> LongplayError:
     """A Spark failure as an error of Longplay, with Spark's cause."""
     text = f"{type(error).__name__}: {error}"
-    for pattern, what, fix, _ in _MACHINE_FAULTS:
-        if match := pattern.search(text):
+    for fault in _MACHINE_FAULTS:
+        if match := fault.pattern.search(text):
             line = next(line for line in text.splitlines() if match[0] in line)
-            return EnvironmentProblem(what, where=where, got=line.strip(), fix=fix)
+            return EnvironmentProblem(fault.what, where=where, got=line.strip(), fix=fault.fix)
     return StoreError("Spark could not finish this step.", where=where, got=describe_spark_error(error))
 
 

@@ -26,7 +26,7 @@ class BackfillPlan:
 
     Attributes:
         new: the definitions to compute, among them those that failed before.
-        kept: the definitions whose published values stay.
+        unchanged: the definitions whose published values stay as they are.
         published: what became of the published values of each signal.
         inputs: what all values rest on, by the deliveries that the published ones hold.
         checkpoint: how far the published ones were brought.
@@ -34,7 +34,7 @@ class BackfillPlan:
     """
 
     new: Sequence[Definition]
-    kept: Sequence[Definition]
+    unchanged: Sequence[Definition]
     published: PublishedSignals
     inputs: SignalInputs
     checkpoint: Checkpoint
@@ -78,15 +78,15 @@ def _plan_backfill(
     base_version = context.store.latest(SIGNAL_VALUES.name)
     commit_facts = context.store.commit_metadata(SIGNAL_VALUES.name).get("facts", {})
     new = [definition for definition in definitions if definition.ref not in published.hashes]
-    kept = [definition for definition in definitions if definition.ref in published.hashes]
-    if not new or not kept or not published.have_definitions(kept):
+    unchanged = [definition for definition in definitions if definition.ref in published.hashes]
+    if not new or not unchanged or not published.have_definitions(unchanged):
         return None
     log = context.log.up_to(int(commit_facts["batch"]))
     inputs = read_signal_inputs(context, log, definitions)
     checkpoint = context.tables.checkpoint(SIGNAL_VALUES.name, {**inputs.recipe, "definitions": published.hashes})
     if checkpoint is None or not _is_reproducible(context, inputs, checkpoint):
         return None
-    return BackfillPlan(new, kept, published, inputs, checkpoint, base_version)
+    return BackfillPlan(new, unchanged, published, inputs, checkpoint, base_version)
 
 
 def _is_reproducible(context: RunContext, inputs: SignalInputs, checkpoint: Checkpoint) -> bool:
@@ -108,7 +108,7 @@ def count_rows_behind(context: RunContext, versions: Mapping[str, int], checkpoi
 
 def _publish_backfill(context: RunContext, plan: BackfillPlan) -> None:
     table, published, checkpoint = SIGNAL_VALUES, plan.published, plan.checkpoint
-    removed = published.outdated(plan.inputs.definitions, [*plan.kept, *plan.new]) | published.among(plan.new)
+    removed = published.outdated(plan.inputs.definitions, [*plan.unchanged, *plan.new]) | published.among(plan.new)
     hashes = {ref: digest for ref, digest in published.hashes.items() if ref not in removed}
     inputs = plan.inputs.with_hashes(hashes | {definition.ref: definition.hash for definition in plan.new})
     stale = published.names - removed - set(hashes)

@@ -20,7 +20,7 @@ from jobs.runtime.settings import load_settings
 from jobs.runtime.termination import Termination, ends_on_signals
 from longplay.commands.options import registry_option, store_option
 from longplay.config.redaction import redact
-from longplay.errors import EnvironmentProblem, LongplayError, SignalError, StoreError, first_line
+from longplay.errors import LongplayError, SignalError, StoreError, file_system_problem, first_line
 from longplay.registry.location import find_registry_file
 from longplay.registry.registry import default_registry
 from tables.spark import SPARK_ERRORS, explain_spark_error
@@ -132,14 +132,7 @@ def guarded(call: Callable[[], None]) -> None:
     except BrokenPipeError:
         raise  # the reader of the output has seen enough; click ends quietly
     except OSError as error:
-        fail(
-            EnvironmentProblem(
-                "The file system refused access.",
-                where=str(error.filename or "the step named last above"),
-                got=error.strerror or first_line(error),
-                fix="check that the folder is writable and that the disk has space",
-            )
-        )
+        fail(file_system_problem(error, "the step named last above"))
 
 
 def _report_termination(termination: Termination) -> None:

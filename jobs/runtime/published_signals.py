@@ -6,6 +6,7 @@ from datetime import datetime
 
 from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
+from longplay.definitions.sql_literals import text_sql
 from tables.catalog import SIGNAL_VALUES
 from tables.checkpoint import Checkpoint
 
@@ -71,4 +72,4 @@ class PublishedSignals:
 
 def signals_condition(signals: Collection[str]) -> str:
     """SQL for the rows of some signals."""
-    return f"signal IN ({', '.join(repr(signal) for signal in sorted(signals))})"
+    return f"signal IN ({', '.join(map(text_sql, sorted(signals)))})"

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
 
+from jobs.runtime.termination import ignore_signals, list_heeded_signals
+
 SHUTDOWN_TIMEOUT_S = 10.0
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a supervisor, and a terminal that is closed."""
 
 
 def run_server(command_line: Sequence[str], settings: Mapping[str, str]) -> int:
@@ -31,16 +31,14 @@ def run_server(command_line: Sequence[str], settings: Mapping[str, str]) -> int:
     def end(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)
 
-    for number in _ENDING_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, end)
+    for number in list_heeded_signals():
+        signal.signal(number, end)
     # A session of its own makes the server and all its workers one process group, which can be ended together.
     server = subprocess.Popen(command_line, env={**os.environ, **settings}, start_new_session=True)
     try:
         return server.wait()
     finally:
-        for number in _ENDING_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave workers behind
+        ignore_signals()
         end_group(server)
 
 

@@ -11,7 +11,7 @@ from types import FrameType
 from pyspark import SparkContext
 
 JAVA_SHUTDOWN_TIMEOUT_S = 4.0
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a supervisor, and a terminal that is closed."""
 
 
@@ -46,19 +46,18 @@ def ends_on_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can set handlers
         return
-    handlers = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
-    heeded = [number for number, handler in handlers.items() if handler is not signal.SIG_IGN]
-    for number in heeded:
+    handlers = {number: signal.getsignal(number) for number in list_heeded_signals()}
+    for number in handlers:
         signal.signal(number, _end)
     try:
         yield
     except (Termination, KeyboardInterrupt) as ended:  # PySpark sets a handler of its own for Ctrl-C
-        _ignore_signals()
+        ignore_signals()
         end_java()
         raise ended if isinstance(ended, Termination) else Termination(signal.SIGINT) from None
     finally:
-        for number in heeded:
-            signal.signal(number, handlers[number])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -73,15 +72,20 @@ def keeps_interrupts() -> Iterator[None]:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    _ignore_signals()
+    ignore_signals()
     for process in multiprocessing.active_children():
         process.kill()  # a pool waits for its processes before the exception can pass
     raise Termination(number)
 
 
-def _ignore_signals() -> None:
-    """An impatient second Ctrl-C must not leave processes behind."""
-    for number in _ENDING_SIGNALS:
+def list_heeded_signals() -> list[signal.Signals]:
+    """The signals that end this process; those that it ignores stay ignored, as under ``nohup``."""
+    return [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def ignore_signals() -> None:
+    """Ignore signals from now on: an impatient second Ctrl-C must not leave processes behind."""
+    for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
