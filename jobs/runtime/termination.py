@@ -1,6 +1,7 @@
 """Termination: a step that is asked to end leaves a message, its exit code, and no process behind."""
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -8,9 +9,11 @@ from contextlib import contextmanager
 from subprocess import Popen, TimeoutExpired
 from types import FrameType
 
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark import SparkContext
 
 JAVA_SHUTDOWN_TIMEOUT_S = 4.0
+PIPE_BYTES = 4096
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a supervisor, and a terminal that is closed."""
 
@@ -62,13 +65,32 @@ def ends_on_signals() -> Iterator[None]:
 
 @contextmanager
 def keeps_interrupts() -> Iterator[None]:
-    """Put the handler of Ctrl-C back after the block, in which PySpark sets its own: that leaves pools running."""
+    """Put the handler of Ctrl-C back after the block, in which PySpark sets its own: that leaves pools running.
+
+    PySpark's handler calls Spark in the middle of another call, which can fail: that too is an interrupt.
+
+    Raises:
+        KeyboardInterrupt: when Ctrl-C made a call into Spark fail.
+    """
     before = signal.getsignal(signal.SIGINT)
+    if before is not _end:
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    earlier = signal.set_wakeup_fd(writer)  # the number of every signal that arrives is written to it
     try:
         yield
+    except Py4JError:
+        os.write(writer, b"\0")  # so that there is something to read
+        if signal.SIGINT in os.read(reader, PIPE_BYTES):
+            raise KeyboardInterrupt from None
+        raise
     finally:
-        if before is _end:
-            signal.signal(signal.SIGINT, before)
+        signal.set_wakeup_fd(earlier)
+        os.close(reader)
+        os.close(writer)
+        signal.signal(signal.SIGINT, before)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
