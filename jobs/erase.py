@@ -10,11 +10,12 @@ import click
 from ingest.row_validation import MALFORMED_ROW
 from jobs.runtime.command_options import job_command
 from jobs.runtime.erased_places import erase_outside_tables, find_unpublished
-from jobs.runtime.lost_items import REBUILT_TABLES, condition_of_lost_items, sql_text
+from jobs.runtime.lost_items import REBUILT_TABLES, condition_of_lost_items
 from jobs.runtime.metric_history import REWRITTEN
 from jobs.runtime.quarantine_release import RELEASES
 from jobs.runtime.run_context import RunContext
 from longplay.config.atomic_files import write_atomically
+from longplay.definitions.sql_literals import text_sql
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths, record_file, record_files
 from longplay.status.row_accounting import count_accounted_rows
@@ -88,7 +89,7 @@ def list_manifests_with(context: RunContext, user: str) -> list[str]:
         manifest, _ = read_manifest(context.folder, file.stem)
         log = context.log.up_to(manifest.batch)
         exposures = context.tables.read_delivered(context.tables.versions("exposures"), "exposures", log)
-        own_exposures = exposures.where(f"user_id = {sql_text(user)}")
+        own_exposures = exposures.where(f"user_id = {text_sql(user)}")
         if select_spine(own_exposures, manifest.plan).limit(1).count():
             names.append(file.stem)
     return names
@@ -103,14 +104,14 @@ def condition_of(table: str, user: str, released_rows: Sequence[str] = ()) -> st
         released_rows: ids of quarantined rows that were repaired into rows of the person.
     """
     if table == "first_seen":
-        return f"kind = 'user' AND key = {sql_text(user)}"
+        return f"kind = 'user' AND key = {text_sql(user)}"
     if table in ("quarantine", RELEASES):
         # A malformed row may hold the id anywhere in its text, and its column user_id may hold any other text.
         no_reliable_id = f"user_id IS NULL OR reason = '{MALFORMED_ROW}'"
-        own = f"user_id = {sql_text(user)} OR (({no_reliable_id}) AND raw RLIKE {sql_text(_word_pattern(user))})"
-        return f"{own} OR row_id IN ({', '.join(map(sql_text, released_rows))})" if released_rows else own
+        own = f"user_id = {text_sql(user)} OR (({no_reliable_id}) AND raw RLIKE {text_sql(_word_pattern(user))})"
+        return f"{own} OR row_id IN ({', '.join(map(text_sql, released_rows))})" if released_rows else own
     if "user_id" in catalog.get(table).column_names():
-        return f"user_id = {sql_text(user)}"
+        return f"user_id = {text_sql(user)}"
     return None
 
 

@@ -42,6 +42,11 @@ _MACHINE_FAULTS = (
         "free space under the store and under the temporary folder (TMPDIR), and run the command again",
     ),
     MachineFault(
+        re.compile(r"UnsatisfiedLinkError|Could not initialize class (org\.xerial\.snappy|com\.github\.luben\.zstd)"),
+        "Java could not unpack one of its native libraries into the temporary folder.",
+        "free space there and let files below it be written and executed, or name another folder (TMPDIR)",
+    ),
+    MachineFault(
         re.compile(r"Read-only file system|Permission denied|AccessDenied", re.IGNORECASE),
         "The file system refused access.",
         "check that the store and the temporary folder are writable for this user",

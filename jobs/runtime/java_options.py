@@ -38,6 +38,7 @@ def java_options(settings: SparkSettings, jar_folder: Path) -> str:
     """The options of the driver's JVM, of which some hold only where the command itself starts it."""
     log = _quote(f"-Dlog4j2.configurationFile={(Path(str(files('conf'))) / 'log4j2.properties').absolute().as_uri()}")
     level = f"-Dlongplay.log.level={settings.log_level.lower()}"
+    temporary = _quote(f"-Djava.io.tmpdir={tempfile.gettempdir()}")  # Java knows nothing of TMPDIR
     archive = class_archive(jar_folder)
     # The JVM passes over an archive of another Java or of other jars; its warnings about that help nobody.
     shared = (
@@ -45,9 +46,8 @@ def java_options(settings: SparkSettings, jar_folder: Path) -> str:
         "-Xshare:auto",
         "-Xlog:cds=off,cds+dynamic=off,class+path=off",
     )
-    return " ".join(
-        ["-Duser.timezone=UTC", "-XX:+UseParallelGC", log, level, *_COMPILER, *(shared if archive.exists() else ())]
-    )
+    fixed = ("-Duser.timezone=UTC", "-XX:+UseParallelGC", *_COMPILER)
+    return " ".join([*fixed, log, level, temporary, *(shared if archive.exists() else ())])
 
 
 def _quote(option: str) -> str:

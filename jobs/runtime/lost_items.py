@@ -6,6 +6,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 
 from jobs.runtime.run_context import RunContext
+from longplay.definitions.sql_literals import text_sql
 from tables import catalog
 
 REBUILT_TABLES = (
@@ -47,12 +48,6 @@ def condition_of_lost_items(context: RunContext, table: str) -> str | None:
     return None
 
 
-def sql_text(value: str) -> str:
-    """A text as an SQL literal."""
-    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{quoted}'"
-
-
 def _condition(context: RunContext, rows: DataFrame, column: str, fact_column: str) -> str | None:
     values = rows.select(rows[column].alias(fact_column)).dropna().distinct()
     lost = values.join(read_fact_values(context, fact_column), fact_column, "left_anti").collect()
@@ -60,4 +55,4 @@ def _condition(context: RunContext, rows: DataFrame, column: str, fact_column: s
 
 
 def _sql_list(values: Iterable[str]) -> str:
-    return ", ".join(map(sql_text, sorted(values)))
+    return ", ".join(map(text_sql, sorted(values)))

@@ -70,6 +70,14 @@ def test_a_step_that_is_ended_cleans_up_and_leaves_no_process(tmp_path: Path, nu
     ("message", "what"),
     [
         ("Caused by: java.io.IOException: No space left on device", "The disk is full"),
+        (
+            "scala.MatchError: java.lang.NoClassDefFoundError: Could not initialize class org.xerial.snappy.Snappy",
+            "Java could not unpack one of its native libraries",
+        ),
+        (
+            "java.lang.UnsatisfiedLinkError: /tmp/libzstd.so: failed to map segment from shared object",
+            "Java could not unpack one of its native libraries",
+        ),
         ("java.io.IOException: Permission denied", "The file system refused access."),
         ("java.lang.OutOfMemoryError: Java heap space", "Spark ran out of memory."),
         ("Python worker exited unexpectedly (crashed)", "A Python worker of Spark ended"),

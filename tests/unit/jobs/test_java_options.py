@@ -1,5 +1,6 @@
 """Spark's JVM starts from an archive of classes where there is one, and without it where there is none."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,8 @@ def test_an_archive_that_cannot_be_written_leaves_none_and_says_why(
     class_archive(tmp_path).write_text("of another Java", encoding="utf-8")
     assert "Java is missing" in (archive_classes(tmp_path) or "")
     assert not list(tmp_path.iterdir())
+
+
+def test_java_uses_the_temporary_folder_of_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/scratch/of us")
+    assert '"-Djava.io.tmpdir=/scratch/of us"' in java_options(load_settings().spark, tmp_path)
