@@ -4,6 +4,7 @@ One Spark aggregate counts everything by signal and by bin of the value. A secon
 signals, if there are any. ``findings.py`` draws the conclusions.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from longplay.config.duration import DAY_US
 from longplay.definitions.measures import ValueBounds
 from longplay.definitions.signal import Definition
 from longplay.lookup.revision_bands import BAND_ENDS_D, BAND_NAMES
+from quality.gate_errors import build_gate_error
 
 NestedPair = tuple[Definition, Definition]
 """A signal, and a longer one that it must not exceed."""
@@ -92,6 +94,9 @@ def profile_signals(
         values: rows of ``signal_values``. Grain: signal, anchor_id, revision.
         definitions: the signals.
         watermark: W(T).
+
+    Raises:
+        QualityError: when rows are of another signal.
     """
     state = F.col("state")
     at_maturity = (state == "mature") & (F.col("revision") == 0)
@@ -104,8 +109,15 @@ def profile_signals(
     ]
     by_bin = values.groupBy("signal", F.when(at_maturity, _bin_column(definitions)).alias("bin")).agg(*aggregates)
     rows_by_signal: dict[str, list[dict[str, Any]]] = {definition.ref: [] for definition in definitions}
+    others: Counter[str] = Counter()
     for row in by_bin.collect():
-        rows_by_signal[row["signal"]].append(row.asDict())
+        if row["signal"] in rows_by_signal:
+            rows_by_signal[row["signal"]].append(row.asDict())
+        else:
+            others[row["signal"]] += row["rows"]
+    if others:
+        lines = [f"{signal}: {rows:,} rows of a signal that was not computed" for signal, rows in others.items()]
+        raise build_gate_error("signal_values", lines)
     return {definition.ref: _merge_bins(definition, rows_by_signal[definition.ref]) for definition in definitions}
 
 

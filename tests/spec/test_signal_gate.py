@@ -89,6 +89,13 @@ def test_every_rule_counts_the_rows_that_break_it(spark: SparkSession) -> None:
     assert profiles[LONG.ref].rows == 0
 
 
+def test_rows_of_a_signal_that_was_not_computed_are_refused(spark: SparkSession) -> None:
+    values = frame(spark, [row(SHORT, "a", at("1 Mar")), row(LONG, "a", at("1 Mar")), row(LONG, "b", at("2 Mar"))])
+    with pytest.raises(QualityError, match="signal_values") as refused:
+        profile_signals(values, [SHORT], WATERMARK)
+    assert refused.value.got == f"{LONG.ref}: 2 rows of a signal that was not computed"
+
+
 def test_a_shorter_window_is_held_against_a_longer_one_anchor_by_anchor(spark: SparkSession) -> None:
     early, late = at("1 Mar"), at("10 Apr")
     rows = [
