@@ -13,6 +13,7 @@ from ingest.log_mapping import PLACES, LogMapping, LogPart
 from ingest.raw_columns import FILE, check_analysis
 from longplay.definitions.expression import compile_row_expression
 from longplay.errors import ConfigError
+from tables.spark import with_columns
 
 
 def derive_columns(raw: DataFrame, log: LogMapping) -> DataFrame:
@@ -33,7 +34,7 @@ def derive_columns(raw: DataFrame, log: LogMapping) -> DataFrame:
                 got=f"columns {', '.join(raw.columns)}",
                 fix="give the derived column another name",
             )
-    return raw.withColumns({name: _derive(raw, log, name) for name in log.derived_names})
+    return with_columns(raw, {name: _derive(raw, log, name) for name in log.derived_names})
 
 
 def _derive(raw: DataFrame, log: LogMapping, name: str) -> Column:

@@ -21,7 +21,7 @@ from ingest.raw_columns import (
     with_file_names,
 )
 from longplay.errors import InputError, first_line
-from tables.spark import SPARK_ERRORS, escape_glob
+from tables.spark import SPARK_ERRORS, escape_glob, with_columns
 
 _UNREADABLE = ("TIME", "UUID", "FLOAT16", "INTERVAL")
 """Logical types of Parquet that Spark cannot read."""
@@ -97,7 +97,7 @@ def _read_alike(
     # Spark reads nanoseconds as whole numbers (spark.sql.legacy.parquet.nanosAsLong).
     zones = {name: zone for name, zone in zones.items() if types.get(name) == "bigint"}
     below = {nanoseconds_column(name): _below_microseconds(name) for name in zones if name in mapped}
-    return rows.withColumns(below | {name: _time(name, zone) for name, zone in zones.items()})
+    return with_columns(rows, below | {name: _time(name, zone) for name, zone in zones.items()})
 
 
 def _find_unreadable_columns(file: Path | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame, DataFrameReader
 from pyspark.sql import functions as F
 
 from longplay.errors import ConfigError, InputError, first_line
+from tables.spark import with_columns
 
 MALFORMED = "_malformed"
 """Boolean column that reading adds: whether a row does not parse."""
@@ -126,7 +127,7 @@ def union_rows(frames: Sequence[DataFrame]) -> DataFrame:
         types.setdefault(name, set()).add(kind)
     mixed = {name for name, kinds in types.items() if len(kinds) > 1}
     unified = [
-        frame.withColumns({name: _text_with_zone(frame, name, kind) for name, kind in frame.dtypes if name in mixed})
+        with_columns(frame, {name: _text_with_zone(frame, name, kind) for name, kind in frame.dtypes if name in mixed})
         for frame in frames
     ]
     return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), unified)

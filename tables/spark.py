@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from longplay.errors import EnvironmentProblem, LongplayError, StoreError, first_line
@@ -116,6 +116,11 @@ def describe_spark_error(error: Exception) -> str:
 def spark_schema(table: DeltaTable) -> StructType:
     """The schema of a Delta table as Spark has it."""
     return StructType.fromJson(json.loads(table.schema().to_json()))
+
+
+def with_columns(frame: DataFrame, columns: Mapping[str, Column]) -> DataFrame:
+    """A frame with further columns, if there are any: Spark Connect refuses to add none."""
+    return frame.withColumns(dict(columns)) if columns else frame
 
 
 def escape_glob(path: str) -> str:
