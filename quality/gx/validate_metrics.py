@@ -1,8 +1,8 @@
 """Validates measured numbers with great-expectations: it gives the verdict, keeps suites and renders Data Docs.
 
 The numbers are the rows of one frame, each beside its interval, and two expectations compare all of them at once. One
-expectation per number would cost time that grows with the square of their count. Only Data Docs have one per number,
-because a page must show people every interval.
+expectation per number would cost time that grows with the square of their count. Results and pages name each number
+that failed, with its interval; the verdict of the gate has all numbers.
 """
 
 import functools
@@ -15,6 +15,14 @@ from typing import Any
 import pandas as pd
 
 from quality.expectations import Expectation
+
+_FAILED_ROWS = "unexpected_index_list"
+# All failing numbers are listed, by name and with their intervals; results and pages would list twenty otherwise.
+_RESULT_FORMAT = {
+    "result_format": "COMPLETE",
+    "unexpected_index_column_names": ["column", "interval"],
+    "partial_unexpected_count": 1_000_000,
+}
 
 
 def import_gx() -> Any:
@@ -62,75 +70,58 @@ def validate_metrics(
     """Validate measured numbers. Those that are missing (NaN) pass.
 
     Args:
-        table: name of the suite.
+        table: name of the suite that is kept.
         expectations: the numbers and their intervals.
         data_docs: where to keep and render suite and result; None: nowhere.
     """
-    if data_docs is None:
-        result = _validate_rows_of_numbers(expectations)
-        failed_columns = {
-            row["column"] for outcome in result["results"] for row in outcome["result"].get("unexpected_index_list", ())
-        }
-    else:
-        result = _render(table, expectations, data_docs)
-        outcomes = [outcome for outcome in result["results"] if not outcome["success"]]
-        failed_columns = {outcome["expectation_config"]["kwargs"]["column"] for outcome in outcomes}
+    rows = [(e.column, f"{e.low} to {e.high}", e.low, e.value, e.high) for e in expectations]
+    frame = pd.DataFrame(rows, columns=["column", "interval", "low", "value", "high"])
+    frame = frame.astype({"low": float, "value": float, "high": float})  # a missing limit is NaN, which is no limit
+    result = _validate(frame) if data_docs is None else _render(table, frame, data_docs)
+    failed_columns = {row["column"] for outcome in result["results"] for row in outcome["result"].get(_FAILED_ROWS, ())}
     failed = [expectation for expectation in expectations if expectation.column in failed_columns]
     checks = {expectation.check: True for expectation in expectations} | {failure.check: False for failure in failed}
     numbers = {e.column: {"value": e.value, "low": e.low, "high": e.high} for e in expectations}
     return MetricVerdict(failed, checks, numbers, result)
 
 
-def _validate_rows_of_numbers(expectations: Sequence[Expectation]) -> dict[str, Any]:
-    """Validate one row (column, low, value, high) per number; a missing limit is no limit."""
-    rows = [(expectation.column, expectation.low, expectation.value, expectation.high) for expectation in expectations]
-    numbers = pd.DataFrame(rows, columns=["column", "low", "value", "high"])
-    numbers = numbers.astype({"low": float, "value": float, "high": float})
-    # All failing numbers are listed, by their names; BASIC would list twenty.
-    result_format = {"result_format": "COMPLETE", "unexpected_index_column_names": ["column"]}
-    validation = _open_row_validation().run(batch_parameters={"dataframe": numbers}, result_format=result_format)
+def _validate(numbers: pd.DataFrame) -> dict[str, Any]:
+    validation = _open_validation().run(batch_parameters={"dataframe": numbers}, result_format=_RESULT_FORMAT)
     return dict(validation.to_json_dict())
 
 
 @functools.cache
-def _open_row_validation() -> Any:
-    """The validation of rows (column, low, value, high). It is the same for every table, so it is built only once."""
+def _open_validation() -> Any:
+    """The validation without pages. It is the same for every table, so it is built only once."""
     gx = import_gx()
-    context = hide_progress(gx.get_context(mode="ephemeral"))
-    frames = context.data_sources.add_pandas("numbers").add_dataframe_asset("numbers")
-    batch = frames.add_batch_definition_whole_dataframe("profile")
-    at_least = functools.partial(
-        gx.expectations.ExpectColumnPairValuesAToBeGreaterThanB, or_equal=True, ignore_row_if="either_value_is_missing"
-    )
-    limits = [at_least(column_A="value", column_B="low"), at_least(column_A="high", column_B="value")]
-    suite = context.suites.add(gx.ExpectationSuite(name="numbers", expectations=limits))
-    return context.validation_definitions.add(gx.ValidationDefinition(name="numbers", data=batch, suite=suite))
+    return _define_validation(gx, hide_progress(gx.get_context(mode="ephemeral")), "numbers")
 
 
-def _render(table: str, expectations: Sequence[Expectation], data_docs: DataDocs) -> dict[str, Any]:
-    """Validate one expectation per number, keep suite and result, and render their pages."""
+def _render(table: str, numbers: pd.DataFrame, data_docs: DataDocs) -> dict[str, Any]:
+    """Validate, keep suite and result, and render their pages."""
     gx = import_gx()
     data_docs.folder.mkdir(parents=True, exist_ok=True)
     context = hide_progress(gx.get_context(mode="file", project_root_dir=data_docs.folder))
-    frames = context.data_sources.add_or_update_pandas(table).add_dataframe_asset(table)
-    batch = frames.add_batch_definition_whole_dataframe("profile")
-    suite = gx.ExpectationSuite(name=table, expectations=[_to_gx(gx, expectation) for expectation in expectations])
-    suite = context.suites.add_or_update(suite)
-    definition = gx.ValidationDefinition(name=table, data=batch, suite=suite)
-    definition = context.validation_definitions.add_or_update(definition)
-    render = gx.checkpoint.UpdateDataDocsAction(name="pages")
-    checkpoint = gx.Checkpoint(name=table, validation_definitions=[definition], actions=[render], result_format="BASIC")
+    checkpoint = gx.Checkpoint(
+        name=table,
+        validation_definitions=[_define_validation(gx, context, table)],
+        actions=[gx.checkpoint.UpdateDataDocsAction(name="pages")],
+        result_format=_RESULT_FORMAT,
+    )
     checkpoint = context.checkpoints.add_or_update(checkpoint)
-    numbers = pd.DataFrame([{expectation.column: expectation.value for expectation in expectations}])
     run_id = gx.RunIdentifier(run_name=data_docs.run_id)
     (result,) = checkpoint.run(batch_parameters={"dataframe": numbers}, run_id=run_id).run_results.values()
     return dict(result.to_json_dict())
 
 
-def _to_gx(gx: Any, expectation: Expectation) -> Any:
-    return gx.expectations.ExpectColumnValuesToBeBetween(
-        column=expectation.column,
-        min_value=expectation.low,
-        max_value=expectation.high,
-        meta={"rule": expectation.check},
+def _define_validation(gx: Any, context: Any, name: str) -> Any:
+    """Define that each value lies between its limits."""
+    frames = context.data_sources.add_or_update_pandas(name).add_dataframe_asset(name)
+    batch = frames.add_batch_definition_whole_dataframe("profile")
+    at_least = functools.partial(
+        gx.expectations.ExpectColumnPairValuesAToBeGreaterThanB, or_equal=True, ignore_row_if="either_value_is_missing"
     )
+    limits = [at_least(column_A="value", column_B="low"), at_least(column_A="high", column_B="value")]
+    suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=limits))
+    definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
+    return context.validation_definitions.add_or_update(definition)

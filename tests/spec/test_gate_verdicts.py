@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import QualityError
 from quality.gate import Gate
-from quality.gx.validate_metrics import _open_row_validation
+from quality.gx.validate_metrics import _open_validation
 from quality.measure.profile import PublicationProfile
 from quality.measure.sample import Shapes
 from quality.publication_history import PublicationHistory
@@ -211,11 +211,11 @@ def test_the_gate_decides_by_what_great_expectations_says(
         "ExpectColumnPairValuesAToBeGreaterThanB",
         lambda **_: compare(column_A="value", column_B="value", or_equal=True),
     )
-    _open_row_validation.cache_clear()
+    _open_validation.cache_clear()
     try:
         assert gate(plays(spark, ("cat", 3, -1.0)), SPEC)["rows"] == 4
     finally:
-        _open_row_validation.cache_clear()
+        _open_validation.cache_clear()
 
 
 def test_nothing_that_fails_is_published(spark: SparkSession, gate: Gate, tmp_path: Path) -> None:

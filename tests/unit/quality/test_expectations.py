@@ -140,11 +140,24 @@ def test_verdicts_are_those_of_great_expectations_and_kept_as_pages(tmp_path: Pa
     assert verdict.checks == {"rows_there": True, "volume": False}
     assert verdict.failed == [numbers[2]]
     assert verdict.numbers["rows"] == {"value": 3, "low": 1, "high": None}
-    rendered = validate_metrics("plays", numbers, DataDocs(tmp_path / "docs", "run-1"))
+    docs = DataDocs(tmp_path / "docs", "run-1")
+    validate_metrics("plays", numbers[:1], docs)  # pages are updated
+    rendered = validate_metrics("plays", numbers, docs)
     assert (rendered.checks, rendered.failed) == (verdict.checks, verdict.failed)
-    pages = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")]
-    assert any("validations/plays/run-1/" in page for page in pages)
+    failed_rows = [{"column": f"volume[{day(2)}]", "interval": "4.0 to 6.0", "value": 7.0, "high": 6.0}]
+    for result in (verdict.result, rendered.result):
+        above_limit = result["results"][1]["result"]
+        assert above_limit["unexpected_index_list"] == failed_rows
+    pages = {path.relative_to(tmp_path / "docs").as_posix(): path.read_text() for path in tmp_path.rglob("*.html")}
     assert any(page.endswith("expectations/plays.html") for page in pages)
+    assert any("validations/plays/run-1/" in page and f"volume[{day(2)}]" in text for page, text in pages.items())
+
+
+def test_a_page_names_every_number_that_failed(tmp_path: Path) -> None:
+    numbers = [Expectation("volume", f"volume[{day(n)}]", n, -2.0, -1.0, "error", "as usual") for n in range(200)]
+    validate_metrics("plays", numbers, DataDocs(tmp_path, "run-1"))
+    (page,) = (path.read_text() for path in tmp_path.rglob("validations/plays/**/*.html"))
+    assert [n for n in range(200) if f"volume[{day(n)}]" not in page] == []
 
 
 def test_any_numbers_are_compared_with_their_limits() -> None:
