@@ -40,7 +40,7 @@ def summarise(case: str, folder: str) -> DataFrame:
     if case == "tiles":
         tiles = build_daily_tiles(events, ["user_id", "item_id"])
         return tiles.agg(F.count("*").alias("rows"), F.sum("amount").alias("sum"))
-    return events.agg(F.count("*").alias("rows"), F.sum(row_hash(events).cast("decimal(38,0)")).alias("sum"))
+    return events.agg(F.count("*").alias("rows"), F.sum(F.expr(row_hash(events)).cast("decimal(38,0)")).alias("sum"))
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:

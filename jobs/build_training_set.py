@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -101,7 +102,13 @@ def _compute_set(context: RunContext, inputs: TrainingSetInputs) -> DataFrame:
     return join_training_set(_read_spine(context, inputs), features, labels, manifest.plan, manifest.known_at)
 
 
-def _audit_set(context: RunContext, inputs: TrainingSetInputs, rows: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+def _audit_set(
+    context: RunContext,
+    inputs: TrainingSetInputs,
+    rows: DataFrame,
+    spec: TableSpec,
+    few_rows: pa.Table | None,
+) -> Mapping[str, Any]:
     manifest, read = inputs.manifest, partial(context.tables.read, inputs.versions)
     audit = TrainingSetAudit(
         context.gate,
@@ -112,7 +119,7 @@ def _audit_set(context: RunContext, inputs: TrainingSetInputs, rows: DataFrame, 
         read("signal_values"),
         (read("exposures"), read("exposure_features")),
     )
-    return audit(rows, spec)
+    return audit(rows, spec, few_rows)
 
 
 def _keep_manifest(context: RunContext, manifest: Manifest) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from longplay.paths import SourcePaths, record_file
@@ -53,8 +54,13 @@ class Gate:
     direct_below: int = 0
     docs: Path | None = None
 
-    def __call__(self, frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    def __call__(self, frame: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
         """Validate ``frame`` against the contract of ``spec``.
+
+        Args:
+            frame: the rows.
+            spec: their table.
+            few_rows: the same rows in memory, if they are few.
 
         Returns:
             ``rows``, ``checks``, ``checksum`` of the content, ``verdict`` (its file), and ``warnings``: failed checks
@@ -66,7 +72,7 @@ class Gate:
         check_schema(frame, spec)
         spec = with_families(spec, frame.dtypes)
         history = load_publication_history(self.results, spec.name, self.published)
-        measurements = measure(frame, spec, history, self.read)
+        measurements = measure(frame, spec, history, self.read, few_rows)
         verdict, failed = validate(measurements, spec, history, self.data_docs)
         if measurements.profile.rows < self.direct_below:
             failed = self._validate_rows(frame, spec, measurements.expectations(spec, history), verdict, failed)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from quality.expectations import (
@@ -54,14 +55,26 @@ class Measurements:
 
 
 def measure(
-    frame: DataFrame, spec: TableSpec, history: PublicationHistory, read: TableReader | None = None
+    frame: DataFrame,
+    spec: TableSpec,
+    history: PublicationHistory,
+    read: TableReader | None = None,
+    few_rows: pa.Table | None = None,
 ) -> Measurements:
-    """Measure rows: two Spark jobs for profile and grain, one for the sample, and one per query, reference or leak."""
-    profile = profile_publication(frame, spec)
+    """Measure rows: a Spark job each for profile, grain, sample, and every query, reference or leak.
+
+    Args:
+        frame: the rows.
+        spec: their table.
+        history: what their shapes are compared with.
+        read: reads other tables.
+        few_rows: the same rows in memory, if they are few; their grain needs no job.
+    """
+    profile = profile_publication(frame, spec, are_few=few_rows is not None)
     sample = draw_sample(frame, spec, profile.rows)
     sampled_checks = [check for check in spec.checks if isinstance(check, Sampled)]
     shapes = measure_shapes(sample, sampled_checks, history.memories) if sample is not None else Shapes()
-    repeated_rows = count_repeated_rows(frame, spec, profile.rows)
+    repeated_rows = count_repeated_rows(frame, spec, profile.rows, few_rows)
     return Measurements(profile, repeated_rows, shapes, run_queries(frame, spec, read, profile))
 
 

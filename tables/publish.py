@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, DataFrameWriter
 
 from longplay.delta import open_table
@@ -73,8 +74,9 @@ class PublishedVersion:
     checksum: str = ""
 
 
-StagedRowsGate = Callable[[DataFrame, TableSpec], Mapping[str, Any]]
-"""Validates staged rows; raises ``QualityError``, or returns its audit."""
+StagedRowsGate = Callable[[DataFrame, TableSpec, pa.Table | None], Mapping[str, Any]]
+"""Validates staged rows, which it also gets in memory if they are few; raises ``QualityError``, or returns its audit.
+"""
 
 
 class WritableStore(Store):
@@ -118,7 +120,7 @@ class WritableStore(Store):
             if spec.mode == "append" and current_version >= 0:
                 staged = self._stage_new_rows(staged, spec, staging / "new")
             with self._keep_if_rejected(staged.folder, spec, lineage):
-                audit = gate(staged.frame, spec)
+                audit = gate(staged.frame, spec, staged.in_memory if self._are_few(staged) else None)
             # Check again: on a file system that does not share locks, another machine may have published meanwhile.
             self._require_version(spec, current_version, self.latest(spec.name))
             is_rebuild = spec.mode == "replace" or replace == EVERYTHING
@@ -132,11 +134,14 @@ class WritableStore(Store):
     def _stage(self, frame: DataFrame, folder: Path) -> StagedRows:
         return stage(frame, folder)
 
+    def _are_few(self, staged: StagedRows) -> bool:
+        return self.small.include_publication(staged.rows, staged.size)
+
     def _stage_new_rows(self, staged: StagedRows, spec: TableSpec, folder: Path) -> StagedRows:
         """Staged rows whose key (the values of the grain columns) is not in the table."""
-        if not self.small.include_publication(staged.rows, staged.size):
+        if not self._are_few(staged):
             return self._stage(self._new_rows(staged.frame, spec), folder)
-        rows = staged.to_arrow()
+        rows = staged.in_memory
         published_keys = read_published_keys(self.path(spec.name), spec, rows, MAX_KEYS_IN_MEMORY)
         if published_keys is None:
             return self._stage(self._new_rows(staged.frame, spec), folder)
@@ -162,7 +167,7 @@ class WritableStore(Store):
         if replace != EVERYTHING and base_version >= 0:
             self._check_schema(staged.frame, spec)
         if self._commits_in_memory(staged, spec, replace, base_version):
-            commit_rows(path, staged.to_arrow(), spec, metadata, base_version, replace_all=replace == EVERYTHING)
+            commit_rows(path, staged.in_memory, spec, metadata, base_version, replace_all=replace == EVERYTHING)
         else:
             self._commit_through_spark(staged.frame, spec, metadata, replace)
         version = self.version(spec.name)
@@ -180,7 +185,7 @@ class WritableStore(Store):
 
         delta-rs would move the columns of partitions behind a column that it adds.
         """
-        if not self.small.include_publication(staged.rows, staged.size) or replace not in (None, EVERYTHING):
+        if not self._are_few(staged) or replace not in (None, EVERYTHING):
             return False
         if replace == EVERYTHING or base_version < 0:
             return True

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,8 +30,9 @@ class StagedRows:
     rows: int
     size: int
 
-    def to_arrow(self) -> pa.Table:
-        """The rows, read without Spark."""
+    @cached_property
+    def in_memory(self) -> pa.Table:
+        """The rows, read once without Spark; for few of them."""
         schema = nullable_schema(self.frame.schema.json())
         tables = [pq.ParquetFile(file).read().cast(schema) for file in _data_files(self.folder)]
         return pa.concat_tables(tables) if tables else schema.empty_table()

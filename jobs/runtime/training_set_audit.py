@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -48,13 +49,13 @@ class TrainingSetAudit:
     signal_values: DataFrame
     feature_sources: Sequence[DataFrame]
 
-    def __call__(self, rows: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    def __call__(self, rows: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
         """Validate the set; gives the gate's audit, the rows of the spine, and the weights of its labels.
 
         Raises:
             QualityError: naming what is wrong.
         """
-        gate_audit = self.gate(rows, with_training_set_rules(spec, rows.dtypes, self.plan.parts()))
+        gate_audit = self.gate(rows, with_training_set_rules(spec, rows.dtypes, self.plan.parts()), few_rows)
         spine_rows = check_spine(rows, self.spine.count(), gate_audit["rows"], self.known_at)
         self._check_columns(rows)
         weights = measure_label_weights(rows, [label.name for label in self.labels])

@@ -3,15 +3,19 @@
 It is cheap on purpose. Nulls are counted by ``COUNT(column)``, rule violations by sums of 0 and 1, the checksum by two
 sums of longs, so Spark compiles the whole aggregate into one loop. Sketches (estimates of distinct values) cannot be
 compiled and would slow everything else: they read their few columns in a branch of their own, in the same job.
+
+What a few rows cost is not their reading but the planning of the query. So the aggregate is one SQL text, and few rows
+are read as one partition, sketches included, so that Spark neither exchanges nor joins anything.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pyspark.sql import Column, DataFrame
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tables.checks import Bounded, Steady
@@ -51,38 +55,57 @@ def day_column(spec: TableSpec) -> str | None:
     return spec.time if spec.time is not None and types[spec.time] == "date" else None
 
 
-def profile_publication(frame: DataFrame, spec: TableSpec) -> PublicationProfile:
-    """Count everything in one Spark job. Grain in: that of the table."""
-    sql_by_name = {f"measure:{c.name}": c.measure for c in spec.checks if isinstance(c, Bounded | Steady)}
-    measures = {name: F.expr(sql).cast("double") for name, sql in sql_by_name.items()}
-    sketches = {name: column for name, column in measures.items() if _SKETCH_PREFIX in sql_by_name[name]}
+def profile_publication(frame: DataFrame, spec: TableSpec, *, are_few: bool = False) -> PublicationProfile:
+    """Count everything in one Spark job. Grain in: that of the table.
+
+    Args:
+        frame: the rows.
+        spec: their table.
+        are_few: whether the rows fit one partition.
+    """
+    measures = {f"measure:{c.name}": c.measure for c in spec.checks if isinstance(c, Bounded | Steady)}
+    sketches = [name for name, measure in measures.items() if _SKETCH_PREFIX in measure]
     upper, lower = half_sums(_HASH)
-    compiled = {"rows": F.count("*"), "upper": upper, "lower": lower, **_rule_counts(spec)}
-    compiled |= {name: column for name, column in measures.items() if name not in sketches}
-    counts = _aggregate_by_day(frame.withColumn(_HASH, row_hash(frame, spec.audit)), spec, compiled)
+    counts = {"rows": "count(*)", "upper": upper, "lower": lower, **_rule_counts(spec)}
+    counts |= {name: f"CAST(({measure}) AS double)" for name, measure in measures.items()}
+    frame = frame.selectExpr("*", f"{row_hash(frame, spec.audit)} AS {_HASH}")
+    if are_few:
+        return _to_profile(spec, _count_by_day(frame.coalesce(1), spec, counts, {}))
+    compiled = {name: sql for name, sql in counts.items() if name not in sketches}
+    return _to_profile(spec, _count_by_day(frame, spec, compiled, {name: counts[name] for name in sketches}))
+
+
+def _count_by_day(
+    frame: DataFrame, spec: TableSpec, counts: Mapping[str, str], sketches: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Compute SQL aggregates by day, sketches in a branch of their own; those that are null are left out."""
+    aggregates = _aggregate_by_day(frame, spec, "counts", counts)
     if sketches:
-        counts = counts.unionByName(_aggregate_by_day(frame, spec, sketches), allowMissingColumns=True)
-    return _to_profile(spec, _merge_by_day([row.asDict() for row in counts.collect()]))
-
-
-def _aggregate_by_day(frame: DataFrame, spec: TableSpec, columns: Mapping[str, Column]) -> DataFrame:
-    aggregates = [column.alias(name) for name, column in columns.items()]
-    day = day_column(spec)
-    return frame.groupBy(F.col(day).alias(_DAY)).agg(*aggregates) if day else frame.agg(*aggregates)
-
-
-def _merge_by_day(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Merge the rows that both branches give for a day."""
+        branch = _aggregate_by_day(frame, spec, "sketches", sketches)
+        aggregates = aggregates.unionByName(branch, allowMissingColumns=True)
     days: dict[Any, dict[str, Any]] = {}
-    for row in rows:
-        days.setdefault(row.get(_DAY), {}).update({name: row[name] for name in row if row[name] is not None})
+    for row in aggregates.collect():
+        branches = (counts, row["counts"]), (sketches, row["sketches"] if sketches else None)
+        values = {
+            name: value for names, struct in branches if struct for name, value in zip(names, struct, strict=True)
+        }
+        day = days.setdefault(row[_DAY], {})
+        day |= {name: value for name, value in {_DAY: row[_DAY], **values}.items() if value is not None}
     return list(days.values())
 
 
-def _rule_counts(spec: TableSpec) -> dict[str, Column]:
-    """An aggregate for every rule: its violations, or, of a column that may not be null, its values."""
-    values = {f"{c.name}_not_null": F.count(F.col(f"`{c.name}`")) for c in spec.columns if not c.nullable}
-    return values | {rule.name: F.sum(F.when(F.expr(rule.violation), 1).otherwise(0)) for rule in spec.rules}
+def _aggregate_by_day(frame: DataFrame, spec: TableSpec, name: str, aggregates: Mapping[str, str]) -> DataFrame:
+    """SQL aggregates by day, as one struct: each column of Python's would be several calls into the JVM."""
+    struct, day = f"struct({', '.join(aggregates.values())}) AS {name}", day_column(spec)
+    if day is None:
+        return frame.selectExpr(f"CAST(NULL AS date) AS {_DAY}", struct)
+    return frame.groupBy(F.col(day).alias(_DAY)).agg(F.expr(struct))
+
+
+def _rule_counts(spec: TableSpec) -> dict[str, str]:
+    """An SQL aggregate for every rule: its violations, or, of a column that may not be null, its values."""
+    values = {f"{c.name}_not_null": f"count(`{c.name}`)" for c in spec.columns if not c.nullable}
+    return values | {rule.name: f"sum(CASE WHEN {rule.violation} THEN 1 ELSE 0 END)" for rule in spec.rules}
 
 
 def _to_profile(spec: TableSpec, days: list[dict[str, Any]]) -> PublicationProfile:
@@ -100,12 +123,20 @@ def _to_profile(spec: TableSpec, days: list[dict[str, Any]]) -> PublicationProfi
     return PublicationProfile(rows, violations, render(rows, hash_sum), measures_by_day)
 
 
-def count_repeated_rows(frame: DataFrame, spec: TableSpec, rows: int) -> int:
+def count_repeated_rows(frame: DataFrame, spec: TableSpec, rows: int, few_rows: pa.Table | None = None) -> int:
     """Count the rows beyond the first of each grain.
 
     Hashes of 64 bits are compared first, and the columns themselves only where two hashes collide. By chance alone that
     happens in one of a hundred thousand publications of twenty million rows.
+
+    Args:
+        frame: the rows.
+        spec: their table.
+        rows: how many there are.
+        few_rows: the same rows in memory, where Arrow compares the columns themselves.
     """
+    if few_rows is not None and not any(map(_compares_otherwise, few_rows.select(spec.grain).schema.types)):
+        return len(few_rows) - len(few_rows.group_by(list(spec.grain)).aggregate([]))
     hashes = frame.select(F.xxhash64(*[F.col(f"`{name}`") for name in spec.grain]).alias("hash"))
     if rows <= MAX_HASHES_IN_DRIVER:
         repeated_hashes = _count_repeated_hashes(hashes.toArrow()["hash"].to_numpy())
@@ -117,6 +148,11 @@ def count_repeated_rows(frame: DataFrame, spec: TableSpec, rows: int) -> int:
     row = frame.groupBy(*spec.grain).count().agg(repeats).first()
     assert row is not None
     return int(row["n"])
+
+
+def _compares_otherwise(kind: pa.DataType) -> bool:
+    """Whether Arrow may take values of a type for equal that are not so for Spark, or cannot compare them."""
+    return bool(pa.types.is_floating(kind) or pa.types.is_nested(kind))
 
 
 def _count_repeated_hashes(hashes: npt.NDArray[np.int64]) -> int:

@@ -43,7 +43,8 @@ def run_queries(
             if target is not None:
                 day = dict(zip(check.columns, check.keys, strict=True)).get(day_column(spec) or "")
                 target = target.where(on_days(day, _dated(profile.days))) if day else target
-                query_results[check.name] = _count_unresolved_rows(frame, target, check, one_in)
+                unresolved = _count_unresolved_rows(frame, target, check, one_in) if profile.rows else 0.0
+                query_results[check.name] = unresolved
     return query_results
 
 

@@ -42,9 +42,9 @@ class Shapes:
 
 
 def draw_sample(frame: DataFrame, spec: TableSpec, rows: int) -> pa.Table | None:
-    """Read the columns of the ``Sampled`` checks of about ``SAMPLE_ROWS`` rows; None without such checks."""
+    """Read the columns of the ``Sampled`` checks of about ``SAMPLE_ROWS`` rows; None without such checks or rows."""
     checks = [check for check in spec.checks if isinstance(check, Sampled)]
-    if not checks:
+    if not checks or not rows:
         return None
     columns = list(dict.fromkeys(name for check in checks for name in check.columns))
     one_in = max(1, rows // SAMPLE_ROWS)

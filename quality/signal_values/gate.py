@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -81,13 +82,13 @@ class SignalGate:
     appends: bool = False
     kept_signals: Collection[str] = ()
 
-    def __call__(self, frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    def __call__(self, frame: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
         """Validate the rows; warnings are shown, and stored with the rest.
 
         Raises:
             QualityError: naming the signals and rules that failed with severity error, and how many rows.
         """
-        audit = dict(self.gate(frame, spec))
+        audit = dict(self.gate(frame, spec, few_rows))
         profiles = profile_signals(frame, self.definitions, self.watermark)
         bins = self._bins(profiles)
         findings, result = validate_findings(

@@ -95,7 +95,7 @@ def work(root: Path, kill_at: str, ready: Path) -> None:
     store.kill_at = kill_at
     context.__dict__["store"] = store  # for the gate, too
 
-    def gate(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    def gate(frame: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
         try:
             audit = context.gate(frame, spec)
         except QualityError:

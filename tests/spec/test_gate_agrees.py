@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import lit
 
 from longplay.errors import QualityError
 from quality.gate import Gate
 from quality.gx.validate_rows import passed_by_check, validate_rows
-from quality.measure.profile import profile_publication
+from quality.measure.profile import count_repeated_rows, profile_publication
 from quality.measure.queries import run_queries
 from quality.publication_history import PublicationHistory
 from quality.validation import measure, validate
@@ -94,6 +95,27 @@ def test_the_verdict_is_that_of_great_expectations_own_engine_check_by_check(spa
         "repeats",
         "top_kind",
     }
+
+
+def test_few_rows_in_memory_are_measured_as_many_are(spark: SparkSession) -> None:
+    repeated = set()
+    for seed in (1, 2, 5):
+        frame = drawn(spark, seed)
+        measurements = measure(frame, AGGREGATED, HISTORY)
+        assert measure(frame, AGGREGATED, HISTORY, few_rows=frame.toArrow()) == measurements, seed
+        repeated.add(measurements.repeated_rows)
+    assert len(repeated - {0}) > 1
+
+
+def test_repeats_are_those_of_spark_whatever_the_types_of_the_grain(spark: SparkSession) -> None:
+    nothing = float("nan")
+    rows = [("a", 0.0, [1]), ("a", -0.0, [1]), ("b", nothing, None), ("b", nothing, None), (None, None, [2])] * 2
+    frame = spark.createDataFrame(rows, "text string, number double, list array<int>").withColumn("day", lit(START))
+    for grain in (["text"], ["number"], ["list"], ["text", "day"], ["text", "number", "list"]):
+        spec = replace(SPEC, grain=tuple(grain))
+        expected = len(rows) - frame.groupBy(*grain).count().count()
+        assert count_repeated_rows(frame, spec, len(rows), frame.toArrow()) == expected, grain
+        assert count_repeated_rows(frame, spec, len(rows)) == expected, grain
 
 
 def test_one_pass_profiles_every_day(spark: SparkSession) -> None:

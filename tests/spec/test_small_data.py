@@ -39,7 +39,7 @@ FULL = (
 EMPTY = (None, None, None, None, None, False, None, None, None)
 
 
-def publish_row_counts(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+def publish_row_counts(frame: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
     return {"rows": frame.count()}
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
@@ -37,11 +38,11 @@ FACTS = TableSpec("facts", "Test facts.", ("id",), COLUMNS, mode="append")
 TILES = TableSpec("tiles", "Test tiles.", ("id",), COLUMNS)
 
 
-def counted(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+def counted(frame: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
     return {"rows": frame.count(), "checksum": checksum(frame)}
 
 
-def refuse(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+def refuse(frame: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
     raise QualityError("No.", where=f"table {spec.name}")
 
 
@@ -227,7 +228,7 @@ def test_a_second_process_makes_this_one_wait(store: WritableStore) -> None:
         assert holder.stdout.readline() == "held\n"
         order: list[str] = []
 
-        def gate(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+        def gate(frame: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
             order.append("published" if holder.poll() is not None else "published while locked")
             return counted(frame, spec)
 
@@ -284,7 +285,7 @@ def test_where_the_lock_does_not_hold_the_later_writer_is_refused(store: Writabl
     """Two machines on a file system that passes no locks on deliver the same rows: they are there once."""
     store.publish(rows(store, z=0), FACTS, lineage(), counted)
 
-    def gate(frame: DataFrame, spec: TableSpec) -> Mapping[str, Any]:
+    def gate(frame: DataFrame, spec: TableSpec, few_rows: pa.Table | None = None) -> Mapping[str, Any]:
         frame.write.format("delta").mode("append").save(str(store.path(spec.name)))
         return counted(frame, spec)
 
