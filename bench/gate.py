@@ -1,13 +1,15 @@
 """Races the gate of events against the build that it guards and great-expectations' own Spark engine.
 
     python -m bench.gate --millions 1 5
+    python -m bench.gate --millions 0.2 --days 1 50 150 --only gate
 
-The input is one day of a raw log like the simulated world's. ``build`` is ingest's work without a gate: read, validate,
-count the reasons, stage, commit. ``gate`` validates the staged rows against the contract of events, as ``publish``
-does. ``own engine`` validates the same suite on great-expectations' Spark engine: nulls, row rules, grain, number of
-rows, aggregates and shapes (of all rows, where the gate uses a sample), except shapes that rest on earlier
-publications. ``check by check`` runs these expectations one by one; a suite answers some of them together. Each runs in
-a warm process of its own, in turn. The uncounted first round pays for starting Spark and importing great-expectations.
+The input is a raw log like the simulated world's, of one day or as many as ``--days`` says. ``build`` is ingest's
+work without a gate: read, validate, count the reasons, stage, commit. ``gate`` validates the staged rows against the
+contract of events, as ``publish`` does. ``own engine`` validates the same suite on great-expectations' Spark engine:
+nulls, row rules, grain, number of rows, aggregates and shapes (of all rows, where the gate uses a sample), except
+shapes that rest on earlier publications. ``check by check`` runs these expectations one by one; a suite answers some
+of them together. Each runs in a warm process of its own, in turn. The uncounted first round pays for starting Spark
+and importing great-expectations.
 """
 
 import json
@@ -27,10 +29,10 @@ CONTENDERS = ("build", "gate", "check by check", "own engine")
 FILES = 4
 
 
-def write(folder: Path, rows: int) -> None:
-    """Write a day of the raw log, and its events as staged."""
+def write(folder: Path, rows: int, days: int = 1) -> None:
+    """Write days of the raw log, and its events as staged."""
     rng = np.random.default_rng(rows)
-    when = np.sort(EPOCH + rng.integers(0, US_A_DAY, rows))
+    when = np.sort(EPOCH + rng.integers(0, days * US_A_DAY, rows))
     kind = rng.choice(len(KINDS), rows, p=[0.35, 0.4, 0.1, 0.1, 0.05])
     item = (2_000 * rng.random(rows) ** 3).astype(np.int64)
     names = pa.array(KINDS).take(pa.array(kind))
@@ -94,14 +96,16 @@ def main() -> None:
     """Race and print."""
     parser = arguments(__doc__)
     parser.add_argument("--millions", nargs="*", type=float, default=[1, 5])
+    parser.add_argument("--days", nargs="*", type=int, default=[1], help="days over which the rows are spread")
     parser.add_argument(
         "--only", nargs="*", choices=CONTENDERS, default=list(CONTENDERS), help="contenders that take part"
     )
     args = parser.parse_args()
     folder = scratch("gate")
-    requests = {f"{millions:g} M": {"case": f"{millions:g} M"} for millions in args.millions}
-    for millions in args.millions:
-        write(folder / f"{millions:g} M", int(millions * 1_000_000))
+    sizes = {f"{millions:g} M, {days} d": (millions, days) for millions in args.millions for days in args.days}
+    requests = {case: {"case": case} for case in sizes}
+    for case, (millions, days) in sizes.items():
+        write(folder / case, int(millions * 1_000_000), days)
     chosen = [
         Contender(
             name, [sys.executable, "-m", "bench.gate_longplay", name, str(folder)], args.limit, folder / f"{name}.log"
