@@ -3,8 +3,9 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from subprocess import Popen, TimeoutExpired
 from types import FrameType
@@ -14,6 +15,8 @@ from pyspark import SparkContext
 
 JAVA_SHUTDOWN_TIMEOUT_S = 4.0
 PIPE_BYTES = 4096
+RAISE_AGAIN_AFTER_S = 0.05
+"""Until Python has left the callback in which it drops exceptions."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a supervisor, and a terminal that is closed."""
 
@@ -53,7 +56,13 @@ def ends_on_signals() -> Iterator[None]:
     for number in handlers:
         signal.signal(number, _end)
     try:
-        yield
+        with _raising_again(handlers) as dropped:
+            try:
+                yield
+            except Exception:
+                if dropped:  # PySpark's connection was cut off in the middle of a call
+                    raise dropped[0] from None
+                raise
     except (Termination, KeyboardInterrupt) as ended:  # PySpark sets a handler of its own for Ctrl-C
         ignore_signals()
         end_java()
@@ -61,6 +70,35 @@ def ends_on_signals() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _raising_again(numbers: Iterable[int]) -> Iterator[list[Termination]]:
+    """Send a signal again whose exception was dropped, because it came while Python freed an object of PySpark.
+
+    Returns:
+        The exceptions that were dropped.
+    """
+    hook, dropped, timers = sys.unraisablehook, list[Termination](), list[threading.Timer]()
+
+    def handle(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(unraisable.exc_value, (Termination, KeyboardInterrupt)):
+            hook(unraisable)
+            return
+        ended = unraisable.exc_value
+        dropped.append(ended if isinstance(ended, Termination) else Termination(signal.SIGINT))
+        for number in numbers:
+            signal.signal(number, _end)
+        timers.append(threading.Timer(RAISE_AGAIN_AFTER_S, os.kill, (os.getpid(), dropped[-1].number)))
+        timers[-1].start()
+
+    sys.unraisablehook = handle
+    try:
+        yield dropped
+    finally:
+        sys.unraisablehook = hook
+        for timer in timers:
+            timer.cancel()
 
 
 @contextmanager

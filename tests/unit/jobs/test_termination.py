@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+import weakref
 from types import FrameType
 
 import pytest
@@ -41,3 +43,32 @@ def test_the_handler_of_before_is_put_back() -> None:
             signal.signal(signal.SIGINT, fail_in_spark)
         assert signal.getsignal(signal.SIGINT) is during
     assert signal.getsignal(signal.SIGINT) is before
+
+
+class JavaObject:
+    """Stands for an object of Spark, which PySpark frees in a callback of the garbage collector."""
+
+
+def work_on(number: signal.Signals, error: Exception | None = None) -> None:
+    """A signal arrives in a callback in which Python drops every exception; then the work goes on, or fails."""
+    java_object = JavaObject()
+    callback = weakref.ref(java_object, lambda _: os.kill(os.getpid(), number))
+    del java_object
+    assert callback() is None
+    if error is not None:
+        raise error
+    time.sleep(5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_a_callback_of_the_garbage_collector_is_not_lost(number: signal.Signals) -> None:
+    with pytest.raises(Termination) as ended, ends_on_signals():
+        work_on(number)
+    assert ended.value.exit_code == 128 + number
+
+
+def test_an_error_that_follows_a_dropped_signal_is_its_consequence() -> None:
+    with pytest.raises(Termination) as ended, ends_on_signals():
+        work_on(signal.SIGINT, Py4JError("An error occurred while calling o42.csv"))
+    assert ended.value.exit_code == 130
+    time.sleep(0.1)  # nothing is sent again
