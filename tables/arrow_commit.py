@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,24 +50,67 @@ def commit_rows(
         StoreError: when another process has published the table in the meantime, or delta-rs fails. Nothing is changed
             then.
     """
-    order = [*spec.partition_by, *([spec.time] if spec.time else [])]
-    # With a transaction id, a writer that uses Spark notices this one. Without retries, only the next version is
-    # written.
-    commit = CommitProperties(
-        custom_metadata={"userMetadata": json.dumps(metadata, sort_keys=True, default=str)},
-        app_transactions=[Transaction(TRANSACTION_APP, new_transaction_version())],
-        max_commit_retries=0,
-    )
-    try:
+    with _named_errors(path, base_version):
         write_deltalake(
             str(path) if base_version < 0 else DeltaTable(str(path), version=base_version),
-            rows.sort_by([(name, "ascending") for name in order]) if order else rows,
+            _in_order(rows, spec),
             mode="error" if base_version < 0 else "overwrite" if replace_all else "append",
             schema_mode=None if base_version < 0 else "overwrite" if replace_all else "merge",
             partition_by=list(spec.partition_by) or None,
             configuration={f"delta.{key}": value for key, value in TABLE_PROPERTIES.items()},
-            commit_properties=commit,
+            commit_properties=_commit_properties(metadata),
         )
+
+
+def replace_rows(
+    path: Path, rows: pa.Table, spec: TableSpec, metadata: Mapping[str, Any], base_version: int, condition: str
+) -> None:
+    """Add rows to a table and remove those that meet a condition, in one commit. Other files stay as they are.
+
+    Args:
+        path: the folder of the table.
+        rows: the rows; they need not meet the condition.
+        spec: the table.
+        metadata: of the commit.
+        base_version: the version that the commit must follow.
+        condition: SQL over the table's columns.
+
+    Raises:
+        StoreError: when another process has published the table in the meantime, or delta-rs fails. Nothing is changed
+            then.
+    """
+    # New rows match no published one. Their columns have names of their own, so that the condition means the table's.
+    new = _in_order(rows, spec).rename_columns([f"new {name}" for name in rows.column_names])
+    with _named_errors(path, base_version):
+        table = DeltaTable(str(path), version=base_version)
+        merge = table.merge(new, predicate="false", commit_properties=_commit_properties(metadata))
+        merge = merge.when_not_matched_insert({f'"{name}"': f'"new {name}"' for name in rows.column_names})
+        counts = merge.when_not_matched_by_source_delete(condition).execute()
+    if not len(rows) and not counts["num_target_rows_deleted"]:  # delta-rs commits no change that changes nothing
+        commit_rows(path, rows, spec, metadata, base_version, replace_all=False)
+
+
+def _in_order(rows: pa.Table, spec: TableSpec) -> pa.Table:
+    """Rows in order of their partition and time, so that readers of a few days read few row groups."""
+    order = [*spec.partition_by, *([spec.time] if spec.time else [])]
+    return rows.sort_by([(name, "ascending") for name in order]) if order else rows
+
+
+def _commit_properties(metadata: Mapping[str, Any]) -> CommitProperties:
+    # With a transaction id, a writer that uses Spark notices this one. Without retries, only the next version is
+    # written.
+    return CommitProperties(
+        custom_metadata={"userMetadata": json.dumps(metadata, sort_keys=True, default=str)},
+        app_transactions=[Transaction(TRANSACTION_APP, new_transaction_version())],
+        max_commit_retries=0,
+    )
+
+
+@contextmanager
+def _named_errors(path: Path, base_version: int) -> Iterator[None]:
+    """Raise failures of a commit as ``StoreError``, another process's publication by name."""
+    try:
+        yield
     except (DeltaError, OSError) as error:
         if _find_newest_version(path) > base_version:
             raise concurrent_publication(path, "a newer version", base_version) from error

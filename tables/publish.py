@@ -19,6 +19,7 @@ from tables.arrow_commit import (
     concurrent_publication,
     new_transaction_version,
     read_published_keys,
+    replace_rows,
     select_new_rows,
 )
 from tables.date_filters import on_days
@@ -166,10 +167,12 @@ class WritableStore(Store):
             return PublishedVersion(spec.name, base_version, 0, False, "no new rows")
         if replace != EVERYTHING and base_version >= 0:
             self._check_schema(staged.frame, spec)
-        if self._commits_in_memory(staged, spec, replace, base_version):
+        if not self._commits_in_memory(staged, spec, replace, base_version):
+            self._commit_through_spark(staged.frame, spec, metadata, replace)
+        elif replace in (None, EVERYTHING) or base_version < 0:
             commit_rows(path, staged.in_memory, spec, metadata, base_version, replace_all=replace == EVERYTHING)
         else:
-            self._commit_through_spark(staged.frame, spec, metadata, replace)
+            replace_rows(path, staged.in_memory, spec, metadata, base_version, replace)
         version = self.version(spec.name)
         if version == base_version:
             raise StoreError(
@@ -181,15 +184,17 @@ class WritableStore(Store):
         return PublishedVersion(spec.name, version, rows, True, "published", str(audit.get("checksum", "")))
 
     def _commits_in_memory(self, staged: StagedRows, spec: TableSpec, replace: str | None, base_version: int) -> bool:
-        """Whether the commit needs no Spark: it is small, removes no single rows, and adds no column.
+        """Whether the commit needs no Spark: it is small, adds no column, and removes single rows of small tables only.
 
         delta-rs would move the columns of partitions behind a column that it adds.
         """
-        if not self._are_few(staged) or replace not in (None, EVERYTHING):
+        if not self._are_few(staged):
             return False
         if replace == EVERYTHING or base_version < 0:
             return True
-        return set(staged.frame.columns) <= set(self._published_types(spec))
+        if not set(staged.frame.columns) <= set(self._published_types(spec)):
+            return False
+        return replace is None or self._is_small(open_table(self.path(spec.name)))
 
     def _commit_through_spark(
         self, staged: DataFrame, spec: TableSpec, metadata: Mapping[str, Any], replace: str | None

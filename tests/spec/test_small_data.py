@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from longplay.errors import StoreError
-from tables.arrow_commit import commit_rows, read_published_keys, select_new_rows
+from tables.arrow_commit import commit_rows, read_published_keys, replace_rows, select_new_rows
 from tables.checksum import checksum
 from tables.publish import EVERYTHING, Lineage, WritableStore
 from tables.small_data import SmallData
@@ -62,12 +62,15 @@ def described(store: WritableStore) -> list[Any]:
 def test_both_ways_make_the_same_table(
     spark: SparkSession, tmp_path: Path, mode: Mode, partition_by: Sequence[str]
 ) -> None:
-    """Every type, nulls, rows that are there already, an empty publication, a new column, a rebuild."""
+    """Every type, nulls, rows that are there already, an empty publication, replaced rows, a new column, a rebuild."""
     spec = TableSpec("all", "Test.", ("id",), ALL_TYPES, mode=mode, time="day", partition_by=tuple(partition_by))
     first = rows(spark, ("a", *FULL), ("b", *EMPTY))
     second = rows(spark, ("a", *FULL), ("c", date(2026, 5, 2), *FULL[1:]), ("b", *EMPTY))
     wider = rows(spark, ("d", *FULL)).selectExpr("*", "'calm' AS mood")
-    publications = [(first, None), (second, None), (wider.limit(0), None), (wider, None), (wider, EVERYTHING)]
+    third, empty = rows(spark, ("e", *EMPTY), ("f", *FULL)), first.limit(0)
+    replaced = [(third, "id IN ('b')"), (empty, "day >= DATE'2026-05-02' AND yes"), (empty, "id = 'nobody'")]
+    publications = [(first, None), (second, None), *(replaced if mode == "increment" else [])]
+    publications += [(wider.limit(0), None), (wider, None), (wider, EVERYTHING)]
     tables = []
     for name, small in (("delta-rs", SmallData()), ("spark", SmallData(rows=0))):
         store = WritableStore(tmp_path / name, "shop", spark, small)
@@ -76,7 +79,7 @@ def test_both_ways_make_the_same_table(
                 store.publish(frame, spec, Lineage(f"run-{number}", "f"), publish_row_counts, replace)
         tables.append(described(store))
     assert tables[0] == tables[1]
-    assert len(tables[0][0]) == (3 if mode == "append" else 5)
+    assert len(tables[0][0]) == {"append": 3, "replace": 5, "increment": 8}[mode]
 
 
 def test_a_commit_must_follow_the_version_that_it_builds_on(tmp_path: Path) -> None:
@@ -90,6 +93,8 @@ def test_a_commit_must_follow_the_version_that_it_builds_on(tmp_path: Path) -> N
         with pytest.raises(StoreError, match="Another run published 'facts'") as caught:
             commit_rows(path, row, spec, {}, version, replace_all=replace_all)
         assert caught.value.got == f"a newer version, expected {version}"
+        with pytest.raises(StoreError, match="Another run published 'facts'"):
+            replace_rows(path, row, spec, {}, version, "id = 'a'")
         assert DeltaTable(str(path)).version() == version + 1
     with pytest.raises(StoreError, match="Another run published 'facts'"):
         commit_rows(path, row, spec, {}, -1, replace_all=False)
