@@ -64,7 +64,7 @@ class Progress:
         """Print one line of a step, with the seconds since the line before."""
         now, text = time.monotonic(), redact(text)
         self.notes.setdefault(self._current, []).append(text)
-        self.console.print(f"  {text} [dim]({now - self._last:.1f} s)[/dim]")
+        self.console.print(f"  {escape(text)} [dim]({now - self._last:.1f} s)[/dim]")
         self._last = now
 
     def _ended(self, _kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
