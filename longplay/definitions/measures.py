@@ -45,7 +45,7 @@ class BaseMeasure(StrictModel):
     traces and the computation of values act on them, so none of these needs to know a new kind.
     """
 
-    only_grows: ClassVar[bool] = True
+    only_grows: ClassVar[bool]  # no default: every kind states it
     """Further facts can only increase a value. So the gate checks that a signal with a longer window is never smaller,
     and delay curves treat a final 0 as 0 throughout."""
     is_binary: ClassVar[bool] = False
@@ -156,6 +156,7 @@ class AnyMeasure(FlagMeasure):
     depends_on_days_alone = True
     settles_early = True
 
+    only_grows = True
     kind: Literal["any"]
 
     def value_bounds(self, days: int) -> ValueBounds:
@@ -177,6 +178,7 @@ class DaysMeasure(FlagMeasure):
     depends_on_days_alone = True
     counts_days = True
 
+    only_grows = True
     kind: Literal["days"]
 
     def value_bounds(self, days: int) -> ValueBounds:
@@ -199,6 +201,7 @@ class WeeksMeasure(FlagMeasure):
     needs_calendar_window = True
     depends_on_days_alone = True
 
+    only_grows = True
     kind: Literal["weeks"]
     weeks: int = Field(ge=1)
     days: int = Field(ge=1, le=7)
@@ -235,6 +238,7 @@ class InactivityMeasure(FlagMeasure):
     needs_calendar_window = True
     depends_on_days_alone = True
 
+    only_grows = True
     kind: Literal["inactivity"]
     gap: int = Field(ge=1, le=90)
 
@@ -306,6 +310,7 @@ class SeasonMeasure(FlagMeasure):
     is_binary = True
     may_read_episodes = True
 
+    only_grows = True
     kind: Literal["season"]
 
     def value_bounds(self, days: int) -> ValueBounds:

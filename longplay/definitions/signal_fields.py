@@ -108,7 +108,8 @@ class VoidRules(StrictModel):
 
     Attributes:
         look_back: how far the log must reach back before the anchor.
-        outage: whether an outage that overlaps the window makes the value void.
+        outage: whether an outage that overlaps the window, the time in which credit is earned or the baseline makes
+            the value void.
         settles: ``early``: a value of kind ``any`` is final once an event is seen, despite any outage.
         at_least: minimum number of facts in the window at maturity; with fewer, the value is void.
     """

@@ -1,9 +1,10 @@
 """Rules across the fields of a definition. Each rule names the key to change."""
 
 from datetime import timedelta
+from typing import get_args
 
 from longplay.definitions.expression import reads_episodes
-from longplay.definitions.measures import KeyProblem
+from longplay.definitions.measures import MEASURES, KeyProblem
 from longplay.definitions.signal_fields import SignalFields
 from longplay.definitions.windows import CalendarWindow
 
@@ -56,11 +57,17 @@ def _window_problem(fields: SignalFields) -> Problem:
 def _void_problem(fields: SignalFields) -> Problem:
     void, measure = fields.void, fields.measure
     if void.settles == "early" and not measure.settles_early:
-        return "void.settles", "only a measure of kind 'any' can settle early; others need the whole window"
+        return (
+            "void.settles",
+            f"only a measure of {_kinds_with('settles_early')} can settle early; others need the whole window",
+        )
     if void.look_back is not None and void.look_back <= timedelta(0):
         return "void.look_back", "must be longer than 0 s"
     if void.at_least is not None and not measure.is_expression:
-        return "void.at_least", "only a measure of kind 'sql' takes at_least; others are defined even without facts"
+        return (
+            "void.at_least",
+            f"only a measure of {_kinds_with('is_expression')} takes at_least; others are defined even without facts",
+        )
     return None
 
 
@@ -73,7 +80,8 @@ def _credit_problem(fields: SignalFields) -> Problem:
     if credit.is_split and not (fields.measure.counts_days and fields.keys == "user_item"):
         return (
             "credit.rule",
-            f"{credit.rule} splits days of a user with an item: it needs a measure of kind 'days' and keys 'user_item'",
+            f"{credit.rule} splits days of a user with an item: it needs a measure of {_kinds_with('counts_days')} and "
+            "keys 'user_item'",
         )
     if credit.is_split and not isinstance(fields.window, CalendarWindow):
         return "window.kind", f"{credit.rule} splits whole days: it needs a calendar window"
@@ -84,7 +92,7 @@ def _discount_problem(fields: SignalFields) -> Problem:
     if fields.discount is None:
         return None
     if not fields.measure.counts_days:
-        return "discount", "a discount weights days: it needs a measure of kind 'days'"
+        return "discount", f"a discount weights days: it needs a measure of {_kinds_with('counts_days')}"
     if fields.discount.normalise and _splits_credit(fields):
         return "discount.normalise", "split credit sums over several windows, so one window cannot normalise it"
     return None
@@ -94,7 +102,7 @@ def _baseline_problem(fields: SignalFields) -> Problem:
     if fields.baseline is None:
         return None
     if not fields.measure.is_expression:
-        return "baseline", "a baseline needs a measure of kind 'sql'"
+        return "baseline", f"a baseline needs a measure of {_kinds_with('is_expression')}"
     if fields.baseline <= timedelta(0):
         return "baseline", "must be longer than 0 s"
     if fields.credit is not None:
@@ -150,3 +158,8 @@ def _text_problem(fields: SignalFields) -> Problem:
 
 def _splits_credit(fields: SignalFields) -> bool:
     return fields.credit is not None and fields.credit.is_split
+
+
+def _kinds_with(constant: str) -> str:
+    kinds = [get_args(each.model_fields["kind"].annotation)[0] for each in MEASURES if getattr(each, constant)]
+    return "kind " + " or ".join(f"'{kind}'" for kind in kinds)

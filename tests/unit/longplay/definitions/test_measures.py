@@ -129,3 +129,8 @@ def test_a_measure_is_documented(measure: type[BaseMeasure]) -> None:
     assert f"### {measure.__name__}" in reference, "run 'make docs'"
     guide = Path("docs/how-to/signals.md").read_text(encoding="utf-8")
     assert f"`{kind_of(measure)}`" in guide, "describe the kind in docs/how-to/signals.md"
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.__name__)
+def test_every_kind_states_whether_it_only_grows(measure: type[BaseMeasure]) -> None:
+    assert "only_grows" in vars(measure)
