@@ -72,7 +72,7 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "outages",
-        "Detect days on which the log holds far too few events.",
+        "Detect days for which the log has far too little data.",
         reads=("events", "first_seen", "deliveries"),
         publishes=("day_counts", "outages", "quality_metrics"),
     ),
@@ -92,7 +92,7 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "build-progressive",
-        "Estimate the mean of items from traces that are still open.",
+        "Estimate each item's mean signal value from all its traces, open ones included.",
         reads=(*_FACTS, "deliveries", "outages"),
         publishes=_PROGRESSIVE,
     ),
@@ -125,7 +125,7 @@ STEPS: tuple[PipelineStep, ...] = (
     ),
     PipelineStep(
         "deploy",
-        "Deploy the rankers to simulated listeners for 90 days.",
+        "Deploy the rankers to simulated listeners for `deploy.days` days (default 90).",
         reads=("training_set", "releases", "deliveries", "first_seen", *_TILES[1:]),
         other_input="rankers in MLflow, the simulated world",
         other_output="a deployment verdict as JSON",
