@@ -97,7 +97,10 @@ class LogState:
         return LogPosition(int(deliveries[-1]["batch"]), watermarks_of(deliveries, self.begins)[-1][1])
 
     def known_at(self, requested: datetime | None = None) -> datetime:
-        """The as-of time of a step (UTC): ``requested``, or when the newest watermark was first known."""
+        """The as-of time of a step (UTC): ``requested``, or when the newest watermark was first known.
+
+        With a single watermark so far, it is that watermark, because the log then counts as delivered on time.
+        """
         if requested is not None:
             return requested
         history = self.watermarks()

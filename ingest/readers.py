@@ -13,7 +13,7 @@ from ingest.log_mapping import EventsLog, LogMapping, LogPart
 from ingest.raw_columns import CORRUPT, FILE, MALFORMED, is_hidden, union_rows
 from ingest.source_config import Source
 from longplay.errors import InputError, nearest
-from tables.spark import SPARK_ERRORS, describe_spark_error, raise_machine_fault
+from tables.spark import SPARK_ERRORS, describe_spark_error, raise_if_machine_fault
 
 _MARKERS = re.compile(r"_SUCCESS|_(committed|started)_.*|_(common_)?metadata|\..*\.crc|\.DS_Store|[_.].*\.json")
 
@@ -100,7 +100,7 @@ def _read(spark: SparkSession, path: Path, file_format: FileFormat, mapped: Sequ
         rows.columns  # noqa: B018 - Spark Connect analyses nothing before it is asked for something
         return rows
     except SPARK_ERRORS as error:
-        raise_machine_fault(error, str(path))
+        raise_if_machine_fault(error, str(path))
         cause = describe_spark_error(error)
         raise InputError(
             f"The raw log cannot be read as {file_format.type}.",

@@ -15,7 +15,7 @@ from jobs.runtime.outages import find_outages
 from jobs.runtime.published_signals import PublishedSignals, signals_condition
 from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
-from jobs.runtime.signal_failures import compute_and_discard, publish_failures, publish_without_failing
+from jobs.runtime.signal_failures import compute_and_discard, publish_failures, publish_isolating_failures
 from jobs.runtime.signal_inputs import SignalInputs, is_eligible, read_signal_inputs
 from longplay.definitions.signal import Definition
 from longplay.errors import ConfigError
@@ -84,7 +84,7 @@ def build_signals(context: RunContext) -> None:
     others = [definition for definition in definitions if definition.ref not in reasons]
     others += published.predecessors(reasons, context.registry.by_ref)
     plan = _plan_values(context, definitions, others, published)
-    reasons |= publish_without_failing(
+    reasons |= publish_isolating_failures(
         others,
         lambda some: _publish_values(context, plan.select(some, published), published),
         lambda some: compute_and_discard(_compute_values(context, plan.select(some, published))),

@@ -13,7 +13,7 @@ from features.shipped_views import ITEM
 from ingest.log_state import LogState
 from jobs.runtime.command_options import job_command
 from jobs.runtime.fingerprint import TRAINING_SET_FROM_FACTS, hash_table_code
-from jobs.runtime.labels import label_definitions, plan_split, use_labels
+from jobs.runtime.labels import label_definitions, plan_split, record_label_use
 from jobs.runtime.releases import open_release, release_option
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import read_knowledge
@@ -67,7 +67,7 @@ def build_training_set(context: RunContext, release_id: str | None = None) -> Pu
         partial(_audit_set, context, inputs),
     )
     if published.written:
-        context.progress.say(f"row-preserving: {published.rows:,} exposures in, {published.rows:,} rows out")
+        context.progress.say(f"{published.rows:,} exposures, one row each")
         report_labels(context)
     _keep_manifest(context, inputs.manifest)
     return published
@@ -125,7 +125,7 @@ def _audit_set(
 def _keep_manifest(context: RunContext, manifest: Manifest) -> None:
     """Write the manifest next to the tables, and record in the registry who learns from the labels."""
     audit = context.store.commit_metadata(TRAINING_SET.name)["audit"]
-    use_labels(context, "training_set", f"{context.source.name} {audit['checksum']}")
+    record_label_use(context, "training_set", f"{context.source.name} {audit['checksum']}")
     file = write_manifest(context.folder, manifest, audit["checksum"], {"weights": audit["weights"]})
     context.progress.say(f"manifest: {file}; 'longplay verify' rebuilds the set from it")
 

@@ -1,4 +1,4 @@
-"""Deploy: every ranker serves the same new listeners of the simulated world, for 90 days."""
+"""Deploy: every ranker serves the same new listeners of the simulated world, for `deploy.days` days (default 90)."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from features.online import ItemView
 from features.point_in_time_join import as_of_join
 from jobs.runtime.command_options import job_command
 from jobs.runtime.fingerprint import hash_code
-from jobs.runtime.labels import label_definitions, use_labels
+from jobs.runtime.labels import label_definitions, record_label_use
 from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from jobs.train import list_arms, open_tracker, read_study
@@ -59,7 +59,7 @@ def deploy(context: RunContext, data: Path) -> Verdict:
     known_at = context.log.known_at()
     _check_world(world, data, known_at)
     file = record_file(SourcePaths(context.folder).deployments, hash_deployment(context, world))
-    use_labels(context, "deployment", f"{context.source.name} {file.stem}")
+    record_label_use(context, "deployment", f"{context.source.name} {file.stem}")
     if file.exists() and not context.force:
         context.progress.say(f"already deployed ({file.name}; --force repeats it)")
         return Verdict.from_json(file.read_text(encoding="utf-8"))

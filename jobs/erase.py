@@ -58,8 +58,10 @@ def erase(context: RunContext, user: str, caches: Sequence[Path] = ()) -> dict[s
     receipt, file = finish_erasure(context.folder, erasure, count_accounted_rows(context.folder), places)
     rows, training_sets = erasure.rows.values(), len(erasure.training_sets)
     context.progress.say("; ".join(f"{name}: {p.changed:,} of {p.searched:,} changed" for name, p in places.items()))
-    context.progress.say(f"{sum(rows):,} rows of {sum(number > 0 for number in rows)} tables removed")
-    context.progress.say(f"{training_sets} training sets held the person; their manifests note it. Receipt: {file}")
+    context.progress.say(f"removed {sum(rows):,} rows from {sum(number > 0 for number in rows)} tables")
+    context.progress.say(
+        f"{training_sets} training sets contained the person, as their manifests now record. Receipt: {file}"
+    )
     return receipt
 
 

@@ -221,7 +221,10 @@ def _heartbeat_file(data: Path, source: Source) -> Path | None:
 
 
 def _sample_exposures(context: RunContext, batch: int, frontier: datetime) -> DataFrame:
-    """Sample candidates for the requests that became complete; earlier requests keep theirs. None without a sampler."""
+    """Sample candidates for the requests that became complete; earlier requests keep theirs.
+
+    No rows without a sampler.
+    """
     settings = context.source.candidates
     if settings is None:
         context.progress.say("no exposures and no candidates: only signals that need neither are computed, no rankers")

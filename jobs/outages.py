@@ -1,4 +1,4 @@
-"""Outages: days of which the log holds far too few events, detected before labels rest on them."""
+"""Outages: days for which the log has far too little data, detected before labels rest on them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -60,7 +60,7 @@ def _resolve_jars(folder: Path) -> str:
 def command() -> None:
     """Check Java, resolve Delta's jars and archive Spark's classes, from which later commands start sooner.
 
-    Needs the network the first time; no other command ever does.
+    Needs the network the first time only.
     """
     guarded(lambda: click.echo(setup()))
 

@@ -174,7 +174,7 @@ def _print_groups(groups: Sequence[quarantine.QuarantineGroup]) -> None:
             click.echo(f"  {quarantine.format_raw_row(row['raw'])}")
 
 
-@command.command("pages", short_help="An index and a page a table, as static HTML.")
+@command.command("pages", short_help="An index and one page per table, as static HTML.")
 @_look_up
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that the pages are written to.")
 def pages_command(folder: Path, out: Path) -> None:
@@ -226,7 +226,7 @@ def _changes(_context: click.Context, _option: click.Parameter, given: tuple[str
     "--set-column", "changes", multiple=True, metavar="COLUMN=SQL", callback=_changes, help="Repair by SQL. Repeatable."
 )
 @click.option("--observed-at", type=MOMENT, help="The repaired rows count as known from then on (UTC). [now]")
-@click.option("--as", "by", help="Who does it. [LONGPLAY_USER, else the user of the system]")
+@click.option("--as", "by", help="Who releases the rows. [LONGPLAY_USER, else the system user]")
 def release_command(
     context: RunContext,
     by: str | None,

@@ -7,7 +7,7 @@ from typing import Any
 from deltalake import DeltaTable
 
 from jobs.runtime.command_options import job_command
-from jobs.runtime.labels import label_names, use_labels
+from jobs.runtime.labels import label_names, record_label_use
 from jobs.runtime.run_context import RunContext
 from longplay.delta import open_table
 from longplay.paths import StorePaths
@@ -28,7 +28,7 @@ class Arm:
 def train(context: RunContext) -> None:
     """Train each ranker of the settings on the newest training set, unless its finished run exists."""
     tracker, study = open_tracker(context), read_study(context)
-    use_labels(context, "experiment", study.experiment)
+    record_label_use(context, "experiment", study.experiment)
     data: RankingData | None = None
     for arm in list_arms(context):
         if tracker.find_run(study, arm.spec) is not None:

@@ -22,7 +22,7 @@ from experiments.report.page import render_report
 from experiments.report.terminal import build_terminal_tables
 from jobs.deploy import deploy, truth_file
 from jobs.runtime.command_options import job_command
-from jobs.runtime.labels import label_names, use_labels
+from jobs.runtime.labels import label_names, record_label_use
 from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
 from jobs.train import list_arms, open_tracker, read_study
@@ -39,7 +39,7 @@ def verdict(context: RunContext, data: Path | None) -> Verdict | None:
         The verdict of the deployment; None without a simulated world to deploy in.
     """
     outcome = deploy(context, data) if data is not None and truth_file(data).exists() else None
-    use_labels(context, "experiment", read_study(context).experiment)
+    record_label_use(context, "experiment", read_study(context).experiment)
     for table in build_terminal_tables(write_report(context, outcome)):
         print_full_width(table, context.progress.console)
     context.progress.say(f"report: {report_file(context)}")

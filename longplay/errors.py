@@ -6,8 +6,8 @@ An error says four things: what went wrong, where, what was found there, and how
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-_SHOWN = 50
-"""So many names an error lists."""
+_MAX_NAMES = 50
+"""The most names that an error lists."""
 
 
 class LongplayError(Exception):
@@ -45,7 +45,7 @@ class InputError(LongplayError):
 
 
 class QualityError(LongplayError):
-    """A gate failed; nothing was published (exit code 4)."""
+    """A check failed and nothing was published, or a rebuilt training set differs (exit code 4)."""
 
     exit_code = 4
 
@@ -77,7 +77,7 @@ class SignalError(LongplayError):
 def file_system_problem(error: OSError, where: str) -> EnvironmentProblem:
     """An error of the file system; ``where`` is named if the error names no file."""
     return EnvironmentProblem(
-        "The file system refused access.",
+        "A file could not be read or written.",
         where=str(error.filename or where),
         got=error.strerror or first_line(error),
         fix="check that the folder is writable and that the disk has space",
@@ -98,5 +98,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def suggest(close: Sequence[str], names: Sequence[str]) -> str:
     """A hint naming the closest known name, or the first of the sorted ``names`` when none is close."""
-    more = f", ... ({len(names):,} names)" if len(names) > _SHOWN else ""
-    return f"did you mean '{close[0]}'?" if close else f"known names: {', '.join(names[:_SHOWN]) or 'none'}{more}"
+    more = f", ... ({len(names):,} names)" if len(names) > _MAX_NAMES else ""
+    return f"did you mean '{close[0]}'?" if close else f"known names: {', '.join(names[:_MAX_NAMES]) or 'none'}{more}"

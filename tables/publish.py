@@ -176,7 +176,7 @@ class WritableStore(Store):
         version = self.version(spec.name)
         if version == base_version:
             raise StoreError(
-                f"Delta did not write '{spec.name}', because it took the commit for a repeated one.",
+                f"Delta skipped the commit to '{spec.name}' as a duplicate.",
                 where=str(path),
                 got=f"version {version} as before",
                 fix="make sure that this machine's clock has not gone back, and run the step again",

@@ -48,7 +48,7 @@ _MACHINE_FAULTS = (
     ),
     MachineFault(
         re.compile(r"Read-only file system|Permission denied|AccessDenied", re.IGNORECASE),
-        "The file system refused access.",
+        "A file could not be read or written.",
         "check that the store and the temporary folder are writable for this user",
     ),
     MachineFault(
@@ -59,7 +59,7 @@ _MACHINE_FAULTS = (
     ),
     MachineFault(
         re.compile(r"Python worker exited unexpectedly"),
-        "A Python worker of Spark ended in the middle of its work, as it does when memory runs out.",
+        "A Python worker of Spark exited unexpectedly, usually for lack of memory.",
         "close other programs, or use fewer workers (--set spark.master='local[1]')",
         lacks_memory=True,
     ),
@@ -68,12 +68,13 @@ _MACHINE_FAULTS = (
             r"Answer from Java side is empty|Error while (sending|receiving)|Connection refused|Py4JNetworkError"
         ),
         "Spark's Java process has ended.",
-        "see whether the system ended it for lack of memory; give it less (--set spark.driver_memory=2g) or free some",
+        "check whether the operating system killed it to free memory; if so, lower its limit "
+        "(--set spark.driver_memory=2g) or close other programs",
     ),
 )
 
 
-def is_machine_fault(error: Exception) -> bool:
+def is_unrelated_to_computation(error: Exception) -> bool:
     """Whether a Spark failure has nothing to do with what was computed: disk, access, or a Java that has ended.
 
     A lack of memory is no such fault: what is computed may be the cause.
@@ -82,8 +83,8 @@ def is_machine_fault(error: Exception) -> bool:
     return any(fault.pattern.search(text) for fault in _MACHINE_FAULTS if not fault.lacks_memory)
 
 
-def raise_machine_fault(error: Exception, where: str) -> None:
-    """Raise a Spark failure that is a fault of the machine as such; pass over all others.
+def raise_if_machine_fault(error: Exception, where: str) -> None:
+    """Raise an EnvironmentProblem if a Spark failure is a fault of the machine; otherwise return.
 
     Raises:
         EnvironmentProblem: saying what the machine lacks.

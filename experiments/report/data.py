@@ -143,7 +143,7 @@ class ReportInput:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise InputError(
-                f"This is no report: {first['msg']}.", where=where, got=str(first["input"])[:80]
+                f"This is not a valid report: {first['msg']}.", where=where, got=str(first["input"])[:80]
             ) from error
 
     def to_dict(self) -> dict[str, Any]:

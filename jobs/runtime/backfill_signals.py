@@ -10,7 +10,7 @@ from ingest.log_state import LogPosition
 from jobs.runtime.published_signals import PublishedSignals, signals_condition
 from jobs.runtime.publisher import IncrementPlan
 from jobs.runtime.run_context import RunContext
-from jobs.runtime.signal_failures import Reasons, compute_and_discard, publish_without_failing
+from jobs.runtime.signal_failures import Reasons, compute_and_discard, publish_isolating_failures
 from jobs.runtime.signal_inputs import SignalInputs, read_signal_inputs
 from longplay.definitions.signal import Definition
 from quality.signal_values.gate import SignalGate
@@ -62,7 +62,7 @@ def backfill_new_signals(
         return {}
     names = ", ".join(definition.ref for definition in plan.new)
     context.progress.say(f"new: {names}; values of the other signals stay as they are")
-    return publish_without_failing(
+    return publish_isolating_failures(
         plan.new,
         lambda new: _publish_backfill(context, replace(plan, new=new)),
         lambda new: compute_and_discard(_compute_new_values(context, replace(plan, new=new))),

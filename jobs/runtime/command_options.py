@@ -17,7 +17,7 @@ from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.openlineage import emit_lineage
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
-from jobs.runtime.termination import Termination, ends_on_signals
+from jobs.runtime.termination import Termination, raise_on_signals
 from longplay.commands.options import registry_option, store_option
 from longplay.config.redaction import redact
 from longplay.errors import LongplayError, SignalError, StoreError, file_system_problem, first_line
@@ -119,26 +119,26 @@ def _run_step(options: RunOptions, writes_tables: bool, step: Callable[[RunConte
 def guarded(call: Callable[[], None]) -> None:
     """Run ``call``; an expected error is printed and ends the process with its exit code, as does a signal."""
     try:
-        with ends_on_signals():
+        with raise_on_signals():
             call()
     except LongplayError as error:
         fail(error)
     except Termination as ended:
         _report_termination(ended)
     except (*SPARK_ERRORS, ConnectionRefusedError, ConnectionResetError) as error:
-        fail(explain_spark_error(error, "the step named last above"))
+        fail(explain_spark_error(error, "the last step printed above"))
     except DeltaError as error:
-        fail(StoreError("A table cannot be read or written.", where="the step named last above", got=first_line(error)))
+        fail(
+            StoreError("A table cannot be read or written.", where="the last step printed above", got=first_line(error))
+        )
     except BrokenPipeError:
         raise  # the reader of the output has seen enough; click ends quietly
     except OSError as error:
-        fail(file_system_problem(error, "the step named last above"))
+        fail(file_system_problem(error, "the last step printed above"))
 
 
 def _report_termination(termination: Termination) -> None:
-    click.echo(
-        f"Ended by {termination.name}. Tables that were published stay; run the command again to go on.", err=True
-    )
+    click.echo(f"Ended by {termination.name}. Published tables are kept; run the command again to continue.", err=True)
     sys.exit(termination.exit_code)
 
 

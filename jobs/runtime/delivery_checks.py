@@ -68,7 +68,7 @@ def _warn_of_quarantined_share(
     share = 1 - clean / max(read, 1)
     limit = exceeded_share_limit(share, read, quarantined_shares(log, earlier_counts))
     if limit is not None:
-        context.progress.say(f"warning: {share:.2%} of the {log} were quarantined; expected are {limit:.2%} at most")
+        context.progress.say(f"warning: {share:.2%} of the {log} were quarantined; expected at most {limit:.2%}")
 
 
 def refuse(context: RunContext, faults: Mapping[str, str]) -> None:

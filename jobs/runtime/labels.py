@@ -71,7 +71,7 @@ def label_names(context: RunContext) -> list[str]:
     return [definition.name for definition in label_definitions(context)]
 
 
-def use_labels(context: RunContext, kind: ConsumerKind, name: str) -> None:
+def record_label_use(context: RunContext, kind: ConsumerKind, name: str) -> None:
     """Record in the registry who learns from the labels, and report its warnings."""
     warnings = record_use(context.registry, SignalUser(kind, name), context.settings.training.labels)
     for label in label_definitions(context):

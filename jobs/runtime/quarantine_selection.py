@@ -15,12 +15,12 @@ from jobs.runtime.deliveries import check_row_identity
 from jobs.runtime.quarantine_release import RELEASES, finish_release, release_rows
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, StoreError, first_line
-from tables.spark import SPARK_ERRORS, describe_spark_error, raise_machine_fault
+from tables.spark import SPARK_ERRORS, describe_spark_error, raise_if_machine_fault
 
 
 @dataclass(frozen=True)
 class ReleaseSelection:
-    """What to release. Exactly one of ``repaired``, ``as_is`` and ``changes`` tells how rows were repaired.
+    """What to release. Exactly one of ``repaired``, ``as_is`` and ``changes`` says how rows were repaired.
 
     Attributes:
         reason: the reason that the rows were quarantined for.
@@ -41,16 +41,16 @@ class ReleaseSelection:
     changes: Mapping[str, str] | None = None
 
     def check(self) -> None:
-        """Check that it tells exactly once how rows were repaired.
+        """Check that it names exactly one kind of repair.
 
         Raises:
-            ConfigError: when it tells that never or twice, or names rows twice.
+            ConfigError: when it names none or several, or names rows twice.
         """
         ways = {"--repaired": self.repaired is not None, "--as-is": self.as_is, "--set-column": bool(self.changes)}
         given = [name for name, is_given in ways.items() if is_given]
         if len(given) != 1:
             raise ConfigError(
-                "A release takes exactly one way to repair its rows.",
+                "Choose exactly one kind of repair.",
                 got=" and ".join(given) or "none",
                 fix=f"give one of {', '.join(ways)}",
             )
@@ -129,7 +129,7 @@ def _read_quarantine(context: RunContext) -> DataFrame:
         raise StoreError(
             "These rows were quarantined by a version that did not record how to read them again.",
             where=str(context.store.path("quarantine")),
-            fix="deliver the log anew: rows quarantined from now on can be released",
+            fix="deliver the log again: rows quarantined from now on can be released",
         )
     return quarantine
 
@@ -177,7 +177,7 @@ def _set_columns(rows: DataFrame, changes: Mapping[str, str]) -> DataFrame:
 
 def _not_sql(option: str, text: str, error: PySparkException, over: str) -> ConfigError:
     return ConfigError(
-        f"This is no Spark SQL over {over}.", where=f"{option} {text}", got=first_line(error), fix="correct it"
+        f"This is not valid Spark SQL over {over}.", where=f"{option} {text}", got=first_line(error), fix="correct it"
     )
 
 
@@ -225,7 +225,7 @@ def _refuse_faulty_file(context: RunContext, counts: Mapping[str, int | str | No
     lines, ids, unknown = counts["lines"], counts["ids"], counts["unknown"]
     if counts["incomplete"]:
         raise InputError(
-            "The file has lines without a row.",
+            "Some lines lack row_id or raw.",
             got=f"{counts['incomplete']:,} of {lines:,} lines",
             fix='write each line as {"row_id": "...", "raw": {...}}, as \'longplay quality quarantine --out\' does',
         )
@@ -244,7 +244,7 @@ def _check_schemas(rows: DataFrame, number: int, selection: ReleaseSelection) ->
     try:
         kinds = rows.groupBy("log").agg(F.collect_set("raw_schema").alias("schemas")).collect()
     except SPARK_ERRORS as error:
-        raise_machine_fault(error, "table quarantine")
+        raise_if_machine_fault(error, "table quarantine")
         raise InputError(
             "The rows cannot be repaired this way.", got=describe_spark_error(error), fix="look at their content"
         ) from error

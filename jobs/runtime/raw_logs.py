@@ -15,7 +15,7 @@ from jobs.runtime.run_context import RunContext
 from longplay.config.timestamps import from_microseconds
 from longplay.errors import InputError, QualityError
 from tables.erasure.tombstones import Tombstones
-from tables.spark import SPARK_ERRORS, describe_spark_error, raise_machine_fault
+from tables.spark import SPARK_ERRORS, describe_spark_error, raise_if_machine_fault
 
 ERASED = "erased"
 
@@ -111,7 +111,7 @@ def _validate_rows(context: RunContext, path: Path, log: LogMapping, observed_at
         rows = row_validation.validate_rows(raw_rows, context.source, log, observed_at).persist()
         counts = fact_tables.count_reasons(rows, log)
     except SPARK_ERRORS as error:
-        raise_machine_fault(error, str(path))
+        raise_if_machine_fault(error, str(path))
         raise InputError(
             "The raw log cannot be read as its source file says.",
             where=str(path),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
 
-from jobs.runtime.termination import ignore_signals, list_heeded_signals
+from jobs.runtime.termination import ignore_signals, list_handled_signals
 
 SHUTDOWN_TIMEOUT_S = 10.0
 
@@ -31,7 +31,7 @@ def run_server(command_line: Sequence[str], settings: Mapping[str, str]) -> int:
     def end(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)
 
-    for number in list_heeded_signals():
+    for number in list_handled_signals():
         signal.signal(number, end)
     # A session of its own makes the server and all its workers one process group, which can be ended together.
     server = subprocess.Popen(command_line, env={**os.environ, **settings}, start_new_session=True)

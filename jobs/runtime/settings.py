@@ -112,7 +112,7 @@ class OutageDeclaration(StrictModel):
 
 
 class OutageSettings(StrictModel):
-    """How days are detected on which the log holds far too few events: labels that rest on them become void.
+    """How days are detected for which the log has far too little data: labels that rest on them become void.
 
     Attributes:
         enabled: whether outages are detected; declared ones count in any case.
@@ -141,7 +141,7 @@ class QualitySettings(StrictModel):
         direct_below: great-expectations' own Spark engine also validates publications of fewer rows, one job per check.
         accept: checks, each ``TABLE.CHECK`` or ``delivery.CHECK``, whose failure is only a warning in this run: for
             intended changes.
-        outages: how days are detected on which the log holds far too few events.
+        outages: how days are detected for which the log has far too little data.
     """
 
     data_docs: bool = False

@@ -13,14 +13,14 @@ from longplay.lookup.signal_failures import SignalFailure, read_signal_failures
 from quality.signal_values.gate import SignalGateError
 from tables.catalog import SIGNAL_FAILURES
 from tables.publish import Lineage
-from tables.spark import SPARK_ERRORS, describe_spark_error, is_machine_fault
+from tables.spark import SPARK_ERRORS, describe_spark_error, is_unrelated_to_computation
 
 Reasons = Mapping[str, str]
 """Why signals failed, by pinned name."""
 _QUOTED, _PATH = re.compile(r"'[^']*'|\"[^\"]*\""), re.compile(r"(?:\w+:)?/[\w.%@+=-]+(?:/[\w.%@+=-]+)+")
 
 
-def publish_without_failing(
+def publish_isolating_failures(
     definitions: Sequence[Definition],
     publish: Callable[[Sequence[Definition]], None],
     compute: Callable[[Sequence[Definition]], None],
@@ -44,7 +44,7 @@ def publish_without_failing(
         publish(definitions)
     except SignalGateError as error:
         reasons = {d.ref: error.reasons[d.ref] for d in definitions if d.ref in error.reasons}
-        if not _explain_failure(reasons, definitions, may_all_fail):
+        if not _is_explained_by(reasons, definitions, may_all_fail):
             raise
         report(f"{', '.join(reasons)} failed: {error.fix}")
     except QualityError as error:
@@ -52,17 +52,17 @@ def publish_without_failing(
             raise
         reasons = {definitions[0].ref: " ".join(error.got.split())}
     except SPARK_ERRORS as error:
-        reasons = {} if is_machine_fault(error) else _find_failing(definitions, compute)
-        if not _explain_failure(reasons, definitions, may_all_fail):
+        reasons = {} if is_unrelated_to_computation(error) else _find_failing(definitions, compute)
+        if not _is_explained_by(reasons, definitions, may_all_fail):
             raise
     else:
         return {}
     others = [definition for definition in definitions if definition.ref not in reasons]
-    rest = publish_without_failing(others, publish, compute, report, may_all_fail) if others else {}
+    rest = publish_isolating_failures(others, publish, compute, report, may_all_fail) if others else {}
     return {**reasons, **rest}
 
 
-def _explain_failure(reasons: Reasons, definitions: Sequence[Definition], may_all_fail: bool) -> bool:
+def _is_explained_by(reasons: Reasons, definitions: Sequence[Definition], may_all_fail: bool) -> bool:
     """Whether the failures of single signals explain that all of them could not be published."""
     return bool(reasons) and (may_all_fail or len(reasons) < len(definitions))
 
@@ -72,7 +72,7 @@ def _find_failing(definitions: Sequence[Definition], compute: Callable[[Sequence
     try:
         compute(definitions)
     except SPARK_ERRORS as error:
-        if is_machine_fault(error):
+        if is_unrelated_to_computation(error):
             raise
         if len(definitions) == 1:
             return {definitions[0].ref: _hide_values(describe_spark_error(error))}

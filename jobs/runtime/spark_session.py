@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from jobs.runtime.java_options import java_options
 from jobs.runtime.settings import SparkSettings, parse_size
 from jobs.runtime.spark_connect import CONNECT_SCHEME, check_server
-from jobs.runtime.termination import keeps_interrupts
+from jobs.runtime.termination import preserve_interrupt_handler
 from longplay.errors import EnvironmentProblem, first_line
 from tables.arrow_commit import TABLE_PROPERTIES
 from tables.spark import SPARK_ERRORS, describe_spark_error
@@ -120,7 +120,7 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     try:
-        with keeps_interrupts():
+        with preserve_interrupt_handler():
             session = (builder if submitted else builder.master(settings.master)).getOrCreate()
     except (*SPARK_ERRORS, OSError) as error:
         raise EnvironmentProblem(

@@ -44,7 +44,7 @@ class Termination(BaseException):
 
 
 @contextmanager
-def ends_on_signals() -> Iterator[None]:
+def raise_on_signals() -> Iterator[None]:
     """Raise ``Termination`` out of the block when a signal asks the process to end, after ending its other processes.
 
     Signals that the process ignores stay ignored, as under ``nohup``.
@@ -52,7 +52,7 @@ def ends_on_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can set handlers
         return
-    handlers = {number: signal.getsignal(number) for number in list_heeded_signals()}
+    handlers = {number: signal.getsignal(number) for number in list_handled_signals()}
     for number in handlers:
         signal.signal(number, _end)
     try:
@@ -102,7 +102,7 @@ def _raising_again(numbers: Iterable[int]) -> Iterator[list[Termination]]:
 
 
 @contextmanager
-def keeps_interrupts() -> Iterator[None]:
+def preserve_interrupt_handler() -> Iterator[None]:
     """Put the handler of Ctrl-C back after the block, in which PySpark sets its own: that leaves pools running.
 
     PySpark's handler calls Spark in the middle of another call, which can fail: that too is an interrupt.
@@ -138,7 +138,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
     raise Termination(number)
 
 
-def list_heeded_signals() -> list[signal.Signals]:
+def list_handled_signals() -> list[signal.Signals]:
     """The signals that end this process; those that it ignores stay ignored, as under ``nohup``."""
     return [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 

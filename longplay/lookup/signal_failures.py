@@ -43,7 +43,7 @@ class SignalFailure:
         """How far its values reach."""
         if self.watermark is None:
             return "it has no values"
-        return f"its values are those of the watermark {self.watermark:%Y-%m-%d %H:%M} UTC"
+        return f"its values are as of watermark {self.watermark:%Y-%m-%d %H:%M} UTC"
 
     def plain(self) -> dict[str, Any]:
         """The failure as JSON data."""
@@ -91,7 +91,7 @@ def read_released_failures(folder: Path, versions: Mapping[str, int]) -> dict[st
         if version >= int(DeltaTable(str(path)).version()):
             raise
         raise NotFoundError(
-            "Which values of this release are stale can no longer be read.",
+            "The record of this release's stale values can no longer be read.",
             where=str(path),
             got=f"version {version} was removed",
             fix="open a later release",
@@ -104,7 +104,7 @@ def check_not_failed(failures: Mapping[str, SignalFailure], signals: Iterable[st
     Args:
         failures: the failures by pinned name.
         signals: pinned names.
-        purpose: what needs the signals, such as 'a training set'.
+        purpose: what needs the signals, as the start of a sentence, such as 'A training set'.
 
     Raises:
         StoreError: naming those that failed, and why.
@@ -112,7 +112,7 @@ def check_not_failed(failures: Mapping[str, SignalFailure], signals: Iterable[st
     failed = [failures[signal] for signal in signals if signal in failures]
     if failed:
         raise StoreError(
-            f"{purpose} cannot rest on a signal that failed: its values are stale.",
+            f"{purpose} cannot use signals that failed: their values are stale.",
             where=", ".join(failure.signal for failure in failed),
             got="\n         ".join(failure.text() for failure in failed),
             fix="register a corrected version of the signal, run 'longplay build-signals' and 'longplay release'",

@@ -1,4 +1,4 @@
-"""Outages: days of which a log holds far too few events, detected from daily counts. Pure Python, no Spark.
+"""Outages: days for which a log has far too little data, detected from daily counts. Pure Python, no Spark.
 
 Each day is checked once, when the watermark has passed its end plus a wait. Its count as known then is compared with
 earlier days as known after the same wait. So daily runs and one backlog run detect the same outages at the same

@@ -66,7 +66,7 @@ def fit_transformer(
     train = data.subset(data.in_split("train") & data.mature(label))
     valid = data.subset(data.in_split("valid") & data.mature(label))
     if not (train.values(label) > 0).any():
-        raise InputError("No mature training row is positive.", where=f"label '{label}', split 'train'")
+        raise InputError("No mature training row has a positive label.", where=f"label '{label}', split 'train'")
     vocabulary = training_items(train, config.length)
     examples = make_examples(train, label, vocabulary, config)
     # Torch's global generator draws the initial weights: it is seeded here and restored afterwards.

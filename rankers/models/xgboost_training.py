@@ -74,7 +74,7 @@ def fit_xgboost(label: str, data: RankingData, config: XGBoostConfig, seed: int,
     started = time.monotonic()
     train, valid = usable_rows(data, label, "train"), usable_rows(data, label, "valid")
     if not train.any():
-        raise InputError("No training request has a positive.", where=f"label '{label}', split 'train'")
+        raise InputError("No mature training row has a positive label.", where=f"label '{label}', split 'train'")
     weights = row_weights(data, label, config.weighted)
     # Only the valid split is evaluated: scoring the training rows each round would double the cost.
     valid_matrix = _matrix(data, valid, label) if valid.any() else None

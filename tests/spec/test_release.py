@@ -80,6 +80,6 @@ def test_only_tables_of_one_state_are_tied(spark: SparkSession, tmp_path: Path) 
     fifth = release(two)
     assert "warning: stale in this release: click@1 (owner: longplay) failed on 2026-05-" in progress_text(two)
     assert open_release(two, fifth)["versions"]["signal_failures"] == 0
-    with pytest.raises(StoreError, match="A training set cannot rest on a signal that failed") as caught:
+    with pytest.raises(StoreError, match="A training set cannot use signals that failed") as caught:
         build_training_set(two, fifth)
     assert "numbers ran out" in caught.value.got

@@ -126,7 +126,7 @@ def test_a_refusing_file_system_is_no_traceback(tmp_path: Path, capsys: pytest.C
         guarded(lambda: (tmp_path / "file" / "below").mkdir(parents=True))
     assert caught.value.code == 6
     shown = capsys.readouterr().err
-    assert "error: The file system refused access." in shown
+    assert "error: A file could not be read or written." in shown
     assert str(tmp_path / "file") in shown
 
 

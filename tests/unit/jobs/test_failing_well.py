@@ -60,7 +60,7 @@ def test_a_step_that_is_ended_cleans_up_and_leaves_no_process(tmp_path: Path, nu
     assert step.returncode == 128 + number
     assert output == "cleaned up\n"
     assert errors.splitlines() == [
-        f"Ended by {number.name}. Tables that were published stay; run the command again to go on."
+        f"Ended by {number.name}. Published tables are kept; run the command again to continue."
     ]
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
@@ -78,7 +78,7 @@ def test_a_step_that_is_ended_cleans_up_and_leaves_no_process(tmp_path: Path, nu
             "java.lang.UnsatisfiedLinkError: /tmp/libzstd.so: failed to map segment from shared object",
             "Java could not unpack one of its native libraries",
         ),
-        ("java.io.IOException: Permission denied", "The file system refused access."),
+        ("java.io.IOException: Permission denied", "A file could not be read or written."),
         ("java.lang.OutOfMemoryError: Java heap space", "Spark ran out of memory."),
         ("Python worker exited unexpectedly (crashed)", "A Python worker of Spark ended"),
         ("Answer from Java side is empty", "Spark's Java process has ended."),

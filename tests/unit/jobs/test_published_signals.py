@@ -11,7 +11,7 @@ from py4j.protocol import Py4JError
 from jobs.build_signals import ValuePlan
 from jobs.runtime.published_signals import PublishedSignals, signals_condition
 from jobs.runtime.run_context import RunContext
-from jobs.runtime.signal_failures import Reasons, publish_without_failing
+from jobs.runtime.signal_failures import Reasons, publish_isolating_failures
 from longplay.definitions.signal import Definition
 from longplay.errors import QualityError
 from quality.signal_values.gate import SignalGateError
@@ -99,7 +99,7 @@ def publish_and_record(
         if together is not None and record and len(names) > 1:
             raise together
 
-    reasons = publish_without_failing(
+    reasons = publish_isolating_failures(
         [FIRST, SECOND, THIRD], lambda d: fail(d, True), lambda d: fail(d, False), print, may_all_fail
     )
     return reasons, tried
@@ -135,7 +135,7 @@ def test_where_all_fail_the_cause_lies_elsewhere_unless_others_are_published() -
         publish_and_record({}, together=Py4JError("together"))
     with pytest.raises(QualityError, match="contract"):
         publish_and_record({"first": QualityError("contract")}, may_all_fail=True)
-    alone = publish_without_failing([FIRST], raise_contract, raise_contract, print, may_all_fail=True)
+    alone = publish_isolating_failures([FIRST], raise_contract, raise_contract, print, may_all_fail=True)
     assert alone == {"first@1": "null_t0: 3 rows"}
 
 

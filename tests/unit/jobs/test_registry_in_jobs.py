@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ingest.source_config import load_source
 from jobs.runtime.command_options import job_command
-from jobs.runtime.labels import computed_definitions, label_definitions, use_labels
+from jobs.runtime.labels import computed_definitions, label_definitions, record_label_use
 from jobs.runtime.progress import Progress
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.settings import load_settings
@@ -48,7 +48,7 @@ def root(tmp_path: Path) -> Path:
 def test_labels_are_named_by_alias_and_recorded_as_pins(root: Path) -> None:
     context, terminal = open_run(root, "[click, came_back@champion]")
     assert [d.ref for d in label_definitions(context)] == ["click@1", "came_back@1"]
-    use_labels(context, "training_set", "world abc")
+    record_label_use(context, "training_set", "world abc")
     with closing(sqlite3.connect(root / "registry.db")) as raw:
         rows = raw.execute("SELECT kind, consumer, asked, name, version FROM consumers ORDER BY asked").fetchall()
     assert rows == [
@@ -79,13 +79,13 @@ def test_a_deprecated_label_is_said(root: Path) -> None:
         root / "registry.db", "came_back@1", "2026-01-01", "came_back@2", ChangeTerms("bo", owner="podcasts")
     )
     context, terminal = open_run(root, "[came_back@champion]")
-    use_labels(context, "experiment", "world - split")
+    record_label_use(context, "experiment", "world - split")
     assert "warning: came_back@1 has been deprecated since 2026-01-01: use came_back@2" in terminal.getvalue()
 
 
 def test_without_a_registry_file_nothing_is_recorded(tmp_path: Path) -> None:
     context, terminal = open_run(tmp_path, "[click]")
-    use_labels(context, "experiment", "world - split")
+    record_label_use(context, "experiment", "world - split")
     assert list(tmp_path.iterdir()) == []
     assert terminal.getvalue() == ""
 
@@ -121,7 +121,7 @@ def test_a_reward_is_a_label_whose_signals_are_computed_and_recorded(root: Path)
     assert [label.ref for label in labels] == ["click@1", "stays@1"]
     assert {"click@1", "came_back@1", "regret@1"} <= {d.ref for d in computed_definitions(context)}
     assert all(isinstance(d, Definition) for d in computed_definitions(context))
-    use_labels(context, "training_set", "world abc")
+    record_label_use(context, "training_set", "world abc")
     with closing(sqlite3.connect(root / "registry.db")) as raw:
         rows = raw.execute("SELECT kind, consumer, name, version FROM consumers ORDER BY kind, name").fetchall()
     assert rows == [

@@ -9,7 +9,7 @@ from types import FrameType
 import pytest
 from py4j.protocol import Py4JError
 
-from jobs.runtime.termination import Termination, ends_on_signals, keeps_interrupts
+from jobs.runtime.termination import Termination, preserve_interrupt_handler, raise_on_signals
 
 
 def fail_in_spark(_number: int, _frame: FrameType | None) -> None:
@@ -25,21 +25,21 @@ def start_spark(*, interrupted: bool) -> None:
 
 
 def test_an_interrupt_that_fails_in_spark_is_an_interrupt() -> None:
-    with pytest.raises(Termination) as ended, ends_on_signals(), keeps_interrupts():
+    with pytest.raises(Termination) as ended, raise_on_signals(), preserve_interrupt_handler():
         start_spark(interrupted=True)
     assert (ended.value.name, ended.value.exit_code) == ("SIGINT", 130)
 
 
 def test_an_error_of_spark_without_an_interrupt_stays_an_error() -> None:
-    with pytest.raises(Py4JError, match="Java has ended"), ends_on_signals(), keeps_interrupts():
+    with pytest.raises(Py4JError, match="Java has ended"), raise_on_signals(), preserve_interrupt_handler():
         start_spark(interrupted=False)
 
 
 def test_the_handler_of_before_is_put_back() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with ends_on_signals():
+    with raise_on_signals():
         during = signal.getsignal(signal.SIGINT)
-        with keeps_interrupts():
+        with preserve_interrupt_handler():
             signal.signal(signal.SIGINT, fail_in_spark)
         assert signal.getsignal(signal.SIGINT) is during
     assert signal.getsignal(signal.SIGINT) is before
@@ -62,13 +62,13 @@ def work_on(number: signal.Signals, error: Exception | None = None) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_in_a_callback_of_the_garbage_collector_is_not_lost(number: signal.Signals) -> None:
-    with pytest.raises(Termination) as ended, ends_on_signals():
+    with pytest.raises(Termination) as ended, raise_on_signals():
         work_on(number)
     assert ended.value.exit_code == 128 + number
 
 
 def test_an_error_that_follows_a_dropped_signal_is_its_consequence() -> None:
-    with pytest.raises(Termination) as ended, ends_on_signals():
+    with pytest.raises(Termination) as ended, raise_on_signals():
         work_on(signal.SIGINT, Py4JError("An error occurred while calling o42.csv"))
     assert ended.value.exit_code == 130
     time.sleep(0.1)  # nothing is sent again

@@ -29,7 +29,7 @@ FAILURE = SignalFailure(
 )
 TEXT = (
     "click@1 (owner: team-radio) failed on 2026-05-09: numbers ran out; "
-    "its values are those of the watermark 2026-05-08 12:00 UTC"
+    "its values are as of watermark 2026-05-08 12:00 UTC"
 )
 
 
@@ -59,7 +59,7 @@ def test_a_release_knows_which_values_are_stale(store: Path) -> None:
     (release,) = client.releases()
     assert client.failures(release) == {"click@1": FAILURE}
     assert read_signal_failures(store / "shop") == {}
-    with pytest.raises(StoreError, match="A training set cannot rest on a signal that failed") as caught:
+    with pytest.raises(StoreError, match="A training set cannot use signals that failed") as caught:
         check_not_failed(client.failures(release), ["regret@1", "click@1"], "A training set")
     assert (caught.value.where, caught.value.got) == ("click@1", TEXT)
 
