@@ -38,7 +38,7 @@ def join_last_values(
         buckets: number of parts into which the keys are hashed; memory holds one at a time.
 
     Returns:
-        Grain of the spine, one row a spine row: its columns, then the payload, null where nothing was known.
+        Grain of the spine, one row per spine row: its columns, then the payload, null where nothing was known.
 
     Raises:
         ConfigError: when payload and spine share a column name.

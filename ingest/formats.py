@@ -206,7 +206,7 @@ FORMATS: Mapping[FormatName, RawFormat] = {
         partial(_read_text, delimiter="\t"),
     ),
     "fixed_width": RawFormat(
-        "Text, one row a line, its `columns` at fixed places, each as many characters wide as `widths` says. Every "
+        "Text, one row per line, its `columns` at fixed places, each as many characters wide as `widths` says. Every "
         "column is read as trimmed text.",
         frozenset({"columns", "widths", "encoding"}),
         _count_lines,

@@ -158,7 +158,7 @@ def _filter_conditions(raw: DataFrame, log: LogMapping) -> dict[str, Column]:
 def _condition(raw: DataFrame, rule: QuarantineFilter) -> Column:
     what, where = f"The filter '{rule.reason}' cannot be applied to the log.", f"key filters, where: {rule.where}"
     fix = "write a Spark SQL condition over the log's own columns"
-    # Some names are functions of Spark where the log has no such column.
+    # Without this check, Spark would resolve a missing column such as current_date to its own function.
     names = {folded(name) for name in raw.columns}
     if missing := sorted(name for name in columns_of(rule.where) if folded(name) not in names):
         got = f"no column '{missing[0]}'; {nearest(missing[0], raw.columns)}"

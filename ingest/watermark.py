@@ -17,7 +17,7 @@ from typing import Any, Self
 from longplay.errors import InputError
 
 DAYS_FOR_BASELINE, MIN_SHARE_OF_BASELINE = 28, 0.1
-"""Without ``min_users``, a day counts as delivered if its users reach this share of a median over so many days with
+"""Without ``min_users``, a day counts as delivered if its users reach this share of a median over this many days with
 events: the first ones of the log to find its start, the last ones to find its watermark."""
 
 
@@ -71,7 +71,7 @@ def observe_completeness(
     Args:
         users_by_day: (UTC day, users with events on it), in any order.
         observed_at: the moment of observation; nothing after it can have been delivered.
-        min_users: a day with at least so many users is delivered; None: a tenth of the median of 28 days with events.
+        min_users: a day with at least this many users is delivered; None: a tenth of the median of 28 days with events.
         heartbeat: the deliverer's statement that everything before this moment has been delivered.
         where: the delivery, as errors name it.
         begins: where the log begins, if source or heartbeat state it; None: on its first delivered day.

@@ -51,7 +51,7 @@ def erase(context: RunContext, user: str, caches: Sequence[Path] = ()) -> dict[s
     for name in erasure.training_sets:
         _note_erasure(record_file(SourcePaths(context.folder).manifests, name), erasure.receipt)
     released_rows = _find_released_rows(context, user)
-    # Facts come before what is built from them: an item that no fact names any more was of this person alone.
+    # Facts come before what is built from them: an item that no fact names any more belonged to this person alone.
     for table in tables:
         _erase_from_table(context, table, user, released_rows)
     places = erase_outside_tables(context, user, caches)

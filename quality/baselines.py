@@ -18,15 +18,15 @@ MAD_TO_STD = 1.4826
 MIN_BASELINE_DAYS, MAX_BASELINE_DAYS = 7, 28
 """A day is compared with the newest 28 earlier days; with fewer than seven it is not checked."""
 MIN_DAYS_PER_WEEKDAY = 3
-"""With so many days of a weekday, the weekday has a level of its own."""
+"""With this many days of a weekday, the weekday has a level of its own."""
 MIN_ROWS_FOR_VOLUME_CHECK, MIN_ROWS_FOR_AGGREGATES = 200, 100
 """Smaller publications and days have no volume or shape checks, and no checks of aggregates."""
 MAX_DEVIATIONS = 4.0
-"""Values up to so many robust standard deviations from the baseline pass."""
+"""Values up to this many robust standard deviations from the baseline pass."""
 MIN_PUBLICATIONS = 5
 """With fewer earlier publications, shapes and whole publications have no baseline."""
 BLOCKING_FACTOR = 2.0
-"""Values so many times as far from the baseline as allowed block; closer ones warn. With many days and measures, real
+"""Values this many times as far from the baseline as allowed block; closer ones warn. With many days and measures, real
 logs exceed four deviations now and then."""
 
 Interval = tuple[float | None, float | None]

@@ -23,10 +23,10 @@ ANSWERS, ANSWERED = "events/answers", "events/answered"
 """Counts of a delivery: checked events that name a request, and those of them whose request was shown."""
 MIN_DELIVERIES, MAX_DELIVERIES = 7, 28
 MAX_DEVIATIONS, MIN_EXCESS_SHARE = 5.0, 0.005
-"""A share of quarantined rows is unusual above both: so many robust deviations, and so much, over the median."""
+"""A share of quarantined rows is unusual if it exceeds the median by this many robust deviations, and by this much."""
 MAX_REPEATED_SHARE = 0.5
 SAMPLE_REQUEST_ROWS = 50_000
-"""The logs are compared on about so many rows: those of requests chosen by a hash, the same in both logs."""
+"""The logs are compared on about this many rows: those of requests chosen by a hash, the same in both logs."""
 MAX_SECONDS_BETWEEN_SHOWINGS = 3_600
 """Exposures of one request further apart than this are showings of different requests."""
 

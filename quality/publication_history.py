@@ -10,7 +10,7 @@ from typing import Any
 from longplay.paths import record_files
 
 MAX_PUBLICATIONS = 40
-"""So many of the newest publications are compared with."""
+"""At most this many of the newest publications are compared with."""
 
 PublishedVerdicts = Callable[[str], Iterable[str]]
 """Gives the verdict files of a table's published versions, oldest first."""

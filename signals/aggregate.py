@@ -77,7 +77,7 @@ def compute_values(inputs: GroupInputs) -> DataFrame:
     """Values of each signal at maturity (or by now where they are open), and at each later moment of a late fact.
 
     Returns:
-        Grain: anchor_id; its columns (``a_item_id`` is its item); ``firsts``, one value a signal in their order; and
+        Grain: anchor_id; its columns (``a_item_id`` is its item); ``firsts``, one value per signal in their order; and
         ``late``: array<struct<moment, values>>, the values at each moment at which a late fact became known, by
         moment; null where no fact was late for any signal.
     """
@@ -102,7 +102,7 @@ def value_column(number: int) -> str:
 def aggregate_pairs(
     group: SignalGroup, pairs: DataFrame, is_known: Callable[[Definition], Column], by: Sequence[str]
 ) -> DataFrame:
-    """One value a signal over the pairs that are known, in columns named by ``value_column``. Grain: ``by``."""
+    """One value per signal over the pairs that are known, in columns named by ``value_column``. Grain: ``by``."""
     guards: dict[str, Column] = {}
     for number, definition in enumerate(group.definitions):
         is_known_fact = is_known(definition)

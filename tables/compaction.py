@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 
 SMALL_BYTES = 128 << 20
 ONE_IN = 10
-"""A table is compacted when one in so many of its bytes is in scattered files, because all of it is rewritten. So a
+"""A table is compacted when one in this many of its bytes is in scattered files, because all of it is rewritten. So a
 byte is written about eleven times in its life, however often a table is maintained."""
 
 

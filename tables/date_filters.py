@@ -7,7 +7,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 MAX_LISTED_DAYS = 400
-"""Above so many days the condition names only the first and the last."""
+"""Above this many days the condition names only the first and the last."""
 
 
 def on_days(column: str, days: Iterable[date | None]) -> Column:

@@ -33,7 +33,7 @@ EVERYTHING = "everything"
 MAX_ROWS_PER_FILE = 250_000
 """Larger commits are split into several files. (``longplay maintain`` joins small ones.)"""
 MAX_KEYS_IN_MEMORY = 1_000_000
-"""A small publication is compared with up to so many published rows in memory, with more of them through Spark."""
+"""A small publication is compared with at most this many published rows in memory, with more of them through Spark."""
 _CONSTRAINT_CHECK = "spark.databricks.delta.replaceWhere.constraintCheck.enabled"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 MAX_LISTED_FILES = 32
-"""Spark lists up to so many files without a job."""
+"""Spark lists up to this many files without a job."""
 
 
 @dataclass(frozen=True)

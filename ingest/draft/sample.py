@@ -111,7 +111,7 @@ def _read_cells(lines: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any], dic
     for delimiter, quoting in [(delimiter, quoting) for delimiter in _DELIMITERS for quoting in _QUOTING]:
         rows = [row for row in csv.reader(lines, delimiter=delimiter, quoting=quoting) if row]
         width, number = Counter(len(row) for row in rows).most_common(1)[0] if rows else (0, 0)
-        # A quote that is no quote joins lines, so of equal shares more rows are better.
+        # Treating a plain character as a quote joins lines, so ties go to the reading with more rows.
         score = (number / max(len(rows), 1), width, number)
         if width > 1 and score[0] > 0.9 and (best is None or score > best[0]):
             best = (score, delimiter, quoting, [row for row in rows if len(row) == width])

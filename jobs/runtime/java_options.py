@@ -11,8 +11,8 @@ from jobs.runtime.settings import SparkSettings
 
 _COMPILER = (
     "-XX:+IgnoreUnrecognizedVMOptions",  # the names below are those of HotSpot, and may change
-    # A step compiles many plans that run once. The optimising compiler waits until code is five times as hot as it
-    # would by default; at millions of events it soon is. Full, the cache of compiled code is emptied again and again.
+    # A step compiles many plans that run only once, so the optimising compiler starts at five times its default
+    # thresholds; with millions of events code still reaches them soon. A full code cache is flushed repeatedly.
     "-XX:Tier4InvocationThreshold=25000",
     "-XX:Tier4MinInvocationThreshold=3000",
     "-XX:Tier4CompileThreshold=75000",

@@ -1,4 +1,4 @@
-"""Items that nobody has any more after an erasure: tables that aggregate over people must not show them either."""
+"""Items left without any fact after an erasure: tables that aggregate over people must not show them either."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -32,7 +32,9 @@ def read_fact_values(context: RunContext, column: str) -> DataFrame:
 
 
 def condition_of_lost_items(context: RunContext, table: str) -> str | None:
-    """SQL for a table's rows of items and topics that no fact names; None if it has none, or may not lose any.
+    """SQL for a table's rows of items and topics that no fact names.
+
+    None if there are none, or the table is not one of ``REBUILT_TABLES``.
 
     Only aggregates are looked at, so the person's facts must have been removed before.
     """

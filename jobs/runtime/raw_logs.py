@@ -65,7 +65,8 @@ def read_log(context: RunContext, data: Path, log: LogMapping, observed_at: date
     path = readers.locate(data, log)
     validated = _validate_rows(context, path, log, observed_at)
     counts, reasons = validated.counts, validated.describe_reasons()
-    if counts["read"] == 0 and isinstance(log, UserLog):  # a day without a release is a day like any other
+    # A log of episodes may be empty: on most days nothing is released.
+    if counts["read"] == 0 and isinstance(log, UserLog):
         raise InputError("The raw log is empty.", where=str(path), got="0 rows", fix="deliver it again")
     _check_every_row_was_read(context, path, log, counts["read"])
     quarantined = f"; quarantined: {reasons}" if reasons else ""

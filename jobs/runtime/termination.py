@@ -103,9 +103,10 @@ def _raising_again(numbers: Iterable[int]) -> Iterator[list[Termination]]:
 
 @contextmanager
 def preserve_interrupt_handler() -> Iterator[None]:
-    """Put the handler of Ctrl-C back after the block, in which PySpark sets its own: that leaves pools running.
+    """Restore this module's Ctrl-C handler after a block in which PySpark installs its own.
 
-    PySpark's handler calls Spark in the middle of another call, which can fail: that too is an interrupt.
+    PySpark's would leave pools of processes running. It may call Spark during another call and make that fail; such a
+    failure counts as an interrupt.
 
     Raises:
         KeyboardInterrupt: when Ctrl-C made a call into Spark fail.

@@ -70,7 +70,7 @@ FUNCTIONS: Mapping[str, SqlFunction] = {
     "nullif": SqlFunction(("any", "any"), None, "Null where both are equal, else the first."),
     "pow": SqlFunction(("number", "number"), "number", "The first to the power of the second."),
     "power": SqlFunction(("number", "number"), "number", "The first to the power of the second."),
-    "round": SqlFunction(("number", "number"), "number", "Rounded to so many digits.", optional=1, constant=(1,)),
+    "round": SqlFunction(("number", "number"), "number", "Rounded to this many digits.", optional=1, constant=(1,)),
     "sign": replace(_NUMBER, about="-1, 0 or 1."),
     "sqrt": replace(_NUMBER, about="The square root."),
     "unix_seconds": _SECONDS,
@@ -86,7 +86,7 @@ FUNCTIONS: Mapping[str, SqlFunction] = {
     "endswith": SqlFunction(("text", "text"), "boolean", "Whether the first ends with the second."),
     "get_json_object": SqlFunction(("text", "text"), "text", "A field of JSON text by its path.", constant=(1,)),
     "initcap": replace(_TEXT, about="With a capital at the start of each word."),
-    "left": SqlFunction(("text", "number"), "text", "So many characters from the start.", constant=(1,)),
+    "left": SqlFunction(("text", "number"), "text", "The first n characters.", constant=(1,)),
     "length": SqlFunction(("text",), "number", "The number of characters."),
     "lpad": SqlFunction(("text", "number", "text"), "text", "Filled up at the start.", optional=1, constant=(1, 2)),
     "ltrim": replace(_TEXT, about="Without spaces at the start."),
@@ -99,7 +99,7 @@ FUNCTIONS: Mapping[str, SqlFunction] = {
     "replace": SqlFunction(
         ("text", "text", "text"), "text", "With the second replaced by the third.", optional=1, constant=(1, 2)
     ),
-    "right": SqlFunction(("text", "number"), "text", "So many characters from the end.", constant=(1,)),
+    "right": SqlFunction(("text", "number"), "text", "The last n characters.", constant=(1,)),
     "rpad": SqlFunction(("text", "number", "text"), "text", "Filled up at the end.", optional=1, constant=(1, 2)),
     "rtrim": replace(_TEXT, about="Without spaces at the end."),
     "split_part": SqlFunction(

@@ -128,7 +128,7 @@ def open_index(folder: Path, registry: Registry, releases: Sequence[Any]) -> Ope
 
 
 def _prepare(registry: Registry) -> None:
-    """Do now what the first listing and the first unknown name would otherwise do on the event loop."""
+    """Warm the registry's caches, so that no request fills them on the event loop."""
     with suppress(LongplayError):  # a malformed definition is reported to those who ask for it
         registry.newest()
         registry.newest_rewards()

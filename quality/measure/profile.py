@@ -23,7 +23,7 @@ from tables.checksum import half_sums, join_halves, render, row_hash
 from tables.spec import TableSpec
 
 MAX_HASHES_IN_DRIVER = 24_000_000
-"""The driver compares up to so many grain hashes (8 bytes each, twice). The executors compare more than that, at
+"""The driver compares up to this many grain hashes (8 bytes each, twice). The executors compare more than that, at
 several times the CPU."""
 UNDATED = "all"
 """Stands for the day of rows without one."""

@@ -102,7 +102,7 @@ class Seasonal:
     """Volume by weekday: the median of the same weekday, scaled by the trend of the last week.
 
     Attributes:
-        weeks: size of the baseline: so many normal days of the same weekday.
+        weeks: size of the baseline: this many normal days of the same weekday.
         min_weeks: fewer baseline days than this give no range.
         deviations: tolerance in robust standard deviations; one is at least the square root of a count (Poisson).
         share: values from this share of the centre up to its inverse are always normal.

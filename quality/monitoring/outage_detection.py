@@ -20,7 +20,7 @@ MIN_EXPECTED_COUNT = 5.0
 DEVIATIONS = 4.5
 """A low day lies further below what is expected. At 4, one of 30,000 ordinary days of 30 users was low by chance."""
 MIN_EXPECTED_OF_EMPTY = 10.0
-"""With so many expected, a day without any is low: chance leaves out one such day in 20,000."""
+"""With this many expected, a day without any is low: chance leaves out one such day in 20,000."""
 CountedMetric = Literal["returning_users", "users", "events"]
 
 
@@ -105,7 +105,7 @@ class DailyCounts:
         return sum(count for known_day, count in self.by_day.get(day, {}).items() if known_day < by.date())
 
     def find_midnight_reaching(self, day: date, count: float, after: datetime) -> datetime | None:
-        """Find the first midnight after a moment by which so many of a day were known; None: never."""
+        """Find the first midnight after a moment by which this many of a day were known; None: never."""
         midnights = sorted(midnight(known_day + DAY) for known_day in self.by_day.get(day, {}))
         return next((end for end in midnights if end > after and self.count_known(day, end) >= count), None)
 
@@ -117,8 +117,8 @@ class OutageSearch:
     Attributes:
         metric: what is counted.
         threshold: a day below this share of its expected count is low.
-        weeks: size of the baseline: so many normal days of the same weekday.
-        wait_days: a day is checked so many days after its end.
+        weeks: size of the baseline: this many normal days of the same weekday.
+        wait_days: a day is checked this many days after its end.
     """
 
     metric: CountedMetric = "users"

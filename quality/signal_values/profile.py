@@ -28,7 +28,7 @@ VALUE_TOLERANCE = 1e-9
 MAX_WHOLE_NUMBER_BINS, INTERVAL_BINS = 32, 10
 """A bounded signal has one bin per whole number, up to 32 of them; otherwise ten bins of equal width."""
 MAX_COMPARED_ROWS = 1_000_000
-"""Nested signals are compared in about so many rows at most; beyond that, on anchors sampled by their hash."""
+"""Nested signals are compared in at most about this many rows; beyond that, on anchors sampled by their hash."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The input of every ranker: exposures with features as of their instant, mature labels, and histories."""
+"""The input of every ranker: exposures with features as of their moment, mature labels, and histories."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

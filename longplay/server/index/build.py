@@ -98,7 +98,7 @@ def _write_index(folder: Path, release: Release, into: Path) -> None:
 
 
 def _partition_by_signal(folder: Path, release: Release, into: Path) -> dict[str, Path]:
-    """Write the rows of a release to one file a signal. Rows are read once and never all held in memory."""
+    """Write the rows of a release to one file per signal. Rows are read once and never all held in memory."""
     files: dict[str, Path] = {}
     writers: dict[str, Any] = {}
     try:

@@ -1,4 +1,4 @@
-"""Pages on the quality of a source's tables: an index and one page a table. They need no server and load nothing."""
+"""Pages on the quality of a source's tables: an index and one page per table. They need no server and load nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -80,7 +80,7 @@ def test_a_step_that_is_ended_cleans_up_and_leaves_no_process(tmp_path: Path, nu
         ),
         ("java.io.IOException: Permission denied", "A file could not be read or written."),
         ("java.lang.OutOfMemoryError: Java heap space", "Spark ran out of memory."),
-        ("Python worker exited unexpectedly (crashed)", "A Python worker of Spark ended"),
+        ("Python worker exited unexpectedly (crashed)", "A Python worker of Spark exited unexpectedly"),
         ("Answer from Java side is empty", "Spark's Java process has ended."),
     ],
 )
