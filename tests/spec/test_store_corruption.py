@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from longplay.delta import check_files, open_table
 from longplay.errors import StoreError
@@ -17,6 +17,10 @@ pytestmark = pytest.mark.spark
 TILES = TableSpec("tiles", "Test tiles.", ("id",), columns("id | bigint | which"), mode="append")
 
 
+def count_rows(staged: DataFrame, *_: object) -> dict[str, int]:
+    return {"rows": staged.count()}
+
+
 @pytest.fixture(scope="module")
 def intact_root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse whose one table has two versions."""
@@ -24,7 +28,7 @@ def intact_root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     store = WritableStore(root, "shop", spark)
     for number in range(2):
         frame = spark.range(10 * number, 10 * number + 10, numPartitions=1)
-        store.publish(frame, TILES, Lineage(f"run-{number}", "f"), lambda staged, _: {"rows": staged.count()})
+        store.publish(frame, TILES, Lineage(f"run-{number}", "f"), count_rows)
     return root
 
 
@@ -112,5 +116,5 @@ def test_nothing_is_published_over_a_corrupted_table(store: WritableStore) -> No
     commit = store.path("tiles") / "_delta_log" / f"{1:020d}.json"
     commit.write_text("garbage", encoding="utf-8")
     with pytest.raises(StoreError, match="corrupted"):
-        store.publish(store.spark.range(3), TILES, Lineage("run-3", "f"), lambda staged, _: {"rows": staged.count()})
+        store.publish(store.spark.range(3), TILES, Lineage("run-3", "f"), count_rows)
     assert len(list((store.path("tiles") / "_delta_log").glob("*.json"))) == 2
