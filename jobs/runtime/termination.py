@@ -15,6 +15,7 @@ from pyspark import SparkContext
 
 JAVA_SHUTDOWN_TIMEOUT_S = 4.0
 PIPE_BYTES = 4096
+"""Room for the numbers of all signals that arrive while Spark starts."""
 RAISE_AGAIN_AFTER_S = 0.05
 """Until Python has left the callback in which it drops exceptions."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -56,13 +57,8 @@ def raise_on_signals() -> Iterator[None]:
     for number in handlers:
         signal.signal(number, _end)
     try:
-        with _raising_again(handlers) as dropped:
-            try:
-                yield
-            except Exception:
-                if dropped:  # PySpark's connection was cut off in the middle of a call
-                    raise dropped[0] from None
-                raise
+        with _DroppedSignals(handlers):
+            yield
     except (Termination, KeyboardInterrupt) as ended:  # PySpark sets a handler of its own for Ctrl-C
         ignore_signals()
         end_java()
@@ -72,33 +68,40 @@ def raise_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _raising_again(numbers: Iterable[int]) -> Iterator[list[Termination]]:
-    """Send a signal again whose exception was dropped, because it came while Python freed an object of PySpark.
+class _DroppedSignals:
+    """Sends signals again whose exception was dropped, because they came while Python freed an object of PySpark.
 
-    Returns:
-        The exceptions that were dropped.
+    An error that ends the block after one is its consequence: the connection to Spark was cut off during a call.
+
+    Args:
+        numbers: the signals that raise ``Termination``.
     """
-    hook, dropped, timers = sys.unraisablehook, list[Termination](), list[threading.Timer]()
 
-    def handle(unraisable: "sys.UnraisableHookArgs") -> None:
-        if not isinstance(unraisable.exc_value, (Termination, KeyboardInterrupt)):
-            hook(unraisable)
-            return
-        ended = unraisable.exc_value
-        dropped.append(ended if isinstance(ended, Termination) else Termination(signal.SIGINT))
-        for number in numbers:
-            signal.signal(number, _end)
-        timers.append(threading.Timer(RAISE_AGAIN_AFTER_S, os.kill, (os.getpid(), dropped[-1].number)))
-        timers[-1].start()
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._numbers, self._hook = numbers, sys.unraisablehook
+        self._dropped: list[Termination] = []
+        self._timers: list[threading.Timer] = []
 
-    sys.unraisablehook = handle
-    try:
-        yield dropped
-    finally:
-        sys.unraisablehook = hook
-        for timer in timers:
+    def __enter__(self) -> None:
+        sys.unraisablehook = self._send_again
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        sys.unraisablehook = self._hook
+        for timer in self._timers:
             timer.cancel()
+        if self._dropped and isinstance(error, Exception):
+            raise self._dropped[0] from None
+
+    def _send_again(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        ended = unraisable.exc_value
+        if not isinstance(ended, (Termination, KeyboardInterrupt)):
+            self._hook(unraisable)
+            return
+        self._dropped.append(ended if isinstance(ended, Termination) else Termination(signal.SIGINT))
+        for number in self._numbers:
+            signal.signal(number, _end)
+        self._timers.append(threading.Timer(RAISE_AGAIN_AFTER_S, os.kill, (os.getpid(), self._dropped[-1].number)))
+        self._timers[-1].start()
 
 
 @contextmanager
