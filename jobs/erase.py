@@ -15,7 +15,7 @@ from jobs.runtime.metric_history import REWRITTEN
 from jobs.runtime.quarantine_release import RELEASES
 from jobs.runtime.run_context import RunContext
 from longplay.config.atomic_files import write_atomically
-from longplay.definitions.sql_literals import text_sql
+from longplay.definitions.sql_literals import text_sql, texts_sql
 from longplay.errors import NotFoundError
 from longplay.paths import SourcePaths, record_file, record_files
 from longplay.status.row_accounting import count_accounted_rows
@@ -111,7 +111,7 @@ def condition_of(table: str, user: str, released_rows: Sequence[str] = ()) -> st
         # A malformed row may hold the id anywhere in its text, and its column user_id may hold any other text.
         no_reliable_id = f"user_id IS NULL OR reason = '{MALFORMED_ROW}'"
         own = f"user_id = {text_sql(user)} OR (({no_reliable_id}) AND raw RLIKE {text_sql(_word_pattern(user))})"
-        return f"{own} OR row_id IN ({', '.join(map(text_sql, released_rows))})" if released_rows else own
+        return f"{own} OR row_id IN ({texts_sql(released_rows)})" if released_rows else own
     if "user_id" in catalog.get(table).column_names():
         return f"user_id = {text_sql(user)}"
     return None

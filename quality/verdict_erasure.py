@@ -70,8 +70,8 @@ def without_person(value: Any, names_person: NamesPerson) -> Any:  # noqa: ANN40
     if isinstance(value, str):
         return None if names_person(value) else value
     if isinstance(value, list):
-        kept = [(item, without_person(item, names_person)) for item in value]
-        return [cleaned for item, cleaned in kept if item is None or cleaned is not None]
+        cleaned_items = [(item, without_person(item, names_person)) for item in value]
+        return [cleaned for item, cleaned in cleaned_items if item is None or cleaned is not None]
     if not isinstance(value, dict):
         return value
     if any(isinstance(item, str) and names_person(item) for item in value.values()):

@@ -1,12 +1,11 @@
 """Items left without any fact after an erasure: tables that aggregate over people must not show them either."""
 
-from collections.abc import Iterable
 from functools import reduce
 
 from pyspark.sql import DataFrame
 
 from jobs.runtime.run_context import RunContext
-from longplay.definitions.sql_literals import text_sql
+from longplay.definitions.sql_literals import texts_sql
 from tables import catalog
 
 REBUILT_TABLES = (
@@ -53,8 +52,4 @@ def condition_of_lost_items(context: RunContext, table: str) -> str | None:
 def _condition(context: RunContext, rows: DataFrame, column: str, fact_column: str) -> str | None:
     values = rows.select(rows[column].alias(fact_column)).dropna().distinct()
     lost = values.join(read_fact_values(context, fact_column), fact_column, "left_anti").collect()
-    return f"{column} IN ({_sql_list(row[0] for row in lost)})" if lost else None
-
-
-def _sql_list(values: Iterable[str]) -> str:
-    return ", ".join(map(text_sql, sorted(values)))
+    return f"{column} IN ({texts_sql(row[0] for row in lost)})" if lost else None

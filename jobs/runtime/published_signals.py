@@ -6,7 +6,7 @@ from datetime import datetime
 
 from jobs.runtime.run_context import RunContext
 from longplay.definitions.signal import Definition
-from longplay.definitions.sql_literals import text_sql
+from longplay.definitions.sql_literals import texts_sql
 from tables.catalog import SIGNAL_VALUES
 from tables.checkpoint import Checkpoint
 
@@ -72,4 +72,4 @@ class PublishedSignals:
 
 def signals_condition(signals: Collection[str]) -> str:
     """SQL for the rows of some signals."""
-    return f"signal IN ({', '.join(map(text_sql, sorted(signals)))})"
+    return f"signal IN ({texts_sql(signals)})"

@@ -155,8 +155,8 @@ class AnyMeasure(FlagMeasure):
     is_binary = True
     depends_on_days_alone = True
     settles_early = True
-
     only_grows = True
+
     kind: Literal["any"]
 
     def value_bounds(self, days: int) -> ValueBounds:
@@ -177,8 +177,8 @@ class DaysMeasure(FlagMeasure):
 
     depends_on_days_alone = True
     counts_days = True
-
     only_grows = True
+
     kind: Literal["days"]
 
     def value_bounds(self, days: int) -> ValueBounds:
@@ -200,8 +200,8 @@ class WeeksMeasure(FlagMeasure):
     is_binary = True
     needs_calendar_window = True
     depends_on_days_alone = True
-
     only_grows = True
+
     kind: Literal["weeks"]
     weeks: int = Field(ge=1)
     days: int = Field(ge=1, le=7)
@@ -237,8 +237,8 @@ class InactivityMeasure(FlagMeasure):
 
     needs_calendar_window = True
     depends_on_days_alone = True
-
     only_grows = True
+
     kind: Literal["inactivity"]
     gap: int = Field(ge=1, le=90)
 
@@ -309,8 +309,8 @@ class SeasonMeasure(FlagMeasure):
 
     is_binary = True
     may_read_episodes = True
-
     only_grows = True
+
     kind: Literal["season"]
 
     def value_bounds(self, days: int) -> ValueBounds:

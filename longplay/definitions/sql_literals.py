@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from longplay.definitions.sql_parser import ExpressionProblem
@@ -21,6 +22,11 @@ _HARD_GROUP = re.compile(r"\((?:\?:)?[^()]*(?:[|*+]|u)[^()]*\)[*+]|\([^()]*\([^(
 def text_sql(text: str) -> str:
     """Text as Spark SQL: in quotes if it is plain, else as the bytes of its UTF-8."""
     return f"'{text}'" if _PLAIN.fullmatch(text) else f"CAST(X'{text.encode().hex().upper()}' AS STRING)"
+
+
+def texts_sql(texts: Iterable[str]) -> str:
+    """Texts as Spark SQL, sorted and separated by commas, as ``IN`` takes them."""
+    return ", ".join(map(text_sql, sorted(texts)))
 
 
 def number_sql(digits: str) -> str:

@@ -161,5 +161,5 @@ def _splits_credit(fields: SignalFields) -> bool:
 
 
 def _kinds_with(constant: str) -> str:
-    kinds = [get_args(each.model_fields["kind"].annotation)[0] for each in MEASURES if getattr(each, constant)]
-    return "kind " + " or ".join(f"'{kind}'" for kind in kinds)
+    names = [get_args(kind.model_fields["kind"].annotation)[0] for kind in MEASURES if getattr(kind, constant)]
+    return "kind " + " or ".join(f"'{name}'" for name in names)
