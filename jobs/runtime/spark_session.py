@@ -9,13 +9,14 @@ import time
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from jobs.runtime.java_options import java_options
 from jobs.runtime.settings import SparkSettings, parse_size
 from jobs.runtime.spark_connect import CONNECT_SCHEME, check_server
-from jobs.runtime.termination import preserve_interrupt_handler
 from longplay.errors import EnvironmentProblem, first_line
 from tables.arrow_commit import TABLE_PROPERTIES
 from tables.spark import SPARK_ERRORS, describe_spark_error
@@ -116,12 +117,12 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     check_java()
     check_jars()
     options: Options = {**engine_options(settings), **session_options(settings)}
-    builder = SparkSession.builder.appName(app).config(map={k: v for k, v in options.items() if _is_spark_option(k)})
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take whichever python3 comes first
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    conf = SparkConf().setAppName(app).setAll([(k, str(v)) for k, v in options.items() if _is_spark_option(k)])
     try:
-        with preserve_interrupt_handler():
-            session = (builder if submitted else builder.master(settings.master)).getOrCreate()
+        _start_context(conf if submitted else conf.setMaster(settings.master))
+        session = SparkSession.builder.config(conf=conf).getOrCreate()
     except (*SPARK_ERRORS, OSError) as error:
         raise EnvironmentProblem(
             "Spark did not start.",
@@ -135,6 +136,26 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     if submitted:  # the JVM was started with its own log settings
         session.sparkContext.setLogLevel(settings.log_level.upper())
     return session
+
+
+def _start_context(conf: SparkConf) -> None:
+    """Start Spark in a thread of its own: in the main thread, PySpark would replace this process's handler of Ctrl-C.
+
+    PySpark's handler leaves pools of processes running, and calls Spark during another call, which then fails.
+    """
+    errors: list[Exception] = []
+
+    def start_context() -> None:
+        try:
+            SparkContext.getOrCreate(conf)
+        except (*SPARK_ERRORS, OSError) as error:
+            errors.append(error)
+
+    thread = Thread(target=start_context, daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
 
 
 def _is_spark_option(key: str) -> bool:

@@ -1,5 +1,6 @@
 """Termination: a step that is asked to end leaves a message, its exit code, and no process behind."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -10,12 +11,9 @@ from contextlib import contextmanager
 from subprocess import Popen, TimeoutExpired
 from types import FrameType
 
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark import SparkContext
 
 JAVA_SHUTDOWN_TIMEOUT_S = 4.0
-PIPE_BYTES = 4096
-"""Room for the numbers of all signals that arrive while Spark starts."""
 RAISE_AGAIN_AFTER_S = 0.05
 """Until Python has left the callback in which it drops exceptions."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -59,10 +57,9 @@ def raise_on_signals() -> Iterator[None]:
     try:
         with _DroppedSignals(handlers):
             yield
-    except (Termination, KeyboardInterrupt) as ended:  # PySpark sets a handler of its own for Ctrl-C
-        ignore_signals()
+    except Termination:
         end_java()
-        raise ended if isinstance(ended, Termination) else Termination(signal.SIGINT) from None
+        raise
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -94,45 +91,14 @@ class _DroppedSignals:
 
     def _send_again(self, unraisable: "sys.UnraisableHookArgs") -> None:
         ended = unraisable.exc_value
-        if not isinstance(ended, (Termination, KeyboardInterrupt)):
+        if not isinstance(ended, Termination):
             self._hook(unraisable)
             return
-        self._dropped.append(ended if isinstance(ended, Termination) else Termination(signal.SIGINT))
+        self._dropped.append(ended)
         for number in self._numbers:
             signal.signal(number, _end)
-        self._timers.append(threading.Timer(RAISE_AGAIN_AFTER_S, os.kill, (os.getpid(), self._dropped[-1].number)))
+        self._timers.append(threading.Timer(RAISE_AGAIN_AFTER_S, os.kill, (os.getpid(), ended.number)))
         self._timers[-1].start()
-
-
-@contextmanager
-def preserve_interrupt_handler() -> Iterator[None]:
-    """Restore this module's Ctrl-C handler after a block in which PySpark installs its own.
-
-    PySpark's would leave pools of processes running. It may call Spark during another call and make that fail; such a
-    failure counts as an interrupt.
-
-    Raises:
-        KeyboardInterrupt: when Ctrl-C made a call into Spark fail.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if before is not _end:
-        yield
-        return
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    earlier = signal.set_wakeup_fd(writer)  # the number of every signal that arrives is written to it
-    try:
-        yield
-    except Py4JError:
-        os.write(writer, b"\0")  # so that there is something to read
-        if signal.SIGINT in os.read(reader, PIPE_BYTES):
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        signal.set_wakeup_fd(earlier)
-        os.close(reader)
-        os.close(writer)
-        signal.signal(signal.SIGINT, before)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -159,6 +125,7 @@ def end_java() -> None:
     process: Popen[bytes] | None = getattr(gateway, "proc", None)
     if process is None:
         return
+    logging.disable()  # calls into Spark that are cut off now would be logged with their tracebacks
     process.terminate()
     try:
         process.wait(JAVA_SHUTDOWN_TIMEOUT_S)

@@ -234,6 +234,7 @@ def main() -> None:
     parser.add_argument("--steps", nargs="*", default=STEPS, help="steps that fail")
     parser.add_argument("--faults", nargs="*", default=list(FAULTS), help="faults that are injected")
     args = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background processes ignore Ctrl-C
     bench = Bench(args.out.absolute())
     if not (args.out / f"after-{STEPS[-1]}").exists():
         shutil.rmtree(args.out, ignore_errors=True)

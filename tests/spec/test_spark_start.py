@@ -1,12 +1,14 @@
-"""Classes of Spark and Delta come from the archive that setup made."""
+"""How Spark starts: its classes come from the archive that setup made, and Ctrl-C still ends the process."""
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from jobs.runtime.java_options import class_archive
 from jobs.runtime.spark_session import jar_folder
@@ -39,3 +41,8 @@ def test_a_session_starts_from_the_archive(tmp_path: Path) -> None:
     from_archive = [name for name, source in loaded if source == "shared objects file"]
     assert "io.delta.sql.DeltaSparkSessionExtension" in from_archive
     assert len(from_archive) > 0.9 * len(loaded)
+
+
+def test_spark_leaves_the_handler_of_ctrl_c_as_it_was(spark: SparkSession) -> None:
+    assert spark.range(3).count() == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
