@@ -54,7 +54,7 @@ def build(log: Path, out: Path) -> dict[str, Any]:
     validated = row_validation.validate_rows(raw, source, source.events, OBSERVED).persist()
     counts = fact_tables.count_reasons(validated, source.events)
     events = fact_tables.build_events(validated, source.events, 1)
-    WritableStore(out, "world", spark).publish(events, EVENTS, Lineage("bench", "bench"), skip_gate)
+    WritableStore(out, "world", lambda: spark).publish(events, EVENTS, Lineage("bench", "bench"), skip_gate)
     validated.unpersist()
     return {"rows": counts["clean"]}
 

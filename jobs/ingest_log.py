@@ -23,6 +23,7 @@ from jobs.runtime.deliveries import (
     count_delivered_rows,
     next_batch,
     publish_facts,
+    record_delivery,
 )
 from jobs.runtime.delivery_checks import check_delivery
 from jobs.runtime.quarantine_release import finish_release
@@ -30,7 +31,6 @@ from jobs.runtime.raw_logs import ValidatedLog, count_users_by_day, find_newest_
 from jobs.runtime.run_context import RunContext
 from quality.delivery_consistency import describe_heartbeat_faults, describe_repeated_rows
 from tables import catalog
-from tables.arrow_store import frame_from_row
 from tables.checkpoint import Checkpoint
 from tables.publish import Lineage
 
@@ -180,8 +180,7 @@ def _publish_delivery(context: RunContext, plan: IngestPlan) -> None:
         plan.row["counts"][f"{name}/{REPEATED}"] = _count_repeated_rows(context, delivery, name, log)
     repeats = [describe_repeated_rows(name, plan.row["counts"], plan.earlier_counts) for name in plan.logs]
     _warn(context, [warning for warning in repeats if warning])
-    row = frame_from_row(context.spark, plan.row, catalog.get("deliveries"))
-    publish_facts(context, "deliveries", row, lineage)
+    record_delivery(context, plan.row, lineage)
     context.progress.say(f"delivery {delivery.batch}: complete until {plan.frontier:%Y-%m-%d %H:%M} UTC")
 
 

@@ -14,7 +14,6 @@ from longplay.lookup.releases import read_releases
 from longplay.lookup.signal_failures import read_signal_failures
 from longplay.pipeline import find_publishing_step
 from tables import catalog
-from tables.arrow_store import frame_from_row
 from tables.checkpoint import Checkpoint
 from tables.erasure.receipts import ERASED
 from tables.publish import Lineage
@@ -32,10 +31,7 @@ def release(context: RunContext, date: datetime | None = None) -> str:
     if release_id in {existing.release_id for existing in read_releases(context.folder)}:
         context.progress.say(f"release {release_id} exists already")
         return release_id
-    spec = catalog.get("releases")
-    lineage = Lineage(context.run_id, row["fingerprint"], row["versions"])
-    frame = frame_from_row(context.spark, row, spec)
-    context.progress.table(context.store.publish(frame, spec, lineage, context.gate))
+    context.tables.publish_rows("releases", [row], Lineage(context.run_id, row["fingerprint"], row["versions"]))
     context.progress.say(f"release {release_id}")
     for failure in read_signal_failures(context.folder).values():
         context.progress.say(f"warning: stale in this release: {failure.text()}")

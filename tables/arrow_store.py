@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
-from pyspark.sql import DataFrame, SparkSession
 
 from longplay.delta import open_table, query_rows, read_arrow, read_commits
 from longplay.errors import QualityError
@@ -76,7 +75,7 @@ def publish_rows(
 
     Args:
         folder: the folder of the source's tables.
-        spec: the table; its types are string, bigint, int, double, boolean, date and timestamp.
+        spec: the table; its types are string, bigint, int, double, boolean, date, timestamp and maps of these.
         rows: the new content, or what is added; a value for every column.
         lineage: what they were made from.
         gate: audits the staged rows.
@@ -92,7 +91,7 @@ def publish_rows(
             rows = _new_rows(rows, read_arrow(path, list(spec.grain)).to_pylist(), spec)
             if not rows:
                 return PublishedVersion(spec.name, _newest_version(path), 0, False, "no new rows")
-        staged = pa.Table.from_pylist([dict(row) for row in rows], schema=_schema(spec))
+        staged = pa.Table.from_pylist([_arrow_cells(row) for row in rows], schema=_schema(spec))
         audit = _audit(paths, spec, staged, lineage, gate)
         base_version = _newest_version(path) if _is_table(path) else -1
         metadata = {**asdict(lineage), "audit": audit}
@@ -111,6 +110,10 @@ def _newest_version(path: Path) -> int:
 def _schema(spec: TableSpec) -> pa.Schema:
     # Nullable in the file: the rule that a column may not be null names the rows that break it.
     return pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in spec.columns])
+
+
+def _arrow_cells(row: Row) -> dict[str, Any]:
+    return {name: list(cell.items()) if isinstance(cell, Mapping) else cell for name, cell in row.items()}
 
 
 def _new_rows(rows: Sequence[Row], published: Sequence[Row], spec: TableSpec) -> list[Row]:
@@ -152,10 +155,3 @@ def _count_violations(spec: TableSpec, staging: Path) -> dict[str, int]:
 def _standard_sql(condition: str) -> str:
     """A rule's condition with names quoted as in standard SQL instead of as in Spark."""
     return condition.replace("`", '"')
-
-
-def frame_from_row(spark: SparkSession, row: Mapping[str, Any], spec: TableSpec) -> DataFrame:
-    """One row of a table whose columns are strings, UTC timestamps and maps."""
-    schema = pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in spec.columns])
-    cells = {name: list(cell.items()) if isinstance(cell, Mapping) else cell for name, cell in row.items()}
-    return spark.createDataFrame(pa.Table.from_pylist([cells], schema=schema)).select(*spec.column_names())

@@ -1,8 +1,9 @@
 """Reads the Delta tables of one source. ``tables.publish`` writes them, ``tables.maintenance`` compacts and erases."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,22 @@ class Store:
     Args:
         root: the warehouse.
         source: name of the source; its tables are in ``root/source``.
-        spark: session that reads and writes data (metadata are read without it).
+        open_session: gives the session that reads and writes data; called when it is first needed, for metadata and
+            small tables are read without it.
         small: what is handled without Spark's Delta library.
     """
 
-    def __init__(self, root: Path, source: str, spark: SparkSession, small: SmallData = DEFAULT_SMALL_DATA) -> None:
+    def __init__(
+        self, root: Path, source: str, open_session: Callable[[], SparkSession], small: SmallData = DEFAULT_SMALL_DATA
+    ) -> None:
         self.paths = StorePaths.from_address(root).source(source)
-        self.spark = spark
+        self._open_session = open_session
         self.small = small
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The session that reads and writes data."""
+        return self._open_session()
 
     @property
     def folder(self) -> Path:

@@ -13,6 +13,7 @@ from jobs.runtime.run_context import RunContext
 from longplay.delta import open_dataset, open_table, read_commits
 from longplay.errors import StoreError
 from tables import catalog
+from tables.arrow_store import Row
 from tables.publish import Lineage
 from tables.store import PUBLICATION_LOOKBACK_COMMITS
 
@@ -32,8 +33,16 @@ def next_batch(context: RunContext) -> int:
 
 def publish_facts(context: RunContext, table: str, rows: DataFrame, lineage: Lineage) -> None:
     """Publish facts of one delivery, with the version of the rules that gave their ids."""
-    with_version = replace(lineage, facts={**lineage.facts, _IDENTITY: ROW_IDENTITY})
-    context.progress.table(context.store.publish(rows, catalog.get(table), with_version, context.gate))
+    context.progress.table(context.store.publish(rows, catalog.get(table), _with_identity(lineage), context.gate))
+
+
+def record_delivery(context: RunContext, row: Row, lineage: Lineage) -> None:
+    """Publish the row by which other steps learn of a delivery."""
+    context.tables.publish_rows("deliveries", [row], _with_identity(lineage))
+
+
+def _with_identity(lineage: Lineage) -> Lineage:
+    return replace(lineage, facts={**lineage.facts, _IDENTITY: ROW_IDENTITY})
 
 
 def check_row_identity(context: RunContext) -> None:

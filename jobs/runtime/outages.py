@@ -21,9 +21,8 @@ from quality.monitoring.outage_detection import (
 )
 from signals.maturity import OutageFlag
 from signals.outage_voids import find_watermark_reached_at
-from tables.arrow_store import publish_rows, read_commit_metadata, read_rows
+from tables.arrow_store import read_commit_metadata, read_rows
 from tables.catalog import DAY_COUNTS, OUTAGES
-from tables.spec import TableSpec
 
 MAX_DAYS_LISTED = 400
 """Up to this many days are listed one by one, so that only their files are read."""
@@ -41,7 +40,7 @@ def find_outages(context: RunContext) -> Rows:
     rows = [_to_row(context, outage) for outage in _detect_outages(context, count_days(context))]
     if not context.store.exists(OUTAGES.name) or _normalise(read_rows(context.folder, OUTAGES)) != _normalise(rows):
         facts = {"settings": context.settings.quality.outages.model_dump(mode="json", by_alias=True)}
-        _publish_rows(context, OUTAGES, rows, context.tables.versions(DAY_COUNTS.name), facts)
+        _publish_rows(context, OUTAGES.name, rows, context.tables.versions(DAY_COUNTS.name), facts)
     return rows
 
 
@@ -57,7 +56,7 @@ def count_days(context: RunContext) -> Rows:
     recount = _recount_all(context, batch) if is_rebuilt else _recount_changed(context, batch, counted_batch)
     rows = [row for row in counts if not recount.covers(row["event_day"])] + recount.rows
     facts = {"batch": batch, "recipe": recipe}
-    _publish_rows(context, DAY_COUNTS, rows, context.tables.versions("events", "first_seen"), facts)
+    _publish_rows(context, DAY_COUNTS.name, rows, context.tables.versions("events", "first_seen"), facts)
     return rows
 
 
@@ -150,14 +149,9 @@ def _normalise(rows: Rows) -> Rows:
 
 
 def _publish_rows(
-    context: RunContext,
-    spec: TableSpec,
-    rows: Rows,
-    inputs: Mapping[str, int],
-    facts: dict[str, Any],
+    context: RunContext, table: str, rows: Rows, inputs: Mapping[str, int], facts: dict[str, Any]
 ) -> None:
-    lineage = context.tables.lineage(spec.name, inputs, facts)
-    context.progress.table(publish_rows(context.folder, spec, rows, lineage, context.gate.validate_counts))
+    context.tables.publish_rows(table, rows, context.tables.lineage(table, inputs, facts))
 
 
 def _is_among(days: set[date]) -> Column:

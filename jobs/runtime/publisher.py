@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from jobs.runtime.fingerprint import hash_table_code
 from jobs.runtime.progress import Progress
 from quality.gate import Gate
 from tables import catalog
+from tables.arrow_store import Row, publish_rows
 from tables.checkpoint import Checkpoint
 from tables.publish import EVERYTHING, Lineage, PublishedVersion, StagedRowsGate, WritableStore
 
@@ -126,6 +127,13 @@ class Publisher:
             published = PublishedVersion(table, self.store.version(table), 0, False, "same inputs, settings and code")
         else:
             published = self.store.publish(compute(), catalog.get(table), lineage, gate or self.gate)
+        self.progress.table(published)
+        return published
+
+    def publish_rows(self, table: str, rows: Sequence[Row], lineage: Lineage) -> PublishedVersion:
+        """Publish a few rows without Spark."""
+        spec = catalog.get(table)
+        published = publish_rows(self.store.folder, spec, rows, lineage, self.gate.validate_counts)
         self.progress.table(published)
         return published
 

@@ -23,11 +23,10 @@ from ingest.log_state import LogPosition
 from ingest.quarantine import reprocess
 from ingest.raw_columns import text_column
 from ingest.source_config import Source
-from jobs.runtime.deliveries import build_first_seen, next_batch, publish_facts
+from jobs.runtime.deliveries import build_first_seen, next_batch, publish_facts, record_delivery
 from jobs.runtime.run_context import RunContext
 from longplay.errors import InputError, StoreError
 from tables import catalog
-from tables.arrow_store import frame_from_row
 from tables.erasure.tombstones import Tombstones
 from tables.publish import Lineage
 
@@ -216,8 +215,7 @@ def _publish_delivery(context: RunContext, release: ReleaseInProgress, counts: O
         "complete_at": release.known_at,
         "counts": {f"{log}/released:{outcome}": number for (log, outcome), number in counts.items()},
     }
-    delivery = frame_from_row(context.spark, row, catalog.get("deliveries"))
-    publish_facts(context, "deliveries", delivery, release.lineage(context.run_id))
+    record_delivery(context, row, release.lineage(context.run_id))
 
 
 def _validate_rows(context: RunContext, rows: DataFrame, known_at: datetime) -> dict[str, DataFrame]:

@@ -75,7 +75,7 @@ class RunContext:
         """The store of the source."""
         settings = self.settings.store
         small = SmallData(settings.small_rows, parse_size(settings.small_size))
-        return WritableStore(self.root, self.source.name, self.spark, small)
+        return WritableStore(self.root, self.source.name, lambda: self.spark, small)
 
     @cached_property
     def tables(self) -> Publisher:

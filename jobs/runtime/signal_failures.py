@@ -119,17 +119,10 @@ def publish_failures(
         if definition.ref in reasons
     ]
     if before != {failure.signal: failure for failure in failures}:
-        frame, lineage = _to_frame(context, failures), Lineage(context.run_id, context.run_id)
-        context.progress.table(context.store.publish(frame, SIGNAL_FAILURES, lineage, context.gate))
+        rows = [{name: getattr(failure, name) for name in SIGNAL_FAILURES.column_names()} for failure in failures]
+        context.tables.publish_rows(SIGNAL_FAILURES.name, rows, Lineage(context.run_id, context.run_id))
     if failures:
         raise _error_of(failures, len(definitions))
-
-
-def _to_frame(context: RunContext, failures: Sequence[SignalFailure]) -> DataFrame:
-    """Failures as rows of their table."""
-    names = SIGNAL_FAILURES.column_names()
-    rows = [tuple(getattr(failure, name) for name in names) for failure in failures]
-    return context.spark.createDataFrame(rows, SIGNAL_FAILURES.ddl())
 
 
 def _error_of(failures: Sequence[SignalFailure], signals: int) -> SignalError:

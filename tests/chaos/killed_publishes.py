@@ -91,7 +91,7 @@ def work(root: Path, kill_at: str, ready: Path) -> None:
     context = open_run(root)
     for key, value in INTERPRETED.items():
         context.spark.conf.set(key, value)
-    store = HookedStore(context.root, "kept", context.spark)
+    store = HookedStore(context.root, "kept", lambda: context.spark)
     store.kill_at = kill_at
     context.__dict__["store"] = store  # for the gate, too
 

@@ -219,7 +219,7 @@ def test_the_gate_decides_by_what_great_expectations_says(
 
 
 def test_nothing_that_fails_is_published(spark: SparkSession, gate: Gate, tmp_path: Path) -> None:
-    store = WritableStore(tmp_path, "shop", spark)
+    store = WritableStore(tmp_path, "shop", lambda: spark)
     store.publish(plays(spark), SPEC, Lineage("run-1", "f1"), gate)
     second = Gate(store.folder / "_quality", "run-2")
     with pytest.raises(QualityError, match="seconds_not_negative") as caught:

@@ -10,11 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jobs.erase import erase
 from jobs.ingest_log import ingest
+from jobs.runtime import quarantine_release
 from jobs.runtime.quarantine_selection import ReleaseSelection, release_selection
 from jobs.runtime.run_context import RunContext
 from longplay.errors import ConfigError, InputError, NotFoundError, QualityError
 from longplay.status.row_accounting import account_for_rows
-from tables.publish import WritableStore
 from tables.spec import TableSpec
 from tests.unit.ingest.small_logs import OBSERVED_AT, RADIO, SHOWN, build_source, open_run, progress_text, write_csv
 
@@ -106,15 +106,12 @@ def test_repaired_rows_come_back_once_and_all_rows_are_accounted_for(
             release_selection(context, ReleaseSelection("null_user", repaired=mended), "eve", RELEASED)
     assert not context.store.exists("quarantine_releases")
     # Cut off after the release was written down: the same command again finishes it, and releases nothing twice.
-    publish = WritableStore.publish
 
-    def stop_at_deliveries(self, frame, spec, *rest):
-        if spec.name == "deliveries":
-            raise KeyboardInterrupt
-        return publish(self, frame, spec, *rest)
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(WritableStore, "publish", stop_at_deliveries)
+        patch.setattr(quarantine_release, "record_delivery", interrupt)
         with pytest.raises(KeyboardInterrupt):
             release_selection(context, ReleaseSelection("null_user", repaired=mended), "eve", RELEASED)
     release_selection(context, ReleaseSelection("null_user", repaired=mended), "eve", RELEASED)

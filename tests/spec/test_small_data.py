@@ -73,7 +73,7 @@ def test_both_ways_make_the_same_table(
     publications += [(wider.limit(0), None), (wider, None), (wider, EVERYTHING)]
     tables = []
     for name, small in (("delta-rs", SmallData()), ("spark", SmallData(rows=0))):
-        store = WritableStore(tmp_path / name, "shop", spark, small)
+        store = WritableStore(tmp_path / name, "shop", lambda: spark, small)
         for number, (frame, replace) in enumerate(publications):
             if mode != "append" or replace is None:
                 store.publish(frame, spec, Lineage(f"run-{number}", "f"), publish_row_counts, replace)

@@ -25,7 +25,7 @@ def count_rows(staged: DataFrame, *_: object) -> dict[str, int]:
 def intact_root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse whose one table has two versions."""
     root = tmp_path_factory.mktemp("whole")
-    store = WritableStore(root, "shop", spark)
+    store = WritableStore(root, "shop", lambda: spark)
     for number in range(2):
         frame = spark.range(10 * number, 10 * number + 10, numPartitions=1)
         store.publish(frame, TILES, Lineage(f"run-{number}", "f"), count_rows)
@@ -36,7 +36,7 @@ def intact_root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
 def store(spark: SparkSession, intact_root: Path, tmp_path: Path) -> WritableStore:
     """A copy of it, to be damaged."""
     shutil.copytree(intact_root, tmp_path / "copy")
-    return WritableStore(tmp_path / "copy", "shop", spark)
+    return WritableStore(tmp_path / "copy", "shop", lambda: spark)
 
 
 def data_file(store: WritableStore, version: int) -> Path:

@@ -51,7 +51,7 @@ BY_DELTA_RS, BY_SPARK = SmallData(), SmallData(rows=0)
 
 @pytest.fixture(params=[BY_DELTA_RS, BY_SPARK], ids=["committed by delta-rs", "committed by Spark"])
 def store(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> WritableStore:
-    return WritableStore(tmp_path, "shop", spark, request.param)
+    return WritableStore(tmp_path, "shop", lambda: spark, request.param)
 
 
 def rows(store: WritableStore, **values: float | None) -> DataFrame:

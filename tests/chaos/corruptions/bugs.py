@@ -18,7 +18,7 @@ class RecordingStore(WritableStore):
     """A store that records what each step passes to the gate, one file per table."""
 
     def __init__(self, original: WritableStore, spark: SparkSession, records: Path) -> None:
-        super().__init__(original.folder.parent, original.folder.name, spark)
+        super().__init__(original.folder.parent, original.folder.name, lambda: spark)
         self.records = records
 
     def publish(self, frame: DataFrame, spec: TableSpec, *rest: Any, **more: Any) -> PublishedVersion:
@@ -35,7 +35,7 @@ class BuggyStore(WritableStore):
     """
 
     def __init__(self, original: WritableStore, spark: SparkSession, replacements: Mapping[str, Path]) -> None:
-        super().__init__(original.folder.parent, original.folder.name, spark)
+        super().__init__(original.folder.parent, original.folder.name, lambda: spark)
         self.replacements = replacements
 
     def publish(self, frame: DataFrame, spec: TableSpec, *rest: Any, **more: Any) -> PublishedVersion:
