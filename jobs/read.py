@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.runtime.command_options import job_command, utc
 from jobs.runtime.releases import open_release
 from jobs.runtime.run_context import RunContext
+from longplay.delta import check_files, open_dataset
 from longplay.errors import ConfigError, NotFoundError, StoreError, nearest
 from signals.compute import select_values_known_at
 from tables import catalog
@@ -70,19 +73,44 @@ def read(context: RunContext, table: str, at: At) -> DataFrame:
             )
         rows = context.store.read(table).where(F.expr(spec.known) <= F.lit(at.known_at))
         return select_values_known_at(rows.where("settled"), F.lit(at.known_at)) if table == "signal_values" else rows
-    if at.release is not None:
-        return _read_released(context, table, at.release)
-    return context.store.read(table, context.store.version_on(table, at.date) if at.date is not None else at.version)
+    version, last_batch = _find_version(context, table, at)
+    rows = context.store.read(table, version)
+    return rows.where(F.col("batch") <= last_batch) if last_batch is not None and "batch" in rows.columns else rows
 
 
-def _read_released(context: RunContext, table: str, release_id: str) -> DataFrame:
-    """A table as a release ties it, without rows of an interrupted delivery that belongs to no release yet."""
-    release = open_release(context, release_id)
+def _find_version(context: RunContext, table: str, at: At) -> tuple[int | None, int | None]:
+    """The version of a state (None: the newest), and the newest delivery that belongs to it (None: all do).
+
+    A release has no rows of an interrupted delivery, which belongs to no release yet.
+    """
+    if at.release is None:
+        return (context.store.version_on(table, at.date) if at.date is not None else at.version), None
+    release = open_release(context, at.release)
     versions = release["versions"]
     if table not in versions:
         raise NotFoundError(f"A release does not tie '{table}'.", fix=nearest(table, versions))
-    rows = context.store.read(table, int(versions[table]))
-    return rows.where(F.col("batch") <= release["batch"]) if "batch" in rows.columns else rows
+    return int(versions[table]), int(release["batch"])
+
+
+def read_first_rows(context: RunContext, table: str, at: At, limit: int) -> pd.DataFrame:
+    """The first rows of ``read``. Only what was known at a moment needs Spark.
+
+    Raises:
+        ConfigError, NotFoundError, StoreError: as ``read``.
+    """
+    at.check()
+    if at.known_at is not None:
+        return read(context, table, at).limit(limit).toPandas()
+    catalog.get(table)
+    version, last_batch = _find_version(context, table, at)
+    path = context.store.path(table)
+    check_files(path, version)
+    dataset = open_dataset(path, version)
+    is_released = last_batch is not None and "batch" in dataset.schema.names
+    rows = dataset.head(limit, filter=pc.field("batch") <= last_batch if is_released else None)
+    frame: pd.DataFrame = rows.to_pandas(maps_as_pydicts="strict")
+    moments = frame.select_dtypes("datetimetz").columns
+    return frame.assign(**{name: frame[name].dt.tz_localize(None) for name in moments})  # UTC, as Spark gives them
 
 
 @job_command("read", writes_tables=False)
@@ -109,13 +137,17 @@ def command(
 
     Example: longplay read signal_values --source world --known-at 2026-05-03 --where "user_id = 'u000017'"
     """
-    rows = read(context, table, At(at["version"], utc(at["date"]), at["release"], utc(at["known_at"])))
-    rows = rows.where(where) if where else rows
-    if out is not None:
-        rows.write.parquet(str(out.absolute()))
-        context.progress.say(f"{out}: {rows.count():,} rows")
-        return
-    first_rows = rows.limit(limit).toPandas()
+    state = At(at["version"], utc(at["date"]), at["release"], utc(at["known_at"]))
+    if where is None and out is None:
+        first_rows = read_first_rows(context, table, state, limit)
+    else:
+        rows = read(context, table, state)
+        rows = rows.where(where) if where else rows
+        if out is not None:
+            rows.write.parquet(str(out.absolute()))
+            context.progress.say(f"{out}: {rows.count():,} rows")
+            return
+        first_rows = rows.limit(limit).toPandas()
     click.echo(first_rows.to_string(index=False) if len(first_rows) else "no rows")
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pandas.testing import assert_frame_equal
 from pyspark.sql import SparkSession
 
 from jobs.build_features import build_features
@@ -10,7 +11,7 @@ from jobs.build_histories import build_histories
 from jobs.build_signals import build_signals
 from jobs.build_training_set import build_training_set
 from jobs.ingest_log import ingest
-from jobs.read import At, read
+from jobs.read import At, read, read_first_rows
 from jobs.release import release
 from jobs.runtime.published_signals import PublishedSignals
 from jobs.runtime.releases import open_release
@@ -70,8 +71,12 @@ def test_only_tables_of_one_state_are_tied(spark: SparkSession, tmp_path: Path) 
         two.store.read("events").columns
     ).write.format("delta").mode("append").save(str(two.store.path("events")))
     fourth = release(two)
-    assert two.store.read("events").count() == 31
+    assert two.store.read("events").count() == len(read_first_rows(two, "events", At(), 99)) == 31
     assert read(two, "events", At(release=fourth)).count() == 30
+    without_spark = read_first_rows(two, "events", At(release=fourth), 99).sort_values("event_id", ignore_index=True)
+    by_spark = read(two, "events", At(release=fourth)).toPandas().sort_values("event_id", ignore_index=True)
+    assert_frame_equal(without_spark, by_spark, check_dtype=False)
+    assert len(read_first_rows(two, "events", At(version=0), 7)) == 7
 
     # A release says which signals failed before it, and no training set rests on them.
     click = two.registry.get("click")
