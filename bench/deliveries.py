@@ -33,7 +33,8 @@ class Deliveries:
         self._spark, self._root = spark, root
         self._source = load_source(str(Path(__file__).parent / source))
         self._settings = load_settings(overrides=overrides)
-        self._waiting = sorted(data.iterdir())
+        log = self.job().log
+        self._waiting = sorted(data.iterdir())[len(log.deliveries()) if log.has_deliveries else 0 :]
 
     def job(self) -> RunContext:
         """Open a run context for the warehouse."""
@@ -41,9 +42,13 @@ class Deliveries:
         context.session = self._spark
         return context
 
+    def next(self) -> Path:
+        """The next delivery, which counts as taken from then on."""
+        return self._waiting.pop(0)
+
     def take(self) -> dict[str, Any]:
         """Take the next delivery through every table; return bytes and seconds by step."""
-        context, delivery = self.job(), self._waiting.pop(0)
+        context, delivery = self.job(), self.next()
         steps = {"ingest": lambda: ingest(context, delivery)}
         steps |= {step.__name__: partial(step, context) for step in (build_histories, build_features, build_signals)}
         bytes_of: dict[str, int] = {}
