@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.runtime.command_options import date_option, job_command
-from jobs.runtime.outages import find_outages
+from jobs.runtime.outages import update_outages
 from jobs.runtime.run_context import RunContext
 from jobs.runtime.signal_inputs import read_knowledge
 from longplay.definitions.signal import Definition
@@ -75,7 +75,7 @@ def build_progressive(context: RunContext, signals: Sequence[str] = (), date: da
 
 
 def _read_inputs(context: RunContext, definitions: Sequence[Definition], date: datetime | None) -> ProgressiveInputs:
-    find_outages(context)
+    update_outages(context)
     knowledge = with_current_outages(read_knowledge(context, context.log, context.log.known_at(date)))
     recipe = {
         "definitions": {definition.ref: definition.hash for definition in definitions},

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from jobs.runtime.backfill_signals import backfill_new_signals, count_rows_behind
 from jobs.runtime.command_options import job_command
 from jobs.runtime.labels import computed_definitions
-from jobs.runtime.outages import find_outages
+from jobs.runtime.outages import update_outages
 from jobs.runtime.published_signals import PublishedSignals, signals_condition
 from jobs.runtime.publisher import IncrementPlan, TableChange
 from jobs.runtime.run_context import RunContext
@@ -78,7 +78,7 @@ def build_signals(context: RunContext) -> None:
         SignalError: when some signals failed, after the others were published.
     """
     definitions = _list_eligible(context)
-    find_outages(context)
+    update_outages(context)
     reasons = dict(backfill_new_signals(context, definitions, PublishedSignals.read(context)))
     published = PublishedSignals.read(context)
     others = [definition for definition in definitions if definition.ref not in reasons]

@@ -7,7 +7,7 @@ import click
 
 from jobs.runtime.command_options import job_command
 from jobs.runtime.metric_history import keep_metrics
-from jobs.runtime.outages import find_outages
+from jobs.runtime.outages import update_outages
 from jobs.runtime.run_context import RunContext
 from longplay.config.duration import DAY
 from quality.monitoring.anomaly_detection import find_recent_anomalies
@@ -26,7 +26,7 @@ def command(context: RunContext) -> None:
     Example: longplay outages --source world
     """
     with context.progress.step("outages"):
-        rows = find_outages(context)
+        rows = update_outages(context)
     for line in describe_outages(rows):
         click.echo(line)
     keep_metrics(context)

@@ -77,7 +77,7 @@ _MACHINE_FAULTS = (
 def is_unrelated_to_computation(error: Exception) -> bool:
     """Whether a Spark failure has nothing to do with what was computed: disk, access, or a Java that has ended.
 
-    A lack of memory is no such fault: what is computed may be the cause.
+    A lack of memory is not one of them: what is computed may be the cause.
     """
     text = f"{type(error).__name__}: {error}"
     return any(fault.pattern.search(text) for fault in _MACHINE_FAULTS if not fault.lacks_memory)

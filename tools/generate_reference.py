@@ -204,7 +204,7 @@ allowed.
 
 An expression is checked when it is read, and what Spark is given is written from what was checked. Arithmetic and casts
 without a result are null, as is a division by zero; a function of null is null unless its line says otherwise. Doubles
-keep their own rules: the root of -1 is no number (NaN), and what is too large is infinite. Patterns of `RLIKE` and
+keep their own rules: the root of -1 is not a number (NaN), and what is too large is infinite. Patterns of `RLIKE` and
 `regexp_extract` hold what every dialect reads alike, and no repeated group that itself holds a repeat or alternatives.
 An expression has at most {MAX_LENGTH:,} characters and {MAX_WORDS:,} words and signs; brackets may be {MAX_BRACKETS}
 deep, and operations {MAX_DEPTH}.

@@ -29,7 +29,7 @@ MAX_DAYS_LISTED = 400
 Rows = list[dict[str, Any]]
 
 
-def find_outages(context: RunContext) -> Rows:
+def update_outages(context: RunContext) -> Rows:
     """Bring the counts of days, and the outages that follow from them, up to date.
 
     The same deliveries and settings give the same outages, day by day or all at once.
@@ -37,14 +37,14 @@ def find_outages(context: RunContext) -> Rows:
     Returns:
         The rows of the table ``outages``.
     """
-    rows = [_to_row(context, outage) for outage in _detect_outages(context, count_days(context))]
+    rows = [_to_row(context, outage) for outage in _detect_outages(context, update_day_counts(context))]
     if not context.store.exists(OUTAGES.name) or _normalise(read_rows(context.folder, OUTAGES)) != _normalise(rows):
         facts = {"settings": context.settings.quality.outages.model_dump(mode="json", by_alias=True)}
         _publish_rows(context, OUTAGES.name, rows, context.tables.versions(DAY_COUNTS.name), facts)
     return rows
 
 
-def count_days(context: RunContext) -> Rows:
+def update_day_counts(context: RunContext) -> Rows:
     """The rows of ``day_counts``. Only days that may have changed since the last run are recounted."""
     recipe, batch = context.tables.fingerprint(DAY_COUNTS.name, {}, {}), context.log.batch
     commit_facts = read_commit_metadata(context.folder, DAY_COUNTS).get("facts", {})

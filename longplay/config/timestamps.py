@@ -16,7 +16,7 @@ def parse_moment(value: datetime | str, name: str) -> datetime:
         name: the parameter that the error names.
 
     Raises:
-        ConfigError: when it is no moment.
+        ConfigError: when it is not a moment.
     """
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
@@ -29,7 +29,7 @@ def parse_day(value: date | str | None, name: str) -> date | None:
     """Read a UTC day; None stays None.
 
     Raises:
-        ConfigError: when it is no day.
+        ConfigError: when it is not a day.
     """
     if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
         return value

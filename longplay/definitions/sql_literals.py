@@ -36,7 +36,7 @@ def number_sql(digits: str) -> str:
         ExpressionProblem: when it is none that a double can hold.
     """
     if not _NUMBER.fullmatch(digits) or not math.isfinite(float(digits)):
-        raise ExpressionProblem(f"'{digits[:40]}' is no number that a double can hold")
+        raise ExpressionProblem(f"'{digits[:40]}' is not a number that a double can hold")
     return digits
 
 
@@ -48,7 +48,7 @@ def time_sql(text: str, spark_type: str) -> str:
         spark_type: ``DATE`` or ``TIMESTAMP``.
 
     Raises:
-        ExpressionProblem: when it is no date or time; words such as 'now' depend on the clock.
+        ExpressionProblem: when it is not a date or time; words such as 'now' depend on the clock.
     """
     try:
         if not _TIME.fullmatch(text):
@@ -73,7 +73,7 @@ def check_pattern(pattern: str) -> int:
     try:
         groups = re.compile(pattern).groups
     except (re.error, OverflowError, RecursionError) as error:
-        raise ExpressionProblem(f"{pattern!r} is no regular expression: {error}") from error
+        raise ExpressionProblem(f"{pattern!r} is not a regular expression: {error}") from error
     bare = _CLASS.sub("a", _ESCAPE.sub(lambda escape: escape[0] if escape[0] in (r"\[", r"\]") else "a", pattern))
     bare = bare.replace(r"\[", "a").replace(r"\]", "a")
     bare = _REPEAT.sub(lambda repeat: "u" if (repeat[2] or int(repeat[1]) > 1) else "", bare)

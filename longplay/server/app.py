@@ -255,7 +255,7 @@ def _find_definition(opened: OpenRelease, name: str) -> Definition:
 
 
 def _find(get: Callable[[str], T], name: str) -> T:
-    """What a name stands for. A definition that cannot be read is no mistake of the client."""
+    """What a name stands for. A definition that cannot be read is not a mistake of the client."""
     try:
         return get(name)
     except ConfigError as error:

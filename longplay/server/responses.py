@@ -35,7 +35,7 @@ class Row(BaseModel):
     state: ValueState
     void_reason: str | None = Field(description="why it will never be known; null unless void")
     value: Number | None = Field(description="in the definition's unit; null unless mature")
-    prefix: Number | None = Field(description="what was seen so far; null unless open. It is no value")
+    prefix: Number | None = Field(description="what was seen so far; null unless open. It is not a value")
     elapsed_share: float
     known_ts: datetime
     revision: int

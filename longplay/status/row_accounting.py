@@ -31,7 +31,7 @@ class RowAccount:
         duplicates: rows that add nothing: quarantined as duplicates, delivered again, or released although the fact
             was there already.
         erased: rows of erased people, dropped at ingest or later.
-        is_counted: whether every delivery counted the rows that were delivered again; old versions did not.
+        counts_repeats: whether every delivery counted the rows that were delivered again; old versions did not.
     """
 
     log: str
@@ -40,12 +40,12 @@ class RowAccount:
     quarantined: int
     duplicates: int
     erased: int
-    is_counted: bool = True
+    counts_repeats: bool = True
 
     @property
     def adds_up(self) -> bool | None:
         """Whether every row is accounted for; None where old deliveries lack a count."""
-        if not self.is_counted:
+        if not self.counts_repeats:
             return None
         return self.read == self.published + self.quarantined + self.duplicates + self.erased
 
@@ -100,7 +100,7 @@ class _RowCounts:
             quarantined=sum(open_rows.values()),
             duplicates=duplicates + self._sum(f"{log}/again"),
             erased=self._sum(f"{log}/exclusive:erased") + self.released_rows[log, "erased"] + erased_later,
-            is_counted=all(f"{log}/again" in counts for counts in deliveries),
+            counts_repeats=all(f"{log}/again" in counts for counts in deliveries),
         )
 
     def count_accounted(self, log: str) -> int:

@@ -86,7 +86,7 @@ class SourceStatus:
         """The status as JSON data."""
         rows = [{**vars(account), "adds_up": account.adds_up} for account in self.accounts]
         for row in rows:
-            del row["is_counted"]
+            del row["counts_repeats"]
         voids = [{**vars(voids), "share": voids.share} for voids in self.outage_voids]
         tables = [table.plain() for table in self.tables]
         failures = [failure.plain() for failure in self.signal_failures]

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from ingest.fact_tables import build_first_seen
 from jobs.ingest_log import ingest
-from jobs.runtime.outages import count_days
+from jobs.runtime.outages import update_day_counts
 from quality.monitoring.daily_volume import compute_day_counts
 from tests.unit.ingest.small_logs import build_source, open_run, write_csv
 
@@ -71,6 +71,6 @@ def test_delivery_by_delivery_gives_the_counts_of_all_at_once(spark: SparkSessio
         lines = [f"{user},i,{time.isoformat()},tap,,{known.isoformat()}" for user, time, known in part]
         log = write_csv(tmp_path / f"{number}.csv", lines, ("who", "what", "when", "how", "much", "seen"))
         ingest(context, log, datetime(2026, 6, 20, tzinfo=UTC))
-        counts = count_days(context)
+        counts = update_day_counts(context)
     distinct = sorted(set(facts))
     assert rows_of(counts) == counts_by_hand(distinct)
