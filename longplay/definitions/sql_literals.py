@@ -56,8 +56,8 @@ def time_sql(text: str, spark_type: str) -> str:
         datetime.fromisoformat(text)
     except ValueError as error:
         raise ExpressionProblem(
-            f"{text!r} is not a {spark_type.lower()}: write it as 2026-05-03 or 2026-05-03 10:00:00; nothing may depend "
-            "on the clock"
+            f"{text!r} is not a {spark_type.lower()}: write it as 2026-05-03 or 2026-05-03 10:00:00; nothing may "
+            "depend on the clock"
         ) from error
     return f"CAST('{text}' AS {spark_type})"
 
