@@ -12,16 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
+from features.cogrouped_buckets import BUCKETS, apply_by_bucket
 from features.packed_order import Longs
-from features.point_in_time_join import BUCKETS, encode_column, number_keys, read_longs, select_moments
+from features.point_in_time_join import encode_column, number_keys, read_longs, select_moments
 from features.window_kernel import KeyedFacts, PastFacts
 from longplay.errors import ConfigError
 
-_BUCKET, _KNOWN = "_bucket", "known_ts"
-_TIMES = ("event_ts", _KNOWN)
+_TIMES = ("event_ts", "known_ts")
 
 
 def join_last_values(
@@ -45,12 +44,10 @@ def join_last_values(
     """
     payload = [name for name in facts.columns if name not in (*keys, *_TIMES)]
     _check_payload(payload, spine)
-    bucket = F.pmod(F.xxhash64(*keys), F.lit(buckets)).cast("int").alias(_BUCKET)
-    left = facts.select(bucket, *keys, *_TIMES, *payload).groupBy(_BUCKET)
-    right = spine.select(bucket, *spine.columns).groupBy(_BUCKET)
     payload_fields = [StructField(f.name, f.dataType) for f in facts.schema.fields if f.name in payload]
     schema = StructType([*spine.schema.fields, *payload_fields])
-    return left.cogroup(right).applyInArrow(partial(look_up_bucket, tuple(keys), tuple(payload), tie), schema)
+    function = partial(look_up_bucket, tuple(keys), tuple(payload), tie)
+    return apply_by_bucket(function, (facts.select(*keys, *_TIMES, *payload), spine), keys, buckets, schema)
 
 
 def _check_payload(payload: Sequence[str], spine: DataFrame) -> None:
@@ -78,7 +75,7 @@ def look_up_bucket(
     newest[has_moment] = past.largest(ranks[rows], len(facts))
     at = pa.array(sorted_rows[np.maximum(newest, 0)] if len(facts) else newest, mask=newest < 0)
     newest_facts = facts.select(list(payload)).combine_chunks().take(at)
-    joined = spine.drop_columns([_BUCKET]) if _BUCKET in spine.column_names else spine
+    joined = spine
     for name in payload:
         joined = joined.append_column(facts.schema.field(name).with_nullable(True), newest_facts.column(name))
     return joined

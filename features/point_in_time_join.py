@@ -6,23 +6,22 @@ key with a million facts costs one sort, not a loop over rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial, reduce
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField, StructType, TimestampType
 
+from features.cogrouped_buckets import BUCKETS, apply_by_bucket
 from features.feature_view import AMOUNTS, CODED, DERIVED, View
 from features.packed_order import Flags, Longs
 from features.window_kernel import MILLIONTHS, NEVER, AsOfMoments, CodedColumn, KeyedFacts, PastFacts, compute_features
 from longplay.errors import ConfigError, InputError
+from tables.spark import union_by_name
 
-BUCKETS = 32
 LATEST = "latest_fact_ts"
-_BUCKET = "_bucket"
 _MAX_SPARSE_KEYS = 2**36
 """Combined keys beyond this number are renumbered densely."""
 
@@ -50,19 +49,16 @@ def as_of_join(
     shared = [key for key in views[0].keys if all(key in view.keys for view in views)]
     if not shared:
         raise ConfigError("These views share no key.", got=", ".join(f"{v.name} by {v.keys}" for v in views))
-    bucket = F.pmod(F.xxhash64(*shared), F.lit(buckets)).cast("int").alias(_BUCKET)
-    left = facts.select(bucket, *_fact_columns(views)).groupBy(_BUCKET)
-    right = spine.select(bucket, *spine.columns).groupBy(_BUCKET)
     features = [StructField(name, DoubleType()) for view in views for name in view.names()]
     newest = [StructField(LATEST, TimestampType())] if audited else []
     schema = StructType([*spine.schema.fields, *features, *newest])
-    return left.cogroup(right).applyInArrow(partial(join_bucket, tuple(views), audited=audited), schema)
+    function = partial(join_bucket, tuple(views), audited=audited)
+    return apply_by_bucket(function, (facts.select(*_fact_columns(views)), spine), shared, buckets, schema)
 
 
 def union_facts(frames: Iterable[DataFrame], measures: Sequence[str]) -> DataFrame:
     """Facts of several tables in one; measures that a table lacks are 0, its other missing columns null."""
-    facts = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
-    return facts.fillna(0, subset=list(measures))
+    return union_by_name(frames).fillna(0, subset=list(measures))
 
 
 def _fact_columns(views: Sequence[View]) -> list[str]:
@@ -83,12 +79,11 @@ def join_bucket(views: Sequence[View], facts: pa.Table, spine: pa.Table, *, audi
         audited: whether to add when the newest fact of each row became visible.
 
     Returns:
-        The spine's columns (without the bucket's number) and the features, in the order of the views.
+        The spine's columns and the features, in the order of the views.
     """
-    joined = spine.drop_columns([_BUCKET]) if _BUCKET in spine.column_names else spine
+    joined, latest = spine, np.full(len(spine), NEVER)
     names = {key for view in views for key in view.keys} | {f.of for v in views for f in v.features if f.kind in CODED}
     codes = {name: encode_column(facts, spine, name) for name in names}
-    latest = np.full(len(spine), NEVER)
     for view in views:
         features, newest = _compute_view(view, facts, spine, codes)
         latest = np.maximum(latest, newest)

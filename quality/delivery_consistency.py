@@ -71,9 +71,9 @@ def compare_logs(
         .agg(F.min("user_id").alias("_user"), F.min("event_ts").alias("_at"), F.count("*").alias("_n"))
     )
     earlier = earlier_exposures.where(is_drawn) if earlier_exposures is not None else None
-    all_requests = requests
+    all_requests = requests.select("request_id", "_user")
     if earlier is not None:
-        all_requests = requests.unionByName(_users_by_request(earlier), allowMissingColumns=True)
+        all_requests = all_requests.unionByName(_users_by_request(earlier))
     users = all_requests.groupBy("request_id").agg(F.min("_user").alias("_user"))
     answers = events.where(is_drawn & F.col("request_id").isNotNull()).join(users, "request_id", "left")
     same_user = F.coalesce(F.count_if(F.col("_user") == F.col("user_id")), F.lit(0))

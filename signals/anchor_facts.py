@@ -73,7 +73,7 @@ def _add_distances(pairs: DataFrame) -> DataFrame:
     micros = F.unix_micros("event_ts") - F.unix_micros("t0")
     same = F.col("a_item_id") == F.col("item_id") if "item_id" in pairs.columns else F.lit(True)
     distances = {
-        "day": F.datediff("event_day", F.to_date("t0")),
+        "day": F.datediff("event_day", F.to_date("t0")).cast("int"),  # a bigint in Sail
         "elapsed_us": micros,
         "elapsed_s": micros / _MICROS,
         "same_item": same,

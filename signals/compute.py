@@ -68,8 +68,7 @@ def _compute_group(
     values = _explode_signals(compute_values(inputs), group)
     is_disprovable = group.shared.anchor in DISPROVABLE
     rows = compute_value_rows(values, knowledge, scope, is_disprovable=is_disprovable)
-    own = [F.col("a_item_id").alias("item_id"), F.to_date("t0").alias("t0_day")]
-    return rows.select("anchor_id", "user_id", *own, "t0", "cluster_id", "row.*").select(*VALUE_COLUMNS)
+    return rows.withColumns({"item_id": F.col("a_item_id"), "t0_day": F.to_date("t0")}).select(*VALUE_COLUMNS)
 
 
 def _explode_signals(values: DataFrame, group: SignalGroup) -> DataFrame:

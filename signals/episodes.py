@@ -7,6 +7,8 @@ and the release are known.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from tables.spark import union_by_name
+
 _FLAGS = ("is_consumption", "is_click", "is_negative")
 
 
@@ -35,4 +37,4 @@ def add_releases(events: DataFrame, episodes: DataFrame) -> DataFrame:
             **{flag: F.lit(False) for flag in _FLAGS if flag in events.columns},
         }
     )
-    return consumed.drop("_release_known_ts").unionByName(release_facts, allowMissingColumns=True)
+    return union_by_name([consumed.drop("_release_known_ts"), release_facts])

@@ -18,6 +18,9 @@ from signals.maturity import Knowledge, MaturityColumns, OutageFlag
 NEVER_TS = datetime(9999, 1, 1, tzinfo=UTC)
 _AFTER_OUTAGE_CHANGE, _AFTER_FACT = 0, 1
 """Order of the steps of one moment."""
+# Sail puts structs into one array only if the same of their fields may be null; a cast to these types lets all of them.
+_MOMENT_TYPE = "struct<k:timestamp,order:int>"
+_STEP_TYPE = "struct<k:timestamp,v:double,hit:boolean,turn:boolean>"
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,13 @@ class OutageVoids:
 
     def _step(self, moment: Column, value: Column, is_turn: Column) -> Column:
         hit = self.is_void_at(moment, value).alias("hit")
-        return F.struct(moment.alias("k"), value.alias("v"), hit, is_turn.alias("turn"))
+        return F.struct(moment.alias("k"), value.alias("v"), hit, is_turn.alias("turn")).cast(_STEP_TYPE)
 
 
 def _with_order(moments: Column, order: int) -> Column:
-    return F.transform(moments, lambda moment: F.struct(moment.alias("k"), F.lit(order).alias("order")))
+    return F.transform(
+        moments, lambda moment: F.struct(moment.alias("k"), F.lit(order).alias("order")).cast(_MOMENT_TYPE)
+    )
 
 
 def _flag_literal(flag: OutageFlag) -> Column:

@@ -24,6 +24,7 @@ from signals.outage_voids import OutageVoids, find_watermark_reached_at
 CENSORING = "administrative"
 """The censoring model: values are cut off where the log ends, for all anchors of a moment alike and regardless of what
 the user did. So the inverse-probability-of-censoring weight is 1 for a mature value and 0 for any other."""
+_STATE_TYPE = "struct<state:string,void_reason:string,value:double,known_ts:timestamp,is_new:boolean,revision:int>"
 Columns = TypeVar("Columns", MaturityColumns, "FirstOutcome", "ValueState")
 
 
@@ -69,6 +70,14 @@ class ValueState:
     known_ts: Column
     is_new: Column
 
+    def as_struct(self, revision: Column) -> Column:
+        """A struct of its columns and the number of its revision.
+
+        Sail puts structs into one array only if the same of their fields may be null; the cast lets all of them.
+        """
+        own = [getattr(self, field.name).alias(field.name) for field in fields(self)]
+        return F.struct(*own, revision.alias("revision")).cast(_STATE_TYPE)
+
 
 def compute_value_rows(
     values: DataFrame, knowledge: Knowledge, scope: RecomputeScope | None, *, is_disprovable: bool
@@ -84,7 +93,8 @@ def compute_value_rows(
         is_disprovable: whether late facts can disprove anchors of this kind.
 
     Returns:
-        The columns of ``values``, and ``row``, one of the table ``signal_values``. Grain: signal, anchor_id, revision.
+        ``values`` with the columns of the table ``signal_values`` that describe a state. Grain: signal, anchor_id,
+        revision.
     """
     maturity = MaturityColumns.from_columns(DefinitionColumns.from_struct("definition"), knowledge)
     values, maturity = add_columns(values, maturity, "_maturity_")
@@ -95,8 +105,9 @@ def compute_value_rows(
     values, first = add_columns(values, states.first(), "_first_")
     if outages:
         values = outages.add_outage_steps(values)
-    rows = values.withColumn("row", F.explode(states.rows(first, is_disprovable=is_disprovable)))
-    return rows if scope is None else rows.where("row.is_new")
+    states_of_values = values.withColumn("_state", F.explode(states.every_state(first, is_disprovable=is_disprovable)))
+    new = states_of_values if scope is None else states_of_values.where("_state.is_new")
+    return new.withColumns(states.row())
 
 
 def add_columns(frame: DataFrame, columns: Columns, prefix: str) -> tuple[DataFrame, Columns]:
@@ -189,39 +200,39 @@ class ValueStates:
         is_new = (self.outcome.state == "open") | settles | (F.col("anchor_known_ts") >= frontier)
         return F.when(self.is_superseded, F.col("superseded_ts") >= frontier).otherwise(is_new)
 
-    def rows(self, first: ValueState, *, is_disprovable: bool) -> Column:
-        """The first row of a value, and its revisions. array<struct>.
+    def every_state(self, first: ValueState, *, is_disprovable: bool) -> Column:
+        """The first state of a value, and its revisions. array<struct>, as ``_STATE_TYPE``.
 
         Args:
             first: the first state.
             is_disprovable: whether late facts can disprove anchors of this kind.
         """
-        first_row = F.array(self._row(first, F.lit(0)))
-        later_rows = self._later_rows(is_disprovable=is_disprovable)
+        first_state = F.array(first.as_struct(F.lit(0)))
+        later_states = self._later_states(is_disprovable=is_disprovable)
         # Few values are revised: the others are spared the cost of functions over arrays.
-        has_later_rows = F.size("steps") > 0
+        has_later_states = F.size("steps") > 0
         if is_disprovable:
-            has_later_rows |= F.col("superseded_ts").isNotNull()
-        is_revised = has_later_rows & self._may_be_revised(first)
-        return F.when(is_revised, F.concat(first_row, later_rows)).otherwise(first_row)
+            has_later_states |= F.col("superseded_ts").isNotNull()
+        is_revised = has_later_states & self._may_be_revised(first)
+        return F.when(is_revised, F.concat(first_state, later_states)).otherwise(first_state)
 
     def _may_be_revised(self, first: ValueState) -> Column:
         """Whether revisions may follow: the value is mature, or would be without an outage flag."""
         return (first.state == "mature") | (self.outcome.is_voided_by_outage & ~self.is_superseded)
 
-    def _later_rows(self, *, is_disprovable: bool) -> Column:
-        """Rows of the ``steps`` of a mature value, and the row that ends it if its anchor is disproved."""
+    def _later_states(self, *, is_disprovable: bool) -> Column:
+        """States after the ``steps`` of a mature value, and the one that ends it if its anchor is disproved."""
         superseded = F.col("superseded_ts")
         steps = F.filter("steps", lambda step: superseded.isNull() | (step["k"] < superseded))
 
-        def row_of(step: Column, number: Column) -> Column:
-            return self._row(self._revised(step), number + 1)
+        def state_after(step: Column, number: Column) -> Column:
+            return self._revised(step).as_struct(number + 1)
 
-        rows = F.transform(steps, row_of)
+        states = F.transform(steps, state_after)
         if not is_disprovable:
-            return rows
-        end = F.array(self._row(self._superseded(), F.size(steps) + 1))
-        return F.when(superseded.isNotNull(), F.concat(rows, end)).otherwise(rows)
+            return states
+        end = F.array(self._superseded().as_struct(F.size(steps) + 1))
+        return F.when(superseded.isNotNull(), F.concat(states, end)).otherwise(states)
 
     def _revised(self, step: Column) -> ValueState:
         """A mature value after a later step: another value, or void by an outage."""
@@ -252,27 +263,28 @@ class ValueStates:
             return F.lit(True)
         return moment > F.lit(find_watermark_reached_at(self.scope.frontier, self.knowledge.history))
 
-    def _row(self, state: ValueState, revision: Column) -> Column:
-        """A row of the table ``signal_values``, and whether it is new."""
-        is_open, is_mature, maturity = state.state == "open", state.state == "mature", self.maturity
-        return F.struct(
-            maturity.definition.signal.alias("signal"),
-            maturity.definition.definition_hash.alias("definition_hash"),
-            maturity.window_end.alias("window_end"),
-            maturity.matures_at.alias("matures_at"),
-            state.state.alias("state"),
-            state.void_reason.alias("void_reason"),
-            F.when(is_mature, state.value).alias("value"),
-            F.when(is_open, state.value).alias("prefix"),
-            F.when(is_open, maturity.elapsed_share).when(is_mature, 1.0).otherwise(0.0).alias("elapsed_share"),
-            F.when(is_open | is_mature, self._is_event_observed(state.value)).alias("event_observed"),
-            F.when(is_mature, 1.0).otherwise(0.0).alias("ipc_weight"),
-            F.lit(CENSORING).alias("censoring"),
-            state.known_ts.alias("known_ts"),
-            revision.cast("int").alias("revision"),
-            (~is_open).alias("settled"),
-            state.is_new.alias("is_new"),
-        )
+    def row(self) -> dict[str, Column]:
+        """The columns of the table ``signal_values`` that describe the state in ``_state``."""
+        state = ValueState(**{field.name: F.col(f"_state.{field.name}") for field in fields(ValueState)})
+        maturity = self.maturity
+        is_open, is_mature = state.state == "open", state.state == "mature"
+        return {
+            "signal": maturity.definition.signal,
+            "definition_hash": maturity.definition.definition_hash,
+            "window_end": maturity.window_end,
+            "matures_at": maturity.matures_at,
+            "state": state.state,
+            "void_reason": state.void_reason,
+            "value": F.when(is_mature, state.value),
+            "prefix": F.when(is_open, state.value),
+            "elapsed_share": F.when(is_open, maturity.elapsed_share).when(is_mature, 1.0).otherwise(0.0),
+            "event_observed": F.when(is_open | is_mature, self._is_event_observed(state.value)),
+            "ipc_weight": F.when(is_mature, 1.0).otherwise(0.0),
+            "censoring": F.lit(CENSORING),
+            "known_ts": state.known_ts,
+            "revision": F.col("_state.revision"),
+            "settled": ~is_open,
+        }
 
     def _is_event_observed(self, value: Column) -> Column:
         """Whether the awaited event was observed; null where the measure awaits none."""

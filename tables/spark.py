@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 
 from deltalake import DeltaTable
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from longplay.errors import EnvironmentProblem, LongplayError, StoreError, first_line
@@ -122,6 +124,20 @@ def spark_schema(table: DeltaTable) -> StructType:
 def with_columns(frame: DataFrame, columns: Mapping[str, Column]) -> DataFrame:
     """A frame with further columns, if there are any: Spark Connect refuses to add none."""
     return frame.withColumns(dict(columns)) if columns else frame
+
+
+def union_by_name(frames: Iterable[DataFrame]) -> DataFrame:
+    """Rows of several frames by column name; a column that a frame lacks is null.
+
+    ``unionByName(allowMissingColumns=True)`` gives such a column no type in Sail.
+    """
+    members = list(frames)
+    types = {field.name: field.dataType for frame in members for field in frame.schema.fields}
+
+    def complete(frame: DataFrame) -> DataFrame:
+        return with_columns(frame, {n: F.lit(None).cast(kind) for n, kind in types.items() if n not in frame.columns})
+
+    return reduce(DataFrame.unionByName, map(complete, members))
 
 
 def escape_glob(path: str) -> str:

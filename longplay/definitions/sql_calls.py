@@ -117,6 +117,8 @@ def _aggregate_sql(name: str, value: str, guard: str) -> str:
         return total
     if name == "avg":
         return f"try_divide({total}, count({value}) {rows})"
+    if name == "count_if":  # Sail ignores FILTER after count_if
+        return f"count(CASE WHEN {value} THEN 1 END) {rows}"
     if name == "entropy":
         return _ENTROPY.format(v=f"collect_list({value}) {rows}")
     return f"{name}({value}) {rows}"

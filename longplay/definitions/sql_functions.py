@@ -125,7 +125,8 @@ FUNCTIONS: Mapping[str, SqlFunction] = {
         ("number",),
         "timestamp",
         "The time of a Unix time in seconds.",
-        form="timestamp_seconds(TRY_CAST({0} AS DECIMAL(17, 6)))"
+        # Sail's timestamp_seconds drops the fraction.
+        form="timestamp_micros(CAST(TRY_CAST({0} AS DECIMAL(17, 6)) * 1000000 AS BIGINT))",
     ),
     "translate": SqlFunction(("text", "text", "text"), "text", "With characters replaced one by one."),
     "trim": replace(_TEXT, about="Without spaces around it."),

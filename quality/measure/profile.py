@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from tables.checks import Bounded, Steady
 from tables.checksum import half_sums, join_halves, render, row_hash
+from tables.spark import union_by_name
 from tables.spec import TableSpec
 
 MAX_HASHES_IN_DRIVER = 24_000_000
@@ -82,7 +83,7 @@ def _count_by_day(
     aggregates = _aggregate_by_day(frame, spec, "counts", counts)
     if sketches:
         branch = _aggregate_by_day(frame, spec, "sketches", sketches)
-        aggregates = aggregates.unionByName(branch, allowMissingColumns=True)
+        aggregates = union_by_name([aggregates, branch])
     days: dict[Any, dict[str, Any]] = {}
     for row in aggregates.collect():
         branches = (counts, row["counts"]), (sketches, row["sketches"] if sketches else None)

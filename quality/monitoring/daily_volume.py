@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -11,6 +10,7 @@ from pyspark.sql import functions as F
 
 from quality.monitoring.metric import Metric
 from tables.catalog import DAY_COUNTS
+from tables.spark import union_by_name
 
 VOLUME_METRICS = ("users", "events")
 
@@ -37,7 +37,7 @@ def compute_day_counts(events: DataFrame, first_seen: DataFrame) -> DataFrame:
         _find_returning(users, first_seen).groupBy("event_day", "known_day").agg(F.count("*").alias("returning_users")),
     ]
     names = ("users", "returning_users", "events")
-    rows = reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), counted)
+    rows = union_by_name(counted)
     sums = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in names]
     return rows.groupBy("event_day", "known_day").agg(*sums).select(*DAY_COUNTS.column_names())
 

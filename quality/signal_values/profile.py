@@ -197,7 +197,7 @@ def _bin_of_signal(definition: Definition) -> Column:
         # Two bins per doubling on either side of 0, which suit unbounded values of any scale.
         return (F.signum(value) * F.floor(2 * F.log2(1 + F.abs(value)))).cast("int").cast("string")
     if bounds.is_whole and high - low <= MAX_WHOLE_NUMBER_BINS:
-        return F.rint(value).cast("int").cast("string")
+        return F.bround(value).cast("int").cast("string")  # as rint, which rounds halves away from 0 in Sail
     number = F.floor((value - low) / (high - low) * INTERVAL_BINS).cast("int")
     return F.greatest(F.lit(0), F.least(F.lit(INTERVAL_BINS - 1), number)).cast("string")
 

@@ -90,7 +90,7 @@ def test_large_expressions_end_soon() -> None:
 )
 def test_literals_are_data(literal: str, sql: str) -> None:
     assert compile_measure(f"count_if(kind = {literal})", "counts").sql == (
-        f"count_if((`kind` = {sql})) FILTER (WHERE `counts`)"
+        f"count(CASE WHEN (`kind` = {sql}) THEN 1 END) FILTER (WHERE `counts`)"
     )
 
 
