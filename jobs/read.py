@@ -113,7 +113,7 @@ def read_first_rows(context: RunContext, table: str, at: At, limit: int) -> pd.D
     return frame.assign(**{name: frame[name].dt.tz_localize(None) for name in moments})  # UTC, as Spark gives them
 
 
-@job_command("read", writes_tables=False)
+@job_command("read", writes_tables=False, defers_spark=True)
 @click.argument("table")
 @click.option("--version", type=int, help="A version of the Delta table.")
 @click.option("--date", type=MOMENT, help="The newest version at that time (UTC), by the writer's clock.")

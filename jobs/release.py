@@ -89,7 +89,7 @@ def _describe_lag(context: RunContext, table: str, position: LogPosition) -> str
     return None
 
 
-@job_command("release")
+@job_command("release", defers_spark=True)
 @date_option
 def command(context: RunContext, date: datetime | None) -> None:
     """Publish one row that names the version of every table: readers and training sets open it.

@@ -62,22 +62,24 @@ class RunOptions:
     definitions: tuple[Path, ...]
     registry: Path | None
     force: bool
+    defers_spark: bool
 
     def open_context(self) -> RunContext:
         """The context of the run that they describe."""
         definition_registry = default_registry(self.definitions, find_registry_file(self.store, self.registry))
         settings = load_settings(self.conf, self.overrides)
         context = RunContext(settings, load_source(self.source), definition_registry, self.store, self.force)
+        context.defers_spark = self.defers_spark
         emit_lineage(context)
         return context
 
 
 def job_command(
-    name: str, *, writes_tables: bool = True, **attributes: Any
+    name: str, *, writes_tables: bool = True, defers_spark: bool = False, **attributes: Any
 ) -> Callable[[Callable[..., None]], click.Command]:
     """A click command with the shared options, whose function takes a :class:`RunContext` first.
 
-    ``writes_tables``: only one such command of a source runs at a time.
+    ``writes_tables``: only one such command of a source runs at a time. ``defers_spark``: see :class:`RunContext`.
     """
 
     def wrap(function: Callable[..., None]) -> click.Command:
@@ -92,7 +94,7 @@ def job_command(
             force: bool = False,
             **step_options: Any,
         ) -> None:
-            options = RunOptions(source, store, conf, overrides, definitions, registry, force)
+            options = RunOptions(source, store, conf, overrides, definitions, registry, force, defers_spark)
             guarded(lambda: _run_step(options, writes_tables, functools.partial(function, **step_options)))
 
         make: Callable[[Callable[..., None]], click.Command] = click.command(name, **attributes)

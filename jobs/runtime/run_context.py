@@ -41,6 +41,8 @@ class RunContext:
         progress: reports to the terminal.
         run_id: names the run.
         session: a running Spark session; None: one is started when it is first needed.
+        defers_spark: whether opening the store starts no Spark. Columns cannot be built before it runs, so this is for
+            steps that read and publish without it.
     """
 
     settings: RunSettings
@@ -51,6 +53,7 @@ class RunContext:
     progress: Progress = field(default_factory=Progress)
     run_id: str = field(default_factory=_new_run_id)
     session: SparkSession | None = None
+    defers_spark: bool = False
 
     @property
     def folder(self) -> Path:
@@ -73,6 +76,8 @@ class RunContext:
     @cached_property
     def store(self) -> WritableStore:
         """The store of the source."""
+        if not self.defers_spark:
+            _ = self.spark
         settings = self.settings.store
         small = SmallData(settings.small_rows, parse_size(settings.small_size))
         return WritableStore(self.root, self.source.name, lambda: self.spark, small)

@@ -3,11 +3,11 @@
     python -m tests.chaos.failing_steps --out failing
 
 Every step runs as a process on a copy of the store as it was before that step. A fault is injected: SIGTERM, SIGINT,
-a killed Java process, a limit on the size of files (a full disk), a store that cannot be written, and a Java without
-memory (not for ``release``, which needs no Spark). A step passes if it ends within ten seconds of the fault with an
-exit code above zero and without a traceback, leaves no process behind, and if the next run gives the tables of an
-undisturbed one. Root ignores permissions, so the step runs without that capability (``setpriv``, Linux). Takes about 20
-minutes on two cores.
+a killed Java process, a killed Python worker of Spark, a limit on the size of files (a full disk), a store that cannot
+be written, a Java whose memory runs out, and one that cannot start. Faults of Spark spare ``release``, which has none.
+A step passes if it ends within ten seconds of the fault with an exit code above zero and without a traceback, leaves no
+process behind, and if the next run gives the tables of an undisturbed one. Root ignores permissions, so the step runs
+without that capability (``setpriv``, Linux). Takes about 20 minutes on two cores.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +33,13 @@ from tests.unit.ingest.small_logs import HEADER, SHOP
 STEPS = ("ingest", "build-histories", "build-features", "build-signals", "build-delays", "release")
 SETTINGS = ("spark.master=local[2]", "spark.shuffle_partitions=1", "spark.driver_memory=1g", "training.labels=[]",
             "signals.shipped=[click,active_days_28d]", "quality.outages.enabled=false")  # fmt: skip
-WITHOUT_SPARK, FAULTS_OF_SPARK = frozenset({"release"}), frozenset({"Java killed", "bad memory setting"})
+WITHOUT_SPARK, WITH_WORKERS = frozenset({"release"}), frozenset({"build-features"})
+FAULTS_OF_SPARK = frozenset({"Java killed", "out of memory", "bad memory setting"})
 FILE_LIMIT = 2_000
 """Bytes: smaller than every data file, larger than a lock."""
 END_WITHIN_S, STRIKE_AFTER_S = 10.0, 5.0
 """Seconds from the strike to the end, and from when Spark's Java runs to the strike."""
+WORKER_WITHIN_S = 120.0
 GRACE_S = 5.0
 """Java needs some time to end after its Python process."""
 WITHOUT_PRIVILEGE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", "--inh-caps", "-all")
@@ -48,12 +51,14 @@ class Fault:
 
     Attributes:
         settings: settings of the step that bring it about.
+        java_options: options of Java that bring it about.
         limit: runs in the child before the step starts.
         read_only: whether the store cannot be written.
         strike: what happens to the running step; None: nothing.
     """
 
     settings: Sequence[str] = ()
+    java_options: str = ""
     limit: Callable[[], None] | None = None
     read_only: bool = False
     strike: Callable[[int], None] | None = None
@@ -66,10 +71,24 @@ def kill_java(pid: int) -> None:
             os.kill(child, signal.SIGKILL)
 
 
+def kill_worker(pid: int) -> None:
+    """Kill the first Python worker of Spark that starts."""
+    deadline = time.monotonic() + WORKER_WITHIN_S
+    while time.monotonic() < deadline:
+        for child in descendants(pid):
+            with suppress(OSError):  # it has ended
+                if "pyspark.daemon" in Path(f"/proc/{child}/cmdline").read_text(encoding="utf-8"):
+                    os.kill(child, signal.SIGKILL)
+                    return
+        time.sleep(0.05)
+
+
 FAULTS: Mapping[str, Fault] = {
     "SIGTERM": Fault(strike=lambda pid: os.kill(pid, signal.SIGTERM)),
     "SIGINT": Fault(strike=lambda pid: os.kill(pid, signal.SIGINT)),
     "Java killed": Fault(strike=kill_java),
+    "worker killed": Fault(strike=kill_worker),
+    "out of memory": Fault(java_options="-XX:MaxMetaspaceSize=96m"),
     "disk full": Fault(limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))),
     "store not writable": Fault(read_only=True),
     "bad memory setting": Fault(settings=("spark.driver_memory=1g999",)),
@@ -159,11 +178,12 @@ class Bench:
         process = subprocess.Popen(
             [*(WITHOUT_PRIVILEGE if fault.read_only else ()), *self.command(step, store, fault.settings)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=fault.limit,
+            env={**os.environ, "JAVA_TOOL_OPTIONS": fault.java_options},
         )  # fmt: skip
         lines, started = read_until_working(process, step), time.monotonic()
         processes = descendants(process.pid)
         if fault.strike is not None:
-            time.sleep(STRIKE_AFTER_S if step not in WITHOUT_SPARK else 0.0)
+            time.sleep(STRIKE_AFTER_S if step not in WITHOUT_SPARK and name != "worker killed" else 0.0)
             processes, started = descendants(process.pid), time.monotonic()
             fault.strike(process.pid)
         output = [*lines, *finish(process)]
@@ -174,6 +194,13 @@ class Bench:
         same = again.returncode == 0 and contents(store) == contents(self.folder / f"after-{step}")
         return Outcome(step, name, process.returncode, seconds, left_running, last_error(output), "Traceback" in
                        "\n".join(output), same)  # fmt: skip
+
+
+def can_have(step: str, fault: str) -> bool:
+    """Whether a step starts the process that a fault is about."""
+    if fault == "worker killed":
+        return step in WITH_WORKERS
+    return step not in WITHOUT_SPARK or fault not in FAULTS_OF_SPARK
 
 
 def count_running(processes: Sequence[int]) -> int:
@@ -246,7 +273,7 @@ def main() -> None:
     outcomes = []
     for step in args.steps:
         for fault in args.faults:
-            if step in WITHOUT_SPARK and fault in FAULTS_OF_SPARK:
+            if not can_have(step, fault):
                 continue
             outcomes.append(bench.fail(step, fault))
             print(outcomes[-1].line(), flush=True)
