@@ -60,6 +60,11 @@ _MACHINE_FAULTS = (
         lacks_memory=True,
     ),
     MachineFault(
+        re.compile(r"StatusCode\.UNAVAILABLE|panicked at"),
+        "The engine no longer answers.",
+        "run the command again; if it fails again, run it on Spark itself (--set spark.engine=spark)",
+    ),
+    MachineFault(
         re.compile(r"Python worker exited unexpectedly"),
         "A Python worker of Spark exited unexpectedly, usually for lack of memory.",
         "close other programs, or use fewer workers (--set spark.master='local[1]')",
@@ -124,6 +129,17 @@ def spark_schema(table: DeltaTable) -> StructType:
 def with_columns(frame: DataFrame, columns: Mapping[str, Column]) -> DataFrame:
     """A frame with further columns, if there are any: Spark Connect refuses to add none."""
     return frame.withColumns(dict(columns)) if columns else frame
+
+
+def is_spark(spark: SparkSession) -> bool:
+    """Whether the session's engine is Spark itself, and not another one that speaks Spark Connect, such as pysail.
+
+    Such a server claims Spark's version to the client, but states its own in SQL.
+    """
+    if "connect" not in type(spark).__module__:
+        return True
+    row = spark.sql("SELECT version()").first()
+    return row is not None and str(row[0]).startswith(spark.version)
 
 
 def union_by_name(frames: Iterable[DataFrame]) -> DataFrame:
