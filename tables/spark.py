@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 from deltalake import DeltaTable
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
@@ -122,8 +123,12 @@ def describe_spark_error(error: Exception) -> str:
 
 
 def spark_schema(table: DeltaTable) -> StructType:
-    """The schema of a Delta table as Spark has it."""
-    return StructType.fromJson(json.loads(table.schema().to_json()))
+    """The schema of a Delta table as Spark has it, without metadata of fields: Sail cannot read its own."""
+
+    def drop_metadata(part: dict[str, Any]) -> dict[str, Any]:
+        return {**part, "metadata": {}} if "metadata" in part else part
+
+    return StructType.fromJson(json.loads(table.schema().to_json(), object_hook=drop_metadata))
 
 
 def with_columns(frame: DataFrame, columns: Mapping[str, Column]) -> DataFrame:
