@@ -44,5 +44,5 @@ def test_every_table_is_the_same(tmp_path: Path) -> None:
         columns = [column for column in tables[0].column_names if column not in spec.audit]
         grain = [(column, "ascending") for column in spec.grain]
         on_spark, on_sail = (table.select(columns).sort_by(grain) for table in tables)
-        assert on_spark.equals(on_sail), name
+        assert [column for column in columns if not on_spark[column].equals(on_sail[column])] == [], name
         assert len(on_spark) or name == "signal_delays"
