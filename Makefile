@@ -76,7 +76,7 @@ wheel: setup ## Build both wheels: the client and the platform, for a cluster
 	@ls dist/*.whl
 
 lock: $(VENV)/.uv ## Pin every package with its hashes
-	@$(UV) pip compile --quiet --generate-hashes --extra dev --no-header --no-emit-package longplay --python-version 3.11 \
+	@$(UV) pip compile --quiet --generate-hashes --extra dev --extra sail --no-header --no-emit-package longplay --python-version 3.11 \
 	  -o requirements.lock client/pyproject.toml pyproject.toml
 
 clean: ## Remove what the demo made (tables, runs, world); keeps the environment

@@ -58,7 +58,7 @@ def commit_rows(
             schema_mode=None if base_version < 0 else "overwrite" if replace_all else "merge",
             partition_by=list(spec.partition_by) or None,
             configuration={f"delta.{key}": value for key, value in TABLE_PROPERTIES.items()},
-            commit_properties=_commit_properties(metadata),
+            commit_properties=commit_properties(metadata),
         )
 
 
@@ -83,7 +83,7 @@ def replace_rows(
     new = _in_order(rows, spec).rename_columns([f"new {name}" for name in rows.column_names])
     with _named_errors(path, base_version):
         table = DeltaTable(str(path), version=base_version)
-        merge = table.merge(new, predicate="false", commit_properties=_commit_properties(metadata))
+        merge = table.merge(new, predicate="false", commit_properties=commit_properties(metadata))
         merge = merge.when_not_matched_insert({f'"{name}"': f'"new {name}"' for name in rows.column_names})
         counts = merge.when_not_matched_by_source_delete(condition).execute()
     if not len(rows) and not counts["num_target_rows_deleted"]:  # delta-rs commits no change that changes nothing
@@ -96,7 +96,8 @@ def _in_order(rows: pa.Table, spec: TableSpec) -> pa.Table:
     return rows.sort_by([(name, "ascending") for name in order]) if order else rows
 
 
-def _commit_properties(metadata: Mapping[str, Any]) -> CommitProperties:
+def commit_properties(metadata: Mapping[str, Any]) -> CommitProperties:
+    """What a commit says of itself."""
     # With a transaction id, a writer that uses Spark notices this one. Without retries, only the next version is
     # written.
     return CommitProperties(

@@ -1,13 +1,21 @@
-"""Maintains published tables: compacts small files, removes old versions, erases people."""
+"""Maintains published tables: compacts small files, removes old versions, erases people.
+
+What the session's engine cannot do, delta-rs does, or it is refused: ``engine_limits.py``.
+"""
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import click
+from deltalake import DeltaTable
 
 from longplay.delta import has_deletion_vectors, open_table, truncate_log
 from tables import catalog
+from tables.arrow_commit import commit_properties
 from tables.compaction import is_scattered
+from tables.engine_limits import find_limit
 from tables.spark import spark_setting
 from tables.store import EARLIER_VERDICTS, Store
 
@@ -23,18 +31,30 @@ def compact(store: Store, table: str) -> tuple[int, int]:
     files_before = len(opened.file_uris())
     if is_scattered(opened):
         order = f"ZORDER BY ({time_column})" if time_column else ""
+
+        def join_files(table: DeltaTable) -> None:
+            if time_column:
+                table.optimize.z_order([time_column])
+            else:
+                table.optimize.compact()
+
         # Sorted within files, so that readers of a few days read few row groups of a large file.
         sorting = spark_setting(store.spark, "spark.databricks.io.skipping.mdc.sortWithinFiles", "true")
         with store.lock(table), sorting:
-            store.spark.sql(f"OPTIMIZE delta.`{path}` {order}")
+            _run(store, table, f"OPTIMIZE delta.`{path}` {order}", join_files)
     return files_before, len(open_table(path).file_uris())
 
 
 def remove_versions(store: Store, table: str, keep_hours: int) -> None:
     """Delete the files of versions replaced more than ``keep_hours`` ago. Those can no longer be read."""
     without_age_check = spark_setting(store.spark, "spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    statement = f"VACUUM delta.`{store.path(table)}` RETAIN {keep_hours} HOURS"
+
+    def remove_files(table: DeltaTable) -> None:
+        table.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
+
     with store.lock(table), without_age_check:
-        store.spark.sql(f"VACUUM delta.`{store.path(table)}` RETAIN {keep_hours} HOURS")
+        _run(store, table, statement, remove_files)
 
 
 def erase_rows(store: Store, table: str, condition: str, metadata: Mapping[str, Any]) -> None:
@@ -53,7 +73,8 @@ def erase_rows(store: Store, table: str, condition: str, metadata: Mapping[str, 
         if not store.read(table).where(condition).isEmpty():
             store.spark.sql(f"DELETE FROM delta.`{path}` WHERE {condition}")
         if has_deletion_vectors(path):
-            store.spark.sql(f"REORG TABLE delta.`{path}` APPLY (PURGE)")  # otherwise the rows stay in the data files
+            # Otherwise the rows stay in the data files.
+            _run(store, table, f"REORG TABLE delta.`{path}` APPLY (PURGE)")
     remove_versions(store, table, 0)
     with store.lock(table):
         # This comes last, because removing files adds commits.
@@ -64,6 +85,23 @@ def erase_rows(store: Store, table: str, condition: str, metadata: Mapping[str, 
 def _commit_metadata(store: Store, table: str, metadata: Mapping[str, Any]) -> None:
     """Make a commit that changes only the table's metadata."""
     text = json.dumps(metadata, sort_keys=True, default=str)
+    name, stamp = "longplay.rewritten", str(time.time_ns())
+
+    def set_property(table: DeltaTable) -> None:
+        table.alter.set_table_properties(
+            {name: stamp}, raise_if_not_exists=False, commit_properties=commit_properties(metadata)
+        )
+
     with spark_setting(store.spark, "spark.databricks.delta.commitInfo.userMetadata", text):
-        stamp = f"'longplay.rewritten' = '{time.time_ns()}'"
-        store.spark.sql(f"ALTER TABLE delta.`{store.path(table)}` SET TBLPROPERTIES ({stamp})")
+        statement = f"ALTER TABLE delta.`{store.path(table)}` SET TBLPROPERTIES ('{name}' = '{stamp}')"
+        _run(store, table, statement, set_property)
+
+
+def _run(store: Store, table: str, statement: str, instead: Callable[[DeltaTable], None] | None = None) -> None:
+    """Run a statement of Delta, or what delta-rs does instead where the engine cannot."""
+    limit = find_limit(store.spark, statement)
+    if limit is None:
+        store.spark.sql(statement)
+    elif instead is not None:
+        click.echo(f"{table}: {limit.describe()}", err=True)
+        instead(open_table(store.path(table)))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 from deltalake import DeltaTable
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
@@ -58,6 +59,11 @@ _MACHINE_FAULTS = (
         "Spark ran out of memory.",
         "give it more (--set spark.driver_memory=8g), or less work at once (--set spark.master='local[1]')",
         lacks_memory=True,
+    ),
+    MachineFault(
+        re.compile(r"StatusCode\.UNAVAILABLE|panicked at"),
+        "The engine no longer answers.",
+        "run the command again; if it fails again, run it on Spark itself (--set spark.engine=spark)",
     ),
     MachineFault(
         re.compile(r"Python worker exited unexpectedly"),
@@ -117,13 +123,28 @@ def describe_spark_error(error: Exception) -> str:
 
 
 def spark_schema(table: DeltaTable) -> StructType:
-    """The schema of a Delta table as Spark has it."""
-    return StructType.fromJson(json.loads(table.schema().to_json()))
+    """The schema of a Delta table as Spark has it, without metadata of fields: Sail cannot read its own."""
+
+    def drop_metadata(part: dict[str, Any]) -> dict[str, Any]:
+        return {**part, "metadata": {}} if "metadata" in part else part
+
+    return StructType.fromJson(json.loads(table.schema().to_json(), object_hook=drop_metadata))
 
 
 def with_columns(frame: DataFrame, columns: Mapping[str, Column]) -> DataFrame:
     """A frame with further columns, if there are any: Spark Connect refuses to add none."""
     return frame.withColumns(dict(columns)) if columns else frame
+
+
+def is_spark(spark: SparkSession) -> bool:
+    """Whether the session's engine is Spark itself, and not another one that speaks Spark Connect, such as pysail.
+
+    Such a server claims Spark's version to the client, but states its own in SQL.
+    """
+    if "connect" not in type(spark).__module__:
+        return True
+    row = spark.sql("SELECT version()").first()
+    return row is not None and str(row[0]).startswith(spark.version)
 
 
 def union_by_name(frames: Iterable[DataFrame]) -> DataFrame:

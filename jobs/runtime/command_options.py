@@ -1,7 +1,6 @@
 """The options that all steps share, and how an error ends a command."""
 
 import functools
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ingest.source_config import load_source
 from jobs.runtime.metric_history import keep_metrics
 from jobs.runtime.openlineage import emit_lineage
 from jobs.runtime.run_context import RunContext
+from jobs.runtime.sail import exit_process
 from jobs.runtime.settings import load_settings
 from jobs.runtime.termination import Termination, raise_on_signals
 from longplay.commands.options import registry_option, store_option
@@ -141,14 +141,14 @@ def guarded(call: Callable[[], None]) -> None:
 
 def _report_termination(termination: Termination) -> None:
     click.echo(f"Ended by {termination.name}. Published tables are kept; run the command again to continue.", err=True)
-    sys.exit(termination.exit_code)
+    exit_process(termination.exit_code)
 
 
 def fail(error: LongplayError) -> None:
     """Print an error and end the process."""
     click.secho("error: ", fg="red", bold=True, nl=False, err=True)
     click.echo(redact(error.render()), err=True)
-    sys.exit(error.exit_code)
+    exit_process(error.exit_code)
 
 
 def utc(moment: datetime | None) -> datetime | None:

@@ -70,7 +70,7 @@ class RunContext:
         """The Spark session."""
         if self.session is not None:
             return self.session
-        with self.progress.step("start Spark"):
+        with self.progress.step(f"start {self.settings.spark.engine.capitalize()}"):
             return spark_session.start(self.settings.spark, f"longplay {self.source.name}")
 
     @cached_property

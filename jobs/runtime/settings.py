@@ -17,11 +17,13 @@ from rankers.config import RankerSettings
 
 
 class SparkSettings(StrictModel):
-    """Which Spark runs, and how large. The sizes of executors are spark-submit's.
+    """Which engine runs, and how large. The sizes of executors are spark-submit's.
 
     ``driver_memory``, ``log_level`` and ``ui`` do not apply to a Spark Connect server: it received them at its start.
+    Of Sail, ``master`` (``local[N]``) is the number of threads; of the others only ``log_level`` applies.
 
     Attributes:
+        engine: ``spark``, or ``sail``: pysail, which the step starts in its own process. It needs no Java.
         master: a master URL, or an ``sc://`` address for Spark Connect. Under spark-submit, ``--master`` decides.
         shuffle_partitions: upper limit of the partitions of a shuffle; adaptive execution joins small ones.
         partition_size: shuffle partitions are joined up to this size (as Spark writes it, such as 64m).
@@ -34,6 +36,7 @@ class SparkSettings(StrictModel):
         ui: whether the driver serves Spark's web pages (port 4040).
     """
 
+    engine: Literal["spark", "sail"] = "spark"
     master: str
     shuffle_partitions: int = Field(ge=1)
     partition_size: str = Field(default="64m", pattern=r"^[1-9]\d*[kmg]$")

@@ -1,12 +1,34 @@
-"""Spark Connect: checks an address, and that a server answers there."""
+"""Spark Connect: checks that a server answers at an address, and opens sessions there."""
+
+import warnings
+from typing import Any, cast
 
 from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
 
 from longplay.config.redaction import redact
 from longplay.errors import ConfigError, EnvironmentProblem, first_line
 
 CONNECT_SCHEME = "sc://"
 ANSWER_TIMEOUT_S = 20
+Options = dict[str, bool | float | int | str | None]
+
+
+def connect(address: str, options: Options, *, retries: bool = True) -> SparkSession:
+    """Open a session.
+
+    Args:
+        address: of a server that answers.
+        options: of the session.
+        retries: whether to try again for ten minutes where the server ceases to answer.
+    """
+    # The client prints warnings about windows; Spark itself logs them, where log_level suppresses them.
+    warnings.filterwarnings("ignore", "WARN WindowExpression")
+    session = SparkSession.builder.remote(address).config(map=options).getOrCreate()
+    if not retries:
+        client = cast(Any, session).client
+        client.set_retry_policies([])
+    return session
 
 
 def check_server(address: str) -> None:

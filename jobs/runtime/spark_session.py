@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -15,15 +14,15 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from jobs.runtime.java_options import java_options
+from jobs.runtime.sail import start_server
 from jobs.runtime.settings import SparkSettings, parse_size
-from jobs.runtime.spark_connect import CONNECT_SCHEME, check_server
+from jobs.runtime.spark_connect import CONNECT_SCHEME, Options, check_server, connect
 from longplay.errors import EnvironmentProblem, first_line
 from tables.arrow_commit import TABLE_PROPERTIES
 from tables.spark import SPARK_ERRORS, describe_spark_error
 
 MIN_JAVA_VERSION = 17
 JAVA_VERSION_TIMEOUT_S = 60.0
-Options = dict[str, bool | float | int | str | None]
 MEMORY_PAGE_SIZE = "4m"
 """Every sort, window and aggregation of a task holds at least one page. By default a page is a thirty-second of the
 memory: a task with many of them, such as those of signals, runs out of memory over a handful of rows."""
@@ -104,16 +103,16 @@ def start(settings: SparkSettings, app: str) -> SparkSession:
     """A Spark session with Delta, in UTC, that keeps old versions of tables.
 
     Raises:
-        ConfigError: when a Spark Connect address is malformed.
-        EnvironmentProblem: when Java or Delta's jars are missing, or no Spark Connect server answers.
+        ConfigError: when a Spark Connect address is malformed, or the master does not fit the engine.
+        EnvironmentProblem: when Java, Delta's jars or pysail are missing, or no Spark Connect server answers.
     """
     os.environ["TZ"] = "UTC"  # so that collected timestamps mean UTC whatever the machine's zone
     time.tzset()
+    if settings.engine == "sail":
+        return connect(start_server(settings.master, settings.log_level), session_options(settings), retries=False)
     if settings.master.startswith(CONNECT_SCHEME):
         check_server(settings.master)
-        # The client prints warnings about windows; Spark itself logs them, where log_level suppresses them.
-        warnings.filterwarnings("ignore", "WARN WindowExpression")
-        return SparkSession.builder.remote(settings.master).config(map=session_options(settings)).getOrCreate()
+        return connect(settings.master, session_options(settings))
     check_java()
     check_jars()
     options: Options = {**engine_options(settings), **session_options(settings)}

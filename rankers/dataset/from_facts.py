@@ -8,7 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features import feature_facts, histories
-from features.point_in_time_join import BUCKETS, as_of_join
+from features.cogrouped_buckets import BUCKETS
+from features.point_in_time_join import as_of_join
 from features.shipped_views import ITEM, LOOK_BACK_DAYS, OF_USERS
 from longplay.definitions.reward import Label, list_label_signals
 from longplay.definitions.signal import Definition
