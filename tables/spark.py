@@ -124,6 +124,17 @@ def with_columns(frame: DataFrame, columns: Mapping[str, Column]) -> DataFrame:
     return frame.withColumns(dict(columns)) if columns else frame
 
 
+def is_spark(spark: SparkSession) -> bool:
+    """Whether the session's engine is Spark itself, and not another one that speaks Spark Connect, such as pysail.
+
+    Such a server claims Spark's version to the client, but states its own in SQL.
+    """
+    if "connect" not in type(spark).__module__:
+        return True
+    row = spark.sql("SELECT version()").first()
+    return row is not None and str(row[0]).startswith(spark.version)
+
+
 def escape_glob(path: str) -> str:
     """A path that Spark takes literally, whatever characters its names have."""
     return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
