@@ -5,6 +5,7 @@ name in ``FormatName`` and an entry of ``FORMATS``.
 """
 
 import codecs
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.arrow.cells import Dialect
 from ingest.arrow.json_objects import read_json_objects
-from ingest.arrow.text_files import python_name, read_cells
+from ingest.arrow.text_files import read_cells
 from ingest.arrow.text_files import read_fixed_width as read_fixed_width_by_arrow
 from ingest.arrow.typed_files import read_delta_files
 from ingest.csv_header import read_header
@@ -26,9 +27,10 @@ from ingest.fixed_width import read_fixed_width
 from ingest.json_lines import read_json_lines
 from ingest.line_scan import REPLACEMENT, scan_lines
 from ingest.parquet_files import read_parquet, read_parquet_in_arrow
-from ingest.raw_columns import CORRUPT, MALFORMED, in_all_folders, raw_column, with_file_names
+from ingest.raw_columns import CORRUPT, MALFORMED, in_all_folders, list_files, raw_column, with_file_names
 from ingest.record_count import count_cells_rows, count_delta_rows, count_lines, count_parquet_rows
 from longplay.config.strict_model import StrictModel
+from longplay.errors import InputError
 from tables.spark import escape_glob, is_spark
 
 FormatName = Literal["csv", "tsv", "fixed_width", "jsonl", "parquet", "delta"]
@@ -43,6 +45,13 @@ _JAVA_NAMES = {
     "mac-roman": "x-MacRoman",
 }
 """Encodings whose name in Python is none of their names in Java."""
+
+
+_ALIKE = re.compile(
+    r"ascii|utf-(8|16|32)(-[bl]e)?|iso8859-([1-9]|13|15)|cp125\d|cp(437|775|85[02578]|86[0-69])|koi8-[ru]|mac-roman"
+)
+"""Encodings, by their names in Python, whose bytes Python and Java decode alike. Those of Chinese, Japanese and Korean
+differ in some characters."""
 
 
 def _check_encoding(name: str) -> str:
@@ -127,8 +136,13 @@ class RawFormat:
 
     def read(self, spark: SparkSession, path: str, file_format: FileFormat, mapped: Sequence[str]) -> DataFrame:
         """The rows of a file or folder, by the reader of the session's engine."""
-        reader = self.read_by_spark if is_spark(spark) else self.read_by_arrow
-        return reader(spark, path, file_format, mapped)
+        if is_spark(spark):
+            return self.read_by_spark(spark, path, file_format, mapped)
+        if not list_files(Path(path)):
+            raise InputError(
+                f"The raw log cannot be read as {file_format.type}.", where=path, got="no files", fix="check --data"
+            )
+        return self.read_by_arrow(spark, path, file_format, mapped)
 
 
 def _read_text(
@@ -173,7 +187,19 @@ def _read_text_by_arrow(
 ) -> DataFrame:
     escape = file_format.escape or file_format.quote
     dialect = Dialect(file_format.delimiter or delimiter, file_format.quote, escape)
-    return read_cells(spark, path, dialect, python_name(file_format.encoding, path), file_format.columns, mapped)
+    return read_cells(spark, path, dialect, _encoding_for_arrow(file_format, path), file_format.columns, mapped)
+
+
+def _encoding_for_arrow(file_format: FileFormat, path: str) -> str:
+    name = codecs.lookup(file_format.encoding).name.removesuffix("-sig")
+    if not _ALIKE.fullmatch(name):
+        raise InputError(
+            f"The raw log cannot be read as {file_format.type} by Arrow as Spark reads it.",
+            where=path,
+            got=f"the encoding {name}",
+            fix="deliver it in UTF-8, or run the step on Spark",
+        )
+    return name
 
 
 def _java_name(encoding: str) -> str:
@@ -187,7 +213,7 @@ def _read_fixed_width(spark: SparkSession, path: str, file_format: FileFormat, _
 
 
 def _read_fixed_width_by_arrow(spark: SparkSession, path: str, file_format: FileFormat, _: Sequence[str]) -> DataFrame:
-    encoding = python_name(file_format.encoding, path)
+    encoding = _encoding_for_arrow(file_format, path)
     return read_fixed_width_by_arrow(spark, path, file_format.columns, file_format.widths, encoding)
 
 

@@ -11,8 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType, TimestampType
 
-from ingest.arrow.raw_files import list_log_files
-from ingest.arrow.text_files import order_columns
+from ingest.arrow.raw_files import order_columns
 from ingest.arrow.typed_files import read_parquet_files
 from ingest.raw_columns import (
     MALFORMED,
@@ -61,7 +60,6 @@ def read_parquet_in_arrow(spark: SparkSession, path: str, mapped: Sequence[str])
     Raises:
         InputError: as there, and when there are no files.
     """
-    list_log_files(Path(path))
     frames = []
     for files in _group_by_schema(path):
         schema = _schema_for_arrow(files[0], mapped, path)

@@ -22,6 +22,8 @@ BATCH_ROWS, BATCH_CELLS = 8_192, 1_000_000
 _UNALIKE = (".lz4", ".snappy", ".deflate", ".br")
 """Compressed files that Spark and Arrow take for different things."""
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""Byte order marks of UTF-16 and UTF-32; that of UTF-32-LE begins with that of UTF-16-LE."""
 Parse = Callable[[str], Iterator[pa.RecordBatch]]
 
 
@@ -45,7 +47,7 @@ def read_files(
         has_folder_values: whether names of folders such as ``day=2026-05-03`` are values of a column.
 
     Raises:
-        InputError: when there are no files, or they lie in folders that name different columns.
+        InputError: when files lie in folders that name different columns, or are compressed as only Spark reads them.
     """
     root = Path(path)
     files = list_log_files(root) if chosen is None else chosen
@@ -78,14 +80,12 @@ def list_log_files(root: Path) -> list[Path]:
     """The files of a log.
 
     Raises:
-        InputError: when there are none, or one is compressed in a way that only Spark reads.
+        InputError: when one is compressed in a way that only Spark reads.
     """
     files = list_files(root)
-    if not files:
-        raise InputError("The raw log cannot be read.", where=str(root), got="no file", fix="check --data")
     for file in files:
         if file.suffix in _UNALIKE:
-            raise refusal(f"Files that are compressed as {file.suffix[1:]}", str(file), "compress it as .gz or .zst")
+            raise refusal(f"compressed as {file.suffix[1:]}", str(file), "compress it as .gz or .zst")
     return files
 
 
@@ -93,12 +93,15 @@ def refusal(what: str, where: str, fix: str) -> InputError:
     """The error for what only Spark reads.
 
     Args:
-        what: begins the message: what the log has.
+        what: what the log has.
         where: its file or folder.
         fix: another way to deliver it.
     """
     return InputError(
-        f"{what} are read by Spark alone.", where=where, got="another engine", fix=f"{fix}, or run the step on Spark"
+        "The raw log cannot be read by Arrow as Spark reads it.",
+        where=where,
+        got=what,
+        fix=f"{fix}, or run the step on Spark",
     )
 
 
@@ -125,7 +128,7 @@ def _folder_columns(root: Path, files: Sequence[Path], taken: Iterable[str]) -> 
             )
     twice = {name.lower() for name in taken} & {name.lower() for name in columns[0]}
     if twice:
-        raise refusal(f"Columns that are in files and in names of folders ({min(twice)})", str(root), "rename a folder")
+        raise refusal(f"columns that are in files and in names of folders ({min(twice)})", str(root), "rename a folder")
     return columns[0]
 
 
@@ -140,9 +143,7 @@ def open_text(file: str, encoding: str, newline: str | None = None, errors: str 
     """
     stream = io.BufferedReader(pa.input_stream(file, compression="detect"))
     name, head = codecs.lookup(encoding).name, stream.peek(4)
-    if name in ("utf-16", "utf-32") and not head.startswith(
-        (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-    ):
+    if name in ("utf-16", "utf-32") and not head.startswith(_MARKS):
         name = f"{name}-be"  # as Java takes it
     marks = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
     mark = b"" if name.startswith("utf-32") or name == "utf-16" else marks.get(name, codecs.BOM_UTF8)

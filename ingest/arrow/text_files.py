@@ -1,6 +1,5 @@
 """Reads text of cells, of fixed width and of JSON objects line by line in Python."""
 
-import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -56,7 +55,7 @@ def read_cells(
         InputError: for files that cannot be read, or not as Spark reads them.
     """
     if len(dialect.delimiter) != 1 or len(dialect.quote) > 1 or len(dialect.escape) > 1:
-        raise refusal("Delimiters, quotes and escapes of several characters", path, "write one character")
+        raise refusal("a delimiter, quote or escape of several characters", path, "write it with one")
     scan = _scan(spark, path, dialect, encoding)
     rows_of = partial(_rows, dialect=dialect, encoding=encoding, in_lines=not scan.has_line_breaks_in_cells)
     names = list(columns) or name_by_headers(_read_headers(path, rows_of), mapped, path)[0]
@@ -82,7 +81,7 @@ def _rows(file: str, dialect: Dialect, encoding: str, *, in_lines: bool) -> Iter
     with open_text(file, encoding, newline="\n") as lines:
         first = next(lines, "")
         if re.match(r"[^\r\n]*\r(?!\n)", first):
-            raise refusal("Lines that end in CR alone, with line breaks in cells,", file, "end its lines in LF")
+            raise refusal("lines that end in CR alone, with line breaks in cells", file, "end them in LF")
         yield from split_rows(chain([first], lines), dialect)
 
 
@@ -137,7 +136,7 @@ def _fold(header: Sequence[str | None]) -> list[str | None]:
 def read_fixed_width(
     spark: SparkSession, path: str, columns: Sequence[str], widths: Sequence[int], encoding: str
 ) -> DataFrame:
-    """The lines of a file or folder as rows of trimmed text, as :func:`ingest.fixed_width.read_fixed_width` has them."""
+    """The lines of a file or folder as rows of trimmed text, by the rules of :mod:`ingest.fixed_width`."""
     starts = [sum(widths[:n]) for n in range(len(widths))]
     end, schema = sum(widths), rows_schema(columns)
 
@@ -146,22 +145,11 @@ def read_fixed_width(
             text = line.rstrip("\r\ufeff").lstrip("\ufeff")
             if not text.strip(" "):
                 continue
-            cells = [
-                text[start : start + width].strip(" ") or None for start, width in zip(starts, widths, strict=True)
-            ]
+            texts = [text[start : start + width] for start, width in zip(starts, widths, strict=True)]
+            cells = [cell.strip(" ") or None for cell in texts]
             is_malformed = not is_valid or len(text) <= starts[-1] or bool(text[end:].strip(" "))
             yield [*cells, text if is_malformed else None, is_malformed]
 
     rows = read_files(spark, path, schema, lambda file: batches_of(parse(file), schema))
     added = [name for name in rows.columns if name not in (*columns, CORRUPT, MALFORMED)]
     return rows.select(*map(raw_column, columns), *added, MALFORMED, CORRUPT)
-
-
-def python_name(encoding: str, path: str) -> str:
-    """An encoding as Python calls it, if Python and Java decode all its bytes alike.
-
-    Raises:
-        InputError: for any other encoding.
-    """
-    name = codecs.lookup(encoding).name.removesuffix("-sig")
-    return name

@@ -1,7 +1,7 @@
 """Reads the files of Parquet logs and Delta tables by Arrow in the engine's workers, with the types that Spark has."""
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,7 +47,7 @@ def read_delta_files(spark: SparkSession, path: str) -> DataFrame:
     try:
         table = open_table(Path(path))
         if has_deletion_vectors(Path(path)):
-            raise refusal("Delta tables with deletion vectors", path, "purge them")
+            raise refusal("a Delta table with deletion vectors", path, "purge it")
     except StoreError as error:
         raise InputError(
             "The raw log cannot be read as delta.",
@@ -58,19 +58,21 @@ def read_delta_files(spark: SparkSession, path: str) -> DataFrame:
     version, schema = table.version(), spark_schema(table)
     arrow_schema = to_arrow_schema(schema)
 
-    @cache
-    def fragments() -> tuple[pa.Schema, dict[str, ds.Fragment]]:
-        rows = open_dataset(Path(path), version)
-        return rows.schema, {str(Path(path) / fragment.path): fragment for fragment in rows.get_fragments()}
-
     def parse(file: str) -> Iterator[pa.RecordBatch]:
-        file_schema, by_path = fragments()
-        for rows in by_path[file].to_batches(schema=file_schema, batch_size=BATCH_ROWS):
+        file_schema, fragments = _open_fragments(path, version)
+        for rows in fragments[file].to_batches(schema=file_schema, batch_size=BATCH_ROWS):
             yield _cast(rows, arrow_schema)
 
-    files = [Path(path) / fragment.path for fragment in open_dataset(Path(path), version).get_fragments()]
+    files = [Path(file) for file in _open_fragments(path, version)[1]]
     rows = read_files(spark, path, schema, parse, files, has_folder_values=False)
     return rows.withColumn(MALFORMED, F.lit(False))
+
+
+@lru_cache(maxsize=1)
+def _open_fragments(path: str, version: int) -> tuple[pa.Schema, dict[str, ds.Fragment]]:
+    """The schema of a Delta table, and its files by their paths."""
+    rows = open_dataset(Path(path), version)
+    return rows.schema, {str(Path(path) / fragment.path): fragment for fragment in rows.get_fragments()}
 
 
 def _cast(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
