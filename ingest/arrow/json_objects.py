@@ -81,7 +81,7 @@ def _keys(text: str) -> Sequence[str]:
 
 
 def parse_object(text: str) -> Mapping[str, object] | None:
-    """The object of a line; None if it is anything else, or has a field twice. Numbers are texts of a class of their own."""
+    """The object of a line; None if it is anything else, or has a field twice. Numbers are texts of a class."""
     try:
         value = _OBJECTS.decode(text)
     except (ValueError, RecursionError):

@@ -58,7 +58,7 @@ def read_files(
     full = StructType([*schema.fields, *added])
     arrow_schema = to_arrow_schema(full)
 
-    def parse_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def parse_files(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for file, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 for rows in parse(file):
