@@ -1,6 +1,6 @@
 """Names the columns of text files by their headers, also where names are missing, repeated or differ only in case."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyspark.sql import DataFrameReader
@@ -29,18 +29,32 @@ def read_header(reader: DataFrameReader, path: str, mapped: Sequence[str]) -> tu
             more columns than could be processed in reasonable time.
     """
     rows = reader.option("header", True).csv(escape_glob(path))
-    if len(rows.columns) > MAX_COLUMNS:
-        raise InputError(
-            f"The header has {len(rows.columns):,} columns.",
-            where=path,
-            got=f"more than {MAX_COLUMNS:,}",
-            fix="check format.delimiter and format.quote in the source file, or deliver the columns that it maps",
-        )
+    _check_width(len(rows.columns), path)
     # Spark replaces missing names by _c and their position, and appends its position to a repeated name.
     if not any(name == f"_c{n}" or name.endswith(str(n)) for n, name in enumerate(rows.columns)):
         return rows.columns, True
     headers = _read_first_lines(reader, path)
+    names, are_of_header = name_by_headers(headers, mapped, path)
     first = next(iter(headers.values()), [])
+    folders = rows.columns[len(first) :]  # values in the names of folders are columns after those of the files
+    return [*names, *folders], are_of_header
+
+
+def name_by_headers(
+    headers: Mapping[str, Sequence[str | None]], mapped: Sequence[str], path: str
+) -> tuple[list[str], bool]:
+    """Names for the columns of files, and whether they are those of the headers.
+
+    Args:
+        headers: the cells of the first line of each file, by its path below ``path``.
+        mapped: the columns that the source file names.
+        path: file or folder.
+
+    Raises:
+        InputError: when headers differ, a mapped column is repeated, or there are too many columns.
+    """
+    first = next(iter(headers.values()), [])
+    _check_width(len(first), path)
     for file, header in headers.items():
         if header != first:
             raise InputError(
@@ -50,8 +64,17 @@ def read_header(reader: DataFrameReader, path: str, mapped: Sequence[str]) -> tu
                 fix="deliver files with the same columns together, with a name for each column",
             )
     names = name_columns(first, mapped, path)
-    folders = rows.columns[len(first) :]  # values in the names of folders are columns after those of the files
-    return [*names, *folders], names == first
+    return names, names == first
+
+
+def _check_width(number: int, path: str) -> None:
+    if number > MAX_COLUMNS:
+        raise InputError(
+            f"The header has {number:,} columns.",
+            where=path,
+            got=f"more than {MAX_COLUMNS:,}",
+            fix="check format.delimiter and format.quote in the source file, or deliver the columns that it maps",
+        )
 
 
 def _read_first_lines(reader: DataFrameReader, path: str) -> dict[str, list[str | None]]:

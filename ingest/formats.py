@@ -5,6 +5,7 @@ name in ``FormatName`` and an entry of ``FORMATS``.
 """
 
 import codecs
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,15 +17,21 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from ingest.arrow.cells import Dialect
+from ingest.arrow.json_objects import read_json_objects
+from ingest.arrow.text_files import read_cells
+from ingest.arrow.text_files import read_fixed_width as read_fixed_width_by_arrow
+from ingest.arrow.typed_files import read_delta_files
 from ingest.csv_header import read_header
 from ingest.fixed_width import read_fixed_width
 from ingest.json_lines import read_json_lines
 from ingest.line_scan import REPLACEMENT, scan_lines
-from ingest.parquet_files import read_parquet
-from ingest.raw_columns import CORRUPT, MALFORMED, in_all_folders, raw_column, with_file_names
+from ingest.parquet_files import read_parquet, read_parquet_in_arrow
+from ingest.raw_columns import CORRUPT, MALFORMED, in_all_folders, list_files, raw_column, with_file_names
 from ingest.record_count import count_cells_rows, count_delta_rows, count_lines, count_parquet_rows
 from longplay.config.strict_model import StrictModel
-from tables.spark import escape_glob
+from longplay.errors import InputError
+from tables.spark import escape_glob, is_spark
 
 FormatName = Literal["csv", "tsv", "fixed_width", "jsonl", "parquet", "delta"]
 
@@ -38,6 +45,13 @@ _JAVA_NAMES = {
     "mac-roman": "x-MacRoman",
 }
 """Encodings whose name in Python is none of their names in Java."""
+
+
+_ALIKE = re.compile(
+    r"ascii|utf-(8|16|32)(-[bl]e)?|iso8859-([1-9]|13|15)|cp125\d|cp(437|775|85[02578]|86[0-69])|koi8-[ru]|mac-roman"
+)
+"""Encodings, by their names in Python, whose bytes Python and Java decode alike. Those of Chinese, Japanese and Korean
+differ in some characters."""
 
 
 def _check_encoding(name: str) -> str:
@@ -97,6 +111,9 @@ MAX_CELLS = 1_000_000
 """The most cells of a row of text. One that has more cells than there are columns is quarantined."""
 
 
+Reader = Callable[[SparkSession, str, FileFormat, Sequence[str]], DataFrame]
+
+
 @dataclass(frozen=True)
 class RawFormat:
     """One format of raw files.
@@ -105,15 +122,27 @@ class RawFormat:
         about: for the reference, how its files are read.
         keys: the keys of ``FileFormat`` that apply to it, besides ``type``.
         count: counts the rows of a file or folder without the parser that reads them; None where that cannot be done.
-        read: reads a file or folder, given the columns that the source file names. Gives the log's columns, ``FILE``
-            and ``MALFORMED``. A text format also keeps, in ``CORRUPT``, the text of each row that does not parse, so
-            that it can be repaired and searched. Grain: raw row.
+        read_by_spark: reads a file or folder, given the columns that the source file names. Gives the log's columns,
+            ``FILE`` and ``MALFORMED``. A text format also keeps, in ``CORRUPT``, the text of each row that does not
+            parse, so that it can be repaired and searched. Grain: raw row.
+        read_by_arrow: gives the same rows on other engines, by Python in their workers.
     """
 
     about: str
     keys: frozenset[str]
     count: Callable[[Path, FileFormat], int | None]
-    read: Callable[[SparkSession, str, FileFormat, Sequence[str]], DataFrame]
+    read_by_spark: Reader
+    read_by_arrow: Reader
+
+    def read(self, spark: SparkSession, path: str, file_format: FileFormat, mapped: Sequence[str]) -> DataFrame:
+        """The rows of a file or folder, by the reader of the session's engine."""
+        if is_spark(spark):
+            return self.read_by_spark(spark, path, file_format, mapped)
+        if not list_files(Path(path)):
+            raise InputError(
+                f"The raw log cannot be read as {file_format.type}.", where=path, got="no files", fix="check --data"
+            )
+        return self.read_by_arrow(spark, path, file_format, mapped)
 
 
 def _read_text(
@@ -153,6 +182,26 @@ def _read_text(
     return with_file_names(rows, path).withColumn(MALFORMED, is_malformed)
 
 
+def _read_text_by_arrow(
+    spark: SparkSession, path: str, file_format: FileFormat, mapped: Sequence[str], delimiter: str
+) -> DataFrame:
+    escape = file_format.escape or file_format.quote
+    dialect = Dialect(file_format.delimiter or delimiter, file_format.quote, escape)
+    return read_cells(spark, path, dialect, _encoding_for_arrow(file_format, path), file_format.columns, mapped)
+
+
+def _encoding_for_arrow(file_format: FileFormat, path: str) -> str:
+    name = codecs.lookup(file_format.encoding).name.removesuffix("-sig")
+    if not _ALIKE.fullmatch(name):
+        raise InputError(
+            f"The raw log cannot be read as {file_format.type} by Arrow as Spark reads it.",
+            where=path,
+            got=f"the encoding {name}",
+            fix="deliver it in UTF-8, or run the step on Spark",
+        )
+    return name
+
+
 def _java_name(encoding: str) -> str:
     name = codecs.lookup(encoding).name
     return _JAVA_NAMES.get(name, name)
@@ -161,6 +210,11 @@ def _java_name(encoding: str) -> str:
 def _read_fixed_width(spark: SparkSession, path: str, file_format: FileFormat, _: Sequence[str]) -> DataFrame:
     encoding = _java_name(file_format.encoding)
     return read_fixed_width(spark, path, file_format.columns, file_format.widths, encoding)
+
+
+def _read_fixed_width_by_arrow(spark: SparkSession, path: str, file_format: FileFormat, _: Sequence[str]) -> DataFrame:
+    encoding = _encoding_for_arrow(file_format, path)
+    return read_fixed_width_by_arrow(spark, path, file_format.columns, file_format.widths, encoding)
 
 
 def _read_json_lines(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str]) -> DataFrame:
@@ -174,6 +228,18 @@ def _read_parquet(spark: SparkSession, path: str, _: FileFormat, mapped: Sequenc
 def _read_typed(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str], spark_format: str) -> DataFrame:
     location = path if spark_format == "delta" else escape_glob(path)
     return with_file_names(spark.read.format(spark_format).load(location), path).withColumn(MALFORMED, F.lit(False))
+
+
+def _read_json_by_arrow(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str]) -> DataFrame:
+    return read_json_objects(spark, path, mapped)
+
+
+def _read_parquet_by_arrow(spark: SparkSession, path: str, _: FileFormat, mapped: Sequence[str]) -> DataFrame:
+    return read_parquet_in_arrow(spark, path, mapped)
+
+
+def _read_delta_by_arrow(spark: SparkSession, path: str, *_: object) -> DataFrame:
+    return read_delta_files(spark, path)
 
 
 def _count_text(path: Path, file_format: FileFormat, delimiter: str) -> int:
@@ -198,12 +264,14 @@ FORMATS: Mapping[FormatName, RawFormat] = {
         _TEXT_KEYS,
         partial(_count_text, delimiter=","),
         partial(_read_text, delimiter=","),
+        partial(_read_text_by_arrow, delimiter=","),
     ),
     "tsv": RawFormat(
         "Text, cells separated by tabs. Every column is read as text.",
         _TEXT_KEYS,
         partial(_count_text, delimiter="\t"),
         partial(_read_text, delimiter="\t"),
+        partial(_read_text_by_arrow, delimiter="\t"),
     ),
     "fixed_width": RawFormat(
         "Text, one row per line, its `columns` at fixed places, each as many characters wide as `widths` says. Every "
@@ -211,23 +279,27 @@ FORMATS: Mapping[FormatName, RawFormat] = {
         frozenset({"columns", "widths", "encoding"}),
         _count_lines,
         _read_fixed_width,
+        _read_fixed_width_by_arrow,
     ),
     "jsonl": RawFormat(
         "JSON lines: one object a line, in UTF-8. Every field is read as text; `device.os` names a nested one.",
         frozenset(),
         _count_lines,
         _read_json_lines,
+        _read_json_by_arrow,
     ),
     "parquet": RawFormat(
         "Parquet files, with the types of their columns.",
         frozenset(),
         lambda path, _: count_parquet_rows(path),
         _read_parquet,
+        _read_parquet_by_arrow,
     ),
     "delta": RawFormat(
         "The newest version of a Delta table, with the types of its columns.",
         frozenset(),
         lambda path, _: count_delta_rows(path),
         partial(_read_typed, spark_format="delta"),
+        _read_delta_by_arrow,
     ),
 }

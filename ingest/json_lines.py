@@ -30,10 +30,7 @@ def read_json_lines(spark: SparkSession, path: str, mapped: Sequence[str]) -> Da
     lines = checked.withColumn(_LINE, F.regexp_replace(_LINE, f"^{_BYTE_ORDER_MARK}", "")).where(F.trim(_LINE) != "")
     fields = _list_fields(lines, path)
     rows, is_malformed = lines.withColumn(_PARSED, _parse_single_object()), F.col(_PARSED).isNull()
-    names = name_columns(fields, mapped, path)
-    columns = {name: _field([field]) for name, field in zip(names, fields, strict=True)}
-    paths = {name: name.split(".") for name in mapped if "." in name and name not in columns}
-    columns |= {name: _field(steps) for name, steps in paths.items() if steps[0] in fields}
+    columns = {name: _field(steps) for name, steps in plan_columns(fields, mapped, path).items()}
     folders = [name for name in read.columns if name not in (_LINE, FILE)]
     return rows.select(
         *[column.alias(name) for name, column in columns.items()],
@@ -44,10 +41,28 @@ def read_json_lines(spark: SparkSession, path: str, mapped: Sequence[str]) -> Da
     )
 
 
+def plan_columns(fields: Sequence[str], mapped: Sequence[str], path: str) -> dict[str, Sequence[str]]:
+    """The names of fields that lead to the value of each column: the fields of objects, and mapped paths."""
+    names = name_columns(fields, mapped, path)
+    columns: dict[str, Sequence[str]] = {name: [field] for name, field in zip(names, fields, strict=True)}
+    paths = {name: name.split(".") for name in mapped if "." in name and name not in columns}
+    return columns | {name: steps for name, steps in paths.items() if steps[0] in fields}
+
+
 def _list_fields(lines: DataFrame, path: str) -> list[str]:
     """The fields of all objects, sorted. Starts a Spark job that reads the text once."""
     keys = lines.select(F.explode(F.json_object_keys(_LINE)).alias("field")).distinct()
     fields = sorted(row["field"] for row in keys.limit(MAX_FIELDS + 1).collect())
+    check_fields(fields, path)
+    return fields
+
+
+def check_fields(fields: Sequence[str], path: str) -> None:
+    """Check that objects have fields, and not so many that names are data.
+
+    Raises:
+        InputError: when they have none, or more than ``MAX_FIELDS``.
+    """
     if not fields:
         raise InputError(
             "The raw log cannot be read as jsonl.",
@@ -62,7 +77,6 @@ def _list_fields(lines: DataFrame, path: str) -> list[str]:
             got=f"fields such as {', '.join(fields[:5])}",
             fix="write such data as values, as in a list of objects, or give each a line of its own",
         )
-    return fields
 
 
 def _parse_single_object() -> Column:

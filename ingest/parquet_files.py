@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType
+from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StructField, StructType, TimestampType
 
+from ingest.arrow.raw_files import order_columns
+from ingest.arrow.typed_files import read_parquet_files
 from ingest.raw_columns import (
     MALFORMED,
     in_all_folders,
@@ -52,6 +54,29 @@ def read_parquet(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataF
     return union_rows([_read_alike(spark, path, list(map(str, files)), files[0], mapped) for files in groups])
 
 
+def read_parquet_in_arrow(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataFrame:
+    """The rows that :func:`read_parquet` gives, on an engine that has no names of files.
+
+    Raises:
+        InputError: as there, and when there are no files.
+    """
+    frames = []
+    for files in _group_by_schema(path):
+        schema = _schema_for_arrow(files[0], mapped, path)
+        rows = read_parquet_files(spark, path, files, schema)
+        frames.append(_with_times(order_columns(rows.withColumn(MALFORMED, F.lit(False))), files[0], mapped))
+    return union_rows(frames)
+
+
+def _schema_for_arrow(sample: Path, mapped: Sequence[str], path: str) -> StructType:
+    """The columns that are read of files like a sample, with the types that Spark gives them."""
+    unreadable = _find_unreadable_columns(sample)
+    leaves = pq.read_metadata(sample).schema
+    legacy = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
+    fields = _schema_with_stored(sample, unreadable, mapped, path).fields
+    return StructType([StructField(f.name, TimestampType()) if f.name in legacy else f for f in fields])
+
+
 def _group_by_schema(path: str) -> list[list[Path]]:
     """The files of a log, those with the same columns of the same types together. Reads the footer of each."""
     groups: dict[frozenset[tuple[str, str]], list[Path]] = {}
@@ -87,12 +112,20 @@ def _read_alike(
         unreadable = _find_unreadable_columns(sample)
         if sample is None or not unreadable:
             raise
-        stored = {name: kind for name, kind in _stored_types(sample).items() if name in unreadable}
-        _check_not_needed({name: kind for name, kind in unreadable.items() if name not in stored}, mapped, path)
-        schema = _readable_schema(sample, unreadable)
-        schema = StructType([*schema.fields, *(StructField(name, kind) for name, kind in stored.items())])
-        rows = reader.schema(schema).parquet(*locations)
-    rows = with_file_names(rows, path).withColumn(MALFORMED, F.lit(False))
+        rows = reader.schema(_schema_with_stored(sample, unreadable, mapped, path)).parquet(*locations)
+    return _with_times(with_file_names(rows, path).withColumn(MALFORMED, F.lit(False)), sample, mapped)
+
+
+def _schema_with_stored(sample: Path, unreadable: Mapping[str, str], mapped: Sequence[str], path: str) -> StructType:
+    """The columns that Spark can read, and as what the others are stored; nested ones are left out."""
+    stored = {name: kind for name, kind in _stored_types(sample).items() if name in unreadable}
+    _check_not_needed({name: kind for name, kind in unreadable.items() if name not in stored}, mapped, path)
+    readable = _readable_schema(sample, unreadable)
+    return StructType([*readable.fields, *(StructField(name, kind) for name, kind in stored.items())])
+
+
+def _with_times(rows: DataFrame, sample: Path | None, mapped: Sequence[str]) -> DataFrame:
+    """Rows with times in nanoseconds, which were read as whole numbers, as times."""
     types, zones = dict(rows.dtypes), _zones_of_nanoseconds(sample)
     # Spark reads nanoseconds as whole numbers (spark.sql.legacy.parquet.nanosAsLong).
     zones = {name: zone for name, zone in zones.items() if types.get(name) == "bigint"}

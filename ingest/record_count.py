@@ -38,7 +38,7 @@ def count_cells_rows(
         has_header: whether the first line of each file names the columns.
     """
     files = list_files(path)
-    open_lines = [_count_open_lines(file, encoding, quote, escape) for file in files] if quote else []
+    open_lines = [count_open_lines(_lines(file, encoding), quote, escape) for file in files] if quote else []
     has_line_breaks = any(open_lines) and all(number % 2 == 0 for number in open_lines)
     rows = 0
     for file in files:
@@ -67,9 +67,8 @@ def _lines(file: Path, encoding: str) -> Iterator[str]:
         yield from io.TextIOWrapper(stream, encoding=encoding, errors="replace")
 
 
-def _count_open_lines(file: Path, encoding: str, quote: str, escape: str | None) -> int:
+def count_open_lines(lines: Iterator[str], quote: str, escape: str | None) -> int:
     """The lines with an odd number of quotes; an escaped quote is none."""
-    lines = _lines(file, encoding)
     if escape not in (None, quote):
         lines = (line.replace(f"{escape}{escape}", "").replace(f"{escape}{quote}", "") for line in lines)
     return sum(line.count(quote) % 2 for line in lines)

@@ -27,12 +27,14 @@ _DATE, _CLOCK = r"^\d{4}-\d{1,2}-\d{1,2}", r"[T ]([01]?\d|2[0-3]):\d{1,2}:\d{1,2
 _LOCAL, _WITH_OFFSET = rf"{_DATE}({_CLOCK})?$", rf"{_DATE}{_CLOCK}(Z|[+-]\d{{2}}:\d{{2}})$"
 _OFFSET = r"[+-](?:\d{1,2}(?::\d{2}(?::\d{2})?)?|\d{4}|\d{6})"
 _ISO_GROUPS = (
-    r"^\s*(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d{2})(\d{2})(?=[Tt]))"  # 1 to 5: date, in basic format only before a time
-    r"(?:(?:[Tt]|\s+)(\d{2}|\d(?=:))(?::(\d{1,2})(?::(\d{1,2}))?|(\d{2})(\d{2})?)?([.,]\d{1,9})?\s*"  # 6 to 11: clock
+    r"^\s*(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d{2})(\d{2}))"  # 1 to 5: date
+    r"(?:(?:[Tt]|\s+)(\d{2}|\d)(?::(\d{1,2})(?::(\d{1,2}))?|(\d{2})(\d{2})?)?([.,]\d{1,9})?\s*"  # 6 to 11: clock
     rf"(?:([Zz]|(?:UTC|GMT|UT)?{_OFFSET}|[A-Za-z][A-Za-z_]*(?:/[A-Za-z0-9_+-]+)*)?"  # 12: offset or zone
     r"(?:\[([A-Za-z0-9_/+-]+)\])?))?\s*$"  # 13: zone in brackets; an offset before it decides
 )
-"""ISO 8601 in all its common forms, in groups."""
+"""ISO 8601 in all its common forms, in groups, but for what ``_NO_ISO`` excludes."""
+_NO_ISO = r"^\s*(?:\d{8}(?:[^Tt]|$)|[\d-]+(?:[Tt]|\s+)(?:\d|\d{3}|\d{5})(?:[^\d:]|$))"
+"""A basic date that stands alone, or a clock with one digit too few. pysail's patterns cannot look ahead."""
 _UNAMBIGUOUS_ZONE = r"^(UTC|GMT|UT|CET|MET|EET|WET|EST|MST|HST|\w+/.+|[+-].+)$"
 """Abbreviations such as IST or CST stand for several zones, so they are not accepted."""
 _OFFSET_LETTERS = "XxZzVO"
@@ -129,7 +131,7 @@ def _parse_iso(text: Column, zone: str) -> Column:
     return (
         F.when(text.rlike(_LOCAL), _from_local(text.try_cast("timestamp"), zone))
         .when(text.rlike(_WITH_OFFSET), text.try_cast("timestamp"))
-        .when(text.rlike(_ISO_GROUPS), _rewrite_iso(text, zone).try_cast("timestamp"))
+        .when(text.rlike(_ISO_GROUPS) & ~text.rlike(_NO_ISO), _rewrite_iso(text, zone).try_cast("timestamp"))
     )
 
 
@@ -151,7 +153,7 @@ def _rewrite_iso(text: Column, zone: str) -> Column:
 def _rewrite_zone(group: Mapping[int, Column], zone: str) -> Column:
     """The offset or zone of a time as Spark reads it, ``zone`` where there is none, null where it is ambiguous."""
     named = F.when(group[12] != "", group[12]).when(group[13] != "", group[13]).otherwise(F.lit(zone))
-    offset = F.regexp_replace(named, rf"^(?:UTC|GMT|UT)(?={_OFFSET}$)", "")
+    offset = F.regexp_replace(named, rf"^(?:UTC|GMT|UT)({_OFFSET})$", "$1")
     offset = F.regexp_replace(offset, r"^([+-]\d{2})(\d{2})(\d{2})$", "$1:$2:$3")
     offset = F.regexp_replace(offset, r"^([+-]\d{2})(\d{2})$", "$1:$2")
     written = F.when(offset.isin("Z", "z"), F.lit("UTC")).otherwise(offset)

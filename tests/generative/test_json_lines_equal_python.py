@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from ingest.json_lines import read_json_lines
+from ingest.formats import FORMATS, FileFormat
 from ingest.raw_columns import CORRUPT, FILE, MALFORMED
 
 pytestmark = pytest.mark.spark
@@ -86,7 +86,7 @@ def test_every_cell_is_what_python_wrote(spark: SparkSession, tmp_path: Path) ->
     borders = np.sort(rng.choice(np.arange(1, len(objects)), FILES - 1, replace=False))
     for number, part in enumerate(np.split(np.arange(len(objects)), borders)):
         write(rng, tmp_path, number, [objects[n] for n in part])
-    frame = read_json_lines(spark, str(tmp_path), (*FIELDS, "n", PATH))
+    frame = FORMATS["jsonl"].read(spark, str(tmp_path), FileFormat(type="jsonl"), (*FIELDS, "n", PATH))
     assert set(frame.columns) == {*FIELDS, "n", "o", PATH, FILE, MALFORMED, CORRUPT}
     rows = [row.asDict() for row in frame.collect()]
     assert sorted(int(row["n"]) for row in rows) == list(range(len(objects)))
