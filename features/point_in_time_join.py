@@ -19,7 +19,7 @@ from features.feature_view import AMOUNTS, CODED, DERIVED, View
 from features.packed_order import Flags, Longs
 from features.window_kernel import MILLIONTHS, NEVER, AsOfMoments, CodedColumn, KeyedFacts, PastFacts, compute_features
 from longplay.errors import ConfigError, InputError
-from tables.spark import union_by_name
+from tables.frame_union import union_by_name
 
 LATEST = "latest_fact_ts"
 _MAX_SPARSE_KEYS = 2**36

@@ -7,7 +7,7 @@ and the release are known.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from tables.spark import union_by_name
+from tables.frame_union import union_by_name
 
 _FLAGS = ("is_consumption", "is_click", "is_negative")
 

@@ -2,17 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from deltalake import DeltaTable
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from longplay.errors import EnvironmentProblem, LongplayError, StoreError, first_line
@@ -145,20 +143,6 @@ def is_spark(spark: SparkSession) -> bool:
         return True
     row = spark.sql("SELECT version()").first()
     return row is not None and str(row[0]).startswith(spark.version)
-
-
-def union_by_name(frames: Iterable[DataFrame]) -> DataFrame:
-    """Rows of several frames by column name; a column that a frame lacks is null.
-
-    ``unionByName(allowMissingColumns=True)`` gives such a column no type in Sail.
-    """
-    members = list(frames)
-    types = {field.name: field.dataType for frame in members for field in frame.schema.fields}
-
-    def complete(frame: DataFrame) -> DataFrame:
-        return with_columns(frame, {n: F.lit(None).cast(kind) for n, kind in types.items() if n not in frame.columns})
-
-    return reduce(DataFrame.unionByName, map(complete, members))
 
 
 def escape_glob(path: str) -> str:

@@ -13,13 +13,14 @@ from tables import catalog
 
 DELIVERED_FACTS = ("ingest.log_state", "ingest.watermark", "jobs.runtime.publisher", "tables.checkpoint")
 """Modules that select the facts that a step reads: those of complete deliveries, or those new since its last run."""
-_DEFINITIONS = ("longplay.config", "longplay.definitions", "signals")
+_DEFINITIONS = ("longplay.config", "longplay.definitions", "signals", "tables.frame_union")
 _HISTORIES = (*DELIVERED_FACTS, "features.histories", "jobs.build_histories")
 _FEATURES = (
     *DELIVERED_FACTS,
-    *(f"features.{name}" for name in ("feature_facts", "feature_view", "packed_order", "point_in_time_join")),
-    *(f"features.{name}" for name in ("shipped_views", "window_kernel")),
+    *(f"features.{name}" for name in ("cogrouped_buckets", "feature_facts", "feature_view", "packed_order")),
+    *(f"features.{name}" for name in ("point_in_time_join", "shipped_views", "window_kernel")),
     "longplay.config",
+    "tables.frame_union",
     "jobs.build_features",
 )
 _SIGNALS = (*DELIVERED_FACTS, *_DEFINITIONS, "jobs.runtime.signal_inputs")
@@ -44,7 +45,11 @@ CONTENT_CODE: dict[str, tuple[str, ...]] = {
     "progressive_priors": _PROGRESSIVE,
     "progressive_sums": _PROGRESSIVE,
     "progressive_estimates": _PROGRESSIVE,
-    "day_counts": ("quality.monitoring.daily_volume", "quality.monitoring.metric", "jobs.runtime.outages"),
+    "day_counts": (
+        *(f"quality.monitoring.{name}" for name in ("daily_volume", "metric")),
+        "tables.frame_union",
+        "jobs.runtime.outages",
+    ),
     "outages": (
         *_DEFINITIONS,
         "ingest.watermark",

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from tables.checks import Bounded, Steady
 from tables.checksum import half_sums, join_halves, render, row_hash
-from tables.spark import union_by_name
+from tables.frame_union import union_by_name
 from tables.spec import TableSpec
 
 MAX_HASHES_IN_DRIVER = 24_000_000

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from quality.monitoring.metric import Metric
 from tables.catalog import DAY_COUNTS
-from tables.spark import union_by_name
+from tables.frame_union import union_by_name
 
 VOLUME_METRICS = ("users", "events")
 
