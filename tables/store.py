@@ -16,7 +16,7 @@ from longplay.paths import StorePaths, data_file
 from tables import catalog
 from tables.lock import process_lock
 from tables.small_data import DEFAULT_SMALL_DATA, SmallData
-from tables.spark import escape_glob, spark_schema
+from tables.spark import escape_glob, is_spark, spark_schema
 
 PUBLICATION_LOOKBACK_COMMITS = 50
 """Commits searched for a table's newest publication; only a few commits of maintenance lie between two."""
@@ -141,10 +141,15 @@ class Store:
         path = self.path(table)
         check_files(path, version)
         opened = open_table(path, version)
-        if self._is_small(opened):
+        if self._reads_plain_files and self._is_small(opened):
             return self._read_files(path, opened)
         reader = self.spark.read.format("delta")
         return (reader if version is None else reader.option("versionAsOf", version)).load(str(path))
+
+    @cached_property
+    def _reads_plain_files(self) -> bool:
+        """Whether partition values of plain Parquet can be trusted: Sail reads those that are booleans as null."""
+        return is_spark(self.spark)
 
     def _is_small(self, table: DeltaTable) -> bool:
         """Whether Spark should read the table's files as plain Parquet.
