@@ -45,4 +45,5 @@ def test_a_session_starts_from_the_archive(tmp_path: Path) -> None:
 
 def test_spark_leaves_the_handler_of_ctrl_c_as_it_was(spark: SparkSession) -> None:
     assert spark.range(3).count() == 3
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    handler = signal.getsignal(signal.SIGINT)  # pytest's, or none where a shell lets background processes ignore it
+    assert getattr(handler, "__module__", None) != "pyspark.core.context"
