@@ -19,6 +19,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from ingest.arrow.cells import Dialect
 from ingest.arrow.json_objects import read_json_objects
+from ingest.arrow.raw_files import refusal
 from ingest.arrow.text_files import read_cells
 from ingest.arrow.text_files import read_fixed_width as read_fixed_width_by_arrow
 from ingest.arrow.typed_files import read_delta_files
@@ -193,12 +194,7 @@ def _read_text_by_arrow(
 def _encoding_for_arrow(file_format: FileFormat, path: str) -> str:
     name = codecs.lookup(file_format.encoding).name.removesuffix("-sig")
     if not _ALIKE.fullmatch(name):
-        raise InputError(
-            f"The raw log cannot be read as {file_format.type} by Arrow as Spark reads it.",
-            where=path,
-            got=f"the encoding {name}",
-            fix="deliver it in UTF-8, or run the step on Spark",
-        )
+        raise refusal(f"the encoding {name}", path, "deliver it in UTF-8")
     return name
 
 

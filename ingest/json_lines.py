@@ -12,7 +12,7 @@ from tables.spark import escape_glob
 MAX_FIELDS = 2_000
 """A log with more fields uses names for data, such as an object whose fields are user ids."""
 _LINE, _PARSED, _IS_UTF8 = "value", "_parsed", "_is_utf8"
-_BYTE_ORDER_MARK = "\ufeff"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_json_lines(spark: SparkSession, path: str, mapped: Sequence[str]) -> DataFrame:
@@ -27,7 +27,7 @@ def read_json_lines(spark: SparkSession, path: str, mapped: Sequence[str]) -> Da
     read = with_file_names(in_all_folders(spark.read, path).text(escape_glob(path)), path)
     # Before anything else: other functions replace bytes that are not UTF-8.
     checked = read.withColumn(_IS_UTF8, F.is_valid_utf8(_LINE))
-    lines = checked.withColumn(_LINE, F.regexp_replace(_LINE, f"^{_BYTE_ORDER_MARK}", "")).where(F.trim(_LINE) != "")
+    lines = checked.withColumn(_LINE, F.regexp_replace(_LINE, f"^{BYTE_ORDER_MARK}", "")).where(F.trim(_LINE) != "")
     fields = _list_fields(lines, path)
     rows, is_malformed = lines.withColumn(_PARSED, _parse_single_object()), F.col(_PARSED).isNull()
     columns = {name: _field(steps) for name, steps in plan_columns(fields, mapped, path).items()}

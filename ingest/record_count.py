@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from ingest.raw_columns import list_files
 from longplay.delta import has_deletion_vectors, open_dataset
 
-_JAVA_BLANKS = "".join(map(chr, range(33)))
-"""Spark takes a line of these alone for an empty one."""
+JAVA_BLANKS = "".join(map(chr, range(33)))
+"""Spark takes a line of these alone for an empty one, and drops them after a closing quote."""
 
 
 def count_lines(path: Path, encoding: str) -> int:
@@ -39,14 +39,14 @@ def count_cells_rows(
     """
     files = list_files(path)
     open_lines = [count_open_lines(_lines(file, encoding), quote, escape) for file in files] if quote else []
-    has_line_breaks = any(open_lines) and all(number % 2 == 0 for number in open_lines)
+    has_line_breaks = has_line_breaks_in_cells(open_lines)
     rows = 0
     for file in files:
         lines = _lines(file, encoding)
         if has_line_breaks:
             number = sum(1 for cells in _parse(lines, delimiter, quote, escape) if cells)
         else:
-            number = sum(1 for line in lines if line.strip(_JAVA_BLANKS))
+            number = sum(1 for line in lines if line.strip(JAVA_BLANKS))
         rows += max(number - has_header, 0)
     return rows
 
@@ -72,6 +72,11 @@ def count_open_lines(lines: Iterator[str], quote: str, escape: str | None) -> in
     if escape not in (None, quote):
         lines = (line.replace(f"{escape}{escape}", "").replace(f"{escape}{quote}", "") for line in lines)
     return sum(line.count(quote) % 2 for line in lines)
+
+
+def has_line_breaks_in_cells(open_lines: Sequence[int]) -> bool:
+    """Whether cells go on in the next line, by the number of lines with an open quote in each file."""
+    return any(open_lines) and all(number % 2 == 0 for number in open_lines)
 
 
 def _parse(lines: Iterator[str], delimiter: str, quote: str, escape: str | None) -> Iterator[Sequence[str]]:

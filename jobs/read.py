@@ -138,16 +138,19 @@ def command(
     Example: longplay read signal_values --source world --known-at 2026-05-03 --where "user_id = 'u000017'"
     """
     state = At(at["version"], utc(at["date"]), at["release"], utc(at["known_at"]))
-    if where is None and out is None:
-        first_rows = read_first_rows(context, table, state, limit)
-    else:
-        rows = read(context, table, state)
-        rows = rows.where(where) if where else rows
-        if out is not None:
-            rows.write.parquet(str(out.absolute()))
-            context.progress.say(f"{out}: {rows.count():,} rows")
-            return
-        first_rows = rows.limit(limit).toPandas()
+    if out is None and where is None:
+        _print(read_first_rows(context, table, state, limit))
+        return
+    rows = read(context, table, state)
+    rows = rows.where(where) if where else rows
+    if out is None:
+        _print(rows.limit(limit).toPandas())
+        return
+    rows.write.parquet(str(out.absolute()))
+    context.progress.say(f"{out}: {rows.count():,} rows")
+
+
+def _print(first_rows: pd.DataFrame) -> None:
     click.echo(first_rows.to_string(index=False) if len(first_rows) else "no rows")
 
 

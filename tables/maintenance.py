@@ -4,11 +4,11 @@ What the session's engine cannot do, delta-rs does, or it is refused: ``engine_l
 """
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import click
 from deltalake import DeltaTable
 
 from longplay.delta import has_deletion_vectors, open_table, truncate_log
@@ -18,6 +18,8 @@ from tables.compaction import is_scattered
 from tables.engine_limits import find_limit
 from tables.spark import spark_setting
 from tables.store import EARLIER_VERDICTS, Store
+
+_LOG = logging.getLogger(__name__)
 
 
 def compact(store: Store, table: str) -> tuple[int, int]:
@@ -103,5 +105,5 @@ def _run(store: Store, table: str, statement: str, instead: Callable[[DeltaTable
     if limit is None:
         store.spark.sql(statement)
     elif instead is not None:
-        click.echo(f"{table}: {limit.describe()}", err=True)
+        _LOG.warning("%s: %s", table, limit.describe())
         instead(open_table(store.path(table)))

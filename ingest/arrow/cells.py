@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
-BLANKS = "".join(map(chr, range(33)))
-"""Java's blanks: Spark takes a line of these alone for an empty one, and drops them after a closing quote."""
+from ingest.record_count import JAVA_BLANKS
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def split_lines(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[list[s
     """The cells and the text of each line. Blank lines are no rows; a quote that is not closed ends with its line."""
     for line in lines:
         text = line.removesuffix("\n")
-        if text.strip(BLANKS):
+        if text.strip(JAVA_BLANKS):
             yield _split(text, dialect, lambda: ""), text
 
 
@@ -123,7 +122,7 @@ class _QuotedRow:
         try:
             self._advance()
             self._advance()
-            while self.previous != quote or self.character not in BLANKS + self.dialect.delimiter:
+            while self.previous != quote or self.character not in JAVA_BLANKS + self.dialect.delimiter:
                 if self.character in (quote, self.dialect.escape):
                     self._take_special()
                 elif self.previous == quote:
@@ -141,7 +140,7 @@ class _QuotedRow:
         """The end of a cell whose quote was closed: blanks after it are dropped unless text follows them."""
         delimiter, blanks = self.dialect.delimiter, ""
         if self.character not in ("\n", delimiter):
-            while self.character in BLANKS:
+            while self.character in JAVA_BLANKS:
                 blanks += self.character
                 self._advance()
                 if self.character == "\n":

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
-from ingest.arrow.raw_files import batches_of, read_files
-from ingest.arrow.text_files import decoded_lines, rows_schema
-from ingest.json_lines import MAX_FIELDS, check_fields, plan_columns
-from ingest.raw_columns import CORRUPT, MALFORMED, raw_column
+from ingest.arrow.raw_files import read_rows
+from ingest.arrow.text_files import decoded_lines, put_corrupt_last, rows_schema
+from ingest.json_lines import BYTE_ORDER_MARK, MAX_FIELDS, check_fields, plan_columns
 
-_BLANKS, _BYTE_ORDER_MARK = " \t\r\n", "\ufeff"
+_BLANKS = " \t\r\n"
 _MAX_DIGITS, _MAX_LENGTH = 38, 1_000
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
@@ -33,19 +32,17 @@ def read_json_objects(spark: SparkSession, path: str, mapped: Sequence[str]) -> 
 
     def parse(file: str) -> Iterator[Sequence[object]]:
         for text, is_utf8 in _lines(file):
-            row = parse_object(text) if is_utf8 and text.lstrip(" ").startswith("{") else None
+            row = _parse_object(text) if is_utf8 and text.lstrip(" ").startswith("{") else None
             cells = [None] * len(columns) if row is None else [_field(row, steps) for steps in columns.values()]
             yield [*cells, text if row is None else None, row is None]
 
-    rows = read_files(spark, path, schema, lambda file: batches_of(parse(file), schema))
-    added = [name for name in rows.columns if name not in (*columns, CORRUPT, MALFORMED)]
-    return rows.select(*map(raw_column, columns), *added, MALFORMED, CORRUPT)
+    return put_corrupt_last(read_rows(spark, path, schema, parse), list(columns))
 
 
 def _lines(file: str) -> Iterator[tuple[str, bool]]:
     """Lines that are not blank, without a byte order mark, and whether they are UTF-8."""
     for line, is_utf8 in decoded_lines(file, "utf-8"):
-        text = line.removeprefix(_BYTE_ORDER_MARK)
+        text = line.removeprefix(BYTE_ORDER_MARK)
         if text.strip(" "):
             yield text, is_utf8
 
@@ -55,15 +52,15 @@ def _list_fields(spark: SparkSession, path: str) -> list[str]:
     schema = StructType([StructField("field", StringType())])
 
     def keys(file: str) -> Iterator[tuple[str]]:
-        seen: set[str] = set()
+        file_keys: set[str] = set()
         for text, _ in _lines(file):
-            new = [key for key in _keys(text) if key not in seen]
-            seen.update(new)
-            yield from ((key,) for key in new)
-            if len(seen) > MAX_FIELDS:
+            new_keys = [key for key in _keys(text) if key not in file_keys]
+            file_keys.update(new_keys)
+            yield from ((key,) for key in new_keys)
+            if len(file_keys) > MAX_FIELDS:
                 return
 
-    frame = read_files(spark, path, schema, lambda file: batches_of(keys(file), schema))
+    frame = read_rows(spark, path, schema, keys)
     names = sorted(row["field"] for row in frame.select("field").distinct().limit(MAX_FIELDS + 1).collect())
     check_fields(names, path)
     return names
@@ -80,8 +77,8 @@ def _keys(text: str) -> Sequence[str]:
         return ()
 
 
-def parse_object(text: str) -> Mapping[str, object] | None:
-    """The object of a line; None if it is anything else, or has a field twice. Numbers are texts of a class."""
+def _parse_object(text: str) -> Mapping[str, object] | None:
+    """The object of a line; None if it is anything else, or has a field twice. Numbers are ``_Number``."""
     try:
         value = _OBJECTS.decode(text)
     except (ValueError, RecursionError):
@@ -111,8 +108,8 @@ def _real(text: str) -> _Number:
     """A number with a point, an exponent or many digits: a decimal where it fits into one, otherwise a double."""
     if len(text) > _MAX_LENGTH:
         raise ValueError("too many digits")
-    whole, _, fraction = text.lstrip("-").partition(".")
-    if "e" in text.lower() or len(fraction) > _MAX_DIGITS or len((whole + fraction).lstrip("0")) > _MAX_DIGITS:
+    integer, _, fraction = text.lstrip("-").partition(".")
+    if "e" in text.lower() or len(fraction) > _MAX_DIGITS or len((integer + fraction).lstrip("0")) > _MAX_DIGITS:
         return _Number(double_text(float(text)))
     stripped = text.rstrip("0").rstrip(".")
     return _Number("0" if stripped.lstrip("-") in ("", "0") else stripped)
@@ -126,14 +123,14 @@ def double_text(number: float) -> str:
         return repr(number)
     digits, _, exponent = f"{number!r}".partition("e")
     sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
-    whole, _, fraction = digits.partition(".")
-    significant = (whole + fraction).strip("0")
-    leading = len(whole) - 1 if whole.strip("0") else -len(fraction) + len(fraction.lstrip("0")) - 1
+    integer, _, fraction = digits.partition(".")
+    significant = (integer + fraction).strip("0")
+    leading = len(integer) - 1 if integer.strip("0") else -len(fraction) + len(fraction.lstrip("0")) - 1
     return f"{sign}{significant[0]}.{significant[1:] or '0'}E{int(exponent or 0) + leading}"
 
 
 def _reject(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _OBJECTS = json.JSONDecoder(parse_int=_integer, parse_float=_real, parse_constant=_reject, object_pairs_hook=_pairs)

@@ -25,6 +25,7 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 """Byte order marks of UTF-16 and UTF-32; that of UTF-32-LE begins with that of UTF-16-LE."""
 Parse = Callable[[str], Iterator[pa.RecordBatch]]
+ParseRows = Callable[[str], Iterator[Sequence[object]]]
 
 
 def read_files(
@@ -32,7 +33,7 @@ def read_files(
     path: str,
     schema: StructType,
     parse: Parse,
-    chosen: Sequence[Path] | None = None,
+    files: Sequence[Path] | None = None,
     *,
     has_folder_values: bool = True,
 ) -> DataFrame:
@@ -43,19 +44,19 @@ def read_files(
         path: the log's file or folder.
         schema: of the rows of a file.
         parse: gives them, for the path of a file. The values in the names of its folders and ``FILE`` are added.
-        chosen: the files to read; None: all.
+        files: those to read; None: all.
         has_folder_values: whether names of folders such as ``day=2026-05-03`` are values of a column.
 
     Raises:
         InputError: when files lie in folders that name different columns, or are compressed as only Spark reads them.
     """
     root = Path(path)
-    files = list_log_files(root) if chosen is None else chosen
+    files = list_log_files(root) if files is None else files
     names = _folder_columns(root, files, schema.names) if has_folder_values else []
     values = [_folder_values(root, file).values() if has_folder_values else () for file in files]
     places = [(str(file), *of_file, _below(root, file)) for file, of_file in zip(files, values, strict=True)]
-    added = [StructField(name, StringType()) for name in (*names, FILE)]
-    full = StructType([*schema.fields, *added])
+    path_fields = [StructField(name, StringType()) for name in (*names, FILE)]
+    full = StructType([*schema.fields, *path_fields])
     arrow_schema = to_arrow_schema(full)
 
     def parse_files(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -65,9 +66,21 @@ def read_files(
                     columns = [pa.repeat(pa.scalar(value, pa.string()), rows.num_rows) for value in values]
                     yield pa.RecordBatch.from_arrays([*rows.columns, *columns], schema=arrow_schema)
 
-    columns = ", ".join(f"c{n} string" for n in range(len(added) + 1))
+    columns = ", ".join(f"c{n} string" for n in range(len(path_fields) + 1))
     frame = spark.createDataFrame(places, columns).repartition(max(1, min(len(files), MAX_PARTITIONS)))
     return frame.mapInArrow(parse_files, full)
+
+
+def read_rows(spark: SparkSession, path: str, schema: StructType, parse_rows: ParseRows) -> DataFrame:
+    """The rows of all files of a log, as :func:`read_files` gives them, from a parser that gives cells.
+
+    Args:
+        spark: the session.
+        path: the log's file or folder.
+        schema: of the rows of a file.
+        parse_rows: gives the cells of each row of a file, in the order of the schema.
+    """
+    return read_files(spark, path, schema, lambda file: _batches(parse_rows(file), schema))
 
 
 def order_columns(rows: DataFrame) -> DataFrame:
@@ -116,7 +129,7 @@ def _folder_values(root: Path, file: Path) -> dict[str, str | None]:
     return {name: None if value == _NO_VALUE else value for name, value in pairs}
 
 
-def _folder_columns(root: Path, files: Sequence[Path], taken: Iterable[str]) -> list[str]:
+def _folder_columns(root: Path, files: Sequence[Path], file_columns: Iterable[str]) -> list[str]:
     columns = [list(_folder_values(root, file)) for file in files]
     for file, names in zip(files, columns, strict=True):
         if names != columns[0]:
@@ -126,9 +139,11 @@ def _folder_columns(root: Path, files: Sequence[Path], taken: Iterable[str]) -> 
                 got=f"{', '.join(names) or 'none'}; in other folders {', '.join(columns[0]) or 'none'}",
                 fix="name the folders of all files alike",
             )
-    twice = {name.lower() for name in taken} & {name.lower() for name in columns[0]}
-    if twice:
-        raise refusal(f"columns that are in files and in names of folders ({min(twice)})", str(root), "rename a folder")
+    shared = {name.lower() for name in file_columns} & {name.lower() for name in columns[0]}
+    if shared:
+        raise refusal(
+            f"columns that are in files and in names of folders ({min(shared)})", str(root), "rename a folder"
+        )
     return columns[0]
 
 
@@ -152,13 +167,8 @@ def open_text(file: str, encoding: str, newline: str | None = None, errors: str 
     return io.TextIOWrapper(stream, encoding=name, errors=errors, newline=newline)
 
 
-def batches_of(rows: Iterable[Sequence[object]], schema: StructType) -> Iterator[pa.RecordBatch]:
-    """Rows as batches of a bounded size, without the rows as such.
-
-    Args:
-        rows: their cells, in the order of the schema.
-        schema: of the batches.
-    """
+def _batches(rows: Iterable[Sequence[object]], schema: StructType) -> Iterator[pa.RecordBatch]:
+    """Rows in batches of a bounded size, so that no file is held in memory."""
     arrow_schema = to_arrow_schema(schema)
     size = max(1, min(BATCH_ROWS, BATCH_CELLS // len(arrow_schema)))
     batch: list[Sequence[object]] = []

@@ -10,11 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BooleanType, LongType, StringType, StructField, StructType
 
 from ingest.arrow.cells import Dialect, split_lines, split_rows
-from ingest.arrow.raw_files import batches_of, list_log_files, open_text, order_columns, read_files, refusal
+from ingest.arrow.raw_files import list_log_files, open_text, order_columns, read_rows, refusal
 from ingest.csv_header import name_by_headers
 from ingest.line_scan import REPLACEMENT, LineScan
 from ingest.raw_columns import CORRUPT, MALFORMED, raw_column
-from ingest.record_count import count_open_lines
+from ingest.record_count import count_open_lines, has_line_breaks_in_cells
 from longplay.errors import InputError, first_line
 
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
@@ -25,6 +25,12 @@ def rows_schema(names: Sequence[str]) -> StructType:
     """Cells of text, the text of a row that does not parse, and whether it does not."""
     texts = [StructField(name, StringType()) for name in (*names, CORRUPT)]
     return StructType([*texts, StructField(MALFORMED, BooleanType())])
+
+
+def put_corrupt_last(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """The columns of lines in the order in which Spark's readers give them."""
+    of_path = [name for name in rows.columns if name not in (*columns, CORRUPT, MALFORMED)]
+    return rows.select(*map(raw_column, columns), *of_path, MALFORMED, CORRUPT)
 
 
 def decoded_lines(file: str, encoding: str) -> Iterator[tuple[str, bool]]:
@@ -63,13 +69,13 @@ def read_cells(
 
     def parse(file: str) -> Iterator[Sequence[object]]:
         for cells, text in islice(rows_of(file), 0 if columns else 1, None):
-            kept = [cell or None for cell in cells[: len(names)]]
-            kept += [None] * (len(names) - len(cells))
-            is_undecodable = scan.has_undecodable_bytes and any(REPLACEMENT in cell for cell in kept if cell)
+            named = [cell or None for cell in cells[: len(names)]]
+            named += [None] * (len(names) - len(cells))
+            is_undecodable = scan.has_undecodable_bytes and any(REPLACEMENT in cell for cell in named if cell)
             is_corrupt = len(cells) != len(names)
-            yield [*kept, text if is_corrupt else None, is_corrupt or is_undecodable]
+            yield [*named, text if is_corrupt else None, is_corrupt or is_undecodable]
 
-    return order_columns(read_files(spark, path, schema, lambda file: batches_of(parse(file), schema)))
+    return order_columns(read_rows(spark, path, schema, parse))
 
 
 def _rows(file: str, dialect: Dialect, encoding: str, *, in_lines: bool) -> Iterator[tuple[list[str], str]]:
@@ -103,9 +109,8 @@ def _scan(spark: SparkSession, path: str, dialect: Dialect, encoding: str) -> Li
         open_lines = count_open_lines(lines(), dialect.quote or "\n", dialect.escape)  # a line holds no line feed
         yield open_lines, undecodable
 
-    frame = read_files(spark, path, schema, lambda file: batches_of(scan_file(file), schema))
-    files = frame.select("open", "undecodable").collect()
-    has_line_breaks = any(file["open"] for file in files) and all(file["open"] % 2 == 0 for file in files)
+    files = read_rows(spark, path, schema, scan_file).select("open", "undecodable").collect()
+    has_line_breaks = has_line_breaks_in_cells([file["open"] for file in files])
     return LineScan(has_line_breaks, encoding != "utf-8" or any(file["undecodable"] for file in files))
 
 
@@ -150,6 +155,4 @@ def read_fixed_width(
             is_malformed = not is_valid or len(text) <= starts[-1] or bool(text[end:].strip(" "))
             yield [*cells, text if is_malformed else None, is_malformed]
 
-    rows = read_files(spark, path, schema, lambda file: batches_of(parse(file), schema))
-    added = [name for name in rows.columns if name not in (*columns, CORRUPT, MALFORMED)]
-    return rows.select(*map(raw_column, columns), *added, MALFORMED, CORRUPT)
+    return put_corrupt_last(read_rows(spark, path, schema, parse), columns)

@@ -62,14 +62,13 @@ class RunOptions:
     definitions: tuple[Path, ...]
     registry: Path | None
     force: bool
-    defers_spark: bool
 
-    def open_context(self) -> RunContext:
-        """The context of the run that they describe."""
+    def open_context(self, *, defers_spark: bool) -> RunContext:
+        """The context of the run that they describe. ``defers_spark``: see :class:`RunContext`."""
         definition_registry = default_registry(self.definitions, find_registry_file(self.store, self.registry))
         settings = load_settings(self.conf, self.overrides)
         context = RunContext(settings, load_source(self.source), definition_registry, self.store, self.force)
-        context.defers_spark = self.defers_spark
+        context.defers_spark = defers_spark
         emit_lineage(context)
         return context
 
@@ -94,8 +93,9 @@ def job_command(
             force: bool = False,
             **step_options: Any,
         ) -> None:
-            options = RunOptions(source, store, conf, overrides, definitions, registry, force, defers_spark)
-            guarded(lambda: _run_step(options, writes_tables, functools.partial(function, **step_options)))
+            options = RunOptions(source, store, conf, overrides, definitions, registry, force)
+            step = functools.partial(function, **step_options)
+            guarded(lambda: _run_step(options, step, writes_tables=writes_tables, defers_spark=defers_spark))
 
         make: Callable[[Callable[..., None]], click.Command] = click.command(name, **attributes)
         command = make(body)
@@ -106,8 +106,10 @@ def job_command(
     return wrap
 
 
-def _run_step(options: RunOptions, writes_tables: bool, step: Callable[[RunContext], None]) -> None:
-    context = options.open_context()
+def _run_step(
+    options: RunOptions, step: Callable[[RunContext], None], *, writes_tables: bool, defers_spark: bool
+) -> None:
+    context = options.open_context(defers_spark=defers_spark)
     with context.exclusive() if writes_tables else nullcontext():
         try:
             step(context)

@@ -27,8 +27,8 @@ def run_pipeline(folder: Path, engine: str) -> None:
     command += ["--source", "world", "--data", "world/log", "--store", engine]
     settings = (f"spark.engine={engine}", "spark.master=local[2]", "spark.driver_memory=2g")
     command += [part for setting in settings for part in ("--set", setting)]
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=900)
-    assert ran.returncode == 0, ran.stderr
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=900)
+    assert process.returncode == 0, process.stderr
 
 
 def test_every_table_is_the_same(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ A session on Sail cannot share a process with one on Spark, so each test runs pr
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,8 +55,8 @@ for limit in LIMITS:
 
 def test_what_the_table_of_limits_names_fails(tmp_path: Path) -> None:
     pytest.importorskip("pysail")
-    ran = run_on_sail(LIMITS_CODE, str(tmp_path / "numbers"))
-    assert ran.stdout.splitlines() == [f"impossible {limit.statement}" for limit in LIMITS], ran.stderr
+    process = run_on_sail(LIMITS_CODE, str(tmp_path / "numbers"))
+    assert process.stdout.splitlines() == [f"impossible {limit.statement}" for limit in LIMITS], process.stderr
 
 
 MAINTENANCE_CODE = """
@@ -117,29 +118,31 @@ sail.exit_process(3)
 
 def test_an_engine_that_has_ended_is_named_at_once() -> None:
     pytest.importorskip("pysail")
-    ran = run_on_sail(DIES_CODE)
-    assert (ran.stdout, ran.returncode) == ("The engine no longer answers. True\n", 3), ran.stderr
+    process = run_on_sail(DIES_CODE)
+    assert (process.stdout, process.returncode) == ("The engine no longer answers. True\n", 3), process.stderr
 
 
 SIGNAL_CODE = """
 import os, signal, threading, time
 from jobs.runtime.command_options import guarded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may let its background processes ignore it
 def wait(left, right):
     time.sleep(60)
     return left
 def query():
-    threading.Timer(2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    threading.Timer(2, os.kill, (os.getpid(), int(sys.argv[1]))).start()
     rows = spark.range(4).groupBy("id")
     rows.cogroup(rows).applyInArrow(wait, "id bigint").count()
 guarded(query)
 """
 
 
-def test_a_signal_ends_the_step_while_workers_compute() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_step_while_workers_compute(number: signal.Signals) -> None:
     pytest.importorskip("pysail")
-    ran = run_on_sail(SIGNAL_CODE)
-    assert ran.returncode == 143, ran.stderr
-    assert "Ended by SIGTERM" in ran.stderr
+    process = run_on_sail(SIGNAL_CODE, str(int(number)))
+    assert process.returncode == 128 + number, process.stderr
+    assert f"Ended by {number.name}" in process.stderr
 
 
 @pytest.mark.parametrize("master", ["sc://127.0.0.1:15002", "yarn", "spark://host:7077"])
